@@ -1,0 +1,205 @@
+//! A picture of the state for those who only read: `status`, `explain`, `/metrics`, `/readyz`.
+
+use crate::model::{FindingKey, Isolation, Level, Metric, Name, Owner, Wall};
+use crate::poll::DropReason;
+use crate::rules::Cause;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Reachability of a device (design section 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReachState {
+    /// Not judged yet.
+    #[default]
+    Unknown,
+    /// Answers.
+    Up,
+    /// Answers, some echoes are lost.
+    Lossy,
+    /// A round was lost; being confirmed, or waiting for a parent's result.
+    Suspect,
+    /// Does not answer.
+    Down,
+    /// Everything on its path is down.
+    Unreachable,
+    /// This host is cut off.
+    Blind,
+    /// `liveness = "none"`, or not active.
+    NotWatched,
+}
+
+/// A number as last judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricStatus {
+    /// Which number.
+    pub metric: Metric,
+    /// Watch or interface name; `None` for the device.
+    pub part: Option<Name>,
+    /// Last value, in the metric's unit, or why there is none.
+    pub value: Result<f64, String>,
+    /// Level in force.
+    pub level: Level,
+    /// Thresholds in force, for people: `warning 70, critical 90, for 3m`; empty if none.
+    pub judged_by: String,
+}
+
+/// An interface as last read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    /// ifName.
+    pub name: Name,
+    /// ifAlias.
+    pub alias: Option<String>,
+    /// ifIndex at the last reading.
+    pub index: u32,
+    /// RFC 2863.
+    pub admin: Option<u8>,
+    /// RFC 2863.
+    pub oper: Option<u8>,
+    /// Port speed, bit/s.
+    pub speed_bps: Option<u64>,
+    /// Bits per second in, or why unknown.
+    pub in_bps: Result<f64, String>,
+    /// Bits per second out, or why unknown.
+    pub out_bps: Result<f64, String>,
+    /// Raw counters for `/metrics` (ifHCInOctets, ifHCOutOctets).
+    pub in_octets: Option<u64>,
+    /// Raw counter.
+    pub out_octets: Option<u64>,
+}
+
+/// One device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceStatus {
+    /// Name.
+    pub name: Name,
+    /// Literal address.
+    pub address: String,
+    /// Owner.
+    pub owner: Owner,
+    /// Site.
+    pub site: Option<Name>,
+    /// Group.
+    pub group: Option<Name>,
+    /// Reachability.
+    pub reach: ReachState,
+    /// Since when.
+    pub since: Wall,
+    /// Mean round-trip time of the last round, seconds.
+    pub rtt_seconds: Option<f64>,
+    /// Loss over the last 5 minutes (at least 20 echoes), percent.
+    pub loss_percent: Option<f64>,
+    /// Worst level of its findings.
+    pub level: Level,
+    /// Findings open now: level, since, cause, verdict.
+    pub findings: Vec<FindingStatus>,
+    /// Numbers.
+    pub metrics: Vec<MetricStatus>,
+    /// Interfaces.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Profile in use.
+    pub profile: Option<String>,
+    /// The agent's last failure, for people; `None` while it answers or is not asked.
+    pub agent_error: Option<String>,
+    /// Longest time from a fault to "down", seconds.
+    pub detection_seconds: f64,
+    /// sysUpTime, TimeTicks.
+    pub uptime_ticks: Option<u32>,
+    /// Raw values read by profile and watches, for `probe`: OID in dotted form and value.
+    pub readings: Vec<(String, String)>,
+}
+
+/// A finding that is open, or pending its delay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingStatus {
+    /// Which.
+    pub key: FindingKey,
+    /// Its level.
+    pub level: Level,
+    /// Since.
+    pub since: Wall,
+    /// Why.
+    pub cause: Cause,
+    /// Whose fault.
+    pub isolation: Option<Isolation>,
+}
+
+/// A mail route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouteStatus {
+    /// Name.
+    pub name: Name,
+    /// The last test worked; `None` before the first.
+    pub ready: Option<bool>,
+    /// When it was last tested.
+    pub tested: Option<Wall>,
+    /// Words of the last failure.
+    pub error: Option<String>,
+    /// It is chosen last now because something it crosses is down.
+    pub crossed_out: bool,
+}
+
+/// An incident in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentSummary {
+    /// Number.
+    pub id: u64,
+    /// Root finding.
+    pub root: FindingKey,
+    /// Level now (`Ok` when recovered).
+    pub level: Level,
+    /// Opened.
+    pub opened: Wall,
+    /// Recovered, if it is.
+    pub recovered: Option<Wall>,
+    /// Acknowledged by, if it is in force.
+    pub acknowledged_by: Option<String>,
+    /// Whose fault.
+    pub isolation: Option<Isolation>,
+    /// Devices behind it.
+    pub affected: Vec<Name>,
+    /// Last cause.
+    pub cause: Cause,
+    /// Timeline for `incidents show`: when, and what in English.
+    pub timeline: Vec<(Wall, String)>,
+}
+
+/// Everything, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: Wall,
+    /// The configuration's fingerprint.
+    pub fingerprint: String,
+    /// Devices, in the order of the configuration.
+    pub devices: Vec<DeviceStatus>,
+    /// Open incidents, and those recovered within the last 24 h; newest first.
+    pub incidents: Vec<IncidentSummary>,
+    /// Routes, in order.
+    pub routes: Vec<RouteStatus>,
+    /// This host is cut off.
+    pub blind: bool,
+    /// Mails not accepted yet, by level.
+    pub outbox_pending: BTreeMap<Level, u64>,
+    /// Age of the oldest, seconds.
+    pub outbox_oldest_seconds: f64,
+    /// Pending for more than an hour.
+    pub outbox_stuck: u64,
+    /// Rounds ended, by kind (`echo`, `snmp`, `tcp`) and result (`ok`, `lost`, `timeout`, `unknown-user` …).
+    pub polls: BTreeMap<(String, String), u64>,
+    /// Datagrams not believed.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// Unknown intervals by reason.
+    pub unknown: BTreeMap<String, u64>,
+    /// Mails by route and result (`accepted`, `transient`, `permanent`, `failed`).
+    pub notices: BTreeMap<(String, String), u64>,
+    /// How late rounds started: count of rounds by upper bound in seconds (cumulative, last bound is infinite).
+    pub lateness: Vec<(f64, u64)>,
+    /// Sum of lateness, seconds.
+    pub lateness_sum: f64,
+    /// Head of the ledger's chain: sequence and hash.
+    pub ledger_head: Option<(u64, String)>,
+    /// Words of the last failed commit; `None` while the ledger works.
+    pub ledger_error: Option<String>,
+}

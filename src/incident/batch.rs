@@ -1,0 +1,49 @@
+//! What is written to the ledger in one transaction, and what comes back from it at start.
+
+use serde::{Deserialize, Serialize};
+
+/// Written in one transaction: events and the outbox rows they cause.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Given by the core; comes back in `Input::Committed`.
+    pub id: u64,
+    /// Serialised events, in order (the ledger numbers and chains them).
+    pub events: Vec<String>,
+    /// Outbox rows, new or changed.
+    pub rows: Vec<RowChange>,
+}
+
+/// One outbox row as it is to stand in the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowChange {
+    /// The row's number, given by the core.
+    pub id: u64,
+    /// Still to be delivered?
+    pub pending: bool,
+    /// The row itself, as the notifier serialised it.
+    pub json: String,
+}
+
+/// Head of the hash chain after a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Sequence number of the last event.
+    pub seq: u64,
+    /// SHA-256 of it and everything before it, hexadecimal.
+    pub hash: String,
+}
+
+/// What the ledger gives back at start.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Restored {
+    /// Random identity of this ledger, made when it was created; part of every Message-ID.
+    pub ledger_id: String,
+    /// All events since the last checkpoint, the checkpoint first.
+    pub events: Vec<String>,
+    /// Rows that are pending, and rows done of incidents that may still be open.
+    pub rows: Vec<RowChange>,
+    /// The head.
+    pub head: Option<Head>,
+    /// Highest row number ever used.
+    pub last_row: u64,
+}

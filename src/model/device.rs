@@ -1,0 +1,238 @@
+//! Devices: what is watched, how, and on which path it lies.
+
+use super::{FindingKind, FindingRule, Name, Threshold, ThresholdKind, snmp::SnmpAccess};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Index into [`super::Site::devices`]. Dense, valid for one `Site` only: a reload gives new ones, names stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct DeviceId(pub u32);
+
+impl DeviceId {
+    /// For indexing slices.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Whose device it is (guideline 3.2.1(1)): decides finding kind, verdict and who is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owner {
+    /// The operator itself.
+    Own,
+    /// The interconnection platform, past the demarcation point.
+    Platform,
+    /// An access carrier.
+    Carrier,
+    /// A connected institution.
+    Institution,
+}
+
+impl Owner {
+    /// The word in the configuration.
+    pub fn key(self) -> &'static str {
+        match self {
+            Owner::Own => "own",
+            Owner::Platform => "platform",
+            Owner::Carrier => "carrier",
+            Owner::Institution => "institution",
+        }
+    }
+
+    /// The finding when such a device falls silent.
+    pub fn down_kind(self) -> FindingKind {
+        match self {
+            Owner::Own | Owner::Carrier => FindingKind::DeviceDown,
+            Owner::Platform => FindingKind::PlatformDown,
+            Owner::Institution => FindingKind::CircuitSilent,
+        }
+    }
+}
+
+/// Life of a device in the inventory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// Not yet in service: checked, not polled.
+    Planned,
+    /// Watched.
+    #[default]
+    Active,
+    /// Out of service: not polled.
+    Ended,
+}
+
+/// How liveness is found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// ICMP or ICMPv6 echo.
+    Echo,
+    /// An SNMP GET of sysUpTime.
+    Snmp,
+    /// A TCP connection to this port.
+    Tcp(u16),
+    /// Not watched; taken as up while its path is up.
+    None,
+}
+
+/// Why a device is in the inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Written as `[[device]]`.
+    Managed,
+    /// Made from a line of `daemon.uplinks` that is no device's address: feeds the blind guard, is never accused.
+    UplinkOnly,
+}
+
+/// What follows a missed round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confirm {
+    /// Echoes, spread evenly.
+    pub echoes: u32,
+    /// Over this time; the answer of the last is waited for `timeout` more.
+    pub over: Duration,
+}
+
+/// What must be seen before "up" is believed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recover {
+    /// Good rounds in a row.
+    pub rounds: u32,
+    /// And at least this long since the first of them.
+    pub over: Duration,
+}
+
+/// Times of polling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollSettings {
+    /// Between the starts of two rounds.
+    pub interval: Duration,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Echoes a round, 200 ms apart.
+    pub echoes: u32,
+    /// After a miss.
+    pub confirm: Confirm,
+    /// Before up again.
+    pub recover: Recover,
+}
+
+impl PollSettings {
+    /// Longest time from the fault to "down": interval + confirm.over + timeout (design section 3).
+    pub fn detection(&self) -> Duration {
+        self.interval + self.confirm.over + self.timeout
+    }
+}
+
+/// One entry of `interfaces`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceWanted {
+    /// ifName, with `*` and `?` as wildcards.
+    pub pattern: Name,
+    /// Contracted rate in bit/s; utilisation is of this, else of the port's speed.
+    pub rate_bps: Option<u64>,
+    /// A finding when it is not up, even if it never was.
+    pub expect_up: bool,
+    /// `role = "backup"`: down or dormant is healthy.
+    pub backup: bool,
+}
+
+/// Anything else that needs monitoring.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watch {
+    /// Unique within the device.
+    pub name: Name,
+    /// What is asked.
+    pub kind: WatchKind,
+}
+
+/// What a `watch` asks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WatchKind {
+    /// Any OID whose value is a number.
+    Oid {
+        /// The instance, as sub-identifiers.
+        oid: Vec<u32>,
+        /// Multiplied to the raw value.
+        scale: f64,
+        /// For people.
+        unit: String,
+        /// Two levels, if any.
+        threshold: Option<Threshold>,
+    },
+    /// A TCP port that should take connections. Refused or silent for the device's confirm time is a finding.
+    Tcp {
+        /// Port on the device's address.
+        port: u16,
+    },
+}
+
+/// The link that crosses the demarcation point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Demarcation {
+    /// The own edge device; also the parent.
+    pub device: DeviceId,
+    /// Its interface toward the platform, by ifName.
+    pub interface: Name,
+}
+
+/// Where a socket is bound: to a network device or to a local address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// `SO_BINDTODEVICE`.
+    Device(String),
+    /// A local source address.
+    Address(IpAddr),
+}
+
+/// One watched device; groups and defaults are already folded in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    /// Unique, the identity across reloads.
+    pub name: Name,
+    /// Why it is here.
+    pub role: Role,
+    /// Literal address.
+    pub address: IpAddr,
+    /// Whose.
+    pub owner: Owner,
+    /// `group = …`.
+    pub group: Option<Name>,
+    /// `site = …`.
+    pub site: Option<Name>,
+    /// `class = …`.
+    pub class: Option<Name>,
+    /// Free words.
+    pub tags: Vec<String>,
+    /// Planned, active, ended.
+    pub status: Status,
+    /// How liveness is found out.
+    pub liveness: Liveness,
+    /// Times.
+    pub poll: PollSettings,
+    /// Without it no SNMP is spoken.
+    pub snmp: Option<Arc<SnmpAccess>>,
+    /// `None` is `profile = "auto"`: chosen by sysObjectID.
+    pub profile: Option<Name>,
+    /// Interfaces by ifName.
+    pub interfaces: Vec<InterfaceWanted>,
+    /// Anything else.
+    pub watches: Vec<Watch>,
+    /// Thresholds in force for this device.
+    pub thresholds: BTreeMap<ThresholdKind, Threshold>,
+    /// `[findings]` in force for this device, where they differ from the kind's default.
+    pub findings: BTreeMap<FindingKind, FindingRule>,
+    /// Reachable while one of these is. `demarcation.device` is among them.
+    pub parents: Vec<DeviceId>,
+    /// For devices of the platform.
+    pub demarcation: Option<Demarcation>,
+}
+
+impl Device {
+    /// Level and delay of a finding kind for this device.
+    pub fn rule(&self, kind: FindingKind) -> FindingRule {
+        self.findings.get(&kind).copied().unwrap_or_else(|| kind.default_rule())
+    }
+}

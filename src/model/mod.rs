@@ -1,0 +1,29 @@
+//! The words of the network: what a site consists of, and the small values that more than one stage speaks of.
+//!
+//! Everything here is data. A value of these types has already been checked (`config` does that); past this line nothing is
+//! a string "to be parsed later". Units are in the type or in the name.
+//!
+//! Never here: I/O, a clock, randomness, or an import of any other module of ours.
+
+pub mod contact;
+pub mod device;
+pub mod finding;
+pub mod profile;
+pub mod secret;
+pub mod site;
+pub mod snmp;
+pub mod threshold;
+pub mod time;
+pub mod verdict;
+
+pub use contact::{Address, Contact, Crossing, Escalation, Match, Party, Procedure, Recipient, Relay, Route, Tls};
+pub use device::{
+    Bind, Confirm, Demarcation, Device, DeviceId, InterfaceWanted, Liveness, Owner, PollSettings, Recover, Role,
+    Status, Watch, WatchKind,
+};
+pub use finding::{FindingKey, FindingKind, FindingRule, Level, Name, Part};
+pub use secret::Secret;
+pub use site::{DaemonSettings, Heartbeat, Language, Operator, Site};
+pub use threshold::{Bound, Metric, Threshold, ThresholdKind};
+pub use time::{Mono, Now, Wall};
+pub use verdict::{Evidence, Isolation, Verdict};

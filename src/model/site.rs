@@ -1,0 +1,101 @@
+//! One checked site: everything the daemon needs to know, with names resolved.
+
+use super::{Contact, Device, DeviceId, FindingKind, FindingRule, Procedure, Route};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Language of mails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Language {
+    /// 日本語
+    #[default]
+    #[serde(rename = "ja")]
+    Japanese,
+    /// English
+    #[serde(rename = "en")]
+    English,
+}
+
+/// `[operator]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// Shown in mails.
+    pub name: String,
+    /// Of mails; a contact may override it.
+    pub language: Language,
+    /// IANA name, known to exist.
+    pub timezone: String,
+}
+
+/// `[daemon]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonSettings {
+    /// Ledger, outbox, cache, control socket.
+    pub state: PathBuf,
+    /// /healthz, /readyz, and /metrics unless `metrics` is given.
+    pub listen: SocketAddr,
+    /// Separate listener for /metrics.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// `[heartbeat]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// `http://` or `https://`.
+    pub url: String,
+    /// Between two beats.
+    pub every: Duration,
+}
+
+/// A whole site, checked. References are ids or names that exist; parents have no cycle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// `[operator]`.
+    pub operator: Operator,
+    /// `[daemon]`.
+    pub daemon: DaemonSettings,
+    /// `daemon.uplinks`, as devices (some made for the purpose), in the order written: the first is the own gateway.
+    pub uplinks: Vec<DeviceId>,
+    /// Indexed by [`DeviceId`].
+    pub devices: Vec<Device>,
+    /// `[findings]` for what belongs to no device (blind, routes).
+    pub findings: BTreeMap<FindingKind, FindingRule>,
+    /// `[[contact]]`.
+    pub contacts: Vec<Contact>,
+    /// `[[procedure]]`, in order.
+    pub procedures: Vec<Procedure>,
+    /// `[[route]]`, in order.
+    pub routes: Vec<Route>,
+    /// `[heartbeat]`.
+    pub heartbeat: Option<Heartbeat>,
+    /// SHA-256 of the configuration files as read, in hexadecimal.
+    pub fingerprint: String,
+}
+
+impl Site {
+    /// The device of an id of this site.
+    pub fn device(&self, id: DeviceId) -> &Device {
+        &self.devices[id.index()]
+    }
+
+    /// All devices with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
+        self.devices
+            .iter()
+            .enumerate()
+            .map(|(i, d)| (DeviceId(u32::try_from(i).unwrap_or(u32::MAX)), d))
+    }
+
+    /// The id of a name.
+    pub fn find(&self, name: &str) -> Option<DeviceId> {
+        self.iter().find(|(_, d)| &*d.name == name).map(|(id, _)| id)
+    }
+
+    /// Level and delay of a finding that belongs to no device.
+    pub fn rule(&self, kind: FindingKind) -> FindingRule {
+        self.findings.get(&kind).copied().unwrap_or_else(|| kind.default_rule())
+    }
+}

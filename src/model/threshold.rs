@@ -1,0 +1,141 @@
+//! Two levels on one number (guideline 3.2.1(3) and (5)): warning (注意) and critical (警告), each with its own clear value.
+
+use super::Level;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What a threshold can be set on, as written in `[thresholds]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThresholdKind {
+    /// CPU use, percent.
+    Cpu,
+    /// Memory use, percent.
+    Memory,
+    /// Five-minute load average, no unit.
+    Load5,
+    /// Temperature, degrees Celsius.
+    Temperature,
+    /// Use of a circuit, percent of the contracted rate if given, else of the port's speed; worse direction of the two is not
+    /// mixed: each direction is judged by itself.
+    Utilization,
+    /// Interface errors, percent of packets.
+    Errors,
+    /// Interface discards, percent of packets.
+    Discards,
+    /// Echo loss, percent.
+    Loss,
+    /// Echo round-trip time, seconds.
+    Rtt,
+}
+
+/// One measured quantity; the unit is fixed by the kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// Percent.
+    Cpu,
+    /// Percent.
+    Memory,
+    /// No unit.
+    Load5,
+    /// Degrees Celsius.
+    Temperature,
+    /// Percent of the rate, toward the device's port (ifHCInOctets).
+    UtilizationIn,
+    /// Percent of the rate, out of the device's port (ifHCOutOctets).
+    UtilizationOut,
+    /// Percent of packets.
+    Errors,
+    /// Percent of packets.
+    Discards,
+    /// Percent.
+    Loss,
+    /// Seconds.
+    Rtt,
+    /// The unit of the `watch`.
+    Watch,
+}
+
+impl Metric {
+    /// The threshold that judges this metric; `None` for a `watch`, which carries its own.
+    pub fn kind(self) -> Option<ThresholdKind> {
+        Some(match self {
+            Metric::Cpu => ThresholdKind::Cpu,
+            Metric::Memory => ThresholdKind::Memory,
+            Metric::Load5 => ThresholdKind::Load5,
+            Metric::Temperature => ThresholdKind::Temperature,
+            Metric::UtilizationIn | Metric::UtilizationOut => ThresholdKind::Utilization,
+            Metric::Errors => ThresholdKind::Errors,
+            Metric::Discards => ThresholdKind::Discards,
+            Metric::Loss => ThresholdKind::Loss,
+            Metric::Rtt => ThresholdKind::Rtt,
+            Metric::Watch => return None,
+        })
+    }
+}
+
+/// Where one level begins and where it ends. `clear <= raise` always (the constructor refuses anything else).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bound {
+    raise: f64,
+    clear: f64,
+}
+
+impl Bound {
+    /// `None` unless both are finite and `clear <= raise`.
+    pub fn new(raise: f64, clear: f64) -> Option<Bound> {
+        (raise.is_finite() && clear.is_finite() && clear <= raise).then_some(Bound { raise, clear })
+    }
+
+    /// The level begins when the value is at or above this.
+    pub fn raise(&self) -> f64 {
+        self.raise
+    }
+
+    /// The level ends when the value is at or below this.
+    pub fn clear(&self) -> f64 {
+        self.clear
+    }
+}
+
+/// Two levels on one number. Higher is worse. At least one level is set, and `warning.raise < critical.raise`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Threshold {
+    warning: Option<Bound>,
+    critical: Option<Bound>,
+    /// How long the value must stay at or above `raise` before the level counts (`for`).
+    pub hold: Duration,
+    /// How long the value must stay at or below `clear` before the level ends (`clear_for`).
+    pub clear_hold: Duration,
+}
+
+impl Threshold {
+    /// `None` if no level is set, or if the two are the wrong way round.
+    pub fn new(
+        warning: Option<Bound>,
+        critical: Option<Bound>,
+        hold: Duration,
+        clear_hold: Duration,
+    ) -> Option<Threshold> {
+        match (&warning, &critical) {
+            (None, None) => None,
+            (Some(w), Some(c)) if w.raise >= c.raise => None,
+            _ => Some(Threshold {
+                warning,
+                critical,
+                hold,
+                clear_hold,
+            }),
+        }
+    }
+
+    /// The bound of a level; `None` for `Level::Ok` and for a level that is not set.
+    pub fn bound(&self, level: Level) -> Option<Bound> {
+        match level {
+            Level::Ok => None,
+            Level::Warning => self.warning,
+            Level::Critical => self.critical,
+        }
+    }
+}

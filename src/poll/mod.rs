@@ -1,0 +1,123 @@
+//! The whole of polling: what is due, requests, what is in flight, answers, name resolution, SNMPv3 engines.
+//!
+//! Datagrams in, datagrams out. Takes input with `now`, says when it wants to be woken, wakes, hands out effects.
+//!
+//! Never here: a socket, a clock, randomness (the seed is an argument), a judgement about health.
+
+pub mod observation;
+
+pub use observation::{
+    AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Observation, ReachRound, RoundKind,
+    ScalarReading, TcpReading,
+};
+
+use crate::model::{DeviceId, Mono};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Which socket a datagram belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Channel {
+    /// SNMP over UDP; the number spreads targets over a few sockets (0..[`UDP_SOCKETS`]), the family follows the address.
+    Udp(u8),
+    /// RAW ICMP or ICMPv6; the family follows the address.
+    Icmp,
+}
+
+/// How many UDP sockets a family has: the default receive buffer of one loses bursts (measured).
+pub const UDP_SOCKETS: u8 = 8;
+
+/// What comes in.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub enum PollInput {
+    /// A datagram arrived. ICMPv4 bytes begin with the IP header, ICMPv6 bytes with the ICMPv6 header.
+    Datagram {
+        /// Socket it came in on.
+        channel: Channel,
+        /// Source address (port 0 for ICMP).
+        from: SocketAddr,
+        /// When it arrived (kernel time stamp where there is one).
+        at: Mono,
+        /// Payload.
+        bytes: Vec<u8>,
+    },
+    /// The operating system refused to send.
+    SendFailed {
+        /// Socket.
+        channel: Channel,
+        /// To whom.
+        to: SocketAddr,
+        /// The system's words, for example "Network is unreachable".
+        error: String,
+    },
+    /// A TCP connection attempt ended.
+    TcpEnded {
+        /// From [`PollEffect::TcpConnect`].
+        token: u64,
+        /// Time to connect, or the system's words ("Connection refused", "timed out").
+        result: Result<Duration, String>,
+    },
+    /// The rules want a fresh round of this device now.
+    ProbeNow(DeviceId),
+    /// The rules know this device to be silent (true): one attempt a round, no SNMP, no retry, no confirm; or not any more.
+    Silent(DeviceId, bool),
+}
+
+/// What goes out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PollEffect {
+    /// Send this datagram.
+    Send {
+        /// Socket.
+        channel: Channel,
+        /// To whom (port 0 for ICMP).
+        to: SocketAddr,
+        /// Payload; for ICMP from the ICMP header on.
+        bytes: Vec<u8>,
+    },
+    /// Connect, then close; answer with [`PollInput::TcpEnded`].
+    TcpConnect {
+        /// To be returned.
+        token: u64,
+        /// Where.
+        to: SocketAddr,
+        /// Give up after.
+        timeout: Duration,
+    },
+    /// Something was learned.
+    Observed(Observation),
+}
+
+/// Datagrams that were not believed, by kind; for `/metrics` (`hinomi_dropped_total{reason}`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DropReason {
+    /// Not BER, or not an SNMP message, or nested too deep.
+    Malformed,
+    /// Bytes after the message.
+    TrailingBytes,
+    /// Not the version that was asked.
+    WrongVersion,
+    /// Not the community that was asked with.
+    WrongCommunity,
+    /// No request with that id is open (late, duplicate or invented).
+    UnknownRequest,
+    /// From another address or port than was asked.
+    WrongSource,
+    /// Not a Response (or Report), or other OIDs, or another number of varbinds than was asked.
+    WrongContent,
+    /// USM: HMAC does not fit.
+    BadDigest,
+    /// USM: outside the time window, or engine of somebody else.
+    NotInTime,
+    /// USM: less security than was asked.
+    WrongSecurityLevel,
+    /// USM: a Report that proves nothing (unauthenticated, asks for a change of state).
+    ForgedReport,
+    /// ICMP: not ours (identifier or cookie does not fit).
+    ForeignEcho,
+    /// ICMP: ours, but the round is over.
+    LateEcho,
+    /// ICMP: already counted.
+    DuplicateEcho,
+}

@@ -1,0 +1,194 @@
+//! What polling learned about a device, before anybody judges it. Missing is missing, never zero.
+
+use crate::model::{DeviceId, Mono, Name};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Something was learned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Observation {
+    /// A liveness round ended.
+    Reach(ReachRound),
+    /// An SNMP round ended.
+    Agent(AgentRound),
+    /// A TCP `watch` ended.
+    Tcp(TcpReading),
+}
+
+/// Why a liveness round was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoundKind {
+    /// On schedule, or asked for by the rules.
+    Regular,
+    /// After a regular round of which all was lost: `confirm.echoes` over `confirm.over`, ended early by any answer.
+    Confirm,
+}
+
+/// One liveness round (echo, SNMP GET of sysUpTime, or TCP connect; "echo" below stands for any of them).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReachRound {
+    /// Whom.
+    pub device: DeviceId,
+    /// Why.
+    pub kind: RoundKind,
+    /// First echo sent.
+    pub started: Mono,
+    /// Last answer in, or the timeout of the last echo.
+    pub ended: Mono,
+    /// Echoes sent.
+    pub sent: u32,
+    /// Answered by the target itself.
+    pub received: u32,
+    /// Round-trip times of the answered ones.
+    pub rtts: Vec<Duration>,
+    /// ICMP errors about the target: who said it, and the ICMP type and code.
+    pub errors: Vec<(IpAddr, u8, u8)>,
+    /// Set if this host itself could not send: the system's words.
+    pub send_error: Option<String>,
+}
+
+/// One SNMP round: all requests of the interval, with retries, resynchronisation and name resolution inside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentRound {
+    /// Whom.
+    pub device: DeviceId,
+    /// First request sent.
+    pub started: Mono,
+    /// Last answer in, or given up.
+    pub ended: Mono,
+    /// What came.
+    pub outcome: Result<AgentReading, AgentFailure>,
+}
+
+/// Why an agent gave nothing. Each has its own message to the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AgentFailure {
+    /// No answer to any try (agent stopped, port filtered, or a wrong v1/v2c community: agents keep silent then).
+    Timeout,
+    /// usmStatsUnknownUserNames.
+    UnknownUser,
+    /// usmStatsWrongDigests: wrong authentication password or protocol.
+    WrongKey,
+    /// usmStatsDecryptionErrors, or our side could not decrypt: wrong privacy password or protocol.
+    WrongPrivacy,
+    /// usmStatsUnsupportedSecLevels: the user has no such level.
+    UnsupportedLevel,
+    /// usmStatsNotInTimeWindows again after resynchronising.
+    NotInTimeWindow,
+    /// Answered, but with something that is not a valid answer.
+    Malformed,
+    /// An error-status other than those handled (tooBig is): the number of RFC 3416.
+    ErrorStatus(u32),
+}
+
+/// A counter with its width: a 32-bit one may wrap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Counter {
+    /// Counter64.
+    C64(u64),
+    /// Counter32.
+    C32(u32),
+}
+
+/// One object of the profile or of a `watch`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScalarReading {
+    /// The instance that was read.
+    pub oid: Vec<u32>,
+    /// `None`: noSuchObject, noSuchInstance, endOfMibView, or not a number.
+    pub value: Option<Number>,
+}
+
+/// A number or an OID as read (hrStorageType is an OID).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Number {
+    /// INTEGER.
+    Signed(i64),
+    /// Counter32, Gauge32, TimeTicks, Counter64.
+    Unsigned(u64),
+    /// OBJECT IDENTIFIER.
+    Oid(Vec<u32>),
+    /// An OCTET STRING that reads as a decimal number (UCD's laLoad, many vendors' temperatures).
+    Text(f64),
+}
+
+impl Number {
+    /// As a number, if it is one.
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Number::Signed(v) => Some(*v as f64),
+            Number::Unsigned(v) => Some(*v as f64),
+            Number::Text(v) => Some(*v),
+            Number::Oid(_) => None,
+        }
+    }
+}
+
+/// One interface, all of it from one answer (so that the name belongs to the counters).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceReading {
+    /// ifName as re-read beside the counters.
+    pub name: Name,
+    /// ifIndex it was read under; for people only.
+    pub index: u32,
+    /// ifAlias.
+    pub alias: Option<String>,
+    /// ifAdminStatus: 1 up, 2 down, 3 testing.
+    pub admin: Option<u8>,
+    /// ifOperStatus: 1 up … 5 dormant, 6 notPresent, 7 lowerLayerDown.
+    pub oper: Option<u8>,
+    /// ifHighSpeed × 10⁶, or ifSpeed.
+    pub speed_bps: Option<u64>,
+    /// ifHCInOctets or ifInOctets.
+    pub in_octets: Option<Counter>,
+    /// ifHCOutOctets or ifOutOctets.
+    pub out_octets: Option<Counter>,
+    /// Sum of unicast, multicast and broadcast packets in and out, where 64-bit counters exist; else unicast in and out.
+    pub packets: Option<Counter>,
+    /// ifInErrors + ifOutErrors (32-bit each, so wrapping 32-bit sum).
+    pub errors: Option<Counter>,
+    /// ifInDiscards + ifOutDiscards.
+    pub discards: Option<Counter>,
+    /// ifCounterDiscontinuityTime, TimeTicks.
+    pub discontinuity: Option<u32>,
+    /// sysUpTime of the same answer, TimeTicks (1/100 s, wraps after 497 days).
+    pub uptime: u32,
+    /// When that answer arrived.
+    pub at: Mono,
+    /// The name stood in two rows; this is the one that moves.
+    pub ambiguous: bool,
+}
+
+/// What an agent gave in one round.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgentReading {
+    /// sysUpTime, TimeTicks.
+    pub uptime: Option<u32>,
+    /// snmpEngineBoots and snmpEngineTime, if known (v3): tells a wrap of sysUpTime from a restart.
+    pub engine: Option<(u32, u32)>,
+    /// Time between request and answer of the first request.
+    pub rtt: Option<Duration>,
+    /// Name of the profile in use.
+    pub profile: Option<String>,
+    /// Objects of the profile and of OID watches.
+    pub scalars: Vec<ScalarReading>,
+    /// Interfaces that match the configuration.
+    pub interfaces: Vec<InterfaceReading>,
+    /// Names once matched (by a glob or by name) that the agent no longer has. A configured literal name that never existed
+    /// is listed too.
+    pub missing: Vec<Name>,
+}
+
+/// A TCP `watch`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TcpReading {
+    /// Whom.
+    pub device: DeviceId,
+    /// The watch's name.
+    pub watch: Name,
+    /// When it ended.
+    pub at: Mono,
+    /// Time to connect, or the system's words.
+    pub result: Result<Duration, String>,
+}

@@ -1,0 +1,145 @@
+//! What the rules say: a finding changed its level, or a device is behind a fault.
+
+use crate::model::{FindingKey, Isolation, Level, Name, Wall};
+use crate::poll::AgentFailure;
+use serde::{Deserialize, Serialize};
+
+/// A finding changed its level. `from != to`, except that a change of verdict alone repeats the level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingChange {
+    /// Which finding.
+    pub key: FindingKey,
+    /// Level before.
+    pub from: Level,
+    /// Level now. `Level::Ok` ends the finding.
+    pub to: Level,
+    /// When what it rests on began (first unanswered echo, first value above the bound …).
+    pub since: Wall,
+    /// When it was decided.
+    pub at: Wall,
+    /// Why, with the numbers.
+    pub cause: Cause,
+    /// Whose fault; for silence and interfaces.
+    pub isolation: Option<Isolation>,
+}
+
+/// A device behind a root finding: unreachable because of it, or reachable again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Affected {
+    /// The finding it hangs below.
+    pub root: FindingKey,
+    /// The device.
+    pub device: Name,
+    /// `true`: everything on its path is down. `false`: it answers again, or is judged by itself now.
+    pub unreachable: bool,
+    /// When.
+    pub at: Wall,
+}
+
+/// Why a finding changed. The same value feeds the mail, the ledger, the metric and `explain`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// The value has been at or above the bound for the hold time. Units are the metric's (see [`crate::model::Metric`]).
+    Above {
+        /// Last value.
+        value: f64,
+        /// `raise` of the level that counts now.
+        bound: f64,
+        /// Unit for people ("%", "C", "s", or a watch's).
+        unit: String,
+    },
+    /// The value has been at or below the clear value for the clear time.
+    Below {
+        /// Last value.
+        value: f64,
+        /// `clear` of the level that ended.
+        bound: f64,
+        /// Unit for people.
+        unit: String,
+    },
+    /// None of the echoes of the confirm burst was answered.
+    NoAnswer {
+        /// Echoes sent since the first miss.
+        sent: u32,
+        /// Seconds since the first miss.
+        seconds: f64,
+    },
+    /// Answers again, for the recover time.
+    Answers {
+        /// Seconds it was silent.
+        silent_seconds: f64,
+    },
+    /// ifOperStatus says not up while ifAdminStatus says up.
+    OperDown {
+        /// RFC 2863 number.
+        oper: u8,
+    },
+    /// Up again, or put down by an administrator, or down is expected of it.
+    OperHealthy {
+        /// RFC 2863 number of ifOperStatus, if known.
+        oper: Option<u8>,
+        /// Administratively down.
+        admin_down: bool,
+    },
+    /// The name is no longer in the interface table.
+    NameVanished,
+    /// The name is back.
+    NameReturned,
+    /// No value for three intervals.
+    NoData {
+        /// Seconds without a value.
+        seconds: f64,
+        /// Why, as the last sample said.
+        reason: String,
+    },
+    /// Values again.
+    DataBack,
+    /// The agent gave nothing while the device answers liveness.
+    AgentSilent {
+        /// How it failed last.
+        failure: AgentFailure,
+    },
+    /// The agent answers again.
+    AgentBack,
+    /// The device is silent, what is behind it answers.
+    ChildrenAnswer {
+        /// One that answers.
+        child: Name,
+    },
+    /// All uplinks silent, or this host cannot send.
+    CutOff {
+        /// Uplinks.
+        uplinks: u32,
+        /// The system's words if sending failed.
+        send_error: Option<String>,
+    },
+    /// An uplink answers again.
+    Connected {
+        /// Seconds this host was blind.
+        blind_seconds: f64,
+    },
+    /// A TCP port does not take connections.
+    TcpFailed {
+        /// The system's words.
+        error: String,
+    },
+    /// It does again.
+    TcpWorks,
+    /// A route test failed.
+    RouteFailed {
+        /// Stage and words of the last test.
+        error: String,
+    },
+    /// It works again.
+    RouteWorks,
+    /// Everything on its path is down: what it says is not known; it hangs below that root now.
+    Unreachable,
+    /// Removed from the configuration, or no longer judged by it.
+    Removed,
+    /// Echo loss (shown, no notice unless a threshold is set).
+    Loss {
+        /// Percent.
+        percent: f64,
+    },
+}

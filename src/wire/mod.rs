@@ -1,0 +1,7 @@
+//! Bytes to values and back: ICMP and SNMP messages as they stand on the wire.
+//!
+//! Never here: a socket, a clock, a decision; an import of any other module of ours. Nothing that comes from the network may
+//! panic, allocate without bound or recurse without bound.
+
+pub mod icmp;
+pub mod snmp;

@@ -1,0 +1,10 @@
+//! The fast tests: one binary, no privileges, no other software. `cargo test --release --test fast`.
+
+mod architecture;
+mod case;
+mod cli;
+mod config;
+mod mail;
+mod poll;
+mod scenarios;
+mod wire;
