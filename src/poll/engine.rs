@@ -59,7 +59,6 @@ pub(super) enum Timer {
 }
 
 /// The whole of polling (design section 3).
-#[derive(Debug)]
 pub struct Poll {
     pub(super) site: Arc<Site>,
     pub(super) agents: Agents,
@@ -158,7 +157,7 @@ impl Poll {
             .min(self.pacer.next())
     }
 
-    /// Does what is due.
+    /// Does what is due. What the sockets hold must have been handed in before, or answers that are there count as missing.
     pub fn wake(&mut self, now: Now) {
         let awake = self.clock.enter(now);
         self.pacer.enter(now.mono);

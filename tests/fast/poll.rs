@@ -574,6 +574,89 @@ proptest! {
     }
 }
 
+/// One thing that happens to a network under watch.
+#[derive(Clone, Debug)]
+enum Happening {
+    Behave(u8, u8),
+    Silent(u8, bool),
+    Probe(u8),
+    Reload(u8, u8),
+    Stall(u16),
+    Run(u16),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        (0..8u8, 0..6u8).prop_map(|(d, b)| Happening::Behave(d, b)),
+        (0..8u8, any::<bool>()).prop_map(|(d, s)| Happening::Silent(d, s)),
+        (0..8u8).prop_map(Happening::Probe),
+        (any::<u8>(), any::<u8>()).prop_map(|(turn, change)| Happening::Reload(turn, change)),
+        (0..20_000u16).prop_map(Happening::Stall),
+        (0..5_000u16).prop_map(Happening::Run),
+        (0..5_000u16).prop_map(Happening::Run),
+    ]
+}
+
+/// Eight devices, the last two by TCP and SNMP; a turned order, and by the bits of `change` another address or out of service.
+fn changing_site(turn: u8, change: u8) -> std::sync::Arc<hinomi::model::Site> {
+    let mut devices: Vec<_> = (0..8u8)
+        .map(|i| device(&format!("d{i}"), &format!("192.0.2.{i}")))
+        .collect();
+    devices[6].liveness = Liveness::Tcp(22);
+    (devices[7].liveness, devices[7].snmp) = (Liveness::Snmp, net::access());
+    devices[5].snmp = net::access();
+    for (i, d) in devices.iter_mut().enumerate().filter(|(i, _)| change & 1 << i != 0) {
+        match turn % 3 {
+            0 => d.address = format!("192.0.2.{}", 100 + i).parse().unwrap(),
+            1 => d.status = Status::Planned,
+            _ => d.poll.interval = secs(5),
+        }
+    }
+    devices.rotate_left(usize::from(turn % 8));
+    site(devices)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_happens_a_good_network_is_seen_as_good_afterwards(story in prop::collection::vec(happening(), 1..60)) {
+        let behaviours = [
+            Behaviour::Silent,
+            Behaviour::Lossy(50, ms(5)),
+            Behaviour::Twice(ms(1_900)),
+            Behaviour::CannotSend("No buffer space available"),
+            Behaviour::Refused,
+            Behaviour::Forgotten,
+        ];
+        let mut net = Net::new(changing_site(0, 0));
+        for step in story {
+            match step {
+                Happening::Behave(d, b) => net.set(&format!("192.0.2.{d}"), behaviours[usize::from(b)].clone()),
+                Happening::Silent(d, s) => net.input(PollInput::Silent(DeviceId(d.into()), s)),
+                Happening::Probe(d) => net.input(PollInput::ProbeNow(DeviceId(d.into()))),
+                Happening::Reload(turn, change) => net.reload(changing_site(turn, change)),
+                Happening::Stall(t) => net.stall(ms(t.into())),
+                Happening::Run(t) => net.run_for(ms(t.into())),
+            }
+        }
+        net.reload(changing_site(0, 0));
+        for d in 0..8u8 {
+            net.set(&format!("192.0.2.{d}"), Behaviour::Answer(ms(5)));
+            net.input(PollInput::Silent(DeviceId(d.into()), false));
+        }
+        // What is still in flight has to end: at the latest when a forgotten GET is given up.
+        net.run_for(secs(90));
+        net.seen.clear();
+        net.run_for(secs(30));
+        for d in 0..8 {
+            let rounds: Vec<_> = net.reach(DeviceId(d)).map(|(_, r)| (r.kind, r.sent == r.received)).collect();
+            prop_assert_eq!(rounds, [(RoundKind::Regular, true); 3], "device {}", d);
+        }
+        let agents = |d| net.seen.iter().filter(move |(_, o)| matches!(o, Observation::Agent(a) if a.device == DeviceId(d))).count();
+        prop_assert_eq!((agents(5), agents(7)), (3, 3));
+    }
+}
+
 #[test]
 fn effects_name_the_raw_socket_and_port_zero() {
     let mut net = Net::new(site(vec![device("edge-a", "192.0.2.1")]));
