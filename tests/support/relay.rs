@@ -75,7 +75,13 @@ pub struct Rule {
 
 impl Rule {
     pub fn at(at: At) -> Rule {
-        Rule { at, recipient: None, times: None, percent: 100, what: Do::Silent }
+        Rule {
+            at,
+            recipient: None,
+            times: None,
+            percent: 100,
+            what: Do::Silent,
+        }
     }
     pub fn only(mut self, recipient: &str) -> Rule {
         self.recipient = Some(recipient.to_owned());
@@ -123,7 +129,14 @@ pub struct Script {
 
 impl Default for Script {
     fn default() -> Script {
-        Script { tls: Tls::Plain, cert: Cert::Good, auth: None, rules: Vec::new(), spool: None, seed: 1 }
+        Script {
+            tls: Tls::Plain,
+            cert: Cert::Good,
+            auth: None,
+            rules: Vec::new(),
+            spool: None,
+            seed: 1,
+        }
     }
 }
 
@@ -132,7 +145,11 @@ impl Script {
     pub fn flaky(percent: u32, seed: u64) -> Script {
         let refused = Rule::at(At::Mail).reply("451 4.3.0 try again later").percent(percent);
         let lost = Rule::at(At::Dot).act(Do::KeepAndCut).percent(percent);
-        Script { rules: vec![refused, lost], seed, ..Script::default() }
+        Script {
+            rules: vec![refused, lost],
+            seed,
+            ..Script::default()
+        }
     }
 }
 
@@ -162,7 +179,10 @@ impl Mail {
         self.header("Subject").unwrap_or_default()
     }
     pub fn message_id(&self) -> String {
-        self.header("Message-ID").unwrap_or_default().trim_matches(['<', '>']).to_owned()
+        self.header("Message-ID")
+            .unwrap_or_default()
+            .trim_matches(['<', '>'])
+            .to_owned()
     }
     pub fn body(&self) -> String {
         mime::decode(&self.raw).1
@@ -210,9 +230,21 @@ impl Relay {
         let listener = TcpListener::bind(addr)?;
         let addr = listener.local_addr()?;
         let dice = AtomicU64::new(script.seed.max(1));
-        let state = Mutex::new(State { script, ..State::default() });
-        let shared = Arc::new(Shared { state, changed: Condvar::new(), open: AtomicBool::new(true), dice });
-        let relay = Relay { addr, shared, accepting: Mutex::new(None) };
+        let state = Mutex::new(State {
+            script,
+            ..State::default()
+        });
+        let shared = Arc::new(Shared {
+            state,
+            changed: Condvar::new(),
+            open: AtomicBool::new(true),
+            dice,
+        });
+        let relay = Relay {
+            addr,
+            shared,
+            accepting: Mutex::new(None),
+        };
         relay.listen(listener);
         Ok(relay)
     }
@@ -272,7 +304,10 @@ impl Relay {
     /// Waits until at least `n` mails are there; false if they did not come in time.
     pub fn wait_for(&self, n: usize, timeout: Duration) -> bool {
         let state = self.shared.lock();
-        let waited = self.shared.changed.wait_timeout_while(state, timeout, |s| s.mails.len() < n);
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(state, timeout, |s| s.mails.len() < n);
         waited.map(|(s, _)| s.mails.len() >= n).unwrap_or(false)
     }
 
@@ -338,8 +373,16 @@ impl Talk<'_> {
         };
         let encrypted = script.tls == Tls::Smtps;
         let line = BufReader::new(line);
-        let mut talk =
-            Talk { shared, line, tcp, encrypted, user: None, helo: String::new(), from: String::new(), to: Vec::new() };
+        let mut talk = Talk {
+            shared,
+            line,
+            tcp,
+            encrypted,
+            user: None,
+            helo: String::new(),
+            from: String::new(),
+            to: Vec::new(),
+        };
         let ended = talk.converse();
         let _ = talk.tcp.shutdown(Shutdown::Both);
         ended
@@ -370,7 +413,11 @@ impl Talk<'_> {
     fn ehlo(&mut self, command: &str) -> io::Result<()> {
         self.helo = command.get(5..).unwrap_or("").to_owned();
         let script = self.shared.lock().script.clone();
-        let mut lines = vec!["relay.example.org".to_owned(), "8BITMIME".to_owned(), "SIZE 10240000".to_owned()];
+        let mut lines = vec![
+            "relay.example.org".to_owned(),
+            "8BITMIME".to_owned(),
+            "SIZE 10240000".to_owned(),
+        ];
         if script.tls == Tls::StartTls && !self.encrypted {
             lines.push("STARTTLS".to_owned());
         }
@@ -378,8 +425,11 @@ impl Talk<'_> {
             lines.push(format!("AUTH {mechanisms}"));
         }
         let last = lines.len() - 1;
-        let lines: Vec<String> =
-            lines.iter().enumerate().map(|(i, l)| format!("250{}{l}", if i == last { ' ' } else { '-' })).collect();
+        let lines: Vec<String> = lines
+            .iter()
+            .enumerate()
+            .map(|(i, l)| format!("250{}{l}", if i == last { ' ' } else { '-' }))
+            .collect();
         self.answer(At::Ehlo, &lines.join("\r\n"))
     }
 
@@ -403,7 +453,10 @@ impl Talk<'_> {
             let user = self.read_line()?;
             self.say("334 UGFzc3dvcmQ6")?;
             let password = self.read_line()?;
-            [user, password].iter().map(|w| String::from_utf8_lossy(&mime::base64(w.as_bytes())).into_owned()).collect()
+            [user, password]
+                .iter()
+                .map(|w| String::from_utf8_lossy(&mime::base64(w.as_bytes())).into_owned())
+                .collect()
         };
         if given == [user.clone(), password] {
             self.user = Some(user);
@@ -479,7 +532,11 @@ impl Talk<'_> {
         state.mails.push(mail);
         drop(state);
         self.shared.changed.notify_all();
-        if acknowledged { self.say(&format!("250 2.0.0 Ok: queued as TEST{number:04}")) } else { Ok(()) }
+        if acknowledged {
+            self.say(&format!("250 2.0.0 Ok: queued as TEST{number:04}"))
+        } else {
+            Ok(())
+        }
     }
 
     /// The usual answer, unless a rule says otherwise.
@@ -495,7 +552,9 @@ impl Talk<'_> {
         let rule = state.script.rules.iter_mut().find(|r| {
             r.at == at
                 && r.times != Some(0)
-                && r.recipient.as_ref().is_none_or(|wanted| self.to.iter().any(|to| to == wanted))
+                && r.recipient
+                    .as_ref()
+                    .is_none_or(|wanted| self.to.iter().any(|to| to == wanted))
                 && self.roll() < r.percent
         })?;
         rule.times = rule.times.map(|n| n - 1);
@@ -510,7 +569,10 @@ impl Talk<'_> {
             x ^= x << 17;
             x
         };
-        let before = self.shared.dice.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |x| Some(step(x)));
+        let before = self
+            .shared
+            .dice
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |x| Some(step(x)));
         (step(before.unwrap_or(1)) % 100) as u32
     }
 
