@@ -10,7 +10,7 @@
 //! assert!(relay.wait_for(1, Duration::from_secs(5)));
 //! println!("{}", relay.mails()[0].subject());
 //! ```
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::disallowed_methods)]
 
 pub mod certs;
 pub mod mime;

@@ -2,7 +2,7 @@
 //!
 //! A literal address needs no name service: the way out must not depend on what may be broken.
 
-use super::smtp::Fault;
+use super::smtp::{Fault, system};
 use crate::model::{Bind, Relay, Route};
 use crate::notify::Stage;
 use std::net::{IpAddr, SocketAddr};
@@ -48,7 +48,8 @@ async fn addresses(route: &Route, relay: &Relay, deadline: Instant) -> Result<Ve
             Ok(Ok(list)) => list.collect(),
             Ok(Err(e)) => {
                 return Err(broken(format!(
-                    "the name {host} has no address ({e}): check the name service, or write the address"
+                    "the name {host} has no address ({}): check the name service, or write the address",
+                    system(&e)
                 )));
             }
             Err(_) => {
@@ -78,14 +79,20 @@ async fn connect_one(bind: Option<&Bind>, to: SocketAddr, until: Instant) -> Res
     } else {
         TcpSocket::new_v6()
     }
-    .map_err(|e| format!("this host gives no TCP socket ({e})"))?;
+    .map_err(|e| format!("this host gives no TCP socket ({})", system(&e)))?;
     match bind {
         Some(Bind::Device(device)) => socket.bind_device(Some(device.as_bytes())).map_err(|e| {
-            format!("cannot bind to network device {device} ({e}): does it exist, and is CAP_NET_RAW granted?")
+            format!(
+                "cannot bind to network device {device} ({}): does it exist, and is CAP_NET_RAW granted?",
+                system(&e)
+            )
         })?,
-        Some(Bind::Address(own)) => socket
-            .bind(SocketAddr::new(*own, 0))
-            .map_err(|e| format!("cannot send from {own} ({e}): is the address still on this host?"))?,
+        Some(Bind::Address(own)) => socket.bind(SocketAddr::new(*own, 0)).map_err(|e| {
+            format!(
+                "cannot send from {own} ({}): is the address still on this host?",
+                system(&e)
+            )
+        })?,
         None => {}
     }
     match timeout_at(until, socket.connect(to)).await {
@@ -95,7 +102,7 @@ async fn connect_one(bind: Option<&Bind>, to: SocketAddr, until: Instant) -> Res
             Ok(stream)
         }
         Ok(Err(e)) if e.kind() == std::io::ErrorKind::ConnectionRefused => Err(format!("{to} refuses the connection")),
-        Ok(Err(e)) => Err(format!("{to}: {e}")),
+        Ok(Err(e)) => Err(format!("{to}: {}", system(&e))),
         Err(_) => Err(format!("{to} does not answer")),
     }
 }

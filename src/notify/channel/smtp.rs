@@ -274,7 +274,7 @@ impl<'a> Session<'a> {
         };
         match timeout_at(self.deadline, all).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(e)) => Err(broken(stage, &format!("the line was cut ({e})"))),
+            Ok(Err(e)) => Err(broken(stage, &format!("the line was cut ({})", system(&e)))),
             Err(_) => Err(broken(stage, "the relay takes no more bytes; given up at the deadline")),
         }
     }
@@ -318,7 +318,7 @@ impl<'a> Session<'a> {
             match timeout_at(self.deadline, self.io.read(&mut chunk)).await {
                 Ok(Ok(0)) => return Err(broken(stage, "the relay cut the line")),
                 Ok(Ok(n)) => self.unread.extend_from_slice(&chunk[..n]),
-                Ok(Err(e)) => return Err(broken(stage, &format!("the line was cut ({e})"))),
+                Ok(Err(e)) => return Err(broken(stage, &format!("the line was cut ({})", system(&e)))),
                 Err(_) => return Err(broken(stage, "no complete answer from the relay within the deadline")),
             }
         }
@@ -351,6 +351,12 @@ fn broken(stage: Stage, error: &str) -> Fault {
         _ => error.to_owned(),
     };
     Fault::Broken { stage, error }
+}
+
+/// The system's words without its number.
+pub(super) fn system(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// Base64 (RFC 4648), for AUTH.

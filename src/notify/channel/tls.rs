@@ -74,7 +74,7 @@ fn explain(error: &std::io::Error, name: &str) -> String {
     let rustls::Error::InvalidCertificate(why) = error else {
         return match error {
             rustls::Error::InvalidMessage(_) => {
-                "the relay does not speak TLS on this port: smtps and starttls are different ports".to_owned()
+                "the other side does not speak TLS on this port (smtps and starttls are different ports)".to_owned()
             }
             other => format!("TLS handshake: {other}"),
         };
