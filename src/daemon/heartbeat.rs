@@ -70,14 +70,17 @@ where
         .body(Empty::<Bytes>::new())
         .map_err(|e| format!("heartbeat.url cannot be asked for ({e})"))?;
     // The connection is driven here, not in a task of its own: it ends with us.
+    let mut answer = std::pin::pin!(sender.send_request(request));
     let answer = tokio::select! {
         biased;
-        answer = sender.send_request(request) => answer.map_err(failed)?,
+        answer = &mut answer => answer,
+        // The other side may have answered and closed at once: the answer is there all the same.
         ended = connection => {
             ended.map_err(failed)?;
-            return Err("the line was cut".to_owned());
+            answer.await
         }
     };
+    let answer = answer.map_err(failed)?;
     if answer.status().is_success() {
         Ok(())
     } else {

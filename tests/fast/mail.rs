@@ -11,7 +11,7 @@ mod relay;
 use hinomi::model::{Bind, Language, Operator, Relay as Target, Route, Secret, Tls, Wall};
 use hinomi::notify::channel::{deliver, send_test_mail, test};
 use hinomi::notify::{Mail, Outcome, Stage};
-use relay::{At, Cert, Do, Relay, Rule, Script};
+use relay::{At, Cert, Do, Encryption, Relay, Rule, Script};
 use std::time::{Duration, Instant};
 
 /// Deadline of most tests: long for a busy machine, none of them waits for it.
@@ -468,7 +468,7 @@ fn a_lost_250_is_told_from_everything_else() {
 /// Row 26.
 #[test]
 fn tls_works_both_ways() {
-    for (script, tls) in [(relay::Tls::StartTls, Tls::StartTls), (relay::Tls::Smtps, Tls::Smtps)] {
+    for (script, tls) in [(Encryption::StartTls, Tls::StartTls), (Encryption::Smtps, Tls::Smtps)] {
         let auth = Some(("PLAIN".to_owned(), "hinomi".into(), "right".into()));
         let relay = Relay::start(Script {
             tls: script,
@@ -493,7 +493,7 @@ fn a_bad_certificate_is_named_and_nothing_is_sent() {
         (Cert::WrongName, "wrong name: the certificate is for"),
     ];
     for (cert, words) in cases {
-        for (script, tls) in [(relay::Tls::StartTls, Tls::StartTls), (relay::Tls::Smtps, Tls::Smtps)] {
+        for (script, tls) in [(Encryption::StartTls, Tls::StartTls), (Encryption::Smtps, Tls::Smtps)] {
             let relay = Relay::start(Script {
                 tls: script,
                 cert,
@@ -510,7 +510,7 @@ fn a_bad_certificate_is_named_and_nothing_is_sent() {
         }
     }
     let relay = Relay::start(Script {
-        tls: relay::Tls::Smtps,
+        tls: Encryption::Smtps,
         ..Script::default()
     });
     let (stage, error) = failed(send(
@@ -535,7 +535,7 @@ fn starttls_taken_out_on_the_way_is_not_plain_text() {
     // Words slipped in behind the answer to STARTTLS are not believed.
     let early = Rule::at(At::StartTls).reply("220 go ahead\r\n250 2.0.0 injected");
     let relay = Relay::start(Script {
-        tls: relay::Tls::StartTls,
+        tls: Encryption::StartTls,
         rules: vec![early],
         ..Script::default()
     });
