@@ -6,9 +6,11 @@ pub mod audit;
 pub mod batch;
 pub mod book;
 pub mod event;
+pub mod ledger;
 mod state;
 
 pub use audit::lint;
 pub use batch::{Batch, Head, Restored, RowChange};
 pub use book::{Book, Incident, Phase};
 pub use event::{Event, EventBody, NoticeKind, Tick};
+pub use ledger::{Ledger, LedgerError};
