@@ -2,6 +2,7 @@
 
 mod bad;
 mod defaults;
+mod host;
 mod mutations;
 mod site;
 
@@ -19,7 +20,11 @@ impl Surroundings for Dummies {
     fn secret(&self, from: &SecretFrom) -> Result<Found, NotFound> {
         let (SecretFrom::Credential(name) | SecretFrom::Env(name)) = from else {
             let SecretFrom::File(path) = from else { unreachable!() };
-            return if path.ends_with("absent-secret") { Host::new().secret(from) } else { found(SECRET) };
+            return if path.ends_with("absent-secret") {
+                Host::new().secret(from)
+            } else {
+                found(SECRET)
+            };
         };
         match name.as_str() {
             "short" => found("hunter2"),
@@ -29,7 +34,11 @@ impl Surroundings for Dummies {
     }
 
     fn certificates(&self, path: &Path) -> Result<(), NotFound> {
-        if path.ends_with("absent-ca.pem") { Host::new().certificates(path) } else { Ok(()) }
+        if path.ends_with("absent-ca.pem") {
+            Host::new().certificates(path)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -69,7 +78,10 @@ fn files_in(folder: &str) -> Vec<PathBuf> {
 fn examples() -> Vec<(PathBuf, String)> {
     let files = files_in("examples");
     assert!(files.len() >= 4, "examples are missing");
-    files.into_iter().map(|p| (p.clone(), std::fs::read_to_string(&p).unwrap())).collect()
+    files
+        .into_iter()
+        .map(|p| (p.clone(), std::fs::read_to_string(&p).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -97,12 +109,27 @@ fn an_unknown_key_is_refused_in_every_table_of_every_example() {
             changed.insert_str(at, &line);
             let key_at = at + line.find("bogus_key").unwrap();
             let before = &changed[..key_at];
-            let place = (before.matches('\n').count() as u32 + 1, before.rsplit('\n').next().unwrap().chars().count() as u32 + 1);
+            let place = (
+                before.matches('\n').count() as u32 + 1,
+                before.rsplit('\n').next().unwrap().chars().count() as u32 + 1,
+            );
             let loaded = check(&changed);
-            let told = loaded.problems.iter().any(|p| (p.line, p.column) == place && p.what.contains("`bogus_key`"));
-            let names = loaded.problems.iter().any(|p| p.line == place.0 && p.what.contains("bogus_key"));
+            let told = loaded
+                .problems
+                .iter()
+                .any(|p| (p.line, p.column) == place && p.what.contains("`bogus_key`"));
+            let names = loaded
+                .problems
+                .iter()
+                .any(|p| p.line == place.0 && p.what.contains("bogus_key"));
             // Where keys are names ([snmp.NAME]) the key is a section that is none.
-            assert!(told || names, "{} line {}: {}", path.display(), place.0, printed(&loaded));
+            assert!(
+                told || names,
+                "{} line {}: {}",
+                path.display(),
+                place.0,
+                printed(&loaded)
+            );
             assert!(loaded.site.is_none());
             planted += 1;
         }
@@ -187,10 +214,16 @@ fn check_counts_and_summarises() {
     let (code, text) = run("examples/full.toml", false);
     assert_eq!(code, 0);
     assert!(text.contains("5 devices: 3 own, 2 platform"), "{text}");
-    assert!(text.contains("22s  edge-a, edge-b (interval 10s + confirm 10s + timeout 2s)"), "{text}");
+    assert!(
+        text.contains("22s  edge-a, edge-b (interval 10s + confirm 10s + timeout 2s)"),
+        "{text}"
+    );
     let (code, text) = run("tests/config_bad/five-mistakes.toml", false);
     assert_eq!(code, 2);
-    assert!(text.contains("5 errors: hinomi would refuse this configuration"), "{text}");
+    assert!(
+        text.contains("5 errors: hinomi would refuse this configuration"),
+        "{text}"
+    );
     let (code, _) = run("tests/config_bad/doubt-same-address.toml", false);
     assert_eq!(code, 1);
     let (code, text) = run("tests/config_bad/doubt-same-address.toml", true);

@@ -5,7 +5,14 @@ use hinomi::config;
 use std::path::Path;
 
 fn mistakes() -> Vec<std::path::PathBuf> {
-    ["tests/config_bad", "tests/config_bad/alone", "tests/config_bad/two-files"].iter().flat_map(|f| files_in(f)).collect()
+    [
+        "tests/config_bad",
+        "tests/config_bad/alone",
+        "tests/config_bad/two-files",
+    ]
+    .iter()
+    .flat_map(|f| files_in(f))
+    .collect()
 }
 
 #[test]

@@ -10,7 +10,11 @@ fn shipped() -> String {
 /// The site of a text, whose fingerprint is left out: it differs with every letter.
 fn site(text: &str) -> Site {
     let loaded = check(text);
-    let mut site = loaded.site.as_ref().cloned().unwrap_or_else(|| panic!("{}", printed(&loaded)));
+    let mut site = loaded
+        .site
+        .as_ref()
+        .cloned()
+        .unwrap_or_else(|| panic!("{}", printed(&loaded)));
     site.fingerprint.clear();
     site
 }
@@ -18,7 +22,11 @@ fn site(text: &str) -> Site {
 /// Switches every commented option on: `#key` loses its `#`, `# text` stays.
 fn switched_on(text: &str) -> String {
     let on = |line: &str| match line.strip_prefix('#') {
-        Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[' || c == ']') || rest.starts_with("  \"") || rest.starts_with("  {") => {
+        Some(rest)
+            if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[' || c == ']')
+                || rest.starts_with("  \"")
+                || rest.starts_with("  {") =>
+        {
             rest.to_string()
         }
         _ => line.to_string(),
@@ -28,7 +36,10 @@ fn switched_on(text: &str) -> String {
 
 #[test]
 fn as_shipped_it_changes_no_default() {
-    assert_eq!(site(&shipped()), site("[operator]\nname = \"Example Medical Network K.K.\"\n"));
+    assert_eq!(
+        site(&shipped()),
+        site("[operator]\nname = \"Example Medical Network K.K.\"\n")
+    );
 }
 
 #[test]
@@ -57,11 +68,18 @@ fn what_it_calls_a_default_changes_nothing() {
 #[test]
 fn it_names_every_key_that_is_read() {
     let text = switched_on(&shipped());
-    let has = |key: &str| text.contains(&format!("{key} =")) || text.contains(&format!("{key}.")) || text.contains(&format!("[{key}")) || text.contains(&format!(" {key} "));
+    let has = |key: &str| {
+        text.contains(&format!("{key} ="))
+            || text.contains(&format!("{key}."))
+            || text.contains(&format!("[{key}"))
+            || text.contains(&format!(" {key} "))
+    };
     let mut keys = 0;
     for entry in std::fs::read_dir("src/config/check").unwrap() {
         let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-        for method in ["text", "name", "names", "word", "number", "duration", "flag", "list", "read", "get", "tables", "named"] {
+        for method in [
+            "text", "name", "names", "word", "number", "duration", "flag", "list", "read", "get", "tables", "named",
+        ] {
             for call in [format!(".{method}(\""), format!("{method}(top, \"")] {
                 for (at, _) in source.match_indices(&call) {
                     let key = source[at + call.len()..].split('"').next().unwrap();

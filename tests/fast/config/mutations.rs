@@ -8,7 +8,9 @@ fn places_are_inside(text: &str) {
     let lines: Vec<&str> = text.split('\n').collect();
     assert_eq!(loaded.site.is_none(), loaded.has_errors());
     for p in &loaded.problems {
-        let line = lines.get(p.line as usize - 1).unwrap_or_else(|| panic!("line {} of {}: {p}", p.line, lines.len()));
+        let line = lines
+            .get(p.line as usize - 1)
+            .unwrap_or_else(|| panic!("line {} of {}: {p}", p.line, lines.len()));
         assert!((1..=line.chars().count() as u32 + 1).contains(&p.column), "{p}");
         // Printing must not panic either.
         assert!(p.to_string().starts_with("hinomi.toml:"));

@@ -4,7 +4,8 @@ use super::{Dummies, SECRET, check, printed};
 use hinomi::config;
 use hinomi::model::snmp::{AuthProtocol, Credentials, PrivacyProtocol};
 use hinomi::model::{
-    Bind, Crossing, Device, FindingKind, Level, Liveness, Owner, Party, Role, Site, ThresholdKind, Tls, Verdict, WatchKind,
+    Bind, Crossing, Device, FindingKind, Level, Liveness, Owner, Party, Role, Site, ThresholdKind, Tls, Verdict,
+    WatchKind,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +18,11 @@ fn example(name: &str) -> Site {
 fn site(text: &str) -> Site {
     let text = format!("[operator]\nname = \"x\"\n{text}");
     let loaded = check(&text);
-    loaded.site.as_ref().cloned().unwrap_or_else(|| panic!("{}", printed(&loaded)))
+    loaded
+        .site
+        .as_ref()
+        .cloned()
+        .unwrap_or_else(|| panic!("{}", printed(&loaded)))
 }
 
 fn device<'s>(site: &'s Site, name: &str) -> &'s Device {
@@ -32,17 +37,33 @@ const fn s(seconds: u64) -> Duration {
 fn groups_and_defaults_are_folded_in() {
     let site = example("full");
     let edge = device(&site, "edge-a");
-    assert_eq!((edge.poll.interval, edge.poll.confirm.over, edge.poll.timeout), (s(10), s(10), s(2)));
+    assert_eq!(
+        (edge.poll.interval, edge.poll.confirm.over, edge.poll.timeout),
+        (s(10), s(10), s(2))
+    );
     assert_eq!(edge.poll.detection(), s(22));
     assert_eq!(edge.tags, ["core"]);
-    assert_eq!((edge.owner, edge.liveness, edge.profile.as_deref()), (Owner::Own, Liveness::Echo, None));
-    assert_eq!(edge.snmp.as_ref().map(|a| (a.name.as_str(), a.port)), Some(("core", 161)));
+    assert_eq!(
+        (edge.owner, edge.liveness, edge.profile.as_deref()),
+        (Owner::Own, Liveness::Echo, None)
+    );
+    assert_eq!(
+        edge.snmp.as_ref().map(|a| (a.name.as_str(), a.port)),
+        Some(("core", 161))
+    );
     let names: Vec<&str> = edge.interfaces.iter().map(|i| &*i.pattern).collect();
     assert_eq!(names, ["xe-0/0/*", "ae1", "lte0"]);
-    assert_eq!((edge.interfaces[1].rate_bps, edge.interfaces[1].expect_up), (Some(200_000_000), true));
+    assert_eq!(
+        (edge.interfaces[1].rate_bps, edge.interfaces[1].expect_up),
+        (Some(200_000_000), true)
+    );
     assert!(edge.interfaces[2].backup);
     assert_eq!(device(&site, "agg-3").poll.interval, s(60));
-    let parents: Vec<&str> = device(&site, "agg-3").parents.iter().map(|p| &*site.device(*p).name).collect();
+    let parents: Vec<&str> = device(&site, "agg-3")
+        .parents
+        .iter()
+        .map(|p| &*site.device(*p).name)
+        .collect();
     assert_eq!(parents, ["edge-a", "edge-b"]);
 }
 
@@ -51,7 +72,10 @@ fn the_demarcation_device_is_the_first_parent() {
     let site = example("full");
     let platform = device(&site, "platform-pe-1");
     let link = platform.demarcation.as_ref().unwrap();
-    assert_eq!((&*site.device(link.device).name, &*link.interface), ("edge-a", "xe-0/0/0"));
+    assert_eq!(
+        (&*site.device(link.device).name, &*link.interface),
+        ("edge-a", "xe-0/0/0")
+    );
     assert_eq!(platform.parents, [link.device]);
 }
 
@@ -59,8 +83,18 @@ fn the_demarcation_device_is_the_first_parent() {
 fn uplinks_are_devices_of_that_address_or_made() {
     let site = example("full");
     let uplinks: Vec<&Device> = site.uplinks.iter().map(|u| site.device(*u)).collect();
-    assert_eq!((&*uplinks[0].name, uplinks[0].role), ("uplink 192.0.2.1", Role::UplinkOnly));
-    assert_eq!((uplinks[0].poll.interval, uplinks[0].poll.confirm.over, uplinks[0].poll.confirm.echoes), (s(5), s(10), 15));
+    assert_eq!(
+        (&*uplinks[0].name, uplinks[0].role),
+        ("uplink 192.0.2.1", Role::UplinkOnly)
+    );
+    assert_eq!(
+        (
+            uplinks[0].poll.interval,
+            uplinks[0].poll.confirm.over,
+            uplinks[0].poll.confirm.echoes
+        ),
+        (s(5), s(10), 15)
+    );
     assert_eq!((&*uplinks[1].name, uplinks[1].role), ("edge-a", Role::Managed));
 }
 
@@ -103,7 +137,11 @@ fn the_stronger_section_wins_line_by_line() {
          [[device]]\nname = \"a\"\naddress = \"192.0.2.3\"\ngroup = \"g\"\nthresholds = { cpu = { warning = \"40 %\" }, load5 = \"off\" }\n",
     );
     let a = device(&site, "a");
-    let raise = |kind| a.thresholds.get(&kind).map(|t| t.bound(Level::Warning).unwrap().raise());
+    let raise = |kind| {
+        a.thresholds
+            .get(&kind)
+            .map(|t| t.bound(Level::Warning).unwrap().raise())
+    };
     assert_eq!(raise(ThresholdKind::Cpu), Some(40.0));
     assert_eq!(raise(ThresholdKind::Memory), Some(30.0));
     assert_eq!(raise(ThresholdKind::Errors), Some(20.0));
@@ -114,7 +152,12 @@ fn the_stronger_section_wins_line_by_line() {
 #[test]
 fn loss_and_rtt_reach_others_only_where_written_for_them() {
     let site = example("ipv6-v3");
-    let rtt = |name| device(&site, name).thresholds[&ThresholdKind::Rtt].bound(Level::Warning).unwrap().raise();
+    let rtt = |name| {
+        device(&site, name).thresholds[&ThresholdKind::Rtt]
+            .bound(Level::Warning)
+            .unwrap()
+            .raise()
+    };
     assert_eq!((rtt("edge"), rtt("platform-pe")), (0.05, 0.02));
     let other = "[thresholds]\nloss = { warning = \"5 %\" }\n[[device]]\nname = \"p\"\nowner = \"platform\"\naddress = \"192.0.2.3\"\n";
     assert!(device(&self::site(other), "p").thresholds.is_empty());
@@ -140,9 +183,14 @@ fn snmp_sections_carry_their_credentials() {
     let site = example("ipv6-v3");
     let access = device(&site, "platform-pe").snmp.clone().unwrap();
     assert_eq!(access.port, 1161);
-    let Credentials::V3(user) = &access.credentials else { panic!("not version 3") };
+    let Credentials::V3(user) = &access.credentials else {
+        panic!("not version 3")
+    };
     assert_eq!((user.user.as_str(), user.context.as_str()), ("operator-7", "operators"));
-    assert_eq!(user.auth.as_ref().map(|(p, s)| (*p, s.expose())), Some((AuthProtocol::Sha512, SECRET.as_bytes())));
+    assert_eq!(
+        user.auth.as_ref().map(|(p, s)| (*p, s.expose())),
+        Some((AuthProtocol::Sha512, SECRET.as_bytes()))
+    );
     assert_eq!(user.privacy.as_ref().map(|(p, _)| *p), Some(PrivacyProtocol::Aes256));
 }
 
@@ -150,10 +198,21 @@ fn snmp_sections_carry_their_credentials() {
 fn watches_carry_their_thresholds() {
     let site = example("ipv6-v3");
     let watches = &device(&site, "edge").watches;
-    let WatchKind::Oid { oid, scale, unit, threshold } = &watches[0].kind else { panic!("not an OID") };
+    let WatchKind::Oid {
+        oid,
+        scale,
+        unit,
+        threshold,
+    } = &watches[0].kind
+    else {
+        panic!("not an OID")
+    };
     assert_eq!((oid.len(), *scale, unit.as_str()), (16, 1.0, "C"));
     let bound = |level| threshold.as_ref().unwrap().bound(level).unwrap();
-    assert_eq!((bound(Level::Warning).clear(), bound(Level::Critical).clear()), (55.0, 67.5));
+    assert_eq!(
+        (bound(Level::Warning).clear(), bound(Level::Critical).clear()),
+        (55.0, 67.5)
+    );
     assert_eq!(watches[1].kind, WatchKind::Tcp { port: 179 });
 }
 
@@ -161,13 +220,23 @@ fn watches_carry_their_thresholds() {
 fn routes_and_contacts_are_resolved() {
     let site = example("two-edges");
     let office = &site.routes[0];
-    assert_eq!(office.relays.iter().map(|r| (r.host.as_str(), r.port, r.tls)).collect::<Vec<_>>(), [
-        ("mail-1.example.net", 465, Tls::Smtps),
-        ("mail-2.example.net", 465, Tls::Smtps),
-    ]);
+    assert_eq!(
+        office
+            .relays
+            .iter()
+            .map(|r| (r.host.as_str(), r.port, r.tls))
+            .collect::<Vec<_>>(),
+        [
+            ("mail-1.example.net", 465, Tls::Smtps),
+            ("mail-2.example.net", 465, Tls::Smtps),
+        ]
+    );
     let (pe1, pe2) = (site.find("platform-pe-1").unwrap(), site.find("platform-pe-2").unwrap());
     assert_eq!(office.crosses, [Crossing::Any(vec![pe1, pe2])]);
-    assert_eq!(office.auth.as_ref().map(|(u, p)| (u.as_str(), p.expose_str())), Some(("hinomi", Some(SECRET))));
+    assert_eq!(
+        office.auth.as_ref().map(|(u, p)| (u.as_str(), p.expose_str())),
+        Some(("hinomi", Some(SECRET)))
+    );
     let lte = &site.routes[1];
     assert!(lte.out_of_band);
     assert_eq!((lte.relays[0].port, lte.relays[0].tls), (587, Tls::StartTls));
@@ -176,7 +245,10 @@ fn routes_and_contacts_are_resolved() {
     assert_eq!(site.procedures[0].matches.affected_at_least, Some(10));
     assert_eq!(site.procedures[1].escalate[0].after, s(900));
     let v6 = example("ipv6-v3");
-    assert_eq!((v6.routes[1].relays[0].host.as_str(), v6.routes[1].relays[0].port), ("2001:db8:9::25", 587));
+    assert_eq!(
+        (v6.routes[1].relays[0].host.as_str(), v6.routes[1].relays[0].port),
+        ("2001:db8:9::25", 587)
+    );
     assert_eq!(v6.routes[1].helo.as_deref(), Some("monitor.example.net"));
 }
 
