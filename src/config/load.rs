@@ -22,7 +22,7 @@ pub fn load_with(path: &Path, around: &dyn Surroundings) -> Loaded {
     for path in paths(path, &mut problems) {
         match read(&path) {
             Ok(file) => files.push(file),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
     if files.is_empty() {
@@ -95,7 +95,7 @@ fn words(e: &std::io::Error) -> String {
     }
 }
 
-fn read(path: &Path) -> Result<SourceFile, Problem> {
+fn read(path: &Path) -> Result<SourceFile, Box<Problem>> {
     let shown = path.display().to_string();
     let fail = |e: std::io::Error| {
         let hint = match e.kind() {
@@ -104,19 +104,19 @@ fn read(path: &Path) -> Result<SourceFile, Problem> {
             }
             _ => rights_hint(),
         };
-        Problem::of_file(shown.clone(), format!("cannot be read: {}", words(&e)), Some(hint))
+        Problem::boxed(shown.clone(), format!("cannot be read: {}", words(&e)), Some(hint))
     };
     let meta = std::fs::metadata(path).map_err(fail)?;
     if !meta.is_file() {
         let what = "is not a file".to_string();
-        return Err(Problem::of_file(
+        return Err(Problem::boxed(
             shown,
             what,
             Some("name the main file, such as /etc/hinomi/hinomi.toml".to_string()),
         ));
     }
     if meta.len() > MOST {
-        return Err(Problem::of_file(
+        return Err(Problem::boxed(
             shown,
             format!("is {} bytes long, which is no configuration", meta.len()),
             None,
@@ -127,7 +127,7 @@ fn read(path: &Path) -> Result<SourceFile, Problem> {
         let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];
         let line = good.iter().filter(|b| **b == b'\n').count() + 1;
         let what = format!("is not UTF-8 from line {line} on");
-        Problem::of_file(
+        Problem::boxed(
             shown,
             what,
             Some("save it as UTF-8 (iconv -f SHIFT_JIS -t UTF-8, if it was written so)".to_string()),

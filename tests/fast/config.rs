@@ -1,5 +1,7 @@
 //! The configuration from outside: every example loads, every mistake is told in exactly the words that stand beside it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise")]
+
 mod bad;
 mod defaults;
 mod host;

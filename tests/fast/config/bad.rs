@@ -2,6 +2,7 @@
 
 use super::{Dummies, files_in, printed};
 use hinomi::config;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 fn mistakes() -> Vec<std::path::PathBuf> {
@@ -21,6 +22,8 @@ fn each_mistake_is_told_in_exactly_these_words() {
     let all = mistakes();
     assert!(all.len() >= 100, "mistakes are missing");
     for path in all {
+        // Whatever the umask of the checkout was: one mistake is that others can read the file.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let told = printed(&config::load_with(&path, &Dummies));
         let expected = path.with_extension("txt");
         if std::env::var_os("HINOMI_BLESS").is_some() {
@@ -58,4 +61,38 @@ fn no_secret_of_a_mistake_is_repeated() {
 fn five_mistakes_are_five_problems() {
     let loaded = config::load_with(Path::new("tests/config_bad/five-mistakes.toml"), &Dummies);
     assert_eq!(loaded.problems.len(), 5, "{}", printed(&loaded));
+}
+
+#[test]
+fn a_line_that_is_no_toml_hides_nothing_below_it() {
+    let lines = [
+        "interval \"60s\"",
+        "= 1",
+        ".a = 1",
+        "a. = 1",
+        "}",
+        "]",
+        "\"a",
+        "a = ",
+        "a = }",
+        "[",
+        "[[x]",
+        "[]",
+        "interval",
+        "a = 1 b = 2",
+        "a = \"x",
+        "a == 1",
+        "[a.]",
+        "医療 = 1",
+        "<<<<<<< HEAD",
+        "a = 1 = 2",
+        "a = [1",
+        "a = { b = 1",
+    ];
+    for garbage in lines {
+        let text = format!("[operator]\nname = \"x\"\n[daemon]\n{garbage}\n\n[poll]\nechoes = 30\n");
+        let loaded = super::check(&text);
+        let told = |lines: std::ops::RangeInclusive<u32>| loaded.problems.iter().any(|p| lines.contains(&p.line));
+        assert!(told(4..=6) && told(7..=7), "{garbage}: {}", printed(&loaded));
+    }
 }

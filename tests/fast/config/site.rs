@@ -274,6 +274,32 @@ fn the_fingerprint_follows_the_text() {
 }
 
 #[test]
+fn line_ends_and_a_byte_order_mark_of_other_systems_do_no_harm() {
+    let text = std::fs::read_to_string("examples/full.toml").unwrap();
+    let (plain, odd) = (check(&text), check(&format!("\u{feff}{}", text.replace('\n', "\r\n"))));
+    assert_eq!(printed(&odd), "");
+    let (mut plain, mut odd) = (plain.site.unwrap(), odd.site.unwrap());
+    plain.fingerprint.clear();
+    odd.fingerprint.clear();
+    assert_eq!(plain, odd);
+}
+
+#[test]
+fn what_a_group_says_wrong_is_told_once() {
+    let devices: String = (1..9)
+        .map(|n| format!("[[device]]\nname = \"d{n}\"\naddress = \"192.0.2.{n}\"\ngroup = \"g\"\n"))
+        .collect();
+    let loaded = check(&format!(
+        "[operator]\nname = \"x\"\n[group.g]\npoll = {{ interval = \"1s\", timeout = \"5s\", echoes = 9 }}\n{devices}"
+    ));
+    let errors = loaded
+        .problems
+        .iter()
+        .filter(|p| p.severity == hinomi::config::Severity::Error);
+    assert_eq!(errors.count(), 2, "{}", printed(&loaded));
+}
+
+#[test]
 fn relative_paths_start_at_the_folder_of_the_file() {
     let file = config::SourceFile {
         path: "etc/hinomi/hinomi.toml".into(),
