@@ -370,6 +370,7 @@ fn after_a_stall_nothing_is_lost_and_nothing_is_caught_up() {
         .map(|i| device(&format!("d{i}"), &format!("192.0.2.{i}")))
         .collect();
     let mut net = Net::new(site(devices));
+    (1..=100).for_each(|i| net.set(&format!("192.0.2.{i}"), Behaviour::Answer(ms(1_500))));
     net.run_for(secs(20));
     net.seen.clear();
     net.sent.clear();
