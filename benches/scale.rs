@@ -3,7 +3,7 @@
 //! `cargo bench --bench scale [-- CIRCUITS]`. Prints CPU per echo (schedule, encode, match, report), memory per circuit, lateness;
 //! then a step in which half of all circuits fall silent at once; then the night, with 85 % known to be silent.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
 use hinomi::model::{
     Confirm, DaemonSettings, Device, DeviceId, Language, Liveness, Mono, Now, Operator, Owner, PollSettings, Recover,

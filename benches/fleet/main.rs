@@ -5,7 +5,7 @@
 //! `engine` is `poll` alone on 8 sockets in one thread; `daemon` is the real program with a configuration made for the purpose.
 //! The subject is a process of its own, so that its CPU and memory are not mixed with the fleet's.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
 
 mod agent;
 mod engine;
