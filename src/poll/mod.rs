@@ -4,6 +4,7 @@
 //!
 //! Never here: a socket, a clock, randomness (the seed is an argument), a judgement about health.
 
+pub mod agent;
 pub mod observation;
 
 pub use observation::{
