@@ -29,13 +29,23 @@ pub(super) enum Owner {
     },
 }
 
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The owner's own question.
+    Question,
+    /// SNMPv3: who is the agent? The question follows.
+    Discovery,
+    /// SNMPv3: the encrypted question stayed unanswered; is a signed one answered?
+    Diagnosis,
+}
+
 /// One request.
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) device: usize,
     pub(super) owner: Owner,
-    /// An SNMPv3 discovery, made on behalf of the owner's own request.
-    pub(super) discovery: bool,
+    pub(super) stage: Stage,
     /// request-id (v1, v2c) or msgID (v3); holds the slot.
     pub(super) id: i32,
     /// request-id of the PDU: all random in v3, where it is inside the signed part.
@@ -129,7 +139,7 @@ mod tests {
         Flight {
             device: 0,
             owner: Owner::Round,
-            discovery: false,
+            stage: Stage::Question,
             id,
             request_id: id,
             kind: PduKind::Get,

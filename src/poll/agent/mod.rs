@@ -21,7 +21,7 @@ use crate::model::{DeviceId, Mono, Name, Now, Site};
 use crate::poll::{AgentFailure, AgentRound, Channel, DropReason, UDP_SOCKETS};
 use crate::wire::snmp::{DecodeError, Message, Pdu, PduKind, Version, decode};
 use device::{Agent, Step, Wanted};
-use flight::{Flight, Flights, Owner};
+use flight::{Flight, Flights, Owner, Stage};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use session::{KeyRing, Opened, Question, Session};
@@ -265,8 +265,10 @@ impl Agents {
             return Some(DropReason::WrongSource);
         }
         let opened = match (&mut agent.session, message) {
-            (Session::V3(v3), Message::V3(message)) if flight.discovery => v3.discovered(message, at, &mut self.keys),
-            (Session::V3(v3), Message::V3(message)) => v3.open(message, bytes, flight.request_id, at),
+            (Session::V3(v3), Message::V3(message)) if flight.stage == Stage::Discovery => {
+                v3.discovered(message, at, &mut self.keys)
+            }
+            (Session::V3(v3), Message::V3(message)) => v3.open(message, bytes, flight, at),
             (
                 Session::Community { version, community },
                 Message::Community {
@@ -296,6 +298,11 @@ impl Agents {
             Opened::Drop(reason) => return Some(reason),
             Opened::Hint(failure) => {
                 flight.hint = Some(failure);
+                return None;
+            }
+            Opened::PrivacyDiffers => {
+                let flight = self.flights.land(slot)?;
+                self.end(flight.device, Some(AgentFailure::WrongPrivacy), now);
                 return None;
             }
             Opened::Answer(pdu) => {
@@ -383,14 +390,38 @@ impl Agents {
         let Some(round) = self.agent(flight.device).and_then(|a| a.round.as_mut()) else {
             return;
         };
+        round.slot = None;
+        if flight.stage == Stage::Diagnosis {
+            return self.end(flight.device, Some(AgentFailure::Timeout), now);
+        }
         round.hint = flight.hint.or(round.hint.take());
         round.tries += 1;
         if round.tries < TRIES {
-            self.go_on_after(flight.device, now);
-        } else {
-            let failure = round.hint.take().unwrap_or(AgentFailure::Timeout);
-            self.end(flight.device, Some(failure), now);
+            return self.go_on(flight.device, now);
         }
+        let failure = round.hint.take().unwrap_or(AgentFailure::Timeout);
+        if failure == AgentFailure::Timeout && round.last_answer.is_none() && self.diagnose(flight.device, now) {
+            return;
+        }
+        self.end(flight.device, Some(failure), now);
+    }
+
+    /// Agents that cannot decrypt a request may keep silent (net-snmp does, and RFC 3414 lets them): the operator would be told "agent
+    /// silent" for a wrong privacy password. So one signed, unencrypted GET of sysUpTime asks whether everything but
+    /// privacy fits; its answer is used for nothing else. False if there is nothing to find out.
+    fn diagnose(&mut self, device: usize, now: Now) -> bool {
+        let private = self.agent(device).is_some_and(|a| a.session.is_private());
+        let oids = vec![oids::SYS_UP_TIME.to_vec()];
+        let question = (Owner::Round, Stage::Diagnosis);
+        let slot = if private {
+            self.launch(device, question, PduKind::Get, oids, now)
+        } else {
+            None
+        };
+        if let Some(round) = self.agent(device).and_then(|a| a.round.as_mut()) {
+            round.slot = slot;
+        }
+        slot.is_some()
     }
 
     /// The round's request is no longer out: ask (again).
@@ -408,7 +439,7 @@ impl Agents {
         match agent.question(now.mono) {
             None => self.end(device, None, now),
             Some((kind, oids)) => {
-                let slot = self.launch(device, Owner::Round, kind, oids, now);
+                let slot = self.launch(device, (Owner::Round, Stage::Question), kind, oids, now);
                 match (slot, self.agent(device).and_then(|a| a.round.as_mut())) {
                     (Some(slot), Some(round)) => round.slot = Some(slot),
                     _ => self.end(device, Some(AgentFailure::Timeout), now),
@@ -443,7 +474,9 @@ impl Agents {
 
     fn probe(&mut self, device: usize, owner: Owner, now: Now) {
         let oids = vec![oids::SYS_UP_TIME.to_vec()];
-        if self.launch(device, owner, PduKind::Get, oids, now).is_none()
+        if self
+            .launch(device, (owner, Stage::Question), PduKind::Get, oids, now)
+            .is_none()
             && let Owner::Liveness { token, started, .. } = owner
         {
             self.events.push(AgentEvent::Liveness {
@@ -457,7 +490,14 @@ impl Agents {
     }
 
     /// Sends a request, or the discovery that has to come before it. `None` if no number is free.
-    fn launch(&mut self, device: usize, owner: Owner, kind: PduKind, oids: Vec<Vec<u32>>, now: Now) -> Option<usize> {
+    fn launch(
+        &mut self,
+        device: usize,
+        (owner, stage): (Owner, Stage),
+        kind: PduKind,
+        oids: Vec<Vec<u32>>,
+        now: Now,
+    ) -> Option<usize> {
         let (slot, id) = self.flights.reserve(self.random.next_u32())?;
         self.salt = self.salt.wrapping_add(1);
         let agent = self.agents.get(device)?.as_ref()?;
@@ -467,8 +507,12 @@ impl Agents {
         } else {
             id
         };
-        let discovery = agent.session.needs_discovery();
-        let bytes = if discovery {
+        let stage = if agent.session.needs_discovery() {
+            Stage::Discovery
+        } else {
+            stage
+        };
+        let bytes = if stage == Stage::Discovery {
             Session::discovery(id, request_id)
         } else {
             let question = Question {
@@ -477,13 +521,14 @@ impl Agents {
                 kind,
                 repetitions: agent.repetitions(),
                 oids: &oids,
+                plain: stage == Stage::Diagnosis,
             };
             agent.session.ask(&question, self.salt, now.mono)
         };
         let flight = Flight {
             device,
             owner,
-            discovery,
+            stage,
             id,
             request_id,
             kind,

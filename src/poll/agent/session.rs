@@ -6,6 +6,7 @@
 //!
 //! Never here: retries, deadlines, what is asked.
 
+use super::flight::{Flight, Stage};
 use super::oids::USM_STATS;
 use crate::model::snmp::{AuthProtocol, Credentials, PrivacyProtocol, SnmpAccess, V3User};
 use crate::model::{Mono, Secret};
@@ -56,6 +57,8 @@ pub(super) enum Opened {
     Resynchronised,
     /// The agent says it is another engine than the one asked, or that its clock went back: discover, then ask again.
     EngineGone,
+    /// A signed request was answered where the encrypted one was not: the keys of privacy differ.
+    PrivacyDiffers,
     /// An unproven reason why no true answer will come: remember it, go on waiting.
     Hint(AgentFailure),
     /// Not believed: go on waiting.
@@ -120,6 +123,8 @@ pub(super) struct Question<'a> {
     pub(super) kind: PduKind,
     pub(super) repetitions: u32,
     pub(super) oids: &'a [Vec<u32>],
+    /// Signed but not encrypted, whatever the user has: for the diagnosis only.
+    pub(super) plain: bool,
 }
 
 impl Session {
@@ -180,6 +185,17 @@ impl Session {
         }
     }
 
+    /// Encrypts, and knows an engine to encrypt for.
+    pub(super) fn is_private(&self) -> bool {
+        let engine = |v3: &V3Session| {
+            v3.candidate
+                .as_ref()
+                .or(v3.proven.as_ref())
+                .is_some_and(|e| e.privacy.is_some())
+        };
+        matches!(self, Session::V3(v3) if !v3.discover && engine(v3))
+    }
+
     /// Octets of a message around its varbinds, for sizing requests by their answer.
     pub(super) fn overhead(&self) -> usize {
         match self {
@@ -196,7 +212,7 @@ impl Session {
         }
         match self {
             Session::Community { version, community } => encode_community(*version, community.expose(), &pdu),
-            Session::V3(v3) => v3.ask(question.id, pdu, salt, now),
+            Session::V3(v3) => v3.ask(question, pdu, salt, now),
         }
     }
 
@@ -217,12 +233,12 @@ impl Session {
 }
 
 impl V3Session {
-    fn ask(&self, id: i32, pdu: Pdu, salt: u64, now: Mono) -> Vec<u8> {
+    fn ask(&self, question: &Question<'_>, pdu: Pdu, salt: u64, now: Mono) -> Vec<u8> {
         let Some(engine) = self.candidate.as_ref().or(self.proven.as_ref()) else {
-            return Session::discovery(id, pdu.request_id);
+            return Session::discovery(question.id, pdu.request_id);
         };
         let header = V3Header {
-            id,
+            id: question.id,
             reportable: true,
             engine_id: &engine.id,
             boots: engine.boots,
@@ -234,7 +250,11 @@ impl V3Session {
             context: self.user.context.as_bytes().to_vec(),
             pdu,
         };
-        let privacy = engine.privacy.as_ref().map(|key| (key, salt));
+        let privacy = engine
+            .privacy
+            .as_ref()
+            .filter(|_| !question.plain)
+            .map(|key| (key, salt));
         encode_v3(&header, MAX_SIZE, &scoped, engine.auth.as_ref(), privacy)
     }
 
@@ -284,7 +304,7 @@ impl V3Session {
     }
 
     /// Takes a message that came for an open request.
-    pub(super) fn open(&mut self, message: &V3Message<'_>, bytes: &[u8], request_id: i32, at: Mono) -> Opened {
+    pub(super) fn open(&mut self, message: &V3Message<'_>, bytes: &[u8], flight: &Flight, at: Mono) -> Opened {
         let id = message.header.engine_id;
         let candidate = self.candidate.as_mut().filter(|e| e.id == id);
         let Some(engine) = candidate.or(self.proven.as_mut().filter(|e| e.id == id)) else {
@@ -307,6 +327,12 @@ impl V3Session {
                     _ => Opened::Drop(DropReason::NotInTime),
                 };
             }
+            if flight.stage == Stage::Diagnosis {
+                return match usm_report(message) {
+                    Some(2) => Opened::Drop(DropReason::NotInTime),
+                    _ => Opened::PrivacyDiffers,
+                };
+            }
         } else if message.authenticated {
             return Opened::Drop(DropReason::WrongSecurityLevel);
         }
@@ -324,7 +350,10 @@ impl V3Session {
             return Opened::Drop(DropReason::WrongSecurityLevel);
         }
         let same_context = scoped.engine_id == id && scoped.context == self.user.context.as_bytes();
-        if message.header.user != self.user.user.as_bytes() || !same_context || scoped.pdu.request_id != request_id {
+        if message.header.user != self.user.user.as_bytes()
+            || !same_context
+            || scoped.pdu.request_id != flight.request_id
+        {
             return Opened::Drop(DropReason::WrongContent);
         }
         if let Some(engine) = self.candidate.take_if(|e| e.id == id) {
