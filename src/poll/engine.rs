@@ -11,7 +11,7 @@ use super::pace::Pacer;
 use super::schedule::{Due, Schedule, Stream};
 use super::timers::{StallClock, Timers};
 use super::{Channel, DropReason, Observation, PollEffect, PollInput, RoundKind, TcpReading};
-use crate::model::{DeviceId, Mono, Now, Site, WatchKind};
+use crate::model::{DeviceId, Mono, Now, Site, Status, WatchKind};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -335,8 +335,12 @@ impl Poll {
             } => self.pacer.datagram(socket, to, bytes),
             AgentEvent::Send { channel, to, bytes } => self.effects.push(PollEffect::Send { channel, to, bytes }),
             AgentEvent::Round(round) => {
-                if let Some(state) = self.states.get_mut(round.device.index()) {
-                    state.agent_running = false;
+                let Some(state) = self.states.get_mut(round.device.index()) else {
+                    return;
+                };
+                state.agent_running = false;
+                if self.site.device(round.device).status != Status::Active {
+                    return; // taken out of service while its round was running
                 }
                 self.count("snmp", round.outcome.as_ref().map_or_else(failure_word, |_| "ok"));
                 self.observed(Observation::Agent(round));
