@@ -2,7 +2,7 @@
 
 use super::health::Part;
 use super::words::Word;
-use super::{Shared, parts};
+use super::{Shared, heartbeat};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         };
         let alive = [Part::Engine, Part::Ledger].into_iter().all(|p| shared.health.age(p) < STUCK);
         if alive {
-            let result = parts::beat(&heartbeat.url).await;
+            let result = heartbeat::beat(&heartbeat.url).await;
             shared.own.heartbeat(result.is_ok());
             match result {
                 Ok(()) => failing = false,

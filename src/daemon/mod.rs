@@ -20,6 +20,7 @@
 
 pub mod clock;
 pub mod control;
+pub mod heartbeat;
 pub mod keep;
 pub mod words;
 

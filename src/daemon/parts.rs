@@ -37,7 +37,3 @@ impl Ledger {
         Ok(Head { seq: self.0, hash: "stub".into() })
     }
 }
-
-pub(crate) async fn beat(_url: &str) -> Result<(), String> {
-    Ok(())
-}

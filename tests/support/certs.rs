@@ -25,7 +25,9 @@ fn authority() -> &'static CertifiedIssuer<'static, KeyPair> {
     AUTHORITY.get_or_init(|| {
         let mut params = CertificateParams::new(Vec::new()).expect("no names to be wrong");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "hinomi test authority");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "hinomi test authority");
         CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate")
     })
 }

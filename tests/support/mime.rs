@@ -20,7 +20,9 @@ pub fn decode(raw: &[u8]) -> (Vec<(String, String)>, String) {
     for (_, value) in &mut headers {
         *value = words(value);
     }
-    let encoding = find(&headers, "Content-Transfer-Encoding").unwrap_or_default().to_ascii_lowercase();
+    let encoding = find(&headers, "Content-Transfer-Encoding")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let bytes = match encoding.as_str() {
         "base64" => base64(body.as_bytes()),
         "quoted-printable" => quoted(&body.replace("=\n", ""), false),
@@ -31,7 +33,10 @@ pub fn decode(raw: &[u8]) -> (Vec<(String, String)>, String) {
 
 /// The value of a header, by name without case.
 pub fn find(headers: &[(String, String)], name: &str) -> Option<String> {
-    headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone())
+    headers
+        .iter()
+        .find(|(n, _)| n.eq_ignore_ascii_case(name))
+        .map(|(_, v)| v.clone())
 }
 
 /// RFC 2047: white space between two encoded words belongs to nobody.
@@ -41,7 +46,9 @@ fn words(value: &str) -> String {
     for (i, word) in value.split(' ').enumerate() {
         let parts: Vec<&str> = word.split('?').collect();
         let decoded = match parts.as_slice() {
-            ["=", charset, "b" | "B", text, "="] if charset.eq_ignore_ascii_case("utf-8") => Some(base64(text.as_bytes())),
+            ["=", charset, "b" | "B", text, "="] if charset.eq_ignore_ascii_case("utf-8") => {
+                Some(base64(text.as_bytes()))
+            }
             ["=", charset, "q" | "Q", text, "="] if charset.eq_ignore_ascii_case("utf-8") => Some(quoted(text, true)),
             _ => None,
         };

@@ -27,15 +27,14 @@ pub(super) fn build(route: &Route, mail: &Mail, operator: &Operator) -> Result<M
     let from = address("from", &route.from).map_err(|e| (Stage::MailFrom, e))?;
     let to = address("to", &mail.to).map_err(|e| (Stage::Recipient, e))?;
     let bytes = content(mail, operator, &from, &to).map_err(|e| (Stage::Data, e))?;
-    Ok(Message { from: from.to_string(), to: to.to_string(), bytes })
+    Ok(Message {
+        from: from.to_string(),
+        to: to.to_string(),
+        bytes,
+    })
 }
 
-fn content(
-    mail: &Mail,
-    operator: &Operator,
-    from: &lettre::Address,
-    to: &lettre::Address,
-) -> Result<Vec<u8>, String> {
+fn content(mail: &Mail, operator: &Operator, from: &lettre::Address, to: &lettre::Address) -> Result<Vec<u8>, String> {
     let body = mail.body.replace("\r\n", "\n").replace('\n', "\r\n");
     let mut builder = lettre::Message::builder()
         .from(Mailbox::new(Some(clean(&operator.name, HEADER_CAP)), from.clone()))
@@ -88,12 +87,16 @@ pub(super) fn dot_stuffed(bytes: &[u8]) -> Vec<u8> {
 
 /// An address that is safe in an envelope: lettre checks its form, and SMTP without SMTPUTF8 needs ASCII.
 fn address(what: &str, text: &str) -> Result<lettre::Address, String> {
-    let parsed: lettre::Address =
-        text.parse().map_err(|e| format!("{what} address \"{}\" is not a mail address: {e}", clean(text, 100)))?;
+    let parsed: lettre::Address = text
+        .parse()
+        .map_err(|e| format!("{what} address \"{}\" is not a mail address: {e}", clean(text, 100)))?;
     if parsed.to_string().is_ascii() && !text.chars().any(|c| c.is_control() || c == ' ') {
         Ok(parsed)
     } else {
-        Err(format!("{what} address \"{}\" must be plain ASCII without spaces", clean(text, 100)))
+        Err(format!(
+            "{what} address \"{}\" must be plain ASCII without spaces",
+            clean(text, 100)
+        ))
     }
 }
 

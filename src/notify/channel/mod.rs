@@ -26,18 +26,15 @@ pub async fn deliver(route: &Route, mail: &Mail, operator: &Operator, deadline: 
 /// Tests a route: connect, TLS, EHLO, with `with_auth` AUTH, NOOP, QUIT. Its transcript holds no secret.
 pub async fn test(route: &Route, with_auth: bool, deadline: Duration) -> RouteTest {
     let mut log = Transcript::default();
-    let result = each_relay(route, deadline, &mut log, async |session, _| {
-        if with_auth {
-            authenticate(route, session).await?;
-        }
-        session.noop().await
-    })
-    .await;
+    let work = if with_auth { Work::TestWithAuth } else { Work::Test };
+    let result = each_relay(route, &work, deadline, &mut log).await;
     RouteTest {
         route: route.name.clone(),
         with_auth,
         transcript: log.lines,
-        result: result.map(|(relay, ())| relay).map_err(|fault| (fault.stage(), fault.words().to_owned())),
+        result: result
+            .map(|(relay, _)| relay)
+            .map_err(|fault| (fault.stage(), fault.words().to_owned())),
     }
 }
 
@@ -83,13 +80,7 @@ async fn deliver_logged(
         // Nobody was asked: the mail itself cannot be sent, over this or any other route.
         Err((stage, reply)) => return Outcome::Permanent { stage, reply },
     };
-    let overall = Instant::now() + deadline;
-    let sent = each_relay(route, deadline, log, async |session, _| {
-        authenticate(route, session).await?;
-        session.send(&message, overall).await
-    })
-    .await;
-    match sent {
+    match each_relay(route, &Work::Send(message), deadline, log).await {
         Ok((relay, reply)) => Outcome::Accepted { relay, reply },
         Err(Fault::Refused { stage, code, reply }) if code >= 500 => Outcome::Permanent { stage, reply },
         Err(Fault::Refused { stage, reply, .. }) => Outcome::Transient { stage, reply },
@@ -97,15 +88,26 @@ async fn deliver_logged(
     }
 }
 
-/// Opens a session with one relay after the other and does `work` on it, while failing is before DATA.
+/// What is done with a relay that answers.
+enum Work {
+    /// NOOP.
+    Test,
+    /// AUTH, NOOP.
+    TestWithAuth,
+    /// AUTH, and the whole transaction.
+    Send(Message),
+}
+
+/// Opens a session with one relay after the other and does `work` on it, while failing is before DATA. Gives the relay and its
+/// last words.
 ///
 /// Each relay gets a fair share of the time that is left, so that a silent first one does not eat that of the second.
-async fn each_relay<T>(
+async fn each_relay(
     route: &Route,
+    work: &Work,
     deadline: Duration,
     log: &mut Transcript,
-    work: impl AsyncFn(&mut Session<'_>, &Relay) -> Result<T, Fault>,
-) -> Result<(String, T), Fault> {
+) -> Result<(String, String), Fault> {
     let overall = Instant::now() + deadline;
     let mut failed: Vec<(String, Fault)> = Vec::new();
     for (i, relay) in route.relays.iter().enumerate() {
@@ -115,7 +117,7 @@ async fn each_relay<T>(
         log.note("* ", &format!("{name} ({})", way(relay.tls)));
         let result = match open(route, relay, until, log).await {
             Ok(mut session) => {
-                let result = work(&mut session, relay).await;
+                let result = perform(route, work, &mut session, overall).await;
                 // After a broken line there is nobody to take leave of.
                 if !matches!(result, Err(Fault::Broken { .. })) {
                     session.quit().await;
@@ -139,12 +141,29 @@ async fn each_relay<T>(
     Err(summed_up(failed))
 }
 
+async fn perform(route: &Route, work: &Work, session: &mut Session<'_>, overall: Instant) -> Result<String, Fault> {
+    if let (Some((user, password)), false) = (&route.auth, matches!(work, Work::Test)) {
+        session.auth(user, password).await?;
+    }
+    match work {
+        Work::Send(message) => session.send(message, overall).await,
+        Work::Test | Work::TestWithAuth => session.noop().await.map(|()| String::new()),
+    }
+}
+
 /// Would the next relay of the same route only say the same, or might the mail have been taken?
 fn is_final(fault: &Fault) -> bool {
     match fault {
         // The recipient is refused, not the relay; and a second wrong password may lock the account.
-        Fault::Refused { stage: Stage::Recipient, .. } => true,
-        Fault::Refused { stage: Stage::Auth, code, .. } => *code >= 500,
+        Fault::Refused {
+            stage: Stage::Recipient,
+            ..
+        } => true,
+        Fault::Refused {
+            stage: Stage::Auth,
+            code,
+            ..
+        } => *code >= 500,
         other => other.stage() >= Stage::Data,
     }
 }
@@ -153,23 +172,31 @@ fn is_final(fault: &Fault) -> bool {
 fn summed_up(mut failed: Vec<(String, Fault)>) -> Fault {
     // The later of two that got equally far is the one that ended the attempt.
     let Some(last) = (0..failed.len()).max_by_key(|i| failed[*i].1.stage()) else {
-        return Fault::Broken { stage: Stage::Connect, error: "the route has no relay".to_owned() };
+        return Fault::Broken {
+            stage: Stage::Connect,
+            error: "the route has no relay".to_owned(),
+        };
     };
     let (name, fault) = failed.swap_remove(last);
-    let others: String = failed.iter().map(|(relay, other)| format!("; {relay}: {}", other.words())).collect();
+    let others: String = failed
+        .iter()
+        .map(|(relay, other)| format!("; {relay}: {}", other.words()))
+        .collect();
     match fault {
-        Fault::Refused { stage, code, reply } => Fault::Refused { stage, code, reply: format!("{name}: {reply}{others}") },
-        Fault::Broken { stage, error } => Fault::Broken { stage, error: format!("{name}: {error}{others}") },
+        Fault::Refused { stage, code, reply } => Fault::Refused {
+            stage,
+            code,
+            reply: format!("{name}: {reply}{others}"),
+        },
+        Fault::Broken { stage, error } => Fault::Broken {
+            stage,
+            error: format!("{name}: {error}{others}"),
+        },
     }
 }
 
 /// Connect, TLS, greeting, EHLO.
-async fn open<'a>(
-    route: &Route,
-    relay: &Relay,
-    until: Instant,
-    log: &'a mut Transcript,
-) -> Result<Session<'a>, Fault> {
+async fn open<'a>(route: &Route, relay: &Relay, until: Instant, log: &'a mut Transcript) -> Result<Session<'a>, Fault> {
     let stream = bind::connect(route, relay, until).await?;
     let unknown = IpAddr::from([0, 0, 0, 0]);
     let peer = stream.peer_addr().map_or(unknown, |a| a.ip());
@@ -203,18 +230,14 @@ async fn encrypt(
     until: Instant,
 ) -> Result<Box<dyn smtp::Io>, Fault> {
     let name = route.tls_name.as_deref().unwrap_or(&relay.host);
-    let fault = |error: String| Fault::Broken { stage: Stage::Tls, error };
+    let fault = |error: String| Fault::Broken {
+        stage: Stage::Tls,
+        error,
+    };
     match timeout_at(until, tls::handshake(stream, name, route.tls_ca.as_deref())).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => Err(fault(error)),
         Err(_) => Err(fault("the relay fell silent during the TLS handshake".to_owned())),
-    }
-}
-
-async fn authenticate(route: &Route, session: &mut Session<'_>) -> Result<(), Fault> {
-    match &route.auth {
-        Some((user, password)) => session.auth(user, password).await,
-        None => Ok(()),
     }
 }
 
@@ -254,7 +277,8 @@ fn hello_name(route: &Route, local: Option<SocketAddr>) -> String {
 fn full_name(host: &str, hosts: &str) -> Option<String> {
     let valid = |name: &str| {
         name.contains('.') && name.split('.').all(|l| !l.is_empty()) && !name.starts_with("localhost") && {
-            name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+            name.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
         }
     };
     if valid(host) {

@@ -107,8 +107,22 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(io: Box<dyn Io>, peer: IpAddr, encrypted: bool, deadline: Instant, log: &'a mut Transcript) -> Self {
-        Session { io, peer, encrypted, unread: Vec::new(), features: Vec::new(), deadline, log }
+    pub(super) fn new(
+        io: Box<dyn Io>,
+        peer: IpAddr,
+        encrypted: bool,
+        deadline: Instant,
+        log: &'a mut Transcript,
+    ) -> Self {
+        Session {
+            io,
+            peer,
+            encrypted,
+            unread: Vec::new(),
+            features: Vec::new(),
+            deadline,
+            log,
+        }
     }
 
     /// Reads the relay's greeting.
@@ -132,15 +146,22 @@ impl<'a> Session<'a> {
 
     /// STARTTLS up to the point where the handshake begins; gives back the bare stream.
     pub(super) async fn starttls(&mut self) -> Result<(), Fault> {
-        let broken = |error: &str| Fault::Broken { stage: Stage::Tls, error: error.to_owned() };
+        let broken = |error: &str| Fault::Broken {
+            stage: Stage::Tls,
+            error: error.to_owned(),
+        };
         if !self.features.iter().any(|f| f == "STARTTLS") {
-            return Err(broken("the relay does not offer STARTTLS, or somebody on the way took the offer out; nothing is sent in plain text"));
+            return Err(broken(
+                "the relay does not offer STARTTLS, or somebody on the way took the offer out; nothing is sent in plain text",
+            ));
         }
         let reply = self.command(Stage::Tls, "STARTTLS").await?;
         self.expect(Stage::Tls, &reply, 2)?;
         if !self.unread.is_empty() {
             // Words slipped in before the handshake would be taken for the relay's own.
-            return Err(broken("the relay (or somebody on the way) sent more after its STARTTLS answer; not trusted"));
+            return Err(broken(
+                "the relay (or somebody on the way) sent more after its STARTTLS answer; not trusted",
+            ));
         }
         Ok(())
     }
@@ -152,9 +173,14 @@ impl<'a> Session<'a> {
 
     /// AUTH PLAIN, else LOGIN. Never over plain text, unless the relay is on this very host.
     pub(super) async fn auth(&mut self, user: &str, password: &Secret) -> Result<(), Fault> {
-        let broken = |error: &str| Fault::Broken { stage: Stage::Auth, error: error.to_owned() };
+        let broken = |error: &str| Fault::Broken {
+            stage: Stage::Auth,
+            error: error.to_owned(),
+        };
         if !self.encrypted && !self.peer.is_loopback() {
-            return Err(broken("the password is not sent over plain text: use starttls or smtps for this route"));
+            return Err(broken(
+                "the password is not sent over plain text: use starttls or smtps for this route",
+            ));
         }
         let mechanisms: Vec<String> = self
             .features
@@ -179,7 +205,9 @@ impl<'a> Session<'a> {
             self.expect(Stage::Auth, &reply, 3)?;
             self.command(Stage::Auth, &login).await?
         } else {
-            return Err(broken("a user is configured but the relay offers neither AUTH PLAIN nor AUTH LOGIN"));
+            return Err(broken(
+                "a user is configured but the relay offers neither AUTH PLAIN nor AUTH LOGIN",
+            ));
         };
         self.expect(Stage::Auth, &reply, 2)
     }
@@ -187,9 +215,13 @@ impl<'a> Session<'a> {
     /// MAIL, RCPT, DATA, the mail, the final dot. `overall` is the deadline once DATA is accepted: from there on no other relay
     /// is tried. Gives the relay's words after the final dot.
     pub(super) async fn send(&mut self, message: &Message, overall: Instant) -> Result<String, Fault> {
-        let reply = self.command(Stage::MailFrom, &format!("MAIL FROM:<{}>", message.from)).await?;
+        let reply = self
+            .command(Stage::MailFrom, &format!("MAIL FROM:<{}>", message.from))
+            .await?;
         self.expect(Stage::MailFrom, &reply, 2)?;
-        let reply = self.command(Stage::Recipient, &format!("RCPT TO:<{}>", message.to)).await?;
+        let reply = self
+            .command(Stage::Recipient, &format!("RCPT TO:<{}>", message.to))
+            .await?;
         self.expect(Stage::Recipient, &reply, 2)?;
         let reply = self.command(Stage::Data, "DATA").await?;
         self.expect(Stage::Data, &reply, 3)?;
@@ -242,7 +274,7 @@ impl<'a> Session<'a> {
         };
         match timeout_at(self.deadline, all).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(e)) => Err(broken(stage, &format!("the line was cut ({e})"))),
+            Ok(Err(e)) => Err(broken(stage, &format!("the line was cut ({})", system(&e)))),
             Err(_) => Err(broken(stage, "the relay takes no more bytes; given up at the deadline")),
         }
     }
@@ -252,9 +284,15 @@ impl<'a> Session<'a> {
         loop {
             let line = self.line(stage).await?;
             self.log.note("< ", &line);
-            let code = line.get(..3).and_then(|c| c.parse::<u16>().ok()).filter(|c| (200..600).contains(c));
+            let code = line
+                .get(..3)
+                .and_then(|c| c.parse::<u16>().ok())
+                .filter(|c| (200..600).contains(c));
             let Some(code) = code else {
-                return Err(broken(stage, &format!("not the answer of a mail relay: \"{}\"", self.log.harmless(&line))));
+                return Err(broken(
+                    stage,
+                    &format!("not the answer of a mail relay: \"{}\"", self.log.harmless(&line)),
+                ));
             };
             let more = line.as_bytes().get(3) == Some(&b'-');
             lines.push(line.get(4..).unwrap_or("").to_owned());
@@ -280,7 +318,7 @@ impl<'a> Session<'a> {
             match timeout_at(self.deadline, self.io.read(&mut chunk)).await {
                 Ok(Ok(0)) => return Err(broken(stage, "the relay cut the line")),
                 Ok(Ok(n)) => self.unread.extend_from_slice(&chunk[..n]),
-                Ok(Err(e)) => return Err(broken(stage, &format!("the line was cut ({e})"))),
+                Ok(Err(e)) => return Err(broken(stage, &format!("the line was cut ({})", system(&e)))),
                 Err(_) => return Err(broken(stage, "no complete answer from the relay within the deadline")),
             }
         }
@@ -290,8 +328,15 @@ impl<'a> Session<'a> {
     fn expect(&self, stage: Stage, reply: &Reply, class: u16) -> Result<(), Fault> {
         match reply.code / 100 {
             c if c == class => Ok(()),
-            4 | 5 => Err(Fault::Refused { stage, code: reply.code, reply: self.log.harmless(&spoken(reply)) }),
-            _ => Err(broken(stage, &format!("unexpected answer: {}", self.log.harmless(&spoken(reply))))),
+            4 | 5 => Err(Fault::Refused {
+                stage,
+                code: reply.code,
+                reply: self.log.harmless(&spoken(reply)),
+            }),
+            _ => Err(broken(
+                stage,
+                &format!("unexpected answer: {}", self.log.harmless(&spoken(reply))),
+            )),
         }
     }
 }
@@ -306,6 +351,12 @@ fn broken(stage: Stage, error: &str) -> Fault {
         _ => error.to_owned(),
     };
     Fault::Broken { stage, error }
+}
+
+/// The system's words without its number.
+pub(super) fn system(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// Base64 (RFC 4648), for AUTH.
@@ -330,7 +381,10 @@ mod tests {
     #[test]
     fn base64_of_the_rfc_vectors() {
         let of = |s: &str| base64(s.as_bytes());
-        assert_eq!([of(""), of("f"), of("fo"), of("foo"), of("foob")], ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
+        assert_eq!(
+            [of(""), of("f"), of("fo"), of("foo"), of("foob")],
+            ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]
+        );
         assert_eq!(base64(b"\0user\0p\xff\xfe"), "AHVzZXIAcP/+");
     }
 

@@ -22,7 +22,10 @@ where
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     let server = ServerName::try_from(bare.to_owned())
         .map_err(|_| format!("\"{bare}\" cannot stand in a certificate: write tls_name"))?;
-    TlsConnector::from(Arc::new(config)).connect(server, io).await.map_err(|e| explain(&e, bare))
+    TlsConnector::from(Arc::new(config))
+        .connect(server, io)
+        .await
+        .map_err(|e| explain(&e, bare))
 }
 
 fn client_config(ca: Option<&Path>) -> Result<ClientConfig, String> {
@@ -71,14 +74,17 @@ fn explain(error: &std::io::Error, name: &str) -> String {
     let rustls::Error::InvalidCertificate(why) = error else {
         return match error {
             rustls::Error::InvalidMessage(_) => {
-                "the relay does not speak TLS on this port: smtps and starttls are different ports".to_owned()
+                "the other side does not speak TLS on this port (smtps and starttls are different ports)".to_owned()
             }
             other => format!("TLS handshake: {other}"),
         };
     };
     match why {
         CertificateError::ExpiredContext { not_after, .. } => {
-            format!("the certificate of {name} expired: it was valid until {}; it has to be renewed there", utc(*not_after))
+            format!(
+                "the certificate of {name} expired: it was valid until {}; it has to be renewed there",
+                utc(*not_after)
+            )
         }
         CertificateError::Expired => format!("the certificate of {name} expired; it has to be renewed there"),
         CertificateError::NotValidYetContext { not_before, .. } => format!(
@@ -91,15 +97,20 @@ fn explain(error: &std::io::Error, name: &str) -> String {
         ),
         CertificateError::NotValidForName => format!("wrong name: the certificate is not for {name}"),
         CertificateError::UnknownIssuer => {
-            format!("the certificate of {name} is signed by an authority this host does not trust; write tls_ca if it is your own")
+            format!(
+                "the certificate of {name} is signed by an authority this host does not trust; write tls_ca if it is your own"
+            )
         }
         other => format!("the certificate of {name} is not valid: {other}"),
     }
 }
 
 fn utc(at: UnixTime) -> String {
-    i64::try_from(at.as_secs()).ok().and_then(|s| jiff::Timestamp::from_second(s).ok()).map_or_else(
-        || "an impossible date".to_owned(),
-        |t| t.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-    )
+    i64::try_from(at.as_secs())
+        .ok()
+        .and_then(|s| jiff::Timestamp::from_second(s).ok())
+        .map_or_else(
+            || "an impossible date".to_owned(),
+            |t| t.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        )
 }
