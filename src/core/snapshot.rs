@@ -227,12 +227,18 @@ mod bounds {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(list: &[(f64, u64)], s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(list.iter().map(|(bound, count)| (bound.is_finite().then_some(*bound), count)))
+        s.collect_seq(
+            list.iter()
+                .map(|(bound, count)| (bound.is_finite().then_some(*bound), count)),
+        )
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<(f64, u64)>, D::Error> {
         let list = Vec::<(Option<f64>, u64)>::deserialize(d)?;
-        Ok(list.into_iter().map(|(bound, count)| (bound.unwrap_or(f64::INFINITY), count)).collect())
+        Ok(list
+            .into_iter()
+            .map(|(bound, count)| (bound.unwrap_or(f64::INFINITY), count))
+            .collect())
     }
 }
 

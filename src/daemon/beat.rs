@@ -19,7 +19,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
             tokio::time::sleep(LOOK).await;
             continue;
         };
-        let alive = [Part::Engine, Part::Ledger].into_iter().all(|p| shared.health.age(p) < STUCK);
+        let alive = [Part::Engine, Part::Ledger]
+            .into_iter()
+            .all(|p| shared.health.age(p) < STUCK);
         if alive {
             let result = heartbeat::beat(&heartbeat.url).await;
             shared.own.heartbeat(result.is_ok());

@@ -61,7 +61,10 @@ pub fn path(state: &Path) -> PathBuf {
 /// Opens the socket. The lock on the state directory is held, so that what stands there is a dead one's.
 pub(super) fn open(state: &Path) -> Result<UnixListener, RunError> {
     let path = path(state);
-    let failed = |error| RunError::Control { path: path.clone(), error };
+    let failed = |error| RunError::Control {
+        path: path.clone(),
+        error,
+    };
     match std::fs::remove_file(&path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
         _ => {}
@@ -131,14 +134,27 @@ async fn acknowledge(shared: &Shared, incident: u64, by: String) -> Reply {
         return Reply::Refused("the engine does not answer; see the log".to_owned());
     };
     match snapshot.incidents.iter().find(|i| i.id == incident) {
-        None => return Reply::Refused(format!("there is no incident #{incident} among the open and recent ones")),
+        None => {
+            return Reply::Refused(format!(
+                "there is no incident #{incident} among the open and recent ones"
+            ));
+        }
         Some(i) if i.recovered.is_some() => {
-            return Reply::Refused(format!("incident #{incident} has recovered: nothing is left to acknowledge"));
+            return Reply::Refused(format!(
+                "incident #{incident} has recovered: nothing is left to acknowledge"
+            ));
         }
         Some(_) => {}
     }
-    Word::Acknowledged { id: incident, by: by.clone() }.log();
-    let input = Input::Acknowledge { incident, by: by.clone() };
+    Word::Acknowledged {
+        id: incident,
+        by: by.clone(),
+    }
+    .log();
+    let input = Input::Acknowledge {
+        incident,
+        by: by.clone(),
+    };
     shared.tell_engine(ToEngine::Input(Box::new(input))).await;
     Reply::Done(format!("incident #{incident} acknowledged by {by}"))
 }

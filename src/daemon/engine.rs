@@ -168,7 +168,10 @@ impl Engine {
             }
             Effect::Deliver(delivery) => self.deliver(delivery),
             Effect::TestRoute { route, with_auth } => {
-                let work = Work::TestRoute { route: route.clone(), with_auth };
+                let work = Work::TestRoute {
+                    route: route.clone(),
+                    with_auth,
+                };
                 self.links.work.try_send(work).err().map(|_| {
                     Input::RouteTested(RouteTest {
                         route,
@@ -212,7 +215,9 @@ impl Engine {
         while let Some(batch) = self.backlog.pop_front() {
             match self.links.ledger.try_send(ToLedger::Commit(batch)) {
                 Ok(()) => {}
-                Err(TrySendError::Full(ToLedger::Commit(batch)) | TrySendError::Disconnected(ToLedger::Commit(batch))) => {
+                Err(
+                    TrySendError::Full(ToLedger::Commit(batch)) | TrySendError::Disconnected(ToLedger::Commit(batch)),
+                ) => {
                     self.backlog.push_front(batch);
                     return;
                 }
@@ -234,11 +239,17 @@ impl Engine {
         }
         if self.ledger_works {
             self.ledger_works = false;
-            Word::CommitLate { waited: COMMIT_DEADLINE }.log();
+            Word::CommitLate {
+                waited: COMMIT_DEADLINE,
+            }
+            .log();
         }
         for batch in late {
             self.unanswered.remove(&batch);
-            let result = Err(format!("the ledger has not answered for {} s", COMMIT_DEADLINE.as_secs()));
+            let result = Err(format!(
+                "the ledger has not answered for {} s",
+                COMMIT_DEADLINE.as_secs()
+            ));
             self.core.take(Input::Committed { batch, result }, now);
         }
         self.effects(now);

@@ -39,19 +39,28 @@ fn write(config: &Path, folder: &Path) -> std::io::Result<()> {
     builder.recursive(true).mode(0o700).create(folder)?;
     let kept: Vec<Kept> = files(config)?
         .into_iter()
-        .map(|path| Ok(Kept { text: std::fs::read_to_string(&path)?, path }))
+        .map(|path| {
+            Ok(Kept {
+                text: std::fs::read_to_string(&path)?,
+                path,
+            })
+        })
         .collect::<std::io::Result<_>>()?;
     let temporary = folder.join(".files.json");
     // A left-over of an interrupted write may have other rights.
     let _ = std::fs::remove_file(&temporary);
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(&serde_json::to_vec_pretty(&kept)?)?;
     file.sync_all()?;
     std::fs::rename(temporary, folder.join(INDEX))
 }
 
 /// The files a configuration consists of: itself, then `conf.d/*.toml` beside it, sorted.
-fn files(config: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub fn files(config: &Path) -> std::io::Result<Vec<PathBuf>> {
     let config = std::path::absolute(config)?;
     let mut parts = Vec::new();
     if let Ok(folder) = std::fs::read_dir(config.with_file_name("conf.d")) {

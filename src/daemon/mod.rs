@@ -22,6 +22,7 @@ pub mod clock;
 pub mod control;
 pub mod heartbeat;
 pub mod keep;
+pub mod once;
 pub mod words;
 
 mod beat;
@@ -36,5 +37,6 @@ mod start;
 mod systemd;
 mod work;
 
+pub use parts::{check, load, load_last_good};
 pub(crate) use shared::Shared;
 pub use start::{Handle, RunError, RunOptions, run, start};

@@ -19,7 +19,10 @@ pub(super) async fn reload(shared: &Arc<Shared>, force: bool) -> Result<String, 
     match &result {
         Ok(summary) => {
             shared.own.reloaded(Some(clock::now().wall.0 as f64 / 1e3));
-            Word::Reloaded { summary: summary.clone() }.log();
+            Word::Reloaded {
+                summary: summary.clone(),
+            }
+            .log();
         }
         Err(why) => {
             shared.own.reloaded(None);
@@ -39,7 +42,10 @@ async fn attempt(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
     shared.check_sockets(&site)?;
     let (done, taken) = oneshot::channel();
     shared
-        .tell_engine(ToEngine::Reload { site: Arc::clone(&site), done })
+        .tell_engine(ToEngine::Reload {
+            site: Arc::clone(&site),
+            done,
+        })
         .await;
     taken
         .await
@@ -82,7 +88,10 @@ fn compare(old: &Site, new: &Site, force: bool) -> Result<String, String> {
         new.routes.len()
     );
     if !needs_restart.is_empty() {
-        summary.push_str(&format!("; {} change only at the next restart", needs_restart.join(", ")));
+        summary.push_str(&format!(
+            "; {} change only at the next restart",
+            needs_restart.join(", ")
+        ));
     }
     Ok(summary)
 }

@@ -113,7 +113,9 @@ impl Shared {
             problems.push(format!("sockets: {error}"));
         }
         if !self.health.config_ok() {
-            problems.push("configuration: the last reload was refused, the old configuration runs on; see the log".to_owned());
+            problems.push(
+                "configuration: the last reload was refused, the old configuration runs on; see the log".to_owned(),
+            );
         }
         problems
     }

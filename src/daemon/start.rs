@@ -158,7 +158,12 @@ pub fn start(options: RunOptions) -> Result<Handle, RunError> {
     let sockets = net.describe();
     let no_echo = (why(&net, false), why(&net, true));
     let (to_engine, inbox) = sync_channel(INBOX);
-    let shared = Arc::new(Shared::new(options.config, Arc::clone(&site), to_engine.clone(), no_echo));
+    let shared = Arc::new(Shared::new(
+        options.config,
+        Arc::clone(&site),
+        to_engine.clone(),
+        no_echo,
+    ));
     shared.check_sockets(&site).map_err(RunError::Echo)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -266,7 +271,11 @@ impl Doors {
 
     fn serve(self, shared: &Arc<Shared>) {
         let pages: Arc<dyn web::Pages> = Arc::new(WebPages(Arc::clone(shared)));
-        let offer = if self.metrics.is_some() { Offer::WithoutMetrics } else { Offer::All };
+        let offer = if self.metrics.is_some() {
+            Offer::WithoutMetrics
+        } else {
+            Offer::All
+        };
         tokio::spawn(web::serve(self.listen, Arc::clone(&pages), offer));
         if let Some((listener, _)) = self.metrics {
             tokio::spawn(web::serve(listener, pages, Offer::MetricsOnly));
@@ -286,7 +295,10 @@ fn tcp(at: SocketAddr, key: &'static str) -> Result<(TcpListener, SocketAddr), R
 /// Creates the state directory (not its parents), readable by nobody else.
 fn prepare_state(path: &Path) -> Result<(), RunError> {
     use std::os::unix::fs::DirBuilderExt;
-    let failed = |error| RunError::State { path: path.to_owned(), error };
+    let failed = |error| RunError::State {
+        path: path.to_owned(),
+        error,
+    };
     match std::fs::DirBuilder::new().mode(0o700).create(path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(failed(e)),
         _ if !path.is_dir() => Err(failed(io::ErrorKind::NotADirectory.into())),
@@ -297,9 +309,18 @@ fn prepare_state(path: &Path) -> Result<(), RunError> {
 /// Takes the state directory for this process. The lock goes with the process, however it ends.
 fn lock(state: &Path) -> Result<File, RunError> {
     let path = state.join("lock");
-    let failed = |error| RunError::State { path: path.clone(), error };
+    let failed = |error| RunError::State {
+        path: path.clone(),
+        error,
+    };
     let mut options = File::options();
-    let mut file = options.create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
+    let mut file = options
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => {
@@ -307,7 +328,11 @@ fn lock(state: &Path) -> Result<File, RunError> {
             let pid = holder.trim();
             return Err(RunError::AlreadyRunning {
                 path: state.to_owned(),
-                pid: if pid.is_empty() { String::new() } else { format!(" (process {pid})") },
+                pid: if pid.is_empty() {
+                    String::new()
+                } else {
+                    format!(" (process {pid})")
+                },
             });
         }
         Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),

@@ -46,7 +46,11 @@ pub(super) async fn watchdog(shared: Arc<Shared>) {
         tokio::time::sleep(every).await;
         shared.health.mark(Part::Tokio);
         let marks = Part::ALL.map(|part| shared.health.last(part));
-        let still = Part::ALL.into_iter().zip(marks).zip(seen).find(|((_, mark), seen)| mark <= seen);
+        let still = Part::ALL
+            .into_iter()
+            .zip(marks)
+            .zip(seen)
+            .find(|((_, mark), seen)| mark <= seen);
         match still {
             None => {
                 seen = marks;
@@ -84,7 +88,12 @@ fn line(s: &Snapshot) -> String {
         return "BLIND: this host is cut off; nobody is accused".to_owned();
     }
     let reach = |state| s.devices.iter().filter(|d| d.reach == state).count();
-    let open = |level| s.incidents.iter().filter(|i| i.recovered.is_none() && i.level == level).count();
+    let open = |level| {
+        s.incidents
+            .iter()
+            .filter(|i| i.recovered.is_none() && i.level == level)
+            .count()
+    };
     let waiting: u64 = s.outbox_pending.values().sum();
     format!(
         "{} devices, {} up, {} down, {} unreachable; {} critical, {} warning; {} mails waiting",

@@ -126,7 +126,11 @@ impl Word {
     /// Writes it to the log.
     pub fn log(self) {
         match self {
-            Word::Started { devices, routes, sockets } => info!(devices, routes, %sockets, "watching"),
+            Word::Started {
+                devices,
+                routes,
+                sockets,
+            } => info!(devices, routes, %sockets, "watching"),
             Word::Listening { at } => info!(%at, "listening"),
             Word::Stopping => info!("stopping"),
             Word::Stopped => info!("stopped"),
@@ -137,12 +141,23 @@ impl Word {
             }
             Word::CommitWorks => info!("the ledger takes events again"),
             Word::CommitLate { waited } => {
-                warn!(?waited, "the ledger does not answer: notices leave unrecorded; check the disk of the state directory");
+                warn!(
+                    ?waited,
+                    "the ledger does not answer: notices leave unrecorded; check the disk of the state directory"
+                );
             }
-            Word::NotDelivered { route, message_id, error } => {
+            Word::NotDelivered {
+                route,
+                message_id,
+                error,
+            } => {
                 warn!(%route, %message_id, %error, "mail not accepted, will be tried again");
             }
-            Word::Delivered { route, message_id, relay } => info!(%route, %message_id, %relay, "mail accepted"),
+            Word::Delivered {
+                route,
+                message_id,
+                relay,
+            } => info!(%route, %message_id, %relay, "mail accepted"),
             Word::RouteFailed { route, error } => warn!(%route, %error, "mail route does not work"),
             Word::RouteReady { route } => debug!(%route, "mail route works"),
             Word::HeartbeatFailed { error } => warn!(%error, "heartbeat not accepted"),
@@ -152,7 +167,9 @@ impl Word {
             Word::LastGoodNotKept { at, error } => {
                 warn!(at = %at.display(), %error, "the copy for emergency mails could not be written");
             }
-            Word::ThreadEnded { part } => error!(part, "a part of hinomi ended, so hinomi ends: systemd starts it again"),
+            Word::ThreadEnded { part } => {
+                error!(part, "a part of hinomi ended, so hinomi ends: systemd starts it again")
+            }
         }
     }
 }

@@ -42,7 +42,11 @@ async fn one(shared: &Shared, work: Work) -> Input {
             let route = test.route.to_string();
             match &test.result {
                 Ok(_) => Word::RouteReady { route }.log(),
-                Err((_, error)) => Word::RouteFailed { route, error: error.clone() }.log(),
+                Err((_, error)) => Word::RouteFailed {
+                    route,
+                    error: error.clone(),
+                }
+                .log(),
             }
             Input::RouteTested(test)
         }
@@ -65,7 +69,10 @@ async fn deliver(site: &Site, delivery: &Delivery) -> Outcome {
         .await
         .unwrap_or_else(|_| Outcome::Failed {
             stage: Stage::FinalDot,
-            error: format!("no end after {} s; the mail may have been accepted", (ATTEMPT + MARGIN).as_secs()),
+            error: format!(
+                "no end after {} s; the mail may have been accepted",
+                (ATTEMPT + MARGIN).as_secs()
+            ),
         })
 }
 
@@ -75,12 +82,22 @@ fn log_outcome(delivery: &Delivery, outcome: &Outcome) {
     let error = match outcome {
         Outcome::Accepted { relay, .. } => {
             let relay = relay.clone();
-            return Word::Delivered { route, message_id, relay }.log();
+            return Word::Delivered {
+                route,
+                message_id,
+                relay,
+            }
+            .log();
         }
         Outcome::Transient { reply, .. } | Outcome::Permanent { reply, .. } => reply.clone(),
         Outcome::Failed { error, .. } => error.clone(),
     };
-    Word::NotDelivered { route, message_id, error }.log();
+    Word::NotDelivered {
+        route,
+        message_id,
+        error,
+    }
+    .log();
 }
 
 async fn test_route(site: &Site, name: Name, with_auth: bool) -> RouteTest {
@@ -91,11 +108,19 @@ async fn test_route(site: &Site, name: Name, with_auth: bool) -> RouteTest {
         result: Err((stage, error)),
     };
     let Some(route) = find(site, &name) else {
-        return failed(Stage::Resolve, "the configuration has no such route any more".to_owned());
+        return failed(
+            Stage::Resolve,
+            "the configuration has no such route any more".to_owned(),
+        );
     };
     tokio::time::timeout(ATTEMPT + MARGIN, channel::test(route, with_auth, ATTEMPT))
         .await
-        .unwrap_or_else(|_| failed(Stage::Connect, format!("no end after {} s", (ATTEMPT + MARGIN).as_secs())))
+        .unwrap_or_else(|_| {
+            failed(
+                Stage::Connect,
+                format!("no end after {} s", (ATTEMPT + MARGIN).as_secs()),
+            )
+        })
 }
 
 fn find<'a>(site: &'a Site, name: &str) -> Option<&'a Route> {

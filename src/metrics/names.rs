@@ -93,22 +93,106 @@ const DEVICE: &[&str] = &["device"];
 /// All families, in the order of `/metrics`.
 pub const FAMILIES: &[Family] = &[
     family(BUILD_INFO, Gauge, &["version"], Registry, "Version that runs, value 1."),
-    family(RELOAD_OK, Gauge, &[], Registry, "Whether the last reload took the configuration (1) or refused it (0)."),
-    family(RELOAD_TIME, Gauge, &[], Registry, "When the configuration in force was taken."),
-    family(COMMIT_SECONDS, Histogram, &[], Registry, "Time of one ledger transaction."),
-    family(PROGRESS_AGE, Gauge, &["part"], Registry, "Time since a part of hinomi last made progress."),
-    family(WATCHDOG_FEEDS, Counter, &[], Registry, "Times the systemd watchdog was fed."),
-    family(HEARTBEATS, Counter, &["result"], Registry, "Beats sent to the heartbeat URL by result."),
-    family(CPU_SECONDS, Counter, &[], Registry, "User and system CPU time of the process."),
+    family(
+        RELOAD_OK,
+        Gauge,
+        &[],
+        Registry,
+        "Whether the last reload took the configuration (1) or refused it (0).",
+    ),
+    family(
+        RELOAD_TIME,
+        Gauge,
+        &[],
+        Registry,
+        "When the configuration in force was taken.",
+    ),
+    family(
+        COMMIT_SECONDS,
+        Histogram,
+        &[],
+        Registry,
+        "Time of one ledger transaction.",
+    ),
+    family(
+        PROGRESS_AGE,
+        Gauge,
+        &["part"],
+        Registry,
+        "Time since a part of hinomi last made progress.",
+    ),
+    family(
+        WATCHDOG_FEEDS,
+        Counter,
+        &[],
+        Registry,
+        "Times the systemd watchdog was fed.",
+    ),
+    family(
+        HEARTBEATS,
+        Counter,
+        &["result"],
+        Registry,
+        "Beats sent to the heartbeat URL by result.",
+    ),
+    family(
+        CPU_SECONDS,
+        Counter,
+        &[],
+        Registry,
+        "User and system CPU time of the process.",
+    ),
     family(RSS_BYTES, Gauge, &[], Registry, "Resident memory of the process."),
     family(OPEN_FDS, Gauge, &[], Registry, "Open file descriptors of the process."),
-    family(START_TIME, Gauge, &[], Registry, "Start of the process since the epoch."),
-    family("hinomi_config_info", Gauge, &["fingerprint"], Once(t::config_info), "Configuration in force, value 1."),
-    family("hinomi_blind", Gauge, &[], Once(t::blind), "Whether this host is cut off and accuses nobody."),
-    family("hinomi_targets", Gauge, &["state"], Once(t::targets), "Devices by reachability."),
-    family("hinomi_polls_total", Counter, &["kind", "result"], Once(t::polls), "Rounds ended by kind and result."),
-    family("hinomi_poll_lag_seconds", Histogram, &[], Once(t::lag), "How late rounds started."),
-    family("hinomi_dropped_total", Counter, &["reason"], Once(t::dropped), "Datagrams not believed by reason."),
+    family(
+        START_TIME,
+        Gauge,
+        &[],
+        Registry,
+        "Start of the process since the epoch.",
+    ),
+    family(
+        "hinomi_config_info",
+        Gauge,
+        &["fingerprint"],
+        Once(t::config_info),
+        "Configuration in force, value 1.",
+    ),
+    family(
+        "hinomi_blind",
+        Gauge,
+        &[],
+        Once(t::blind),
+        "Whether this host is cut off and accuses nobody.",
+    ),
+    family(
+        "hinomi_targets",
+        Gauge,
+        &["state"],
+        Once(t::targets),
+        "Devices by reachability.",
+    ),
+    family(
+        "hinomi_polls_total",
+        Counter,
+        &["kind", "result"],
+        Once(t::polls),
+        "Rounds ended by kind and result.",
+    ),
+    family(
+        "hinomi_poll_lag_seconds",
+        Histogram,
+        &[],
+        Once(t::lag),
+        "How late rounds started.",
+    ),
+    family(
+        "hinomi_dropped_total",
+        Counter,
+        &["reason"],
+        Once(t::dropped),
+        "Datagrams not believed by reason.",
+    ),
     family(
         "hinomi_unknown_intervals_total",
         Counter,
@@ -116,15 +200,69 @@ pub const FAMILIES: &[Family] = &[
         Once(t::unknown),
         "Intervals of a counter that gave no rate by reason.",
     ),
-    family("hinomi_incidents", Gauge, &["level"], Once(t::incidents), "Open incidents by level."),
-    family("hinomi_notices_total", Counter, &["route", "result"], Once(t::notices), "Mail attempts by route and result."),
-    family("hinomi_outbox_pending", Gauge, &["level"], Once(t::pending), "Mails not accepted by a relay yet."),
-    family("hinomi_outbox_oldest_seconds", Gauge, &[], Once(t::oldest), "Age of the oldest mail not accepted yet."),
-    family("hinomi_outbox_stuck", Gauge, &[], Once(t::stuck), "Mails not accepted for more than an hour."),
-    family("hinomi_route_ready", Gauge, &["route"], Once(t::route_ready), "Whether the last test of a mail route worked."),
-    family("hinomi_ledger_working", Gauge, &[], Once(t::ledger_working), "Whether the last commit to the ledger worked."),
-    family("hinomi_ledger_sequence", Gauge, &[], Once(t::ledger_sequence), "Sequence number of the ledger's last event."),
-    family("hinomi_ledger_head_info", Gauge, &["hash"], Once(t::ledger_head), "Hash of the ledger's last event, value 1."),
+    family(
+        "hinomi_incidents",
+        Gauge,
+        &["level"],
+        Once(t::incidents),
+        "Open incidents by level.",
+    ),
+    family(
+        "hinomi_notices_total",
+        Counter,
+        &["route", "result"],
+        Once(t::notices),
+        "Mail attempts by route and result.",
+    ),
+    family(
+        "hinomi_outbox_pending",
+        Gauge,
+        &["level"],
+        Once(t::pending),
+        "Mails not accepted by a relay yet.",
+    ),
+    family(
+        "hinomi_outbox_oldest_seconds",
+        Gauge,
+        &[],
+        Once(t::oldest),
+        "Age of the oldest mail not accepted yet.",
+    ),
+    family(
+        "hinomi_outbox_stuck",
+        Gauge,
+        &[],
+        Once(t::stuck),
+        "Mails not accepted for more than an hour.",
+    ),
+    family(
+        "hinomi_route_ready",
+        Gauge,
+        &["route"],
+        Once(t::route_ready),
+        "Whether the last test of a mail route worked.",
+    ),
+    family(
+        "hinomi_ledger_working",
+        Gauge,
+        &[],
+        Once(t::ledger_working),
+        "Whether the last commit to the ledger worked.",
+    ),
+    family(
+        "hinomi_ledger_sequence",
+        Gauge,
+        &[],
+        Once(t::ledger_sequence),
+        "Sequence number of the ledger's last event.",
+    ),
+    family(
+        "hinomi_ledger_head_info",
+        Gauge,
+        &["hash"],
+        Once(t::ledger_head),
+        "Hash of the ledger's last event, value 1.",
+    ),
     family(
         "hinomi_device_info",
         Gauge,
@@ -160,8 +298,20 @@ pub const FAMILIES: &[Family] = &[
         PerDevice(t::metric_level),
         "Level of a judged number: 0 ok, 1 warning, 2 critical.",
     ),
-    family("hinomi_loss_ratio", Gauge, DEVICE, PerDevice(t::loss), "Share of echoes lost in the last five minutes."),
-    family("probe_success", Gauge, &["device", "owner"], PerDevice(t::probe_success), "Whether the device answers."),
+    family(
+        "hinomi_loss_ratio",
+        Gauge,
+        DEVICE,
+        PerDevice(t::loss),
+        "Share of echoes lost in the last five minutes.",
+    ),
+    family(
+        "probe_success",
+        Gauge,
+        &["device", "owner"],
+        PerDevice(t::probe_success),
+        "Whether the device answers.",
+    ),
     family(
         "probe_icmp_duration_seconds",
         Gauge,
@@ -169,12 +319,48 @@ pub const FAMILIES: &[Family] = &[
         PerDevice(t::rtt),
         "Mean round-trip time of the last round.",
     ),
-    family("sysUpTime", Gauge, DEVICE, PerDevice(t::uptime), "Time since the agent restarted in hundredths of a second."),
-    family("ifHCInOctets", Counter, INTERFACE, PerDevice(t::in_octets), "Octets received on the interface."),
-    family("ifHCOutOctets", Counter, INTERFACE, PerDevice(t::out_octets), "Octets sent out of the interface."),
-    family("ifOperStatus", Gauge, INTERFACE, PerDevice(t::oper), "Operational state by RFC 2863: 1 is up."),
-    family("ifAdminStatus", Gauge, INTERFACE, PerDevice(t::admin), "Desired state by RFC 2863: 1 is up."),
-    family("ifHighSpeed", Gauge, INTERFACE, PerDevice(t::speed), "Speed of the interface in units of 1,000,000 bit/s."),
+    family(
+        "sysUpTime",
+        Gauge,
+        DEVICE,
+        PerDevice(t::uptime),
+        "Time since the agent restarted in hundredths of a second.",
+    ),
+    family(
+        "ifHCInOctets",
+        Counter,
+        INTERFACE,
+        PerDevice(t::in_octets),
+        "Octets received on the interface.",
+    ),
+    family(
+        "ifHCOutOctets",
+        Counter,
+        INTERFACE,
+        PerDevice(t::out_octets),
+        "Octets sent out of the interface.",
+    ),
+    family(
+        "ifOperStatus",
+        Gauge,
+        INTERFACE,
+        PerDevice(t::oper),
+        "Operational state by RFC 2863: 1 is up.",
+    ),
+    family(
+        "ifAdminStatus",
+        Gauge,
+        INTERFACE,
+        PerDevice(t::admin),
+        "Desired state by RFC 2863: 1 is up.",
+    ),
+    family(
+        "ifHighSpeed",
+        Gauge,
+        INTERFACE,
+        PerDevice(t::speed),
+        "Speed of the interface in units of 1,000,000 bit/s.",
+    ),
 ];
 
 #[cfg(test)]
@@ -197,9 +383,17 @@ mod tests {
         let mut seen = BTreeSet::new();
         for f in FAMILIES {
             assert!(seen.insert(f.name), "{} stands twice", f.name);
-            assert!(f.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{}", f.name);
+            assert!(
+                f.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+                "{}",
+                f.name
+            );
             for label in f.labels {
-                assert!(label.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'), "{} {label}", f.name);
+                assert!(
+                    label.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+                    "{} {label}",
+                    f.name
+                );
                 assert!(*label != "le" && !label.starts_with("__"), "{} {label}", f.name);
             }
         }

@@ -147,7 +147,10 @@ mod tests {
         own.reloaded(None);
         let text = own.encode();
         assert!(text.contains("hinomi_config_last_reload_successful 0\n"), "{text}");
-        assert!(text.contains("hinomi_config_last_reload_success_timestamp_seconds 1700000000\n"), "{text}");
+        assert!(
+            text.contains("hinomi_config_last_reload_success_timestamp_seconds 1700000000\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -81,7 +81,11 @@ impl Writer {
     /// The head stands before the first sample only, so that an empty family leaves no trace.
     fn head(&mut self) {
         if !self.headed {
-            let _ = writeln!(self.out, "# HELP {} {}\n# TYPE {} {}", self.name, self.help, self.name, self.kind);
+            let _ = writeln!(
+                self.out,
+                "# HELP {} {}\n# TYPE {} {}",
+                self.name, self.help, self.name, self.kind
+            );
             self.headed = true;
         }
     }
@@ -147,7 +151,10 @@ fn truth(value: bool) -> f64 {
 
 /// The kebab-case name of a unit variant, as in `--json`.
 pub(crate) fn key<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_default().trim_matches('"').to_owned()
+    serde_json::to_string(value)
+        .unwrap_or_default()
+        .trim_matches('"')
+        .to_owned()
 }
 
 pub(super) fn config_info(s: &Snapshot, w: &mut Writer) {
@@ -262,7 +269,17 @@ pub(super) fn ledger_head(s: &Snapshot, w: &mut Writer) {
 pub(super) fn device_info(d: &DeviceStatus, w: &mut Writer) {
     let word = |w: &Option<crate::model::Name>| w.as_deref().unwrap_or_default().to_owned();
     let profile = d.profile.as_deref().unwrap_or_default();
-    w.sample(&[&d.name, &d.address, d.owner.key(), &word(&d.site), &word(&d.group), profile], 1.0);
+    w.sample(
+        &[
+            &d.name,
+            &d.address,
+            d.owner.key(),
+            &word(&d.site),
+            &word(&d.group),
+            profile,
+        ],
+        1.0,
+    );
 }
 
 pub(super) fn device_level(d: &DeviceStatus, w: &mut Writer) {

@@ -62,7 +62,11 @@ impl IcmpSocket {
 
     /// Whether the message is of a type that polling can use.
     pub(super) fn wanted(&self, bytes: &[u8]) -> bool {
-        let icmp = if self.v6 { Some(0) } else { bytes.first().map(|b| usize::from(b & 0x0f) * 4) };
+        let icmp = if self.v6 {
+            Some(0)
+        } else {
+            bytes.first().map(|b| usize::from(b & 0x0f) * 4)
+        };
         let kind = icmp.and_then(|at| bytes.get(at));
         let types: &[u8] = if self.v6 { &TYPES_V6 } else { &TYPES_V4 };
         kind.is_some_and(|k| types.contains(k))

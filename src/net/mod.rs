@@ -41,7 +41,9 @@ pub struct Net {
 
 /// No socket of either family could be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot open a UDP socket for SNMP, neither IPv4 ({v4}) nor IPv6 ({v6}): is this host out of file descriptors?")]
+#[error(
+    "cannot open a UDP socket for SNMP, neither IPv4 ({v4}) nor IPv6 ({v6}): is this host out of file descriptors?"
+)]
 pub struct NoSockets {
     v4: io::Error,
     v6: io::Error,
@@ -176,7 +178,11 @@ mod tests {
         agent.send_to(b"answer", from).unwrap();
         let got = wait_for(&mut net, 1);
         match &got[..] {
-            [PollInput::Datagram { channel, from, bytes, .. }] => {
+            [
+                PollInput::Datagram {
+                    channel, from, bytes, ..
+                },
+            ] => {
                 assert_eq!(*channel, Channel::Udp(3));
                 assert_eq!(*from, agent.local_addr().unwrap());
                 assert_eq!(bytes, b"answer");
@@ -238,7 +244,11 @@ mod tests {
         let replies: Vec<_> = got
             .iter()
             .filter_map(|i| match i {
-                PollInput::Datagram { channel: Channel::Icmp, bytes, .. } if bytes.len() >= 28 => Some(&bytes[20..28]),
+                PollInput::Datagram {
+                    channel: Channel::Icmp,
+                    bytes,
+                    ..
+                } if bytes.len() >= 28 => Some(&bytes[20..28]),
                 _ => None,
             })
             .filter(|icmp| icmp[4..6] == [0x12, 0x34])

@@ -11,7 +11,10 @@ pub(super) struct UdpFleet(Vec<UdpSocket>);
 
 impl UdpFleet {
     pub(super) fn open(v6: bool) -> io::Result<UdpFleet> {
-        (0..UDP_SOCKETS).map(|_| open_one(v6)).collect::<io::Result<_>>().map(UdpFleet)
+        (0..UDP_SOCKETS)
+            .map(|_| open_one(v6))
+            .collect::<io::Result<_>>()
+            .map(UdpFleet)
     }
 
     pub(super) fn len(&self) -> usize {

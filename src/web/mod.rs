@@ -95,11 +95,16 @@ async fn answer(request: &Request<Incoming>, pages: &dyn Pages, offer: Offer) ->
         _ => false,
     };
     if !offered {
-        return text(StatusCode::NOT_FOUND, "not found: hinomi serves /metrics, /healthz and /readyz\n");
+        return text(
+            StatusCode::NOT_FOUND,
+            "not found: hinomi serves /metrics, /healthz and /readyz\n",
+        );
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
-        refused.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
+        refused
+            .headers_mut()
+            .insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
         return refused;
     }
     match path {
@@ -117,7 +122,11 @@ async fn answer(request: &Request<Incoming>, pages: &dyn Pages, offer: Offer) ->
 
 async fn metrics(pages: &dyn Pages) -> Response<Content> {
     match pages.metrics().await {
-        Some(body) => with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", Content::Metrics(body)),
+        Some(body) => with_type(
+            StatusCode::OK,
+            "text/plain; version=0.0.4; charset=utf-8",
+            Content::Metrics(body),
+        ),
         None => text(StatusCode::SERVICE_UNAVAILABLE, "the engine does not answer\n"),
     }
 }
