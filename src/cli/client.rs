@@ -89,8 +89,7 @@ fn socket(daemon: &Daemon) -> PathBuf {
 
 /// The state directory that a configuration names, without checking anything else in it: secrets need not be readable here.
 pub(super) fn state(config: &Path) -> PathBuf {
-    let named = crate::daemon::keep::files(config)
-        .unwrap_or_default()
+    let named = files(config)
         .into_iter()
         .find_map(|file| {
             let table: toml::Table = std::fs::read_to_string(&file).ok()?.parse().ok()?;
@@ -98,4 +97,17 @@ pub(super) fn state(config: &Path) -> PathBuf {
             Some(file.with_file_name(state))
         });
     named.unwrap_or_else(|| PathBuf::from("/var/lib/hinomi"))
+}
+
+/// The main file, then `conf.d/*.toml` beside it.
+fn files(config: &Path) -> Vec<PathBuf> {
+    let mut more: Vec<PathBuf> = std::fs::read_dir(config.with_file_name("conf.d"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .filter(|p| p.extension().is_some_and(|e| e == "toml"))
+        .collect();
+    more.sort();
+    more.insert(0, config.to_owned());
+    more
 }

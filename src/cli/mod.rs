@@ -4,6 +4,7 @@
 //! configuration has errors, 3 the daemon is not running or does not answer.
 
 mod alarm;
+pub mod check;
 mod client;
 mod explain;
 mod incidents;
@@ -45,6 +46,9 @@ enum Verb {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// Take every secret as present, to check a file on a machine that has none of them
+        #[arg(long)]
+        no_secrets: bool,
     },
     /// Let the running daemon read its configuration again; with a mistake in it the old one runs on
     Reload {
@@ -209,7 +213,10 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
 fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
     match verb {
         Verb::Run(file) => run::run(file.config),
-        Verb::Check { file, json } => Ok(run::check(&file, json, out)),
+        Verb::Check { file, json, no_secrets } => {
+            let options = check::CheckOptions { json, no_secrets };
+            Ok(check::check_with(&file, options, out))
+        }
         Verb::Reload { daemon, force } => client::reload(&daemon, force, out),
         Verb::Probe { device, config, json } => probe::probe(&device, &config.config, json, out),
         Verb::Status { daemon, watch, json } => status::status(&daemon, watch, json, out),

@@ -1,9 +1,8 @@
-//! `hinomi run` and `hinomi check`.
+//! `hinomi run`.
 
 use super::Failure;
 use crate::daemon::{self, RunError, RunOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tracing_subscriber::filter::EnvFilter;
 
 /// Runs the daemon until it is told to end.
@@ -30,9 +29,4 @@ fn log_to_stderr() {
     } else {
         lines.try_init()
     };
-}
-
-/// Prints every mistake of a configuration.
-pub(super) fn check(file: &Path, json: bool, out: &mut dyn Write) -> u8 {
-    crate::daemon::check(file, json, out)
 }

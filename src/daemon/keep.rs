@@ -7,7 +7,7 @@ use super::words::Word;
 use crate::model::Site;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const FOLDER: &str = "last-good";
@@ -20,12 +20,14 @@ pub struct Kept {
     pub path: PathBuf,
     /// What stood in it.
     pub text: String,
+    /// Only its owner could read it: secrets written in it count.
+    pub private: bool,
 }
 
 /// Keeps the files of a configuration that was just taken. A failure is logged: it does not stop the watch.
-pub(super) fn keep(config: &Path, site: &Site) {
+pub(super) fn keep(files: &[PathBuf], site: &Site) {
     let folder = site.daemon.state.join(FOLDER);
-    if let Err(error) = write(config, &folder) {
+    if let Err(error) = write(files, &folder) {
         Word::LastGoodNotKept {
             at: folder,
             error: error.to_string(),
@@ -34,18 +36,10 @@ pub(super) fn keep(config: &Path, site: &Site) {
     }
 }
 
-fn write(config: &Path, folder: &Path) -> std::io::Result<()> {
+fn write(files: &[PathBuf], folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(folder)?;
-    let kept: Vec<Kept> = files(config)?
-        .into_iter()
-        .map(|path| {
-            Ok(Kept {
-                text: std::fs::read_to_string(&path)?,
-                path,
-            })
-        })
-        .collect::<std::io::Result<_>>()?;
+    let kept: Vec<Kept> = files.iter().map(|path| read(path)).collect::<std::io::Result<_>>()?;
     let temporary = folder.join(".files.json");
     // A left-over of an interrupted write may have other rights.
     let _ = std::fs::remove_file(&temporary);
@@ -59,19 +53,12 @@ fn write(config: &Path, folder: &Path) -> std::io::Result<()> {
     std::fs::rename(temporary, folder.join(INDEX))
 }
 
-/// The files a configuration consists of: itself, then `conf.d/*.toml` beside it, sorted.
-pub fn files(config: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let config = std::path::absolute(config)?;
-    let mut parts = Vec::new();
-    if let Ok(folder) = std::fs::read_dir(config.with_file_name("conf.d")) {
-        parts = folder
-            .filter_map(|entry| entry.ok().map(|e| e.path()))
-            .filter(|p| p.extension().is_some_and(|e| e == "toml"))
-            .collect();
-        parts.sort();
-    }
-    parts.insert(0, config);
-    Ok(parts)
+fn read(path: &Path) -> std::io::Result<Kept> {
+    Ok(Kept {
+        path: std::path::absolute(path)?,
+        text: std::fs::read_to_string(path)?,
+        private: std::fs::metadata(path)?.permissions().mode() & 0o077 == 0,
+    })
 }
 
 /// The copy in a state directory, if there is one.

@@ -33,10 +33,11 @@ mod messages;
 mod parts;
 mod reload;
 mod shared;
+mod site;
 mod start;
 mod systemd;
 mod work;
 
-pub use parts::{check, load, load_last_good};
 pub(crate) use shared::Shared;
+pub use site::{load, load_last_good};
 pub use start::{Handle, RunError, RunOptions, run, start};

@@ -2,7 +2,7 @@
 
 use super::messages::ToEngine;
 use super::words::Word;
-use super::{Shared, clock, keep, parts};
+use super::{Shared, clock, keep, site};
 use crate::model::{Liveness, Site, Status};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -34,9 +34,10 @@ pub(super) async fn reload(shared: &Arc<Shared>, force: bool) -> Result<String, 
 
 async fn attempt(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
     let path = shared.config.clone();
-    let site = tokio::task::spawn_blocking(move || parts::load(&path))
+    let read = tokio::task::spawn_blocking(move || site::read(&path))
         .await
         .map_err(|_| "reading the configuration broke off: a mistake in hinomi, please report it".to_owned())??;
+    let site = read.site;
     let old = shared.site();
     let summary = compare(&old, &site, force)?;
     shared.check_sockets(&site)?;
@@ -51,7 +52,7 @@ async fn attempt(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
         .await
         .map_err(|_| "the engine is ending; the configuration was not taken".to_owned())?;
     shared.set_site(Arc::clone(&site));
-    keep::keep(&shared.config, &site);
+    keep::keep(&read.files, &site);
     Ok(summary)
 }
 

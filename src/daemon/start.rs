@@ -5,7 +5,7 @@ use super::health::Part;
 use super::messages::ToEngine;
 use super::shared::WebPages;
 use super::words::Word;
-use super::{Shared, clock, control, keep, ledger, messages, parts, systemd, work};
+use super::{Shared, clock, control, keep, ledger, messages, parts, site, systemd, work};
 use crate::core::{Core, Snapshot};
 use crate::incident::Restored;
 use crate::model::Site;
@@ -149,7 +149,8 @@ async fn signals(handle: &Handle) -> Result<(), RunError> {
 
 /// Starts everything and returns; the daemon runs until [`Handle::stop`].
 pub fn start(options: RunOptions) -> Result<Handle, RunError> {
-    let site = parts::load(&options.config).map_err(RunError::Config)?;
+    let read = site::read(&options.config).map_err(RunError::Config)?;
+    let site = read.site;
     let state = site.daemon.state.clone();
     prepare_state(&state)?;
     let lock = lock(&state)?;
@@ -194,7 +195,7 @@ pub fn start(options: RunOptions) -> Result<Handle, RunError> {
         tokio::spawn(systemd::status(Arc::clone(&shared)));
         tokio::spawn(super::beat::run(Arc::clone(&shared)));
     }
-    keep::keep(&shared.config, &site);
+    keep::keep(&read.files, &site);
     Word::Started {
         devices: site.devices.len(),
         routes: site.routes.len(),
