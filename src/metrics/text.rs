@@ -372,3 +372,135 @@ pub(super) fn admin(d: &DeviceStatus, w: &mut Writer) {
 pub(super) fn speed(d: &DeviceStatus, w: &mut Writer) {
     each_interface(d, w, |i| i.speed_bps.map(|bps| bps as f64 / 1e6));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Metric, Owner, Wall};
+
+    pub(crate) fn device(name: &str) -> DeviceStatus {
+        DeviceStatus {
+            name: name.into(),
+            address: "192.0.2.1".to_owned(),
+            owner: Owner::Own,
+            site: Some("tokyo".into()),
+            group: None,
+            reach: ReachState::Up,
+            since: Wall(0),
+            rtt_seconds: Some(0.0125),
+            loss_percent: Some(5.0),
+            level: Level::Warning,
+            findings: Vec::new(),
+            metrics: vec![MetricStatus {
+                metric: Metric::UtilizationIn,
+                part: Some("xe-0/0/0".into()),
+                value: Ok(71.5),
+                level: Level::Warning,
+                judged_by: String::new(),
+            }],
+            interfaces: vec![InterfaceStatus {
+                name: "xe-0/0/0".into(),
+                alias: Some("to \"PE\"\\1\n\x1b[2J".to_owned()),
+                index: 501,
+                admin: Some(1),
+                oper: Some(1),
+                speed_bps: Some(10_000_000_000),
+                in_bps: Ok(1.0),
+                out_bps: Err("first reading".to_owned()),
+                in_octets: Some(18_446_744_073_709_551_615),
+                out_octets: None,
+            }],
+            profile: None,
+            agent_error: None,
+            detection_seconds: 92.0,
+            uptime_ticks: Some(4_294_967_295),
+            readings: Vec::new(),
+        }
+    }
+
+    fn whole(snapshot: Snapshot) -> Vec<String> {
+        let mut text = Text::new(String::new(), Arc::new(snapshot));
+        std::iter::from_fn(|| text.next_slice()).collect()
+    }
+
+    #[test]
+    fn device_text_is_escaped_and_cleaned() {
+        let text = whole(Snapshot { devices: vec![device("a")], ..Snapshot::default() }).concat();
+        let wanted = "ifHighSpeed{device=\"a\",ifIndex=\"501\",ifName=\"xe-0/0/0\",ifAlias=\"to \\\"PE\\\"\\\\1[2J\"} 10000\n";
+        assert!(text.contains(wanted), "{text}");
+        assert!(!text.contains("ifHCOutOctets"), "what was not read has no sample: {text}");
+    }
+
+    #[test]
+    fn unknown_is_absent_and_silence_of_the_monitor_accuses_nobody() {
+        let mut blind = device("a");
+        blind.reach = ReachState::Blind;
+        blind.rtt_seconds = None;
+        blind.metrics[0].value = Err("no answer".to_owned());
+        let text = whole(Snapshot { devices: vec![blind], ..Snapshot::default() }).concat();
+        for absent in ["probe_success", "probe_icmp_duration_seconds", "hinomi_metric{"] {
+            assert!(!text.contains(absent), "{absent}");
+        }
+        assert!(text.contains("hinomi_device_level{device=\"a\"} 1\n"));
+    }
+
+    #[test]
+    fn many_devices_come_in_slices_with_one_head_a_family() {
+        let devices = (0..3_000).map(|i| device(&format!("device-{i:05}"))).collect();
+        let slices = whole(Snapshot { devices, ..Snapshot::default() });
+        assert!(slices.len() > 10, "{} slices", slices.len());
+        assert!(slices.iter().all(|s| s.len() < 2 * SLICE));
+        let text = slices.concat();
+        assert_eq!(text.matches("# TYPE ifHCInOctets counter\n").count(), 1);
+        assert_eq!(text.matches("\nifHCInOctets{").count(), 3_000);
+        assert_eq!(text.matches("\nprobe_success{").count(), 3_000);
+    }
+
+    #[test]
+    fn a_histogram_ends_with_infinity_and_its_count() {
+        let text = whole(Snapshot {
+            lateness: vec![(0.01, 5), (0.5, 8), (f64::INFINITY, 9)],
+            lateness_sum: 1.25,
+            ..Snapshot::default()
+        })
+        .concat();
+        let wanted = "hinomi_poll_lag_seconds_bucket{le=\"0.01\"} 5\nhinomi_poll_lag_seconds_bucket{le=\"0.5\"} 8\n\
+                      hinomi_poll_lag_seconds_bucket{le=\"+Inf\"} 9\nhinomi_poll_lag_seconds_sum 1.25\n\
+                      hinomi_poll_lag_seconds_count 9\n";
+        assert!(text.contains(wanted), "{text}");
+    }
+
+    /// Prometheus's own parser; its lint may complain of the compatible names only.
+    #[test]
+    fn promtool_takes_everything() {
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+        let snapshot = Snapshot {
+            devices: vec![device("a"), device("東京")],
+            polls: [(("snmp".to_owned(), "ok".to_owned()), 3)].into(),
+            notices: [(("office".to_owned(), "accepted".to_owned()), 1)].into(),
+            unknown: [("uptime fell".to_owned(), 2)].into(),
+            dropped: [(crate::poll::DropReason::LateEcho, 1)].into(),
+            lateness: vec![(0.01, 5), (f64::INFINITY, 9)],
+            ledger_head: Some((7, "ab12".to_owned())),
+            ..Snapshot::default()
+        };
+        let mut promtool = match Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+        {
+            Ok(child) => child,
+            Err(_) => return println!("skipped: needs promtool"),
+        };
+        let text = super::super::Own::new().encode() + &whole(snapshot).concat();
+        promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = promtool.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let compatible = ["ifHC", "ifOper", "ifAdmin", "ifHigh", "sysUpTime"];
+        let unexpected: Vec<_> = said.lines().filter(|l| !compatible.iter().any(|n| l.starts_with(n))).collect();
+        assert!(unexpected.is_empty(), "{unexpected:#?}\n{text}");
+    }
+}
