@@ -4,7 +4,7 @@ use super::{At, Cert, Do, Encryption, Mail, Shared, certs, mime};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 trait Line: Read + Write + Send {}
 impl<T: Read + Write + Send> Line for T {}
