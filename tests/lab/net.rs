@@ -116,15 +116,25 @@ pub(crate) fn full(name: &str) -> String {
 
 /// Removes what runs of the lab left behind that are dead now.
 pub(crate) fn remove_stale() {
-    for name in list() {
-        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()).and_then(|p| p.parse::<u32>().ok());
-        if let Some(pid) = owner
-            && !alive(pid)
-        {
-            println!("removing {name}, left by an earlier run");
-            remove(&name);
+    let mut removed = 0;
+    for name in list().into_iter().filter(|n| is_stale(n)) {
+        remove(&name);
+        removed += 1;
+    }
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_stale) && std::fs::remove_dir_all(entry.path()).is_ok() {
+            removed += 1;
         }
     }
+    if removed > 0 {
+        println!("removed {removed} namespaces and folders that an earlier run left");
+    }
+}
+
+/// `hnm-<pid>-…` of a lab that no longer runs.
+fn is_stale(name: &str) -> bool {
+    let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()).and_then(|p| p.parse::<u32>().ok());
+    owner.is_some_and(|pid| !alive(pid))
 }
 
 /// Removes the namespaces of this process.
