@@ -6,28 +6,7 @@ use crate::rules::Cause;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Reachability of a device (design section 3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReachState {
-    /// Not judged yet.
-    #[default]
-    Unknown,
-    /// Answers.
-    Up,
-    /// Answers, some echoes are lost.
-    Lossy,
-    /// A round was lost; being confirmed, or waiting for a parent's result.
-    Suspect,
-    /// Does not answer.
-    Down,
-    /// Everything on its path is down.
-    Unreachable,
-    /// This host is cut off.
-    Blind,
-    /// `liveness = "none"`, or not active.
-    NotWatched,
-}
+pub use crate::model::ReachState;
 
 /// A number as last judged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,8 +4,21 @@
 //!
 //! Never here: a socket, a clock, randomness (the seed is an argument), a judgement about health.
 
+pub mod agent;
+pub mod counters;
 pub mod observation;
 
+mod echo;
+mod engine;
+mod inflight;
+mod liveness;
+mod pace;
+mod reload;
+mod schedule;
+mod timers;
+
+pub use counters::PollCounters;
+pub use engine::Poll;
 pub use observation::{
     AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Observation, ReachRound, RoundKind,
     ScalarReading, TcpReading,

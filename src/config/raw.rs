@@ -1,0 +1,240 @@
+//! Text to one tree of values, each with its place; several files become one tree.
+//!
+//! The parser recovers after a syntax error, so that a file with five mistakes reports five. Never here: what a key means.
+
+use super::report::{Ctx, Draft};
+use std::path::PathBuf;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// One configuration file as read.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// As shown in problems; relative paths in the file resolve against its folder.
+    pub path: PathBuf,
+    /// Its whole text.
+    pub text: String,
+    /// Nobody but the owner can read it: only then may a secret stand in it.
+    pub private: bool,
+}
+
+/// Where a value stands: bytes `start..end` of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// Index of the file.
+    pub(crate) file: u32,
+    /// First byte.
+    pub(crate) start: u32,
+    /// One past the last byte.
+    pub(crate) end: u32,
+}
+
+/// Something with its place.
+#[derive(Clone, Debug)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) at: Place,
+}
+
+/// A value of the file.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    String(String),
+    Integer(i64),
+    Float(f64),
+    Boolean(bool),
+    /// A date, or a number that fits no type of ours: its name.
+    Other(&'static str),
+    Array(Vec<Node>),
+    Table(Table),
+}
+
+/// A value and its place.
+pub(crate) type Node = At<Value>;
+
+impl Value {
+    /// The type's name for messages.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Value::String(_) => "a text",
+            Value::Integer(_) => "a whole number",
+            Value::Float(_) => "a number",
+            Value::Boolean(_) => "true or false",
+            Value::Other(name) => name,
+            Value::Array(_) => "a list",
+            Value::Table(_) => "a table",
+        }
+    }
+}
+
+/// `key = value`.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_at: Place,
+    pub(crate) node: Node,
+}
+
+/// A table, its entries in the order of the file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    pub(crate) at: Place,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Table {
+    /// The entry of a key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|e| e.key == key)
+    }
+}
+
+/// Parses all files into one tree. Syntax errors and keys given twice are reported to `ctx`.
+pub(crate) fn parse(ctx: &Ctx<'_>) -> Table {
+    let mut root = Table::default();
+    for (index, file) in ctx.files.iter().enumerate() {
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
+        let (table, errors) = DeTable::parse_recoverable(&file.text);
+        let whole = Place {
+            file: index,
+            start: 0,
+            end: 0,
+        };
+        let tree = convert_table(index, whole, table.into_inner());
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            report_syntax(ctx, &tree, error.message(), place(index, &span));
+        }
+        merge(ctx, &mut root, tree);
+    }
+    root
+}
+
+fn place(file: u32, span: &std::ops::Range<usize>) -> Place {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Place {
+        file,
+        start: number(span.start),
+        end: number(span.end.max(span.start)),
+    }
+}
+
+fn convert_table(file: u32, at: Place, table: DeTable<'_>) -> Table {
+    let mut entries: Vec<Entry> = table
+        .into_iter()
+        .map(|(key, value)| Entry {
+            key_at: place(file, &key.span()),
+            key: key.into_inner().into_owned(),
+            node: convert(file, value),
+        })
+        .collect();
+    entries.sort_by_key(|e| e.key_at);
+    Table { at, entries }
+}
+
+fn convert(file: u32, value: Spanned<DeValue<'_>>) -> Node {
+    let at = place(file, &value.span());
+    let value = match value.into_inner() {
+        DeValue::String(s) => Value::String(s.into_owned()),
+        DeValue::Integer(i) => {
+            i64::from_str_radix(i.as_str(), i.radix()).map_or(Value::Other("a number too large"), Value::Integer)
+        }
+        DeValue::Float(f) => match f.as_str().parse::<f64>() {
+            Ok(f) if f.is_finite() => Value::Float(f),
+            _ => Value::Other("not a finite number"),
+        },
+        DeValue::Boolean(b) => Value::Boolean(b),
+        DeValue::Datetime(_) => Value::Other("a date or time"),
+        DeValue::Array(a) => Value::Array(a.into_iter().map(|v| convert(file, v)).collect()),
+        DeValue::Table(t) => Value::Table(convert_table(file, at, t)),
+    };
+    Node { value, at }
+}
+
+/// Joins the tree of a further file: tables merge, arrays of tables are joined, anything else twice is an error.
+fn merge(ctx: &Ctx<'_>, into: &mut Table, from: Table) {
+    if into.entries.is_empty() {
+        *into = from;
+        return;
+    }
+    for entry in from.entries {
+        let Some(old) = into.entries.iter_mut().find(|e| e.key == entry.key) else {
+            into.entries.push(entry);
+            continue;
+        };
+        let joined = is_array_of_tables(ctx, &old.node) && is_array_of_tables(ctx, &entry.node);
+        match (&mut old.node.value, entry.node.value) {
+            (Value::Table(a), Value::Table(b)) => merge(ctx, a, b),
+            (Value::Array(a), Value::Array(b)) if joined => a.extend(b),
+            _ => ctx.push(
+                Draft::error(entry.key_at, format!("`{}` is given twice: also at {}", entry.key, ctx.show(old.key_at)))
+                    .hint("a key may stand in one file only; remove one of the two"),
+            ),
+        }
+    }
+}
+
+fn is_array_of_tables(ctx: &Ctx<'_>, node: &Node) -> bool {
+    match &node.value {
+        Value::Array(nodes) => nodes.iter().all(|n| ctx.text_at(n.at).starts_with("[[")),
+        _ => false,
+    }
+}
+
+/// Turns the parser's words into ours where ours say more.
+fn report_syntax(ctx: &Ctx<'_>, tree: &Table, message: &str, at: Place) {
+    if message.starts_with("duplicate key") {
+        let key = ctx.text_at(at).to_string();
+        let first = first_of(ctx, tree, &key, at).map(|p| format!(": also at {}", ctx.show(p)));
+        let what = format!("`{key}` is given twice{}", first.unwrap_or_default());
+        ctx.push(Draft::error(at, what).hint("remove one of the two, or put both contents under one").syntax());
+        return;
+    }
+    let hint = if message.contains("invalid basic string") || message.contains("unquoted") {
+        "a text needs a pair of quotes, on one line: \"…\""
+    } else if message.contains("missing value") || message.contains("string values must be quoted") {
+        "a text needs quotes: \"…\"; a list [ … ]; a table { … }"
+    } else {
+        "this is not TOML; a line is `key = value`, `[section]` or `[[list entry]]`"
+    };
+    ctx.push(Draft::error(at, format!("the file cannot be read here: {message}")).hint(hint).syntax());
+}
+
+/// Where a key that is given twice stood first: a header by its text, a key by the nearest one before.
+fn first_of(ctx: &Ctx<'_>, tree: &Table, key: &str, at: Place) -> Option<Place> {
+    let line = ctx.line_at(at);
+    if let Some(header) = line.trim().strip_prefix('[').and_then(|_| line.trim().split_inclusive(']').next()) {
+        let text = &ctx.files[at.file as usize].text;
+        let mut offset = 0;
+        for candidate in text.split_inclusive('\n') {
+            if offset + candidate.len() > at.start as usize {
+                return None;
+            }
+            if candidate.trim().starts_with(header) {
+                return Some(place(at.file, &(offset..offset + candidate.trim_end().len())));
+            }
+            offset += candidate.len();
+        }
+        return None;
+    }
+    let mut best = None;
+    nearest_before(tree, key, at, &mut best);
+    best
+}
+
+fn nearest_before(table: &Table, key: &str, at: Place, best: &mut Option<Place>) {
+    for entry in &table.entries {
+        if entry.key == key && entry.key_at < at && best.is_none_or(|b| b < entry.key_at) {
+            *best = Some(entry.key_at);
+        }
+        visit(&entry.node, key, at, best);
+    }
+}
+
+fn visit(node: &Node, key: &str, at: Place, best: &mut Option<Place>) {
+    match &node.value {
+        Value::Table(t) => nearest_before(t, key, at, best),
+        Value::Array(nodes) => nodes.iter().for_each(|n| visit(n, key, at, best)),
+        _ => {}
+    }
+}

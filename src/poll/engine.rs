@@ -1,0 +1,351 @@
+//! The four verbs of polling: take an input, say the next wake-up, wake, hand out effects. Joins the schedule, the liveness
+//! rounds, the SNMP client and the TCP watches.
+//!
+//! Never here: how a liveness round goes (`liveness`), what an agent is asked (`agent`), a judgement about health.
+
+use super::agent::{AgentEvent, Agents};
+use super::counters::{Lateness, PollCounters, failure_word};
+use super::echo::Addresses;
+use super::inflight::{RoundKey, Rounds};
+use super::pace::Pacer;
+use super::schedule::{Due, Schedule, Stream};
+use super::timers::{StallClock, Timers};
+use super::{Channel, DropReason, Observation, PollEffect, PollInput, RoundKind, TcpReading};
+use crate::model::{DeviceId, Mono, Now, Site, WatchKind};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What polling keeps of a device between rounds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DeviceState {
+    /// The liveness round that decides; older ones that were answered in part may still run beside it.
+    pub(super) current: Option<RoundKey>,
+    /// An SNMP round is waiting for its tick.
+    pub(super) agent_queued: bool,
+    /// An SNMP round was begun and has not ended.
+    pub(super) agent_running: bool,
+    /// The rules know it to be silent.
+    pub(super) silent: bool,
+    /// Silent by the rules, but its last round was answered.
+    pub(super) answering: bool,
+    /// A round was due while one without an answer was running; it starts as soon as that one gets an answer.
+    pub(super) owed: bool,
+}
+
+/// What a token of [`PollEffect::TcpConnect`] or of a liveness GET stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenUse {
+    /// The open attempt of a liveness round.
+    Liveness(RoundKey),
+    /// A TCP watch: device, index.
+    Watch(DeviceId, u16),
+}
+
+/// Something in flight is to be looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// The next attempt of a round (regular, or confirm if true).
+    Step(RoundKey, bool),
+    /// The last attempt of a round has had its time.
+    Expire(RoundKey, bool),
+    /// A regular round without any answer must give way to its confirm burst now, or detection would be late.
+    Cut(RoundKey),
+    /// Whoever should have told the end of this token has not.
+    Guard(u64),
+}
+
+/// The whole of polling (design section 3).
+pub struct Poll {
+    pub(super) site: Arc<Site>,
+    pub(super) agents: Agents,
+    pub(super) schedule: Schedule,
+    pub(super) clock: StallClock,
+    pub(super) timers: Timers<Timer>,
+    pub(super) rounds: Rounds,
+    pub(super) states: Vec<DeviceState>,
+    pub(super) pacer: Pacer,
+    pub(super) addresses: Addresses,
+    pub(super) ident: u16,
+    pub(super) rng: StdRng,
+    pub(super) tokens: BTreeMap<u64, TokenUse>,
+    next_token: u64,
+    pub(super) watches_running: BTreeSet<(DeviceId, u16)>,
+    pub(super) lateness: Lateness,
+    counted: BTreeMap<(&'static str, &'static str), u64>,
+    dropped: BTreeMap<DropReason, u64>,
+    skipped: u64,
+    pub(super) overrun: u64,
+    pub(super) effects: Vec<PollEffect>,
+}
+
+impl Poll {
+    /// Polling of a site. First rounds start within one interval, each in its phase. `seed` must be random: what an attacker
+    /// would have to guess to forge an answer comes from it.
+    pub fn new(site: Arc<Site>, seed: [u8; 32], now: Now) -> Poll {
+        let mut rng = StdRng::from_seed(seed);
+        let mut agents_seed = [0; 32];
+        rng.fill_bytes(&mut agents_seed);
+        Poll {
+            agents: Agents::new(site.clone(), agents_seed),
+            schedule: Schedule::new(&site, now.mono),
+            clock: StallClock::new(now),
+            timers: Timers::new(),
+            rounds: Rounds::default(),
+            states: vec![DeviceState::default(); site.devices.len()],
+            pacer: Pacer::new(),
+            addresses: Addresses::new(&site),
+            ident: (rng.next_u32() >> 16) as u16,
+            rng,
+            tokens: BTreeMap::new(),
+            next_token: 0,
+            watches_running: BTreeSet::new(),
+            lateness: Lateness::default(),
+            counted: BTreeMap::new(),
+            dropped: BTreeMap::new(),
+            skipped: 0,
+            overrun: 0,
+            effects: Vec::new(),
+            site,
+        }
+    }
+
+    /// Takes one input.
+    pub fn take(&mut self, input: PollInput, now: Now) {
+        self.clock.enter(now);
+        self.pacer.enter(now.mono);
+        match input {
+            PollInput::Datagram {
+                channel: Channel::Icmp,
+                from,
+                at,
+                bytes,
+            } => self.icmp(from, at, &bytes, now),
+            PollInput::Datagram {
+                channel,
+                from,
+                at,
+                bytes,
+            } => self.agents.take(channel, from, at, &bytes, now),
+            PollInput::SendFailed {
+                channel: Channel::Icmp,
+                to,
+                error,
+            } => self.echo_not_sent(to, &error, now),
+            PollInput::SendFailed { channel, to, error } => self.agents.send_failed(channel, to, &error, now),
+            PollInput::TcpEnded { token, result } => self.token_ended(token, result, now),
+            PollInput::ProbeNow(device) => self.probe_now(device, now),
+            PollInput::Silent(device, silent) => {
+                if let Some(state) = self.states.get_mut(device.index()) {
+                    (state.silent, state.answering) = (silent, false);
+                }
+            }
+        }
+        self.pump(now);
+    }
+
+    /// When [`Poll::wake`] wants to be called. The shell may round up to its tick of 10 ms.
+    pub fn next_wakeup(&self) -> Mono {
+        let timer = self.timers.next().map_or(Mono::NEVER, |at| self.clock.mono(at));
+        self.schedule
+            .next()
+            .min(timer)
+            .min(self.agents.next_wakeup())
+            .min(self.pacer.next())
+    }
+
+    /// Does what is due. What the sockets hold must have been handed in before, or answers that are there count as missing.
+    pub fn wake(&mut self, now: Now) {
+        let awake = self.clock.enter(now);
+        self.pacer.enter(now.mono);
+        while let Some(timer) = self.timers.pop(awake) {
+            self.fire(timer, now);
+        }
+        self.agents.wake(now);
+        let mut due = Vec::new();
+        self.skipped += self.schedule.advance(now.mono, &mut due);
+        for d in due {
+            self.start(d, now);
+        }
+        self.pump(now);
+        let (rounds, tokens) = (&self.rounds, &self.tokens);
+        self.timers.prune(|timer| match timer {
+            Timer::Step(key, confirm) | Timer::Expire(key, confirm) => rounds
+                .get(*key)
+                .is_some_and(|r| (r.kind == RoundKind::Confirm) == *confirm),
+            Timer::Cut(key) => rounds
+                .get(*key)
+                .is_some_and(|r| r.kind == RoundKind::Regular && r.received() == 0),
+            Timer::Guard(token) => tokens.contains_key(token),
+        });
+        self.clock.leave(self.next_wakeup());
+    }
+
+    /// Takes out the effects since the last call, in order.
+    pub fn effects(&mut self) -> Vec<PollEffect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> PollCounters {
+        let mut dropped = self.dropped.clone();
+        for (reason, n) in self.agents.dropped() {
+            *dropped.entry(*reason).or_default() += n;
+        }
+        let (lateness, lateness_sum) = self.lateness.read();
+        PollCounters {
+            rounds: self.counted.clone(),
+            dropped,
+            lateness,
+            lateness_sum,
+            skipped: self.skipped,
+            overrun: self.overrun,
+            paced: self.pacer.delayed(),
+            stalled: self.clock.stalled(),
+        }
+    }
+
+    /// A round is due.
+    fn start(&mut self, due: Due, now: Now) {
+        let state = &mut self.states[due.device.index()];
+        match due.stream {
+            Stream::Liveness => self.liveness_due(due.device, Some(due.at), now),
+            Stream::Agent | Stream::Tcp(_) if state.silent => {}
+            // Busy is asked too, so that a round which a reload ended in silence blocks nothing.
+            Stream::Agent if state.agent_queued || state.agent_running && self.agents.busy(due.device) => {
+                self.overrun += 1
+            }
+            Stream::Agent => {
+                state.agent_queued = true;
+                self.pacer.start(due);
+            }
+            Stream::Tcp(index) => self.start_watch(due, index, now),
+        }
+    }
+
+    fn start_watch(&mut self, due: Due, index: u16, now: Now) {
+        let device = self.site.device(due.device);
+        let Some(WatchKind::Tcp { port }) = device.watches.get(usize::from(index)).map(|w| &w.kind) else {
+            return;
+        };
+        if !self.watches_running.insert((due.device, index)) {
+            self.overrun += 1;
+            return;
+        }
+        let (to, timeout) = (SocketAddr::new(device.address, *port), device.poll.timeout);
+        self.lateness.record(due.at, now.mono);
+        self.connect(TokenUse::Watch(due.device, index), to, timeout);
+    }
+
+    /// Asks the shell for a TCP connection.
+    pub(super) fn connect(&mut self, usage: TokenUse, to: SocketAddr, timeout: Duration) -> u64 {
+        let token = self.token(usage, timeout + Duration::from_secs(2));
+        self.effects.push(PollEffect::TcpConnect { token, to, timeout });
+        token
+    }
+
+    /// A token whose end is told within `guard`, or is taken as failed then.
+    pub(super) fn token(&mut self, usage: TokenUse, guard: Duration) -> u64 {
+        self.next_token += 1;
+        self.tokens.insert(self.next_token, usage);
+        self.timers
+            .after(self.clock.awake(), guard, Timer::Guard(self.next_token));
+        self.next_token
+    }
+
+    /// A TCP connection or a liveness GET ended.
+    pub(super) fn token_ended(&mut self, token: u64, result: Result<Duration, String>, now: Now) {
+        match self.tokens.remove(&token) {
+            None => {}
+            Some(TokenUse::Liveness(key)) => self.attempt_ended(key, token, result.ok(), now),
+            Some(TokenUse::Watch(device, index)) => {
+                self.watches_running.remove(&(device, index));
+                let Some(watch) = self.site.device(device).watches.get(usize::from(index)) else {
+                    return;
+                };
+                let watch = watch.name.clone();
+                self.count("tcp", if result.is_ok() { "ok" } else { "lost" });
+                self.observed(Observation::Tcp(TcpReading {
+                    device,
+                    watch,
+                    at: now.mono,
+                    result,
+                }));
+            }
+        }
+    }
+
+    fn fire(&mut self, timer: Timer, now: Now) {
+        match timer {
+            Timer::Step(key, confirm) => self.step(key, confirm, now),
+            Timer::Expire(key, confirm) => self.expire(key, confirm, now),
+            Timer::Cut(key) => self.cut(key, now),
+            Timer::Guard(token) => self.token_ended(token, Err("timed out".to_owned()), now),
+        }
+    }
+
+    /// Moves on what can move without waiting: answers of the SNMP client, rounds that may begin, datagrams that may leave.
+    pub(super) fn pump(&mut self, now: Now) {
+        self.send_echoes(now);
+        while let Some(due) = self.pacer.next_start() {
+            let Some(state) = self.states.get_mut(due.device.index()) else {
+                continue;
+            };
+            state.agent_queued = false;
+            if state.silent || self.site.device(due.device).snmp.is_none() {
+                continue;
+            }
+            state.agent_running = true;
+            self.lateness.record(due.at, now.mono);
+            self.agents.start_round(due.device, now);
+        }
+        loop {
+            let events = self.agents.events();
+            if events.is_empty() {
+                break;
+            }
+            events.into_iter().for_each(|event| self.agent_event(event, now));
+        }
+        self.pacer.release(&mut self.effects);
+    }
+
+    fn agent_event(&mut self, event: AgentEvent, now: Now) {
+        match event {
+            AgentEvent::Send {
+                channel: Channel::Udp(socket),
+                to,
+                bytes,
+            } => self.pacer.datagram(socket, to, bytes),
+            AgentEvent::Send { channel, to, bytes } => self.effects.push(PollEffect::Send { channel, to, bytes }),
+            AgentEvent::Round(round) => {
+                if let Some(state) = self.states.get_mut(round.device.index()) {
+                    state.agent_running = false;
+                }
+                self.count("snmp", round.outcome.as_ref().map_or_else(failure_word, |_| "ok"));
+                self.observed(Observation::Agent(round));
+            }
+            AgentEvent::Liveness { token, result, .. } => {
+                self.token_ended(token, result.map_err(|f| failure_word(&f).to_owned()), now);
+            }
+        }
+    }
+
+    pub(super) fn effect(&mut self, effect: PollEffect) {
+        self.effects.push(effect);
+    }
+
+    pub(super) fn observed(&mut self, observation: Observation) {
+        self.effects.push(PollEffect::Observed(observation));
+    }
+
+    pub(super) fn count(&mut self, kind: &'static str, result: &'static str) {
+        *self.counted.entry((kind, result)).or_default() += 1;
+    }
+
+    pub(super) fn drop_datagram(&mut self, reason: DropReason) {
+        *self.dropped.entry(reason).or_default() += 1;
+    }
+}

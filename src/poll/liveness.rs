@@ -1,0 +1,404 @@
+//! How a liveness round goes: attempts, answers, the miss, the confirm burst that follows it.
+//!
+//! A regular round that ends without any answer is told, and turns into its confirm burst at once. The burst is spread over what
+//! is left of `confirm.over`, counted from the first attempt of the missed round; so "down" is certain at the latest
+//! interval + over + timeout after the fault. One answer ends the burst.
+//!
+//! Never here: what silence means (the rules know), which round is due (the schedule knows).
+
+use super::echo::{self, Cookie};
+use super::engine::{Poll, Timer, TokenUse};
+use super::inflight::{Attempt, AttemptState, RoundKey};
+use super::timers::Awake;
+use super::{Channel, DropReason, Observation, PollEffect, RoundKind};
+use crate::model::{DeviceId, Liveness, Mono, Now, PollSettings, Status};
+use crate::wire::icmp::{self, IcmpMessage};
+use rand::Rng;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Between the echoes of a regular round.
+const ECHO_GAP: Duration = Duration::from_millis(200);
+
+/// Between the echoes of a confirm burst, at least, where the time allows.
+const BURST_GAP: Duration = Duration::from_millis(20);
+
+/// Between the attempts of a confirm burst over SNMP or TCP, at least.
+const CONNECT_GAP: Duration = Duration::from_millis(500);
+
+/// A GET may wait behind a whole SNMP round of its device.
+const GET_GUARD: Duration = Duration::from_secs(60);
+
+impl Poll {
+    /// A regular round is due, or asked for. If the running one has no answer yet it decides (its miss turns into a confirm
+    /// burst); the round that is due starts as soon as an answer shows that it will not.
+    pub(super) fn liveness_due(&mut self, device: DeviceId, due: Option<Mono>, now: Now) {
+        let state = self.states[device.index()];
+        let running = state.current.and_then(|key| self.rounds.get(key));
+        match running {
+            Some(round) if round.kind == RoundKind::Confirm => {}
+            Some(round) if round.received() == 0 => {
+                self.states[device.index()].owed = true;
+                self.overrun += u64::from(due.is_some());
+            }
+            _ => self.start_regular(device, due, now),
+        }
+    }
+
+    /// The rules want a fresh round.
+    pub(super) fn probe_now(&mut self, device: DeviceId, now: Now) {
+        let watched = |d: &crate::model::Device| d.status == Status::Active && d.liveness != Liveness::None;
+        if self.site.devices.get(device.index()).is_some_and(watched) {
+            self.liveness_due(device, None, now);
+        }
+    }
+
+    fn start_regular(&mut self, device: DeviceId, due: Option<Mono>, now: Now) {
+        let state = self.states[device.index()];
+        let settings = self.site.device(device);
+        let one = state.silent && !state.answering || settings.liveness != Liveness::Echo;
+        let planned = if one {
+            1
+        } else {
+            settings.poll.echoes.clamp(1, 1000) as usize
+        };
+        let key = self.rounds.insert(device, due, planned, self.rng.next_u64());
+        let state = &mut self.states[device.index()];
+        (state.current, state.owed) = (Some(key), false);
+        self.attempt(key, now);
+    }
+
+    /// The next attempt of a round: queued for the socket (echo) or begun.
+    fn attempt(&mut self, key: RoundKey, now: Now) {
+        let Some(round) = self.rounds.get(key) else { return };
+        let (device, confirm) = (self.site.device(round.device), round.kind == RoundKind::Confirm);
+        match device.liveness {
+            Liveness::Echo => self.pacer.echo(key, confirm),
+            Liveness::Snmp => {
+                let id = round.device;
+                let token = self.token(TokenUse::Liveness(key), device.poll.timeout + GET_GUARD);
+                self.begin_attempt(key, Some(token), now);
+                self.agents.start_liveness(id, token, now);
+            }
+            Liveness::Tcp(port) => {
+                let (to, timeout) = (SocketAddr::new(device.address, port), device.poll.timeout);
+                let token = self.connect(TokenUse::Liveness(key), to, timeout);
+                self.begin_attempt(key, Some(token), now);
+            }
+            Liveness::None => {
+                self.rounds.remove(key);
+            }
+        }
+    }
+
+    /// Notes that an attempt leaves now; returns its index.
+    fn begin_attempt(&mut self, key: RoundKey, token: Option<u64>, now: Now) -> usize {
+        let awake = self.clock.awake();
+        let Some(round) = self.rounds.get_mut(key) else {
+            return 0;
+        };
+        if round.attempts.is_empty() {
+            round.begun = awake;
+            if let Some(due) = round.due {
+                self.lateness.record(due, now.mono);
+            }
+        }
+        round.token = token;
+        round.attempts.push(Attempt {
+            sent: now.mono,
+            sent_awake: awake,
+            state: AttemptState::Waiting,
+        });
+        round.attempts.len() - 1
+    }
+
+    /// Sends the echoes that may leave in this tick.
+    pub(super) fn send_echoes(&mut self, now: Now) {
+        while let Some(key) = self.pacer.next_echo() {
+            let Some(id) = self.rounds.get(key).map(|r| r.device) else {
+                continue;
+            };
+            self.pacer.spend_echo();
+            let index = self.begin_attempt(key, None, now);
+            let Some(round) = self.rounds.get(key) else { continue };
+            let (address, settings) = (self.site.device(id).address, self.site.device(id).poll);
+            let bytes = echo::request(address.is_ipv6(), self.ident, key, round, index);
+            let (confirm, last) = (round.kind == RoundKind::Confirm, round.attempts.len() >= round.planned);
+            let (begun, awake, (start, gap)) = (round.begun, self.clock.awake(), round.burst);
+            let in_burst = u32::try_from(round.attempts.len() - round.first).unwrap_or(u32::MAX);
+            self.effect(PollEffect::Send {
+                channel: Channel::Icmp,
+                to: SocketAddr::new(address, 0),
+                bytes,
+            });
+            match (last, confirm) {
+                (true, _) => self.timers.after(awake, settings.timeout, Timer::Expire(key, confirm)),
+                (false, false) => self.timers.after(awake, ECHO_GAP, Timer::Step(key, false)),
+                (false, true) => self
+                    .timers
+                    .at(start + gap.saturating_mul(in_burst), Timer::Step(key, true)),
+            }
+            if index == 0 && !self.states[id.index()].silent {
+                self.plan_cut(key, begun, &settings);
+            }
+        }
+    }
+
+    /// Where `over` is hardly longer than a round of echoes, waiting for the last echo of the round would leave no time for the
+    /// burst within the promised detection time.
+    fn plan_cut(&mut self, key: RoundKey, begun: Awake, settings: &PollSettings) {
+        let Some(round) = self.rounds.get(key) else { return };
+        let echoes = u32::try_from(round.planned).unwrap_or(u32::MAX);
+        let whole = ECHO_GAP.saturating_mul(echoes.saturating_sub(1)) + settings.timeout;
+        let reserve = (settings.confirm.over / 2).min(BURST_GAP.saturating_mul(settings.confirm.echoes));
+        let latest = settings.confirm.over.saturating_sub(reserve);
+        if whole > latest {
+            self.timers.at(begun + latest, Timer::Cut(key));
+        }
+    }
+
+    /// The time of the next attempt has come.
+    pub(super) fn step(&mut self, key: RoundKey, confirm: bool, now: Now) {
+        let more = |r: &super::inflight::Round| r.attempts.len() < r.planned;
+        if self
+            .rounds
+            .get(key)
+            .is_some_and(|r| (r.kind == RoundKind::Confirm) == confirm && more(r))
+        {
+            self.attempt(key, now);
+        }
+    }
+
+    /// The last echo has had its time.
+    pub(super) fn expire(&mut self, key: RoundKey, confirm: bool, now: Now) {
+        if self
+            .rounds
+            .get(key)
+            .is_some_and(|r| (r.kind == RoundKind::Confirm) == confirm)
+        {
+            self.end(key, now);
+        }
+    }
+
+    /// The burst must begin now.
+    pub(super) fn cut(&mut self, key: RoundKey, now: Now) {
+        let Some(round) = self.rounds.get_mut(key) else { return };
+        if round.kind == RoundKind::Regular && round.received() == 0 {
+            round.planned = round.attempts.len();
+            self.end(key, now);
+        }
+    }
+
+    /// A packet came in on the RAW socket.
+    pub(super) fn icmp(&mut self, from: SocketAddr, at: Mono, bytes: &[u8], now: Now) {
+        match icmp::parse(from.is_ipv6(), bytes) {
+            Err(_) => self.drop_datagram(DropReason::Malformed),
+            Ok(IcmpMessage::Other) => {}
+            Ok(IcmpMessage::EchoReply { ident, seq, payload }) => {
+                if ident != self.ident || payload.len() != echo::PAYLOAD {
+                    return self.drop_datagram(DropReason::ForeignEcho);
+                }
+                match echo::cookie(payload, &self.rounds) {
+                    Some(Cookie::Ours(key)) => self.echo_reply(key, from, seq, at, now),
+                    Some(Cookie::Over) => self.drop_datagram(DropReason::LateEcho),
+                    Some(Cookie::Foreign) | None => self.drop_datagram(DropReason::ForeignEcho),
+                }
+            }
+            Ok(IcmpMessage::Error {
+                kind_type,
+                code,
+                original_to,
+                ident,
+                seq,
+                payload,
+            }) => {
+                if ident != self.ident {
+                    return self.drop_datagram(DropReason::ForeignEcho);
+                }
+                let about = self.round_of_error(original_to, seq, payload);
+                match about.and_then(|key| self.rounds.get_mut(key)) {
+                    Some(round) => round.note_error(from.ip().to_canonical(), kind_type, code),
+                    None => self.drop_datagram(DropReason::LateEcho),
+                }
+            }
+        }
+    }
+
+    /// The round that an ICMP error is about. Routers need not quote our payload; then address and sequence number must do.
+    fn round_of_error(&self, original_to: std::net::IpAddr, seq: u16, payload: &[u8]) -> Option<RoundKey> {
+        let quoted = match echo::cookie(payload, &self.rounds) {
+            Some(Cookie::Ours(key)) => Some(key),
+            Some(Cookie::Over | Cookie::Foreign) => return None,
+            None => None,
+        };
+        let keys = self
+            .addresses
+            .find(original_to)
+            .filter_map(|d| self.states[d.index()].current);
+        let mut fitting = keys.filter(|key| quoted.is_none_or(|q| q == *key));
+        fitting.find(|key| {
+            self.rounds
+                .get(*key)
+                .is_some_and(|r| echo::attempt_of(r, seq).is_some())
+        })
+    }
+
+    /// A reply that knows the cookie.
+    fn echo_reply(&mut self, key: RoundKey, from: SocketAddr, seq: u16, at: Mono, now: Now) {
+        let Some(round) = self.rounds.get_mut(key) else { return };
+        let device = self.site.device(round.device);
+        if device.address.to_canonical() != from.ip().to_canonical() {
+            return self.drop_datagram(DropReason::WrongSource);
+        }
+        let Some(attempt) = echo::attempt_of(round, seq).and_then(|i| round.attempts.get_mut(i)) else {
+            return self.drop_datagram(DropReason::ForeignEcho);
+        };
+        if attempt.state == AttemptState::Answered {
+            return self.drop_datagram(DropReason::DuplicateEcho);
+        }
+        let rtt = at.since(attempt.sent);
+        // In time by its own stamp, or by the time this process was awake (then the stamp is when we got round to reading it).
+        if rtt.min(self.clock.awake().since(attempt.sent_awake)) > device.poll.timeout {
+            return self.drop_datagram(DropReason::LateEcho);
+        }
+        attempt.state = AttemptState::Answered;
+        round.rtts.push(rtt);
+        self.answered(key, now);
+    }
+
+    fn answered(&mut self, key: RoundKey, now: Now) {
+        let Some(round) = self.rounds.get(key) else { return };
+        let device = round.device;
+        let owed = self.states[device.index()].owed && self.states[device.index()].current == Some(key);
+        if round.kind == RoundKind::Confirm || round.complete() {
+            self.end(key, now);
+        } else if owed {
+            self.start_regular(device, None, now);
+        }
+    }
+
+    /// The operating system refused to send an echo.
+    pub(super) fn echo_not_sent(&mut self, to: SocketAddr, error: &str, now: Now) {
+        let keys: Vec<_> = self
+            .addresses
+            .find(to.ip())
+            .filter_map(|d| self.states[d.index()].current)
+            .collect();
+        for key in keys {
+            let Some(round) = self.rounds.get_mut(key) else {
+                continue;
+            };
+            let Some(index) = echo::latest_open(round) else {
+                continue;
+            };
+            round.attempts[index].state = AttemptState::Failed;
+            round.send_error = Some(error.to_owned());
+            if round.complete() {
+                self.end(key, now);
+            }
+        }
+    }
+
+    /// A GET or a connection ended; `None` is no answer.
+    pub(super) fn attempt_ended(&mut self, key: RoundKey, token: u64, rtt: Option<Duration>, now: Now) {
+        let awake = self.clock.awake();
+        let Some(round) = self.rounds.get_mut(key).filter(|r| r.token == Some(token)) else {
+            return;
+        };
+        round.token = None;
+        let Some(attempt) = round.attempts.last_mut() else {
+            return;
+        };
+        let sent = attempt.sent_awake;
+        if let Some(rtt) = rtt {
+            attempt.state = AttemptState::Answered;
+            round.rtts.push(rtt);
+            return self.end(key, now);
+        }
+        // Not `Failed`: that this host could not send is another matter.
+        let settings = self.site.device(round.device).poll;
+        let promised = round.begun + settings.confirm.over;
+        let next = match round.kind {
+            // One retry at once, if that leaves time for one attempt of the burst.
+            RoundKind::Regular if round.attempts.len() == 1 && awake + settings.timeout <= promised => Some(awake),
+            RoundKind::Regular => None,
+            RoundKind::Confirm => Some(awake.max(sent + round.burst.1)).filter(|at| *at <= promised),
+        };
+        let retry = !(self.states[round.device.index()].silent && round.kind == RoundKind::Regular);
+        match next.filter(|_| retry) {
+            Some(at) => {
+                round.planned += 1;
+                let confirm = round.kind == RoundKind::Confirm;
+                if at > awake {
+                    self.timers.at(at, Timer::Step(key, confirm));
+                } else {
+                    self.attempt(key, now);
+                }
+            }
+            None => self.end(key, now),
+        }
+    }
+
+    /// A round is over: tell it; a regular one without any answer becomes a confirm burst.
+    fn end(&mut self, key: RoundKey, now: Now) {
+        let Some(round) = self.rounds.get_mut(key) else { return };
+        let report = round.report(now.mono);
+        let (device, lost) = (round.device, report.received == 0);
+        let state = &mut self.states[device.index()];
+        let current = state.current == Some(key);
+        if state.silent && current {
+            state.answering = !lost;
+        }
+        let confirm = lost && current && !state.silent && report.kind == RoundKind::Regular;
+        let kind = match (report.kind, self.site.device(device).liveness) {
+            (RoundKind::Confirm, _) => "confirm",
+            (_, Liveness::Snmp) => "snmp-liveness",
+            (_, Liveness::Tcp(_)) => "tcp-liveness",
+            (_, Liveness::Echo | Liveness::None) => "echo",
+        };
+        self.count(kind, if lost { "lost" } else { "ok" });
+        self.observed(Observation::Reach(report));
+        if confirm {
+            return self.begin_burst(key, now);
+        }
+        self.rounds.remove(key);
+        let state = &mut self.states[device.index()];
+        if current {
+            state.current = None;
+            if std::mem::take(&mut state.owed) {
+                self.start_regular(device, None, now);
+            }
+        }
+    }
+
+    fn begin_burst(&mut self, key: RoundKey, now: Now) {
+        let awake = self.clock.awake();
+        let Some(round) = self.rounds.get_mut(key) else { return };
+        let device = self.site.device(round.device);
+        let plan = device.poll.confirm;
+        let echoes = plan.echoes.clamp(1, 1000);
+        let left = (round.begun + plan.over).since(awake);
+        let (planned, gap) = match device.liveness {
+            Liveness::Echo => (echoes as usize, left / echoes.saturating_sub(1).max(1)),
+            _ => (1, (plan.over / echoes).max(CONNECT_GAP)),
+        };
+        round.kind = RoundKind::Confirm;
+        round.first = round.attempts.len();
+        round.planned = round.first + planned;
+        round.burst = (awake, gap);
+        let promised = round.begun + plan.over;
+        let last = round.attempts.last().map_or(awake, |a| a.sent_awake);
+        // A port that refuses at once is not asked again at once.
+        let first = if device.liveness == Liveness::Echo {
+            awake
+        } else {
+            (last + gap).min(promised).max(awake)
+        };
+        self.states[round.device.index()].owed = false;
+        if first > awake {
+            self.timers.at(first, Timer::Step(key, true));
+        } else {
+            self.attempt(key, now);
+        }
+    }
+}
