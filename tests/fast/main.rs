@@ -9,3 +9,4 @@ mod mail;
 mod poll;
 mod scenarios;
 mod wire;
+mod tmpx;
