@@ -29,10 +29,18 @@ pub fn check(path: &Path, json: bool, out: &mut dyn Write) -> u8 {
 
 /// Checks a file; the exit code.
 pub fn check_with(path: &Path, options: CheckOptions, out: &mut dyn Write) -> u8 {
-    let host = if options.no_secrets { Host::new().without_secrets() } else { Host::new() };
+    let host = if options.no_secrets {
+        Host::new().without_secrets()
+    } else {
+        Host::new()
+    };
     let loaded = config::load_with(path, &host);
     // Output that nobody reads (a closed pipe) does not change the outcome.
-    let _ = if options.json { json(&loaded, out) } else { text(path, &loaded, options, out) };
+    let _ = if options.json {
+        json(&loaded, out)
+    } else {
+        text(path, &loaded, options, out)
+    };
     exit_code(&loaded)
 }
 
@@ -60,8 +68,16 @@ fn text(path: &Path, loaded: &Loaded, options: CheckOptions, out: &mut dyn Write
     let file = path.display();
     match &loaded.site {
         None => {
-            let also = if warnings > 0 { format!(" and {}", plural(warnings, "warning")) } else { String::new() };
-            writeln!(out, "{file}: {}{also}: hinomi would refuse this configuration", plural(errors, "error"))
+            let also = if warnings > 0 {
+                format!(" and {}", plural(warnings, "warning"))
+            } else {
+                String::new()
+            };
+            writeln!(
+                out,
+                "{file}: {}{also}: hinomi would refuse this configuration",
+                plural(errors, "error")
+            )
         }
         Some(site) => {
             match warnings {
@@ -69,7 +85,12 @@ fn text(path: &Path, loaded: &Loaded, options: CheckOptions, out: &mut dyn Write
                 n => writeln!(out, "{file}: usable, with {}", plural(n, "warning"))?,
             }
             if loaded.files.len() > 1 {
-                writeln!(out, "  {} read, the last is {}", plural(loaded.files.len(), "file"), loaded.files[loaded.files.len() - 1].display())?;
+                writeln!(
+                    out,
+                    "  {} read, the last is {}",
+                    plural(loaded.files.len(), "file"),
+                    loaded.files[loaded.files.len() - 1].display()
+                )?;
             }
             summary(site, out)?;
             if options.no_secrets {
@@ -102,7 +123,12 @@ fn summary(site: &Site, out: &mut dyn Write) -> io::Result<()> {
     for group in detection(site) {
         let p = group.settings;
         let show = |d: Duration| humantime::format_duration(d).to_string();
-        let sum = format!("interval {} + confirm {} + timeout {}", show(p.interval), show(p.confirm.over), show(p.timeout));
+        let sum = format!(
+            "interval {} + confirm {} + timeout {}",
+            show(p.interval),
+            show(p.confirm.over),
+            show(p.timeout)
+        );
         writeln!(out, "  {:>9}  {} ({sum})", show(p.detection()), names(&group.devices))?;
     }
     Ok(())

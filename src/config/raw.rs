@@ -167,8 +167,11 @@ fn merge(ctx: &Ctx<'_>, into: &mut Table, from: Table) {
             (Value::Table(a), Value::Table(b)) => merge(ctx, a, b),
             (Value::Array(a), Value::Array(b)) if joined => a.extend(b),
             _ => ctx.push(
-                Draft::error(entry.key_at, format!("`{}` is given twice: also at {}", entry.key, ctx.show(old.key_at)))
-                    .hint("a key may stand in one file only; remove one of the two"),
+                Draft::error(
+                    entry.key_at,
+                    format!("`{}` is given twice: also at {}", entry.key, ctx.show(old.key_at)),
+                )
+                .hint("a key may stand in one file only; remove one of the two"),
             ),
         }
     }
@@ -187,7 +190,11 @@ fn report_syntax(ctx: &Ctx<'_>, tree: &Table, message: &str, at: Place) {
         let key = ctx.text_at(at).to_string();
         let first = first_of(ctx, tree, &key, at).map(|p| format!(": also at {}", ctx.show(p)));
         let what = format!("`{key}` is given twice{}", first.unwrap_or_default());
-        ctx.push(Draft::error(at, what).hint("remove one of the two, or put both contents under one").syntax());
+        ctx.push(
+            Draft::error(at, what)
+                .hint("remove one of the two, or put both contents under one")
+                .syntax(),
+        );
         return;
     }
     let hint = if message.contains("invalid basic string") || message.contains("unquoted") {
@@ -197,13 +204,21 @@ fn report_syntax(ctx: &Ctx<'_>, tree: &Table, message: &str, at: Place) {
     } else {
         "this is not TOML; a line is `key = value`, `[section]` or `[[list entry]]`"
     };
-    ctx.push(Draft::error(at, format!("the file cannot be read here: {message}")).hint(hint).syntax());
+    ctx.push(
+        Draft::error(at, format!("the file cannot be read here: {message}"))
+            .hint(hint)
+            .syntax(),
+    );
 }
 
 /// Where a key that is given twice stood first: a header by its text, a key by the nearest one before.
 fn first_of(ctx: &Ctx<'_>, tree: &Table, key: &str, at: Place) -> Option<Place> {
     let line = ctx.line_at(at);
-    if let Some(header) = line.trim().strip_prefix('[').and_then(|_| line.trim().split_inclusive(']').next()) {
+    if let Some(header) = line
+        .trim()
+        .strip_prefix('[')
+        .and_then(|_| line.trim().split_inclusive(']').next())
+    {
         let text = &ctx.files[at.file as usize].text;
         let mut offset = 0;
         for candidate in text.split_inclusive('\n') {

@@ -58,12 +58,17 @@ impl<'a> Walk<'a> {
     /// A key that `design.md` knows and this version does not: refused, never ignored.
     pub(crate) fn unsupported(&self, key: &'static str, hint: &str) {
         if let Some(entry) = self.get(key) {
-            self.ctx.error(entry.key_at, format!("`{key}` is not supported yet"), hint);
+            self.ctx
+                .error(entry.key_at, format!("`{key}` is not supported yet"), hint);
         }
     }
 
     /// Reads a key's value by `read`; `None` if it is absent or wrong (then that has been reported).
-    pub(crate) fn read<T>(&self, key: &'static str, read: impl FnOnce(&'a Ctx<'a>, &str, &'a Node) -> Option<T>) -> Option<At<T>> {
+    pub(crate) fn read<T>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(&'a Ctx<'a>, &str, &'a Node) -> Option<T>,
+    ) -> Option<At<T>> {
         let entry = self.get(key)?;
         let value = read(self.ctx, key, &entry.node)?;
         Some(At {
@@ -126,7 +131,12 @@ impl<'a> Walk<'a> {
     }
 
     /// A list, each element read by `read`; elements that are wrong are reported and left out.
-    pub(crate) fn list<T>(&self, key: &'static str, hint: &str, mut read: impl FnMut(&'a Ctx<'a>, &'a Node) -> Option<T>) -> Option<At<Vec<T>>> {
+    pub(crate) fn list<T>(
+        &self,
+        key: &'static str,
+        hint: &str,
+        mut read: impl FnMut(&'a Ctx<'a>, &'a Node) -> Option<T>,
+    ) -> Option<At<Vec<T>>> {
         self.read(key, |ctx, key, node| match &node.value {
             Value::Array(nodes) => Some(nodes.iter().filter_map(|n| read(ctx, n)).collect()),
             other => {
@@ -165,7 +175,11 @@ impl<'a> Walk<'a> {
             if !known.contains(&entry.key.as_str()) {
                 let hint = did_you_mean(&entry.key, known.iter().copied())
                     .unwrap_or_else(|| format!("known here: {}", listing(known.iter().copied())));
-                self.ctx.error(entry.key_at, format!("unknown key `{}` in {}", entry.key, self.name), hint);
+                self.ctx.error(
+                    entry.key_at,
+                    format!("unknown key `{}` in {}", entry.key, self.name),
+                    hint,
+                );
             }
         }
     }
@@ -198,15 +212,25 @@ pub(crate) fn text<T>(ctx: &Ctx<'_>, key: &str, node: &Node, take: impl FnOnce(&
 pub(crate) fn word<T: Copy>(ctx: &Ctx<'_>, key: &str, node: &Node, words: &[(&str, T)]) -> Option<T> {
     text(ctx, key, node, |s| {
         let all = || words.iter().map(|(w, _)| *w);
-        words.iter().find(|(w, _)| *w == s).map(|(_, v)| *v).ok_or_else(|| Refusal {
-            what: format!("cannot be \"{s}\""),
-            hint: did_you_mean(s, all()).unwrap_or_else(|| format!("one of: {}", listing(all()))),
-        })
+        words
+            .iter()
+            .find(|(w, _)| *w == s)
+            .map(|(_, v)| *v)
+            .ok_or_else(|| Refusal {
+                what: format!("cannot be \"{s}\""),
+                hint: did_you_mean(s, all()).unwrap_or_else(|| format!("one of: {}", listing(all()))),
+            })
     })
 }
 
 /// A reference to something that has to exist: its place in `all`, or a report with "did you mean".
-pub(crate) fn unknown_reference<'n>(ctx: &Ctx<'_>, what: &str, name: &At<String>, all: impl Iterator<Item = &'n str> + Clone, none: &str) {
+pub(crate) fn unknown_reference<'n>(
+    ctx: &Ctx<'_>,
+    what: &str,
+    name: &At<String>,
+    all: impl Iterator<Item = &'n str> + Clone,
+    none: &str,
+) {
     let hint = did_you_mean(&name.value, all.clone()).unwrap_or_else(|| {
         let count = all.clone().count();
         match count {
@@ -246,7 +270,9 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
     for i in 1..=a.len() {
         for j in 1..=b.len() {
             let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
+            let mut best = (rows[i - 1][j] + 1)
+                .min(rows[i][j - 1] + 1)
+                .min(rows[i - 1][j - 1] + change);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }
@@ -269,8 +295,14 @@ mod tests {
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {
         let words = ["interval", "timeout", "echoes"];
-        assert_eq!(did_you_mean("intervall", words.into_iter()).as_deref(), Some("did you mean `interval`?"));
-        assert_eq!(did_you_mean("tiemout", words.into_iter()).as_deref(), Some("did you mean `timeout`?"));
+        assert_eq!(
+            did_you_mean("intervall", words.into_iter()).as_deref(),
+            Some("did you mean `interval`?")
+        );
+        assert_eq!(
+            did_you_mean("tiemout", words.into_iter()).as_deref(),
+            Some("did you mean `timeout`?")
+        );
         assert_eq!(did_you_mean("bogus", words.into_iter()), None);
         assert_eq!(distance("abcd", "acbd"), 1);
     }
