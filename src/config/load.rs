@@ -22,7 +22,7 @@ pub fn load_with(path: &Path, around: &dyn Surroundings) -> Loaded {
     for path in paths(path, &mut problems) {
         match read(&path) {
             Ok(file) => files.push(file),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
     if files.is_empty() {
@@ -52,7 +52,7 @@ fn paths(main: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return all,
         Err(e) => {
-            let what = format!("this folder cannot be read: {e}");
+            let what = format!("this folder cannot be read: {}", words(&e));
             problems.push(Problem::of_file(
                 folder.display().to_string(),
                 what,
@@ -86,7 +86,16 @@ fn rights_hint() -> String {
     "the user that runs hinomi must be able to read it".to_string()
 }
 
-fn read(path: &Path) -> Result<SourceFile, Problem> {
+/// The operating system's words, without its numbers.
+fn words(e: &std::io::Error) -> String {
+    match e.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_string(),
+        std::io::ErrorKind::PermissionDenied => "this user may not read it".to_string(),
+        _ => e.to_string(),
+    }
+}
+
+fn read(path: &Path) -> Result<SourceFile, Box<Problem>> {
     let shown = path.display().to_string();
     let fail = |e: std::io::Error| {
         let hint = match e.kind() {
@@ -95,19 +104,19 @@ fn read(path: &Path) -> Result<SourceFile, Problem> {
             }
             _ => rights_hint(),
         };
-        Problem::of_file(shown.clone(), format!("cannot be read: {e}"), Some(hint))
+        Problem::boxed(shown.clone(), format!("cannot be read: {}", words(&e)), Some(hint))
     };
     let meta = std::fs::metadata(path).map_err(fail)?;
     if !meta.is_file() {
         let what = "is not a file".to_string();
-        return Err(Problem::of_file(
+        return Err(Problem::boxed(
             shown,
             what,
             Some("name the main file, such as /etc/hinomi/hinomi.toml".to_string()),
         ));
     }
     if meta.len() > MOST {
-        return Err(Problem::of_file(
+        return Err(Problem::boxed(
             shown,
             format!("is {} bytes long, which is no configuration", meta.len()),
             None,
@@ -118,7 +127,7 @@ fn read(path: &Path) -> Result<SourceFile, Problem> {
         let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];
         let line = good.iter().filter(|b| **b == b'\n').count() + 1;
         let what = format!("is not UTF-8 from line {line} on");
-        Problem::of_file(
+        Problem::boxed(
             shown,
             what,
             Some("save it as UTF-8 (iconv -f SHIFT_JIS -t UTF-8, if it was written so)".to_string()),
@@ -175,8 +184,9 @@ impl Host {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => {
                     return Err(not_found(format!(
-                        "cannot be read: credential `{name}` in {}: {e}",
-                        folder.display()
+                        "cannot be read: credential `{name}` in {}: {}",
+                        folder.display(),
+                        words(&e)
                     )));
                 }
             }
@@ -203,7 +213,8 @@ impl Surroundings for Host {
             SecretFrom::Credential(name) => self.credential(name),
             SecretFrom::File(path) => {
                 let shown = path.display();
-                let secret = secret_file(path).map_err(|e| not_found(format!("cannot be read: {shown}: {e}")))?;
+                let secret =
+                    secret_file(path).map_err(|e| not_found(format!("cannot be read: {shown}: {}", words(&e))))?;
                 let open = std::fs::metadata(path).is_ok_and(|m| everybody_can_read(&m));
                 Ok(found(
                     secret,
@@ -228,7 +239,7 @@ impl Surroundings for Host {
                 hint,
             }),
             Err(e) => Err(NotFound {
-                what: format!("cannot be read: {shown}: {e}"),
+                what: format!("cannot be read: {shown}: {}", words(&e)),
                 hint,
             }),
         }

@@ -35,10 +35,10 @@ pub(crate) fn line(line: &str, from: usize, to: usize) -> (String, (usize, usize
 /// Does a key of this name hold a secret (or was it meant to)?
 fn secret_like(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
-    let mut parts = lower.split('.').map(|p| p.trim().trim_matches(['"', '\''])).peekable();
+    let parts = lower.split('.').map(|p| p.trim().trim_matches(['"', '\'']));
     let mut found = false;
     let mut last = "";
-    while let Some(part) = parts.next() {
+    for part in parts {
         last = part;
         found |= ["pass", "secret", "communit", "token"].iter().any(|w| part.contains(w))
             || ["password", "community"]

@@ -15,6 +15,8 @@ pub(crate) struct Walk<'a> {
     /// How the table is called in messages: "`[poll]`", "`[[device]]` edge-a".
     pub(crate) name: String,
     known: RefCell<Vec<&'static str>>,
+    /// Keys that should be there, with their hints: told at the end, unless a misspelt one explains it.
+    missing: RefCell<Vec<(String, String)>>,
 }
 
 impl<'a> Walk<'a> {
@@ -24,6 +26,7 @@ impl<'a> Walk<'a> {
             table,
             name: name.into(),
             known: RefCell::new(Vec::new()),
+            missing: RefCell::new(Vec::new()),
         }
     }
 
@@ -154,10 +157,9 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Reports that a key is missing.
+    /// A key is missing; `finish` reports it.
     pub(crate) fn missing(&self, key: &str, hint: impl Into<String>) {
-        let what = format!("{} has no `{key}`", self.name);
-        self.ctx.push(Draft::error(self.at(), what).hint(hint).consequence());
+        self.missing.borrow_mut().push((key.to_string(), hint.into()));
     }
 
     /// A key that must be there.
@@ -168,19 +170,25 @@ impl<'a> Walk<'a> {
         found
     }
 
-    /// Refuses every key nobody asked for.
+    /// Refuses every key nobody asked for, and tells what is missing.
     pub(crate) fn finish(self) {
         let known = self.known.borrow();
+        let mut missing = self.missing.take();
         for entry in &self.table.entries {
             if !known.contains(&entry.key.as_str()) {
-                let hint = did_you_mean(&entry.key, known.iter().copied())
-                    .unwrap_or_else(|| format!("known here: {}", listing(known.iter().copied())));
+                let meant = did_you_mean(&entry.key, known.iter().copied());
+                missing.retain(|(key, _)| !meant.as_ref().is_some_and(|m| m.contains(&format!("`{key}`"))));
+                let hint = meant.unwrap_or_else(|| format!("known here: {}", listing(known.iter().copied())));
                 self.ctx.error(
                     entry.key_at,
                     format!("unknown key `{}` in {}", entry.key, self.name),
                     hint,
                 );
             }
+        }
+        for (key, hint) in missing {
+            let what = format!("{} has no `{key}`", self.name);
+            self.ctx.push(Draft::error(self.at(), what).hint(hint).consequence());
         }
     }
 }
@@ -218,7 +226,9 @@ pub(crate) fn word<T: Copy>(ctx: &Ctx<'_>, key: &str, node: &Node, words: &[(&st
             .map(|(_, v)| *v)
             .ok_or_else(|| Refusal {
                 what: format!("cannot be \"{s}\""),
-                hint: did_you_mean(s, all()).unwrap_or_else(|| format!("one of: {}", listing(all()))),
+                hint: did_you_mean(s, all())
+                    .unwrap_or_else(|| format!("one of: {}", listing(all())))
+                    .replace('`', "\""),
             })
     })
 }
@@ -264,8 +274,8 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;
     }
-    for j in 0..=b.len() {
-        rows[0][j] = j;
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
     }
     for i in 1..=a.len() {
         for j in 1..=b.len() {

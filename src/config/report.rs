@@ -6,6 +6,7 @@ use super::raw::{Place, SourceFile};
 use super::{Surroundings, mask};
 use serde::Serialize;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// How bad a problem of the configuration is.
@@ -44,6 +45,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The same, for a `Result`.
+    pub(crate) fn boxed(file: String, what: String, hint: Option<String>) -> Box<Problem> {
+        Box::new(Problem::of_file(file, what, hint))
+    }
+
     /// A problem of a whole file: it cannot be read.
     pub(crate) fn of_file(file: String, what: String, hint: Option<String>) -> Problem {
         Problem {
@@ -226,6 +232,12 @@ impl<'a> Ctx<'a> {
         (line, lines[line])
     }
 
+    /// The bytes of the whole line of a place, without its end.
+    pub(crate) fn line_span(&self, at: Place) -> std::ops::Range<usize> {
+        let (_, start) = self.line_of(at);
+        start..start + self.line_at(at).len()
+    }
+
     /// The whole line of a place, without its end.
     pub(crate) fn line_at(&self, at: Place) -> &'a str {
         let (_, start) = self.line_of(at);
@@ -270,9 +282,10 @@ impl<'a> Ctx<'a> {
             drafts.retain(|d| d.syntax || !(d.consequence || syntax.contains(&(d.at.file, self.line_of(d.at).0))));
         }
         drafts.sort_by_key(|d| (d.at.file, d.at.start));
-        let mut problems: Vec<Problem> = drafts.into_iter().map(|d| self.finish(d)).collect();
-        problems.dedup();
-        problems
+        // What a group says wrong is found once for each of its devices.
+        let mut told = BTreeSet::new();
+        drafts.retain(|d| told.insert((d.at, d.what.clone())));
+        drafts.into_iter().map(|d| self.finish(d)).collect()
     }
 
     fn finish(&self, draft: Draft) -> Problem {

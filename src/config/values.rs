@@ -151,14 +151,14 @@ impl Unit {
 
     /// Where a level ends if nothing is said: raise × 0.9, or five points below a share of 50 % and more.
     pub(crate) fn default_clear(self, raise: f64) -> f64 {
-        if self == Unit::Share && raise >= 50.0 {
+        let clear = if self == Unit::Share && raise >= 50.0 {
             raise - 5.0
-        } else if raise >= 0.0 {
-            raise * 0.9
         } else {
-            // A tenth below, on the other side of zero.
-            raise * 1.1
-        }
+            // A tenth below, also on the other side of zero.
+            raise - raise.abs() * 0.1
+        };
+        // Without the dust of binary fractions, which would show in `explain`.
+        ((clear * 1e9).round() / 1e9).min(raise)
     }
 }
 

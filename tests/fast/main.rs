@@ -1,10 +1,14 @@
 //! The fast tests: one binary, no privileges, no other software. `cargo test --release --test fast`.
 
+mod agent;
 mod architecture;
 mod case;
 mod cli;
 mod config;
+mod dependencies;
 mod mail;
 mod poll;
 mod scenarios;
+mod snmpd;
 mod wire;
+mod tmpx;

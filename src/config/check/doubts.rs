@@ -53,7 +53,7 @@ fn devices(ctx: &Ctx<'_>, inventory: &Inventory, daemon: &Daemon) {
             .zip(&inventory.places)
             .filter(|(d, _)| d.role == Role::Managed)
     };
-    if managed().next().is_none() {
+    if managed().next().is_none() && !ctx.has_errors() {
         warn_later(
             ctx,
             daemon.at,
@@ -69,6 +69,19 @@ fn devices(ctx: &Ctx<'_>, inventory: &Inventory, daemon: &Daemon) {
                 device.name
             );
             ctx.warn(*at, what, "give it a liveness, or status = \"planned\"");
+        }
+        for parent in device.parents.iter().filter_map(|p| inventory.devices.get(p.index())) {
+            if parent.status != Status::Active {
+                let what = format!(
+                    "`{}` has the parent `{}`, which is not watched: it is planned or ended",
+                    device.name, parent.name
+                );
+                ctx.warn(
+                    *at,
+                    what,
+                    "nobody can tell then whether the path or the device has failed; name a parent that is active",
+                );
+            }
         }
         if device.address.is_unspecified() || device.address.is_loopback() {
             continue;

@@ -149,6 +149,13 @@ fn liveness(ctx: &Ctx<'_>, key: &str, node: &Node) -> Option<Liveness> {
         );
         return None;
     }
+    if let Value::String(text) = &node.value
+        && !WORDS.iter().any(|(w, _)| w == text)
+    {
+        let hint = "one of \"echo\", \"snmp\", \"none\", or { tcp = 22 }";
+        ctx.error(node.at, format!("`{key}` cannot be \"{text}\""), hint);
+        return None;
+    }
     reader::word(ctx, key, node, WORDS)
 }
 

@@ -32,6 +32,14 @@ pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
     let ctx = Ctx::new(files, around);
     let root = raw::parse(&ctx);
     let site = site(&ctx, &root, fingerprint(files));
+    if site.is_none() && !ctx.has_errors() {
+        // Cannot happen; if it does, a site without a word would be worse than this.
+        ctx.error(
+            root.at,
+            "the file cannot be understood, and hinomi cannot say why",
+            "this is a fault of hinomi: please report it",
+        );
+    }
     let site = if ctx.has_errors() { None } else { site };
     Loaded {
         site,
@@ -52,7 +60,7 @@ fn fingerprint(files: &[SourceFile]) -> String {
 }
 
 fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
-    let top = Walk::new(ctx, root, "the top level");
+    let top = Walk::new(ctx, root, "the file");
     let operator = operator::operator(&top);
     let daemon = operator::daemon(&top);
     let poll = poll::top(&top);

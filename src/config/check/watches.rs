@@ -62,13 +62,17 @@ fn watch(ctx: &Ctx<'_>, node: &Node) -> Option<Watch> {
             None
         }
         (None, None) => {
-            walk.missing("oid` or `tcp", HINT);
+            walk.missing(
+                "oid",
+                "or `tcp`: what is asked; such as oid = \"1.3.6.1.…\" or tcp = 179",
+            );
+            for key in ["unit", "scale", "warning", "critical", "clear", "for", "clear_for"] {
+                let _ = walk.get(key);
+            }
             None
         }
     };
-    if walk.get("oid").is_some() || walk.get("tcp").is_some() {
-        walk.finish();
-    }
+    walk.finish();
     Some(Watch {
         name: Arc::from(name?.value),
         kind: kind?,
