@@ -1,4 +1,9 @@
 //! The program from outside: verbs, exit codes, signals, what is printed, and what must never be.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads the clock to see that it ends in time"
+)]
 
 #[path = "../support/relay.rs"]
 #[allow(dead_code, unused_imports, reason = "the relay can do more than these tests ask")]
