@@ -45,12 +45,14 @@ fn free_port() -> u16 {
 
 fn spawn(dir: &std::path::Path, port: u16) -> Child {
     Command::new(SNMPD)
-        .args(["-f", "-Ln", "-C", "-c"])
-        .arg(dir.join("snmpd.conf"))
+        .args(["-f", "-Ln", "-c"])
+        .arg(dir.join("test.conf"))
         .args(["-I", "-smux,-dlmod,-notification"])
         .arg(format!("udp:127.0.0.1:{port}"))
-        .env("SNMP_PERSISTENT_DIR", dir)
-        .env("SNMPCONFPATH", dir)
+        .env("SNMP_PERSISTENT_DIR", dir.join("state"))
+        // It reads back what it has written only if it looks for its configuration there too.
+        .env("SNMPCONFPATH", dir.join("state"))
+        .env("MIBS", "")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -65,10 +67,17 @@ fn start(name: &str, more: &str) -> Option<Snmpd> {
         return None;
     }
     let dir = std::env::temp_dir().join(format!("hinomi-snmpd-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let mut config = String::from("rocommunity public\nagentaddress udp:127.0.0.1:0\n");
-    config.clear();
-    config.push_str("rocommunity public 127.0.0.1\ncreateUser plain\nrouser plain noauth\n");
+    std::fs::create_dir_all(dir.join("state")).unwrap();
+    std::fs::write(dir.join("test.conf"), config(more)).unwrap();
+    let port = free_port();
+    let child = spawn(&dir, port);
+    let snmpd = Snmpd { child, dir, port };
+    await_agent(port);
+    Some(snmpd)
+}
+
+fn config(more: &str) -> String {
+    let mut config = String::from("rocommunity public 127.0.0.1\ncreateUser plain\nrouser plain noauth\n");
     for (_, auth) in AUTHS {
         config.push_str(&format!(
             "createUser {auth}-only {auth} authpassword\nrouser {auth}-only auth\n"
@@ -80,13 +89,7 @@ fn start(name: &str, more: &str) -> Option<Snmpd> {
             ));
         }
     }
-    config.push_str(more);
-    std::fs::write(dir.join("snmpd.conf"), config).unwrap();
-    let port = free_port();
-    let child = spawn(&dir, port);
-    let snmpd = Snmpd { child, dir, port };
-    await_agent(port);
-    Some(snmpd)
+    config + more
 }
 
 fn await_agent(port: u16) {
@@ -125,8 +128,12 @@ struct Poller {
 
 impl Poller {
     fn new(port: u16, credentials: Credentials, interfaces: &[&str]) -> Poller {
+        Poller::with_timeout(port, credentials, interfaces, Duration::from_secs(1))
+    }
+
+    fn with_timeout(port: u16, credentials: Credentials, interfaces: &[&str], timeout: Duration) -> Poller {
         let mut device = site::device("snmpd", port, credentials, interfaces);
-        device.poll.timeout = Duration::from_millis(300);
+        device.poll.timeout = timeout;
         Poller {
             agents: Agents::new(site::site(vec![device]), [7; 32]),
             socket: UdpSocket::bind("127.0.0.1:0").unwrap(),
@@ -207,7 +214,6 @@ fn v1_and_v2c_read_profile_and_interfaces() {
                 reading.missing.iter().map(|n| &**n).collect::<Vec<_>>(),
                 ["no-such-port"]
             );
-            println!("datagrams {}, {:?}", poller.datagrams, lo);
         }
         assert!(
             poller.datagrams <= 2,
@@ -250,7 +256,7 @@ fn v3_in_every_level_and_protocol() {
             );
         }
     }
-    println!("{done:?}");
+    assert_eq!(done.len(), 21);
 }
 
 #[test]
@@ -258,18 +264,11 @@ fn wrong_user_key_and_privacy_are_three_different_failures() {
     let Some(snmpd) = start("wrong", "") else { return };
     let (auth, privacy) = (AuthProtocol::Sha256, PrivacyProtocol::Aes128);
     let failure = |user: &str, key: &str, privacy: Option<(PrivacyProtocol, &str)>| {
-        let mut poller = Poller::new(snmpd.port, v3(user, Some((auth, key)), privacy), &[]);
+        let credentials = v3(user, Some((auth, key)), privacy);
+        let mut poller = Poller::with_timeout(snmpd.port, credentials, &[], Duration::from_millis(300));
         (poller.round().outcome.map(|_| ()), poller.agents.dropped().clone())
     };
     let good = Some((privacy, "privpassword"));
-    println!("user {:?}", failure("nobody", "authpassword", good));
-    println!("key {:?}", failure("SHA-256+AES", "wrongpassword", good));
-    println!(
-        "privacy {:?}",
-        failure("SHA-256+AES", "authpassword", Some((privacy, "wrongpassword")))
-    );
-    println!("level {:?}", failure("SHA-256-only", "authpassword", good));
-    println!("unprivileged {:?}", failure("SHA-256+AES", "authpassword", None));
     assert_eq!(
         failure("nobody", "authpassword", good).0,
         Err(AgentFailure::UnknownUser)
@@ -288,4 +287,36 @@ fn wrong_user_key_and_privacy_are_three_different_failures() {
         Err(AgentFailure::UnsupportedLevel)
     );
     assert_eq!(failure("SHA-256+AES", "authpassword", good).0, Ok(()));
+}
+
+#[test]
+fn an_engine_that_restarts_or_is_replaced_costs_no_round() {
+    let Some(mut snmpd) = start("restart", "") else { return };
+    let user = v3(
+        "SHA-256+AES",
+        Some((AuthProtocol::Sha256, "authpassword")),
+        Some((PrivacyProtocol::Aes128, "privpassword")),
+    );
+    let mut poller = Poller::new(snmpd.port, user, &["lo"]);
+    let mut boots = vec![poller.reading().engine.unwrap().0];
+    for replaced in [false, true, false] {
+        // The agent writes its boots and engine id when it is asked to stop.
+        let pid = rustix::process::Pid::from_child(&snmpd.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        snmpd.child.wait().unwrap();
+        if replaced {
+            // A new box with the old configuration: another engine id, boots from the beginning.
+            std::fs::remove_dir_all(snmpd.dir.join("state")).unwrap();
+            std::fs::create_dir(snmpd.dir.join("state")).unwrap();
+            std::fs::write(snmpd.dir.join("test.conf"), config("engineID hinomi-replaced\n")).unwrap();
+        }
+        snmpd.child = spawn(&snmpd.dir, snmpd.port);
+        await_agent(snmpd.port);
+        let reading = poller.reading();
+        assert_eq!(reading.interfaces.len(), 1);
+        boots.push(reading.engine.unwrap().0);
+    }
+    assert!(boots[1] > boots[0], "{boots:?}");
+    assert!(boots[2] <= boots[1], "{boots:?}");
+    assert!(boots[3] > boots[2], "{boots:?}");
 }
