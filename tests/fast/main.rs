@@ -9,4 +9,3 @@ mod mail;
 mod poll;
 mod scenarios;
 mod wire;
-mod tmpx;
