@@ -22,7 +22,7 @@ pub fn load_with(path: &Path, around: &dyn Surroundings) -> Loaded {
     for path in paths(path, &mut problems) {
         match read(&path) {
             Ok(file) => files.push(file),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
     if files.is_empty() {
@@ -45,13 +45,19 @@ pub fn load_with(path: &Path, around: &dyn Surroundings) -> Loaded {
 /// The main file, then `conf.d/*.toml` beside it, by name.
 fn paths(main: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut all = vec![main.to_path_buf()];
-    let folder = main.parent().map_or_else(|| PathBuf::from("conf.d"), |p| p.join("conf.d"));
+    let folder = main
+        .parent()
+        .map_or_else(|| PathBuf::from("conf.d"), |p| p.join("conf.d"));
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return all,
         Err(e) => {
-            let what = format!("this folder cannot be read: {e}");
-            problems.push(Problem::of_file(folder.display().to_string(), what, Some(rights_hint())));
+            let what = format!("this folder cannot be read: {}", words(&e));
+            problems.push(Problem::of_file(
+                folder.display().to_string(),
+                what,
+                Some(rights_hint()),
+            ));
             return all;
         }
     };
@@ -80,29 +86,52 @@ fn rights_hint() -> String {
     "the user that runs hinomi must be able to read it".to_string()
 }
 
-fn read(path: &Path) -> Result<SourceFile, Problem> {
+/// The operating system's words, without its numbers.
+fn words(e: &std::io::Error) -> String {
+    match e.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_string(),
+        std::io::ErrorKind::PermissionDenied => "this user may not read it".to_string(),
+        _ => e.to_string(),
+    }
+}
+
+fn read(path: &Path) -> Result<SourceFile, Box<Problem>> {
     let shown = path.display().to_string();
     let fail = |e: std::io::Error| {
         let hint = match e.kind() {
-            std::io::ErrorKind::NotFound => "is the path right? examples/small.toml is a file to start from".to_string(),
+            std::io::ErrorKind::NotFound => {
+                "is the path right? examples/small.toml is a file to start from".to_string()
+            }
             _ => rights_hint(),
         };
-        Problem::of_file(shown.clone(), format!("cannot be read: {e}"), Some(hint))
+        Problem::boxed(shown.clone(), format!("cannot be read: {}", words(&e)), Some(hint))
     };
     let meta = std::fs::metadata(path).map_err(fail)?;
     if !meta.is_file() {
         let what = "is not a file".to_string();
-        return Err(Problem::of_file(shown, what, Some("name the main file, such as /etc/hinomi/hinomi.toml".to_string())));
+        return Err(Problem::boxed(
+            shown,
+            what,
+            Some("name the main file, such as /etc/hinomi/hinomi.toml".to_string()),
+        ));
     }
     if meta.len() > MOST {
-        return Err(Problem::of_file(shown, format!("is {} bytes long, which is no configuration", meta.len()), None));
+        return Err(Problem::boxed(
+            shown,
+            format!("is {} bytes long, which is no configuration", meta.len()),
+            None,
+        ));
     }
     let bytes = std::fs::read(path).map_err(fail)?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];
         let line = good.iter().filter(|b| **b == b'\n').count() + 1;
         let what = format!("is not UTF-8 from line {line} on");
-        Problem::of_file(shown, what, Some("save it as UTF-8 (iconv -f SHIFT_JIS -t UTF-8, if it was written so)".to_string()))
+        Problem::boxed(
+            shown,
+            what,
+            Some("save it as UTF-8 (iconv -f SHIFT_JIS -t UTF-8, if it was written so)".to_string()),
+        )
     })?;
     Ok(SourceFile {
         path: path.to_path_buf(),
@@ -153,13 +182,21 @@ impl Host {
             match secret_file(&folder.join(name)) {
                 Ok(secret) => return Ok(found(secret, None)),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                Err(e) => return Err(not_found(format!("cannot be read: credential `{name}` in {}: {e}", folder.display()))),
+                Err(e) => {
+                    return Err(not_found(format!(
+                        "cannot be read: credential `{name}` in {}: {}",
+                        folder.display(),
+                        words(&e)
+                    )));
+                }
             }
         }
         let looked: Vec<String> = self.folders.iter().map(|f| f.display().to_string()).collect();
         Err(NotFound {
             what: format!("cannot be read: no credential `{name}` in {}", looked.join(" or ")),
-            hint: format!("in the unit: LoadCredential={name}:PATH; to check without secrets: hinomi check --no-secrets"),
+            hint: format!(
+                "in the unit: LoadCredential={name}:PATH; to check without secrets: hinomi check --no-secrets"
+            ),
         })
     }
 }
@@ -167,15 +204,22 @@ impl Host {
 impl Surroundings for Host {
     fn secret(&self, from: &SecretFrom) -> Result<Found, NotFound> {
         if !self.secrets {
-            return Ok(Found { secret: None, doubt: None });
+            return Ok(Found {
+                secret: None,
+                doubt: None,
+            });
         }
         match from {
             SecretFrom::Credential(name) => self.credential(name),
             SecretFrom::File(path) => {
                 let shown = path.display();
-                let secret = secret_file(path).map_err(|e| not_found(format!("cannot be read: {shown}: {e}")))?;
+                let secret =
+                    secret_file(path).map_err(|e| not_found(format!("cannot be read: {shown}: {}", words(&e))))?;
                 let open = std::fs::metadata(path).is_ok_and(|m| everybody_can_read(&m));
-                Ok(found(secret, open.then(|| format!("lies in a file that everybody can read: {shown}"))))
+                Ok(found(
+                    secret,
+                    open.then(|| format!("lies in a file that everybody can read: {shown}")),
+                ))
             }
             SecretFrom::Env(name) => match std::env::var_os(name) {
                 Some(value) if !value.is_empty() => Ok(found(Secret::new(value.as_encoded_bytes()), None)),
@@ -195,7 +239,7 @@ impl Surroundings for Host {
                 hint,
             }),
             Err(e) => Err(NotFound {
-                what: format!("cannot be read: {shown}: {e}"),
+                what: format!("cannot be read: {shown}: {}", words(&e)),
                 hint,
             }),
         }

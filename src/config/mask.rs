@@ -35,20 +35,25 @@ pub(crate) fn line(line: &str, from: usize, to: usize) -> (String, (usize, usize
 /// Does a key of this name hold a secret (or was it meant to)?
 fn secret_like(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
-    let mut parts = lower.split('.').map(|p| p.trim().trim_matches(['"', '\''])).peekable();
+    let parts = lower.split('.').map(|p| p.trim().trim_matches(['"', '\'']));
     let mut found = false;
     let mut last = "";
-    while let Some(part) = parts.next() {
+    for part in parts {
         last = part;
         found |= ["pass", "secret", "communit", "token"].iter().any(|w| part.contains(w))
-            || ["password", "community"].iter().any(|w| part.len() > 3 && distance(part, w) <= 3);
+            || ["password", "community"]
+                .iter()
+                .any(|w| part.len() > 3 && distance(part, w) <= 3);
     }
     found && !names_a_place(last)
 }
 
 /// Keys whose value says where a secret lies, which is none itself.
 fn names_a_place(key: &str) -> bool {
-    matches!(key.trim().trim_matches(['"', '\'']), "credential" | "file" | "env" | "protocol")
+    matches!(
+        key.trim().trim_matches(['"', '\'']),
+        "credential" | "file" | "env" | "protocol"
+    )
 }
 
 fn secret_ranges(line: &str) -> Vec<Range<usize>> {
@@ -76,7 +81,12 @@ fn secret_ranges(line: &str) -> Vec<Range<usize>> {
                 let key = line.get(key_start..i).unwrap_or("");
                 let within = tables.last().copied().unwrap_or(false) && !names_a_place(key);
                 if within || secret_like(key) {
-                    let value = i + 1 + bytes[i + 1..].iter().take_while(|b| **b == b' ' || **b == b'\t').count();
+                    let value = i
+                        + 1
+                        + bytes[i + 1..]
+                            .iter()
+                            .take_while(|b| **b == b' ' || **b == b'\t')
+                            .count();
                     match bytes.get(value) {
                         Some(b'{') => opens_secret = true,
                         Some(quote @ (b'"' | b'\'')) if bytes.get(value..value + 3) != Some(&[*quote; 3][..]) => {
@@ -99,7 +109,11 @@ fn secret_ranges(line: &str) -> Vec<Range<usize>> {
         }
         i += 1;
     }
-    let word = line.trim_start().split(|c: char| !(c.is_alphanumeric() || "._-".contains(c))).next().unwrap_or("");
+    let word = line
+        .trim_start()
+        .split(|c: char| !(c.is_alphanumeric() || "._-".contains(c)))
+        .next()
+        .unwrap_or("");
     if !equals && secret_like(word) {
         ranges.push(line.len() - line.trim_start().len() + word.len()..line.len());
     }
@@ -142,11 +156,20 @@ mod tests {
         assert_eq!(shown(r#"community = hunter2"#), r#"community = ***"#);
         assert_eq!(shown(r#"community = "hunter2"#), r#"community = "***"#);
         assert_eq!(shown(r#"community "hunter2""#), r#"community***"#);
-        assert_eq!(shown(r#"password = { file = "a/b" }"#), r#"password = { file = "a/b" }"#);
-        assert_eq!(shown(r#"password = { value = "hunter2" }"#), r#"password = { value = "***" }"#);
+        assert_eq!(
+            shown(r#"password = { file = "a/b" }"#),
+            r#"password = { file = "a/b" }"#
+        );
+        assert_eq!(
+            shown(r#"password = { value = "hunter2" }"#),
+            r#"password = { value = "***" }"#
+        );
         let v3 = r#"auth = { protocol = "sha256", password = "hunter2", x = 1 }"#;
         assert_eq!(shown(v3), r#"auth = { protocol = "sha256", password = "***", x = 1 }"#);
-        assert_eq!(shown(r#"smtp = "smtp://me:hunter2@relay""#), r#"smtp = "smtp://***@relay""#);
+        assert_eq!(
+            shown(r#"smtp = "smtp://me:hunter2@relay""#),
+            r#"smtp = "smtp://***@relay""#
+        );
         assert_eq!(shown(r#"name = "edge-a""#), r#"name = "edge-a""#);
         assert_eq!(shown(r#"community = "hunt"er2""#), r#"community = "***"#);
         assert_eq!(shown(r#"auth.password = 'x=,y'"#), r#"auth.password = '***'"#);

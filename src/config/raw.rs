@@ -94,20 +94,57 @@ pub(crate) fn parse(ctx: &Ctx<'_>) -> Table {
     let mut root = Table::default();
     for (index, file) in ctx.files.iter().enumerate() {
         let index = u32::try_from(index).unwrap_or(u32::MAX);
-        let (table, errors) = DeTable::parse_recoverable(&file.text);
-        let whole = Place {
-            file: index,
-            start: 0,
-            end: 0,
-        };
-        let tree = convert_table(index, whole, table.into_inner());
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            report_syntax(ctx, &tree, error.message(), place(index, &span));
+        let (tree, errors) = parse_one(ctx, index, &file.text);
+        for (at, message) in one_a_line(ctx, errors) {
+            report_syntax(ctx, &tree, &message, at);
         }
         merge(ctx, &mut root, tree);
     }
     root
+}
+
+/// Lines that make the parser give up the rest of the file: as many are blanked before it is left at that.
+const MOST_BLANKED: usize = 50;
+
+/// Parses one file. Where the parser gives up, the line is blanked and it starts again, so that nothing below is hidden.
+fn parse_one(ctx: &Ctx<'_>, index: u32, text: &str) -> (Table, Vec<(Place, String)>) {
+    let whole = Place {
+        file: index,
+        start: 0,
+        end: 0,
+    };
+    let mut text = text.to_string();
+    let mut told: Vec<(Place, String)> = Vec::new();
+    loop {
+        let (table, errors) = DeTable::parse_recoverable(&text);
+        let errors = errors
+            .iter()
+            .map(|e| (place(index, &e.span().unwrap_or(0..0)), e.message().to_string()));
+        let errors: Vec<(Place, String)> = errors.collect();
+        let gave_up = errors
+            .iter()
+            .find(|(_, message)| ends_the_parse(message))
+            .map(|(at, _)| ctx.line_span(*at));
+        match gave_up.filter(|_| told.len() < MOST_BLANKED) {
+            Some(line) if !text[line.clone()].trim().is_empty() => {
+                let on_it =
+                    |(at, _): &&(Place, String)| line.contains(&(at.start as usize)) || at.start as usize == line.end;
+                told.extend(errors.iter().filter(on_it).take(1).cloned());
+                let blank = " ".repeat(line.len());
+                text.replace_range(line, &blank);
+            }
+            _ => {
+                let tree = convert_table(index, whole, table.into_inner());
+                told.extend(errors);
+                return (tree, told);
+            }
+        }
+    }
+}
+
+/// Errors after which the parser reads no further.
+fn ends_the_parse(message: &str) -> bool {
+    message.starts_with("key with no value") || (message.starts_with("unclosed") && message.contains("array table"))
 }
 
 fn place(file: u32, span: &std::ops::Range<usize>) -> Place {
@@ -167,8 +204,11 @@ fn merge(ctx: &Ctx<'_>, into: &mut Table, from: Table) {
             (Value::Table(a), Value::Table(b)) => merge(ctx, a, b),
             (Value::Array(a), Value::Array(b)) if joined => a.extend(b),
             _ => ctx.push(
-                Draft::error(entry.key_at, format!("`{}` is given twice: also at {}", entry.key, ctx.show(old.key_at)))
-                    .hint("a key may stand in one file only; remove one of the two"),
+                Draft::error(
+                    entry.key_at,
+                    format!("`{}` is given twice: also at {}", entry.key, ctx.show(old.key_at)),
+                )
+                .hint("a key may stand in one file only; remove one of the two"),
             ),
         }
     }
@@ -181,29 +221,78 @@ fn is_array_of_tables(ctx: &Ctx<'_>, node: &Node) -> bool {
     }
 }
 
+/// One slip makes the parser stumble several times: the first of a line is kept, in the words of a list that stays open if there is one.
+fn one_a_line(ctx: &Ctx<'_>, mut errors: Vec<(Place, String)>) -> Vec<(Place, String)> {
+    errors.sort_by_key(|(at, _)| *at);
+    let mut kept: Vec<(Place, String)> = Vec::new();
+    for (at, message) in errors {
+        match kept.last_mut() {
+            Some((first, words)) if ctx.line_at(*first).as_ptr() == ctx.line_at(at).as_ptr() => {
+                if message.starts_with("unclosed") {
+                    *words = message;
+                }
+            }
+            _ => kept.push((at, message)),
+        }
+    }
+    kept
+}
+
 /// Turns the parser's words into ours where ours say more.
 fn report_syntax(ctx: &Ctx<'_>, tree: &Table, message: &str, at: Place) {
     if message.starts_with("duplicate key") {
         let key = ctx.text_at(at).to_string();
         let first = first_of(ctx, tree, &key, at).map(|p| format!(": also at {}", ctx.show(p)));
         let what = format!("`{key}` is given twice{}", first.unwrap_or_default());
-        ctx.push(Draft::error(at, what).hint("remove one of the two, or put both contents under one").syntax());
+        ctx.push(
+            Draft::error(at, what)
+                .hint("remove one of the two, or put both contents under one")
+                .syntax(),
+        );
         return;
     }
-    let hint = if message.contains("invalid basic string") || message.contains("unquoted") {
-        "a text needs a pair of quotes, on one line: \"…\""
-    } else if message.contains("missing value") || message.contains("string values must be quoted") {
-        "a text needs quotes: \"…\"; a list [ … ]; a table { … }"
+    let quotes = "a text needs a pair of quotes on one line: \"…\"; a list [ … ]; a table { … }";
+    let (what, hint) = if message.contains("must be quoted") && ctx.text_at(at).is_empty() {
+        ("there is no value here".to_string(), quotes)
+    } else if message.contains("must be quoted") {
+        ("a text without quotes".to_string(), quotes)
+    } else if message.contains("invalid basic string") || message.contains("invalid literal string") {
+        ("a text that is not closed".to_string(), quotes)
+    } else if message.starts_with("unclosed") && message.contains("table") && !message.contains("inline") {
+        (
+            "a section header that is not closed".to_string(),
+            "a section is `[name]`, an entry of a list of sections `[[name]]`",
+        )
+    } else if message.starts_with("unclosed array") {
+        (
+            "a list that is not closed before this".to_string(),
+            "close it with `]`; its entries have commas between them",
+        )
+    } else if message.starts_with("unclosed inline table") {
+        (
+            "a table that is not closed before this".to_string(),
+            "close it with `}`",
+        )
+    } else if message.starts_with("key with no value") {
+        (
+            "a key without `=`".to_string(),
+            "a line is `key = value`, `[section]` or `[[list entry]]`",
+        )
     } else {
-        "this is not TOML; a line is `key = value`, `[section]` or `[[list entry]]`"
+        let hint = "this is not TOML; a line is `key = value`, `[section]` or `[[list entry]]`";
+        (format!("the file cannot be read here: {message}"), hint)
     };
-    ctx.push(Draft::error(at, format!("the file cannot be read here: {message}")).hint(hint).syntax());
+    ctx.push(Draft::error(at, what).hint(hint).syntax());
 }
 
 /// Where a key that is given twice stood first: a header by its text, a key by the nearest one before.
 fn first_of(ctx: &Ctx<'_>, tree: &Table, key: &str, at: Place) -> Option<Place> {
     let line = ctx.line_at(at);
-    if let Some(header) = line.trim().strip_prefix('[').and_then(|_| line.trim().split_inclusive(']').next()) {
+    if let Some(header) = line
+        .trim()
+        .strip_prefix('[')
+        .and_then(|_| line.trim().split_inclusive(']').next())
+    {
         let text = &ctx.files[at.file as usize].text;
         let mut offset = 0;
         for candidate in text.split_inclusive('\n') {

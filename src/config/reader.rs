@@ -15,6 +15,8 @@ pub(crate) struct Walk<'a> {
     /// How the table is called in messages: "`[poll]`", "`[[device]]` edge-a".
     pub(crate) name: String,
     known: RefCell<Vec<&'static str>>,
+    /// Keys that should be there, with their hints: told at the end, unless a misspelt one explains it.
+    missing: RefCell<Vec<(String, String)>>,
 }
 
 impl<'a> Walk<'a> {
@@ -24,6 +26,7 @@ impl<'a> Walk<'a> {
             table,
             name: name.into(),
             known: RefCell::new(Vec::new()),
+            missing: RefCell::new(Vec::new()),
         }
     }
 
@@ -58,12 +61,17 @@ impl<'a> Walk<'a> {
     /// A key that `design.md` knows and this version does not: refused, never ignored.
     pub(crate) fn unsupported(&self, key: &'static str, hint: &str) {
         if let Some(entry) = self.get(key) {
-            self.ctx.error(entry.key_at, format!("`{key}` is not supported yet"), hint);
+            self.ctx
+                .error(entry.key_at, format!("`{key}` is not supported yet"), hint);
         }
     }
 
     /// Reads a key's value by `read`; `None` if it is absent or wrong (then that has been reported).
-    pub(crate) fn read<T>(&self, key: &'static str, read: impl FnOnce(&'a Ctx<'a>, &str, &'a Node) -> Option<T>) -> Option<At<T>> {
+    pub(crate) fn read<T>(
+        &self,
+        key: &'static str,
+        read: impl FnOnce(&'a Ctx<'a>, &str, &'a Node) -> Option<T>,
+    ) -> Option<At<T>> {
         let entry = self.get(key)?;
         let value = read(self.ctx, key, &entry.node)?;
         Some(At {
@@ -126,7 +134,12 @@ impl<'a> Walk<'a> {
     }
 
     /// A list, each element read by `read`; elements that are wrong are reported and left out.
-    pub(crate) fn list<T>(&self, key: &'static str, hint: &str, mut read: impl FnMut(&'a Ctx<'a>, &'a Node) -> Option<T>) -> Option<At<Vec<T>>> {
+    pub(crate) fn list<T>(
+        &self,
+        key: &'static str,
+        hint: &str,
+        mut read: impl FnMut(&'a Ctx<'a>, &'a Node) -> Option<T>,
+    ) -> Option<At<Vec<T>>> {
         self.read(key, |ctx, key, node| match &node.value {
             Value::Array(nodes) => Some(nodes.iter().filter_map(|n| read(ctx, n)).collect()),
             other => {
@@ -144,10 +157,9 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Reports that a key is missing.
+    /// A key is missing; `finish` reports it.
     pub(crate) fn missing(&self, key: &str, hint: impl Into<String>) {
-        let what = format!("{} has no `{key}`", self.name);
-        self.ctx.push(Draft::error(self.at(), what).hint(hint).consequence());
+        self.missing.borrow_mut().push((key.to_string(), hint.into()));
     }
 
     /// A key that must be there.
@@ -158,15 +170,25 @@ impl<'a> Walk<'a> {
         found
     }
 
-    /// Refuses every key nobody asked for.
+    /// Refuses every key nobody asked for, and tells what is missing.
     pub(crate) fn finish(self) {
         let known = self.known.borrow();
+        let mut missing = self.missing.take();
         for entry in &self.table.entries {
             if !known.contains(&entry.key.as_str()) {
-                let hint = did_you_mean(&entry.key, known.iter().copied())
-                    .unwrap_or_else(|| format!("known here: {}", listing(known.iter().copied())));
-                self.ctx.error(entry.key_at, format!("unknown key `{}` in {}", entry.key, self.name), hint);
+                let meant = did_you_mean(&entry.key, known.iter().copied());
+                missing.retain(|(key, _)| !meant.as_ref().is_some_and(|m| m.contains(&format!("`{key}`"))));
+                let hint = meant.unwrap_or_else(|| format!("known here: {}", listing(known.iter().copied())));
+                self.ctx.error(
+                    entry.key_at,
+                    format!("unknown key `{}` in {}", entry.key, self.name),
+                    hint,
+                );
             }
+        }
+        for (key, hint) in missing {
+            let what = format!("{} has no `{key}`", self.name);
+            self.ctx.push(Draft::error(self.at(), what).hint(hint).consequence());
         }
     }
 }
@@ -198,15 +220,27 @@ pub(crate) fn text<T>(ctx: &Ctx<'_>, key: &str, node: &Node, take: impl FnOnce(&
 pub(crate) fn word<T: Copy>(ctx: &Ctx<'_>, key: &str, node: &Node, words: &[(&str, T)]) -> Option<T> {
     text(ctx, key, node, |s| {
         let all = || words.iter().map(|(w, _)| *w);
-        words.iter().find(|(w, _)| *w == s).map(|(_, v)| *v).ok_or_else(|| Refusal {
-            what: format!("cannot be \"{s}\""),
-            hint: did_you_mean(s, all()).unwrap_or_else(|| format!("one of: {}", listing(all()))),
-        })
+        words
+            .iter()
+            .find(|(w, _)| *w == s)
+            .map(|(_, v)| *v)
+            .ok_or_else(|| Refusal {
+                what: format!("cannot be \"{s}\""),
+                hint: did_you_mean(s, all())
+                    .unwrap_or_else(|| format!("one of: {}", listing(all())))
+                    .replace('`', "\""),
+            })
     })
 }
 
 /// A reference to something that has to exist: its place in `all`, or a report with "did you mean".
-pub(crate) fn unknown_reference<'n>(ctx: &Ctx<'_>, what: &str, name: &At<String>, all: impl Iterator<Item = &'n str> + Clone, none: &str) {
+pub(crate) fn unknown_reference<'n>(
+    ctx: &Ctx<'_>,
+    what: &str,
+    name: &At<String>,
+    all: impl Iterator<Item = &'n str> + Clone,
+    none: &str,
+) {
     let hint = did_you_mean(&name.value, all.clone()).unwrap_or_else(|| {
         let count = all.clone().count();
         match count {
@@ -240,13 +274,15 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
     for (i, row) in rows.iter_mut().enumerate() {
         row[0] = i;
     }
-    for j in 0..=b.len() {
-        rows[0][j] = j;
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
     }
     for i in 1..=a.len() {
         for j in 1..=b.len() {
             let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
+            let mut best = (rows[i - 1][j] + 1)
+                .min(rows[i][j - 1] + 1)
+                .min(rows[i - 1][j - 1] + change);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }
@@ -269,8 +305,14 @@ mod tests {
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {
         let words = ["interval", "timeout", "echoes"];
-        assert_eq!(did_you_mean("intervall", words.into_iter()).as_deref(), Some("did you mean `interval`?"));
-        assert_eq!(did_you_mean("tiemout", words.into_iter()).as_deref(), Some("did you mean `timeout`?"));
+        assert_eq!(
+            did_you_mean("intervall", words.into_iter()).as_deref(),
+            Some("did you mean `interval`?")
+        );
+        assert_eq!(
+            did_you_mean("tiemout", words.into_iter()).as_deref(),
+            Some("did you mean `timeout`?")
+        );
         assert_eq!(did_you_mean("bogus", words.into_iter()), None);
         assert_eq!(distance("abcd", "acbd"), 1);
     }

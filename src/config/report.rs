@@ -6,6 +6,7 @@ use super::raw::{Place, SourceFile};
 use super::{Surroundings, mask};
 use serde::Serialize;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// How bad a problem of the configuration is.
@@ -44,6 +45,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The same, for a `Result`.
+    pub(crate) fn boxed(file: String, what: String, hint: Option<String>) -> Box<Problem> {
+        Box::new(Problem::of_file(file, what, hint))
+    }
+
     /// A problem of a whole file: it cannot be read.
     pub(crate) fn of_file(file: String, what: String, hint: Option<String>) -> Problem {
         Problem {
@@ -69,7 +75,11 @@ impl fmt::Display for Problem {
         if self.line == 0 {
             writeln!(f, "{}: {severity}: {}", self.file, self.what)?;
         } else {
-            writeln!(f, "{}:{}:{}: {severity}: {}", self.file, self.line, self.column, self.what)?;
+            writeln!(
+                f,
+                "{}:{}:{}: {severity}: {}",
+                self.file, self.line, self.column, self.what
+            )?;
             writeln!(f, "{:>5} | {}", self.line, self.source_line)?;
             let (start, length) = self.marker;
             let before: String = self.source_line.chars().take(start).map(blank).collect();
@@ -170,7 +180,13 @@ impl<'a> Ctx<'a> {
     pub(crate) fn new(files: &'a [SourceFile], around: &'a dyn Surroundings) -> Ctx<'a> {
         let starts = |f: &SourceFile| {
             std::iter::once(0)
-                .chain(f.text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1))
+                .chain(
+                    f.text
+                        .bytes()
+                        .enumerate()
+                        .filter(|(_, b)| *b == b'\n')
+                        .map(|(i, _)| i + 1),
+                )
                 .collect()
         };
         Ctx {
@@ -210,14 +226,26 @@ impl<'a> Ctx<'a> {
         let Some(lines) = self.lines.get(at.file as usize) else {
             return (0, 0);
         };
-        let line = lines.partition_point(|start| *start <= at.start as usize).saturating_sub(1);
+        let line = lines
+            .partition_point(|start| *start <= at.start as usize)
+            .saturating_sub(1);
         (line, lines[line])
+    }
+
+    /// The bytes of the whole line of a place, without its end.
+    pub(crate) fn line_span(&self, at: Place) -> std::ops::Range<usize> {
+        let (_, start) = self.line_of(at);
+        start..start + self.line_at(at).len()
     }
 
     /// The whole line of a place, without its end.
     pub(crate) fn line_at(&self, at: Place) -> &'a str {
         let (_, start) = self.line_of(at);
-        let rest = self.files.get(at.file as usize).and_then(|f| f.text.get(start..)).unwrap_or("");
+        let rest = self
+            .files
+            .get(at.file as usize)
+            .and_then(|f| f.text.get(start..))
+            .unwrap_or("");
         rest.split('\n').next().unwrap_or("").trim_end_matches('\r')
     }
 
@@ -234,7 +262,10 @@ impl<'a> Ctx<'a> {
     /// `file:line:column` of a place.
     pub(crate) fn show(&self, at: Place) -> String {
         let (line, column) = self.position(at);
-        let file = self.files.get(at.file as usize).map_or(String::new(), |f| f.path.display().to_string());
+        let file = self
+            .files
+            .get(at.file as usize)
+            .map_or(String::new(), |f| f.path.display().to_string());
         format!("{file}:{line}:{column}")
     }
 
@@ -243,14 +274,18 @@ impl<'a> Ctx<'a> {
         let mut drafts = self.drafts.take();
         if drafts.iter().any(|d| d.syntax) {
             // After a syntax error parts of the file are missing: what is only absent is not the writer's mistake.
-            let syntax: Vec<(u32, usize)> =
-                drafts.iter().filter(|d| d.syntax).map(|d| (d.at.file, self.line_of(d.at).0)).collect();
+            let syntax: Vec<(u32, usize)> = drafts
+                .iter()
+                .filter(|d| d.syntax)
+                .map(|d| (d.at.file, self.line_of(d.at).0))
+                .collect();
             drafts.retain(|d| d.syntax || !(d.consequence || syntax.contains(&(d.at.file, self.line_of(d.at).0))));
         }
         drafts.sort_by_key(|d| (d.at.file, d.at.start));
-        let mut problems: Vec<Problem> = drafts.into_iter().map(|d| self.finish(d)).collect();
-        problems.dedup();
-        problems
+        // What a group says wrong is found once for each of its devices.
+        let mut told = BTreeSet::new();
+        drafts.retain(|d| told.insert((d.at, d.what.clone())));
+        drafts.into_iter().map(|d| self.finish(d)).collect()
     }
 
     fn finish(&self, draft: Draft) -> Problem {
@@ -258,11 +293,16 @@ impl<'a> Ctx<'a> {
         let whole = self.line_at(draft.at);
         let (_, line_start) = self.line_of(draft.at);
         let from = (draft.at.start as usize).saturating_sub(line_start).min(whole.len());
-        let to = (draft.at.end as usize).saturating_sub(line_start).clamp(from, whole.len());
+        let to = (draft.at.end as usize)
+            .saturating_sub(line_start)
+            .clamp(from, whole.len());
         let (source_line, marker) = mask::line(whole, from, to);
         Problem {
             severity: draft.severity,
-            file: self.files.get(draft.at.file as usize).map_or(String::new(), |f| f.path.display().to_string()),
+            file: self
+                .files
+                .get(draft.at.file as usize)
+                .map_or(String::new(), |f| f.path.display().to_string()),
             line,
             column,
             what: clean(&draft.what),

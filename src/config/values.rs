@@ -25,9 +25,10 @@ pub(crate) fn duration(text: &str) -> Taken<Duration> {
     const HINT: &str = "a number with its unit: \"500ms\", \"90s\", \"3m\", \"4h\", \"2d\"";
     match humantime::parse_duration(text) {
         // `M` is months there: nobody means that here.
-        Ok(_) if text.contains(char::is_uppercase) => {
-            refuse(format!("is not a duration: \"{text}\""), "units are small letters: minutes are `m`, hours `h`, days `d`")
-        }
+        Ok(_) if text.contains(char::is_uppercase) => refuse(
+            format!("is not a duration: \"{text}\""),
+            "units are small letters: minutes are `m`, hours `h`, days `d`",
+        ),
         Ok(d) if d <= Duration::from_secs(366 * 86_400) => Ok(d),
         Ok(_) => refuse(format!("is longer than a year: \"{text}\""), HINT),
         Err(_) => refuse(format!("is not a duration: \"{text}\""), HINT),
@@ -64,7 +65,9 @@ pub(crate) fn rate(text: &str) -> Taken<u64> {
 /// A number's text and the unit behind it.
 pub(crate) fn split_unit(text: &str) -> (&str, &str) {
     let text = text.trim();
-    let end = text.find(|c: char| !(c.is_ascii_digit() || "+-.".contains(c))).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || "+-.".contains(c)))
+        .unwrap_or(text.len());
     (text[..end].trim(), text[end..].trim())
 }
 
@@ -148,21 +151,26 @@ impl Unit {
 
     /// Where a level ends if nothing is said: raise × 0.9, or five points below a share of 50 % and more.
     pub(crate) fn default_clear(self, raise: f64) -> f64 {
-        if self == Unit::Share && raise >= 50.0 {
+        let clear = if self == Unit::Share && raise >= 50.0 {
             raise - 5.0
-        } else if raise >= 0.0 {
-            raise * 0.9
         } else {
-            // A tenth below, on the other side of zero.
-            raise * 1.1
-        }
+            // A tenth below, also on the other side of zero.
+            raise - raise.abs() * 0.1
+        };
+        // Without the dust of binary fractions, which would show in `explain`.
+        ((clear * 1e9).round() / 1e9).min(raise)
     }
 }
 
 /// `1.3.6.1.2.1.1.3.0` as sub-identifiers.
 pub(crate) fn oid(text: &str) -> Taken<Vec<u32>> {
     const HINT: &str = "numbers with dots between, down to the instance: \"1.3.6.1.2.1.1.3.0\"";
-    let parts: Result<Vec<u32>, _> = text.strip_prefix('.').unwrap_or(text).split('.').map(str::parse).collect();
+    let parts: Result<Vec<u32>, _> = text
+        .strip_prefix('.')
+        .unwrap_or(text)
+        .split('.')
+        .map(str::parse)
+        .collect();
     match parts {
         Ok(oid) if (2..=128).contains(&oid.len()) && oid[0] <= 2 && (oid[0] == 2 || oid[1] < 40) => Ok(oid),
         _ => refuse(format!("is not an object identifier: \"{text}\""), HINT),
@@ -173,7 +181,10 @@ pub(crate) fn oid(text: &str) -> Taken<Vec<u32>> {
 pub(crate) fn address(text: &str) -> Taken<IpAddr> {
     if let Ok(address) = text.parse::<IpAddr>() {
         if address.is_unspecified() || address.is_multicast() {
-            return refuse(format!("is not the address of one host: {address}"), "write the host's own address");
+            return refuse(
+                format!("is not the address of one host: {address}"),
+                "write the host's own address",
+            );
         }
         return Ok(address);
     }
@@ -190,7 +201,10 @@ pub(crate) fn address(text: &str) -> Taken<IpAddr> {
         );
     }
     if text.chars().all(|c| c.is_ascii_digit() || c == '.') {
-        return refuse(format!("is not an IPv4 address: \"{text}\""), "four numbers from 0 to 255, such as \"192.0.2.11\"");
+        return refuse(
+            format!("is not an IPv4 address: \"{text}\""),
+            "four numbers from 0 to 255, such as \"192.0.2.11\"",
+        );
     }
     refuse(
         format!("is not a literal IPv4 or IPv6 address: \"{text}\""),
@@ -202,7 +216,10 @@ pub(crate) fn address(text: &str) -> Taken<IpAddr> {
 pub(crate) fn mail_address(text: &str) -> Taken<String> {
     match text.parse::<lettre::Address>() {
         Ok(a) if a.to_string() == text && text.is_ascii() => Ok(text.to_string()),
-        _ => refuse(format!("is not a mail address: \"{text}\""), "write it bare, such as \"noc@example.net\""),
+        _ => refuse(
+            format!("is not a mail address: \"{text}\""),
+            "write it bare, such as \"noc@example.net\"",
+        ),
     }
 }
 
@@ -253,13 +270,17 @@ mod tests {
         assert!(rate("100").is_err() && rate("100 Mbps").is_err() && rate("-1 bit/s").is_err());
         assert_eq!(Unit::Share.text("70 %").ok(), Some(70.0));
         assert_eq!(Unit::Share.text("0.01%").ok(), Some(0.01));
-        assert!(Unit::Share.text("101 %").is_err() && Unit::Share.text("70").is_err() && Unit::Share.plain(70.0).is_err());
+        assert!(
+            Unit::Share.text("101 %").is_err() && Unit::Share.text("70").is_err() && Unit::Share.plain(70.0).is_err()
+        );
         assert_eq!(Unit::Celsius.text("55 C").ok(), Some(55.0));
         assert!(Unit::Celsius.text("131 F").is_err());
         assert_eq!(Unit::Time.text("50ms").ok(), Some(0.05));
         assert_eq!(oid("1.3.6.1.2.1.1.3.0").ok().map(|o| o.len()), Some(9));
         assert!(oid("1.3.6.x").is_err() && oid("").is_err() && oid("1..3").is_err());
-        assert!(duration("3m").is_ok() && duration("3M").is_err() && duration("2y").is_err() && duration("60").is_err());
+        assert!(
+            duration("3m").is_ok() && duration("3M").is_err() && duration("2y").is_err() && duration("60").is_err()
+        );
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct PollCounters {
     pub skipped: u64,
     /// Rounds not started because the one before was still running.
     pub overrun: u64,
+    /// Confirm bursts put off to the next miss because too many were running.
+    pub postponed: u64,
     /// How often a datagram or the start of a round had to wait for another tick of 10 ms.
     pub paced: u64,
     /// All the time that this process stood still (starved, stopped, suspended); no deadline passed meanwhile.

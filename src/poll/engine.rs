@@ -11,7 +11,7 @@ use super::pace::Pacer;
 use super::schedule::{Due, Schedule, Stream};
 use super::timers::{StallClock, Timers};
 use super::{Channel, DropReason, Observation, PollEffect, PollInput, RoundKind, TcpReading};
-use crate::model::{DeviceId, Mono, Now, Site, WatchKind};
+use crate::model::{DeviceId, Mono, Now, Site, Status, WatchKind};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,17 @@ pub(super) struct DeviceState {
     pub(super) answering: bool,
     /// A round was due while one without an answer was running; it starts as soon as that one gets an answer.
     pub(super) owed: bool,
+    /// Something lies behind it.
+    pub(super) parent: bool,
+}
+
+/// The states of a site's devices before anything is known of them.
+pub(super) fn fresh_states(site: &Site) -> Vec<DeviceState> {
+    let mut states = vec![DeviceState::default(); site.devices.len()];
+    for parent in site.devices.iter().flat_map(|d| &d.parents) {
+        states[parent.index()].parent = true;
+    }
+    states
 }
 
 /// What a token of [`PollEffect::TcpConnect`] or of a liveness GET stands for.
@@ -79,6 +90,7 @@ pub struct Poll {
     dropped: BTreeMap<DropReason, u64>,
     skipped: u64,
     pub(super) overrun: u64,
+    pub(super) postponed: u64,
     pub(super) effects: Vec<PollEffect>,
 }
 
@@ -95,7 +107,7 @@ impl Poll {
             clock: StallClock::new(now),
             timers: Timers::new(),
             rounds: Rounds::default(),
-            states: vec![DeviceState::default(); site.devices.len()],
+            states: fresh_states(&site),
             pacer: Pacer::new(),
             addresses: Addresses::new(&site),
             ident: (rng.next_u32() >> 16) as u16,
@@ -108,6 +120,7 @@ impl Poll {
             dropped: BTreeMap::new(),
             skipped: 0,
             overrun: 0,
+            postponed: 0,
             effects: Vec::new(),
             site,
         }
@@ -203,6 +216,7 @@ impl Poll {
             lateness_sum,
             skipped: self.skipped,
             overrun: self.overrun,
+            postponed: self.postponed,
             paced: self.pacer.delayed(),
             stalled: self.clock.stalled(),
         }
@@ -321,8 +335,12 @@ impl Poll {
             } => self.pacer.datagram(socket, to, bytes),
             AgentEvent::Send { channel, to, bytes } => self.effects.push(PollEffect::Send { channel, to, bytes }),
             AgentEvent::Round(round) => {
-                if let Some(state) = self.states.get_mut(round.device.index()) {
-                    state.agent_running = false;
+                let Some(state) = self.states.get_mut(round.device.index()) else {
+                    return;
+                };
+                state.agent_running = false;
+                if self.site.device(round.device).status != Status::Active {
+                    return; // taken out of service while its round was running
                 }
                 self.count("snmp", round.outcome.as_ref().map_or_else(failure_word, |_| "ok"));
                 self.observed(Observation::Agent(round));

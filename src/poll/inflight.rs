@@ -73,6 +73,8 @@ pub(super) struct Round {
     pub(super) errors: Vec<(IpAddr, u8, u8)>,
     /// Last words of the operating system.
     pub(super) send_error: Option<String>,
+    /// Thousandths of an echo a second that its burst needs; counted in [`Rounds::burst_load`] while it runs.
+    pub(super) load: u32,
     /// For SNMP and TCP: the token of the attempt that is open.
     pub(super) token: Option<u64>,
 }
@@ -129,6 +131,7 @@ impl Round {
 pub(super) struct Rounds {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    burst_load: u32,
 }
 
 #[derive(Debug)]
@@ -162,6 +165,7 @@ impl Rounds {
             rtts: Vec::new(),
             errors: Vec::new(),
             send_error: None,
+            load: 0,
             token: None,
         });
         RoundKey {
@@ -197,8 +201,22 @@ impl Rounds {
             .filter(|s| s.generation == key.generation)?;
         let round = slot.round.take()?;
         slot.generation = slot.generation.wrapping_add(1);
+        self.burst_load = self.burst_load.saturating_sub(round.load);
         self.free.push(key.slot);
         Some(round)
+    }
+
+    /// Thousandths of an echo a second that all running bursts need.
+    pub(super) fn burst_load(&self) -> u32 {
+        self.burst_load
+    }
+
+    /// The round's burst begins and needs so many thousandths of an echo a second.
+    pub(super) fn load(&mut self, key: RoundKey, load: u32) {
+        if let Some(round) = self.get_mut(key) {
+            let before = std::mem::replace(&mut round.load, load);
+            self.burst_load = self.burst_load.saturating_sub(before).saturating_add(load);
+        }
     }
 
     /// All that are in flight, by slot.

@@ -11,7 +11,7 @@ use super::engine::{Poll, Timer, TokenUse};
 use super::inflight::{Attempt, AttemptState, RoundKey};
 use super::timers::Awake;
 use super::{Channel, DropReason, Observation, PollEffect, RoundKind};
-use crate::model::{DeviceId, Liveness, Mono, Now, PollSettings, Status};
+use crate::model::{DeviceId, Liveness, Mono, Now, Owner, PollSettings, Status};
 use crate::wire::icmp::{self, IcmpMessage};
 use rand::Rng;
 use std::net::SocketAddr;
@@ -25,6 +25,10 @@ const BURST_GAP: Duration = Duration::from_millis(20);
 
 /// Between the attempts of a confirm burst over SNMP or TCP, at least.
 const CONNECT_GAP: Duration = Duration::from_millis(500);
+
+/// Thousandths of an echo a second, of all confirm bursts together, that devices of institutions without anything behind them may cause. When
+/// half a nation falls silent at once, bursts must end rather than all begin.
+const BURSTS: u32 = 4_000_000;
 
 /// A GET may wait behind a whole SNMP round of its device.
 const GET_GUARD: Duration = Duration::from_secs(60);
@@ -358,7 +362,7 @@ impl Poll {
         };
         self.count(kind, if lost { "lost" } else { "ok" });
         self.observed(Observation::Reach(report));
-        if confirm {
+        if confirm && self.admit(device, key) {
             return self.begin_burst(key, now);
         }
         self.rounds.remove(key);
@@ -369,6 +373,23 @@ impl Poll {
                 self.start_regular(device, None, now);
             }
         }
+    }
+
+    /// May the burst begin? If too many run already, the next regular round asks again.
+    fn admit(&mut self, id: DeviceId, key: RoundKey) -> bool {
+        let device = self.site.device(id);
+        if device.liveness != Liveness::Echo {
+            return true;
+        }
+        let plan = device.poll.confirm;
+        let load = (f64::from(plan.echoes) * 1e3 / plan.over.as_secs_f64().max(0.1)).ceil() as u32;
+        let may_wait = device.owner == Owner::Institution && !self.states[id.index()].parent;
+        if may_wait && self.rounds.burst_load().saturating_add(load) > BURSTS {
+            self.postponed += 1;
+            return false;
+        }
+        self.rounds.load(key, load);
+        true
     }
 
     fn begin_burst(&mut self, key: RoundKey, now: Now) {

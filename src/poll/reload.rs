@@ -3,7 +3,7 @@
 //! Never here: whether a configuration is good; its difference told to people.
 
 use super::echo::Addresses;
-use super::engine::{DeviceState, Poll, TokenUse};
+use super::engine::{Poll, TokenUse, fresh_states};
 use super::schedule::Due;
 use super::{Observation, PollEffect};
 use crate::model::{Device, DeviceId, Liveness, Now, Site, Status};
@@ -39,7 +39,7 @@ impl Poll {
     }
 
     fn move_states(&mut self, old: &Site, moved: &[Option<DeviceId>]) {
-        let before = std::mem::replace(&mut self.states, vec![DeviceState::default(); self.site.devices.len()]);
+        let before = std::mem::replace(&mut self.states, fresh_states(&self.site));
         for (i, state) in before.into_iter().enumerate() {
             let Some(new) = moved[i] else { continue };
             let (a, b) = (&old.devices[i], self.site.device(new));
@@ -50,6 +50,7 @@ impl Poll {
                 (state.silent, state.answering) = (false, false);
             }
             if b.status == Status::Active {
+                state.parent = self.states[new.index()].parent;
                 self.states[new.index()] = state;
             }
         }

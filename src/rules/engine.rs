@@ -7,8 +7,8 @@ use super::number::Numbers;
 use super::reach::{Context, Reach, control_plane_key, down_key};
 use super::{Cause, FindingChange, RuleEffect};
 use crate::model::{
-    Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, Metric, Mono, Name, Now, Part, ReachState, Site,
-    Wall,
+    Crossing, Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, Metric, Mono, Name, Now, Part, ReachState,
+    Site, Wall,
 };
 use crate::poll::{AgentFailure, AgentRound, Observation, TcpReading};
 use crate::sample::Samples;
@@ -241,6 +241,13 @@ impl Rules {
                 }
                 None
             }
+            (FindingKind::RouteNotReady, None, Part::Route(name)) => {
+                // What it crosses is down and told already: the way is not the fault.
+                if self.crossed_out(name) {
+                    return self.end(key, Cause::RouteWorks, now);
+                }
+                None
+            }
             (FindingKind::Blind, ..) => {
                 let (conditions, out) = (&mut Conditions::default(), &mut Vec::new());
                 Some(self.reach.blind_isolation(&Context {
@@ -257,6 +264,24 @@ impl Rules {
         if let Some(id) = id.filter(|id| down_key(site.device(*id)) == *key) {
             self.with_reach(now, |reach, context| reach.list_below(id, context));
         }
+    }
+
+    fn crossed_out(&self, route: &Name) -> bool {
+        let down = |id: &DeviceId| {
+            let node = self.reach.node(*id);
+            matches!(
+                node.state,
+                ReachState::Suspect | ReachState::Down | ReachState::Unreachable
+            ) && !node.control_plane
+        };
+        self.site.routes.iter().filter(|r| r.name == *route).any(|route| {
+            let blind = self.reach.blind() && !route.out_of_band;
+            blind
+                || route.crosses.iter().any(|c| match c {
+                    Crossing::Device(id) => down(id),
+                    Crossing::Any(ids) => ids.iter().all(down),
+                })
+        })
     }
 
     fn platform_silent_over(&self, edge: DeviceId, interface: &Name) -> bool {

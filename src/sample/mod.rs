@@ -106,6 +106,7 @@ pub struct Sampler {
 
 #[derive(Default)]
 struct DeviceSamples {
+    silent: bool,
     loss: LossWindow,
     interfaces: BTreeMap<Name, InterfaceCounters>,
 }
@@ -156,6 +157,14 @@ impl Sampler {
         self.devices.get(device.index())?.loss.percent()
     }
 
+    /// The device is known to be silent, or not any more: what it does not answer then is silence, not loss.
+    pub fn silence(&mut self, device: DeviceId, silent: bool) {
+        if let Some(state) = self.devices.get_mut(device.index()).filter(|s| s.silent != silent) {
+            state.silent = silent;
+            state.loss = LossWindow::default();
+        }
+    }
+
     /// Turns an observation into numbers.
     pub fn take(&mut self, observation: &Observation) -> Samples {
         let mut out = Samples::default();
@@ -183,6 +192,9 @@ impl Sampler {
         let Some(state) = self.devices.get_mut(round.device.index()) else {
             return;
         };
+        if state.silent {
+            return;
+        }
         state.loss.push(round);
         let mut number = |metric, value| {
             out.numbers.push(Sample {

@@ -286,6 +286,58 @@ fn one_bad_recipient_of_three() {
     );
 }
 
+/// "You may not relay here" is the route's fault: told as such, and the next relay is asked.
+#[test]
+fn a_relay_that_does_not_let_us_is_not_a_bad_address() {
+    let rule = Rule::at(At::Rcpt).reply("554 5.7.1 Relay access denied");
+    let closed = Relay::start(Script {
+        rules: vec![rule],
+        ..Script::default()
+    });
+    let outcome = send(&to(&closed), &mail(), LONG);
+    assert!(
+        matches!(
+            &outcome,
+            Outcome::Permanent {
+                stage: Stage::MailFrom,
+                ..
+            }
+        ),
+        "{outcome:?}"
+    );
+    let open = Relay::start(Script::default());
+    let both = route(vec![target(&closed, Tls::None), target(&open, Tls::None)]);
+    assert!(matches!(send(&both, &mail(), LONG), Outcome::Accepted { .. }));
+    // Greylisted: the other relay may take it now.
+    let grey = Rule::at(At::Rcpt).reply("450 4.7.1 greylisted");
+    closed.set(Script {
+        rules: vec![grey],
+        ..Script::default()
+    });
+    assert!(matches!(send(&both, &mail(), LONG), Outcome::Accepted { .. }));
+}
+
+#[test]
+fn what_the_scripted_relay_took_is_on_disk_before_it_says_so() {
+    let folder = std::env::temp_dir().join(format!("hinomi-test-spool-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let relay = Relay::start(Script {
+        spool: Some(folder.clone()),
+        ..Script::default()
+    });
+    assert!(matches!(send(&to(&relay), &mail(), LONG), Outcome::Accepted { .. }));
+    relay.restart().unwrap();
+    assert!(matches!(send(&to(&relay), &mail(), LONG), Outcome::Accepted { .. }));
+    let raw = std::fs::read(folder.join("0002.eml")).unwrap();
+    let (headers, body) = relay::mime::decode(&raw);
+    assert_eq!(
+        relay::mime::find(&headers, "X-Envelope-To").as_deref(),
+        Some("noc@example.net")
+    );
+    assert_eq!(body.trim_end(), mail().body.trim_end());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// Row 23.
 #[test]
 fn refused_for_good_before_data_goes_to_the_next_relay() {

@@ -1,5 +1,6 @@
 //! The fast tests: one binary, no privileges, no other software. `cargo test --release --test fast`.
 
+mod agent;
 mod architecture;
 mod case;
 mod cli;
@@ -8,4 +9,5 @@ mod dependencies;
 mod mail;
 mod poll;
 mod scenarios;
+mod snmpd;
 mod wire;

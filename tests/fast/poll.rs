@@ -4,7 +4,7 @@
 
 mod net;
 
-use hinomi::model::{DeviceId, Liveness, Mono, Status, Watch, WatchKind};
+use hinomi::model::{DeviceId, Liveness, Mono, Owner, Status, Watch, WatchKind};
 use hinomi::poll::{Channel, DropReason, Observation, PollEffect, PollInput, ReachRound, RoundKind};
 use net::{Behaviour, Net, device, icmp_error, ms, packet, secs, site};
 use proptest::prelude::*;
@@ -370,6 +370,7 @@ fn after_a_stall_nothing_is_lost_and_nothing_is_caught_up() {
         .map(|i| device(&format!("d{i}"), &format!("192.0.2.{i}")))
         .collect();
     let mut net = Net::new(site(devices));
+    (1..=100).for_each(|i| net.set(&format!("192.0.2.{i}"), Behaviour::Answer(ms(1_500))));
     net.run_for(secs(20));
     net.seen.clear();
     net.sent.clear();
@@ -537,6 +538,45 @@ fn a_burst_is_paced_and_nothing_is_lost() {
     assert!(per_tick.values().all(|n| *n <= 64), "{:?}", per_tick.values().max());
     assert!((0..1_000).all(|i| net.reach(DeviceId(i)).any(|(_, r)| r.received == 3)));
     assert!(net.poll.counters().paced > 0);
+}
+
+#[test]
+fn when_thousands_fall_silent_confirms_take_turns_and_what_matters_goes_first() {
+    const MANY: u32 = 4_000;
+    let (parent, other) = (DeviceId(MANY), DeviceId(MANY + 1));
+    let address = |i: u32| format!("10.0.{}.{}", i / 250, 1 + i % 250);
+    let mut devices: Vec<_> = (0..MANY).map(|i| device(&format!("N-{i:07}"), &address(i))).collect();
+    for d in &mut devices {
+        (d.owner, d.poll.echoes, d.parents) = (Owner::Institution, 1, vec![parent]);
+    }
+    devices.push(device("agg-1", "192.0.2.1"));
+    devices.push(device("edge-a", "192.0.2.2"));
+    let promised = devices[MANY as usize].poll.detection();
+    let mut net = Net::new(site(devices));
+    net.run_for(secs(20));
+    (0..MANY).for_each(|i| net.set(&address(i), Behaviour::Silent));
+    net.set("192.0.2.1", Behaviour::Silent);
+    let cut = net.now;
+    let mut down = std::collections::BTreeMap::new();
+    for _ in 0..40 {
+        net.run_for(secs(2));
+        for (at, o) in std::mem::take(&mut net.seen) {
+            match o {
+                Observation::Reach(r) if r.device == other => assert_eq!(r.received, 3, "the rest is undisturbed"),
+                Observation::Reach(r) if r.kind == RoundKind::Confirm => {
+                    down.insert(r.device, at);
+                    net.input(PollInput::Silent(r.device, true));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(
+        down[&parent].since(cut) <= promised,
+        "what others depend on is found in its time"
+    );
+    assert_eq!(down.len(), MANY as usize + 1, "all of them in the end");
+    assert!(net.poll.counters().postponed > 0);
 }
 
 #[test]

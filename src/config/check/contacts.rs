@@ -25,28 +25,40 @@ const HINT: &str = "a list such as [\"noc@example.net\", { address = \"noc@examp
 pub(super) fn contacts(top: &Walk<'_>, inventory: &Inventory) -> Vec<At<Contact>> {
     let mut unique = Unique::new(top.ctx, "contact");
     let read = |walk| contact(walk, inventory);
-    super::tables(top, "contact").into_iter().filter_map(read).filter(|c| {
-        let name = At {
-            value: c.value.name.to_string(),
-            at: c.at,
-        };
-        unique.add(&name)
-    }).collect()
+    super::tables(top, "contact")
+        .into_iter()
+        .filter_map(read)
+        .filter(|c| {
+            let name = At {
+                value: c.value.name.to_string(),
+                at: c.at,
+            };
+            unique.add(&name)
+        })
+        .collect()
 }
 
 fn contact(walk: Walk<'_>, inventory: &Inventory) -> Option<At<Contact>> {
     let name = walk.required("name", "procedures refer to it", walk.name("name"));
     let party = walk.word("party", PARTIES);
-    let party = walk.required("party", "whose: \"own\", \"platform\", \"operator\", \"carrier\", \"institution\", \"vendor\" or \"regulator\"", party);
+    let party = walk.required(
+        "party",
+        "whose: \"own\", \"platform\", \"operator\", \"carrier\", \"institution\", \"vendor\" or \"regulator\"",
+        party,
+    );
     let plain = |key| walk.text(key, values::name).map(|t| t.value);
     let (role, phone) = (plain("role"), plain("phone"));
     let language = walk.word("language", LANGUAGES).map(|l| l.value);
     let mail = walk.read("mail", |ctx, _, node| Some(mailboxes(ctx, node, inventory)));
     let mail = walk.required("mail", HINT, mail);
     if let Some(mail) = mail.as_ref().filter(|m| m.value.0 == 0) {
-        walk.ctx.error(mail.at, "`mail` is empty", "a contact needs at least one mailbox");
+        walk.ctx
+            .error(mail.at, "`mail` is empty", "a contact needs at least one mailbox");
     }
-    walk.unsupported("hours", "every contact is told at any hour; remove it or comment it out");
+    walk.unsupported(
+        "hours",
+        "every contact is told at any hour; remove it or comment it out",
+    );
     walk.unsupported("deputy", "name the deputy in `tell` or `escalate` of the procedure");
     walk.finish();
     let name = name?;
@@ -67,7 +79,10 @@ fn contact(walk: Walk<'_>, inventory: &Inventory) -> Option<At<Contact>> {
 /// How many were written, and those that are right.
 fn mailboxes(ctx: &Ctx<'_>, node: &Node, inventory: &Inventory) -> (usize, Vec<Address>) {
     match &node.value {
-        Value::Array(nodes) => (nodes.len(), nodes.iter().filter_map(|n| mailbox(ctx, n, inventory)).collect()),
+        Value::Array(nodes) => (
+            nodes.len(),
+            nodes.iter().filter_map(|n| mailbox(ctx, n, inventory)).collect(),
+        ),
         _ => (1, mailbox(ctx, node, inventory).into_iter().collect()),
     }
 }

@@ -11,7 +11,9 @@ use crate::config::raw::{At, Node, Place, Value};
 use crate::config::reader::{Walk, unknown_reference};
 use crate::config::report::Ctx;
 use crate::config::values;
-use crate::model::{Crossing, Device, DeviceId, Liveness, Name, Owner, Role, Status, Threshold, ThresholdKind, WatchKind};
+use crate::model::{
+    Crossing, Device, DeviceId, Liveness, Name, Owner, Role, Status, Threshold, ThresholdKind, WatchKind,
+};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -43,7 +45,13 @@ impl Inventory {
     pub(super) fn resolve(&self, ctx: &Ctx<'_>, name: &At<String>) -> Option<DeviceId> {
         let found = self.ids.get(name.value.as_str()).copied();
         if found.is_none() {
-            unknown_reference(ctx, "device", name, self.ids.keys().map(|n| &**n), "there is no [[device]] at all");
+            unknown_reference(
+                ctx,
+                "device",
+                name,
+                self.ids.keys().map(|n| &**n),
+                "there is no [[device]] at all",
+            );
         }
         found
     }
@@ -51,7 +59,8 @@ impl Inventory {
     /// `crosses`: device names and `{ any = […] }`.
     pub(super) fn crosses(&self, walk: &Walk<'_>) -> Vec<Crossing> {
         let hint = "a list of device names, all of them needed; where one suffices: { any = [\"a\", \"b\"] }";
-        walk.list("crosses", hint, |ctx, node| self.crossing(ctx, node, hint)).map_or(Vec::new(), |c| c.value)
+        walk.list("crosses", hint, |ctx, node| self.crossing(ctx, node, hint))
+            .map_or(Vec::new(), |c| c.value)
     }
 
     fn crossing(&self, ctx: &Ctx<'_>, node: &Node, hint: &str) -> Option<Crossing> {
@@ -67,7 +76,9 @@ impl Inventory {
         if any.value.is_empty() {
             ctx.error(any.at, "`any` is empty", hint);
         }
-        Some(Crossing::Any(any.value.iter().filter_map(|n| self.resolve(ctx, n)).collect()))
+        Some(Crossing::Any(
+            any.value.iter().filter_map(|n| self.resolve(ctx, n)).collect(),
+        ))
     }
 }
 
@@ -85,9 +96,17 @@ pub(super) struct Written {
 pub(super) fn inventory(top: &Walk<'_>, defaults: &Defaults<'_>, daemon: &Daemon) -> Inventory {
     let ctx = top.ctx;
     let mut unique = Unique::new(ctx, "device");
-    let written: Vec<Written> =
-        super::tables(top, "device").into_iter().filter_map(read).filter(|d| unique.add(&d.name)).collect();
-    let ids = |(i, d): (usize, &Written)| (Arc::from(d.name.value.as_str()), DeviceId(u32::try_from(i).unwrap_or(u32::MAX)));
+    let written: Vec<Written> = super::tables(top, "device")
+        .into_iter()
+        .filter_map(read)
+        .filter(|d| unique.add(&d.name))
+        .collect();
+    let ids = |(i, d): (usize, &Written)| {
+        (
+            Arc::from(d.name.value.as_str()),
+            DeviceId(u32::try_from(i).unwrap_or(u32::MAX)),
+        )
+    };
     let mut inventory = Inventory {
         devices: written.iter().map(|d| build(ctx, d, defaults)).collect(),
         uplinks: Vec::new(),
@@ -108,7 +127,11 @@ pub(super) fn inventory(top: &Walk<'_>, defaults: &Defaults<'_>, daemon: &Daemon
 }
 
 fn read(walk: Walk<'_>) -> Option<Written> {
-    let name = walk.required("name", "every device has a name; everything else refers to it", walk.name("name"));
+    let name = walk.required(
+        "name",
+        "every device has a name; everything else refers to it",
+        walk.name("name"),
+    );
     let address = walk.text("address", values::address);
     let address = walk.required("address", "the literal IPv4 or IPv6 address that is polled", address);
     let group = walk.name("group");
@@ -130,7 +153,10 @@ fn demarcation(walk: &Walk<'_>) -> Option<(At<String>, At<String>)> {
     let table = Walk::of(walk.ctx, &entry.node, "`demarcation`", hint)?;
     let device = table.required("device", hint, table.name("device"));
     let interface = table.text("interface", |s| match s.contains(['*', '?']) {
-        true => values::refuse("is a pattern", "the demarcation link is one interface; write its ifName"),
+        true => values::refuse(
+            "is a pattern",
+            "the demarcation link is one interface; write its ifName",
+        ),
         false => values::name(s),
     });
     let interface = table.required("interface", hint, interface);
@@ -156,14 +182,19 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
     let class_part = class.and_then(|c| defaults.classes.get(&c.value));
     let snmp = match &own.snmp {
         Some(name) => access(ctx, name, &defaults.accesses),
-        None => group.and_then(|g| g.snmp.as_ref()).and_then(|n| defaults.accesses.get(&n.value).cloned().flatten()),
+        None => group
+            .and_then(|g| g.snmp.as_ref())
+            .and_then(|n| defaults.accesses.get(&n.value).cloned().flatten()),
     };
     let (none, empty) = (Layer::default(), Class::default());
     let (group_part, class_part) = (group.unwrap_or(&none), class_part.unwrap_or(&empty));
     let device = Device {
         name: Arc::from(written.name.value.as_str()),
         role: Role::Managed,
-        address: written.address.as_ref().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.value),
+        address: written
+            .address
+            .as_ref()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.value),
         owner,
         group: written.group.as_ref().map(|g| Arc::from(g.value.as_str())),
         site: first(own, group, |l| l.site.as_ref()).map(|s| Arc::from(s.value.as_str())),
@@ -173,11 +204,23 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
         liveness: first(own, group, |l| l.liveness.as_ref()).map_or(Liveness::Echo, |l| l.value),
         poll: poll::settle(ctx, &[&defaults.poll, &group_part.poll, &own.poll]),
         snmp,
-        profile: first(own, group, |l| l.profile.as_ref()).cloned().flatten().map(Arc::from),
+        profile: first(own, group, |l| l.profile.as_ref())
+            .cloned()
+            .flatten()
+            .map(Arc::from),
         interfaces: first(own, group, |l| l.interfaces.as_ref()).map_or(Vec::new(), |i| i.value.clone()),
         watches: first(own, group, |l| l.watches.as_ref()).map_or(Vec::new(), |w| w.value.clone()),
-        thresholds: thresholds(owner, &defaults.thresholds, &[&class_part.thresholds, &group_part.thresholds, &own.thresholds]),
-        findings: findings::settle(&[defaults.findings, &class_part.findings, &group_part.findings, &own.findings]),
+        thresholds: thresholds(
+            owner,
+            &defaults.thresholds,
+            &[&class_part.thresholds, &group_part.thresholds, &own.thresholds],
+        ),
+        findings: findings::settle(&[
+            defaults.findings,
+            &class_part.findings,
+            &group_part.findings,
+            &own.findings,
+        ]),
         parents: Vec::new(),
         demarcation: None,
     };
@@ -189,18 +232,31 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
 fn thresholds(owner: Owner, top: &ThresholdPart, parts: &[&ThresholdPart]) -> BTreeMap<ThresholdKind, Threshold> {
     let foreign = matches!(owner, Owner::Platform | Owner::Institution);
     let off = |kind: &ThresholdKind| foreign && matches!(kind, ThresholdKind::Loss | ThresholdKind::Rtt);
-    let mut lines: ThresholdPart = top.iter().filter(|(kind, _)| !off(kind)).map(|(k, t)| (*k, *t)).collect();
+    let mut lines: ThresholdPart = top
+        .iter()
+        .filter(|(kind, _)| !off(kind))
+        .map(|(k, t)| (*k, *t))
+        .collect();
     for part in parts {
         lines.extend(part.iter().map(|(k, t)| (*k, *t)));
     }
-    lines.into_iter().filter_map(|(kind, line)| line.map(|t| (kind, t))).collect()
+    lines
+        .into_iter()
+        .filter_map(|(kind, line)| line.map(|t| (kind, t)))
+        .collect()
 }
 
 fn access(ctx: &Ctx<'_>, name: &At<String>, accesses: &Accesses) -> Option<Arc<crate::model::snmp::SnmpAccess>> {
     let found = accesses.get(&name.value);
     if found.is_none() {
         let all = accesses.keys().map(String::as_str);
-        unknown_reference(ctx, "section [snmp.…] named", name, all, "add a section [snmp.NAME] with version and credentials");
+        unknown_reference(
+            ctx,
+            "section [snmp.…] named",
+            name,
+            all,
+            "add a section [snmp.NAME] with version and credentials",
+        );
     }
     found.cloned().flatten()
 }
@@ -221,14 +277,26 @@ fn needs_snmp(ctx: &Ctx<'_>, written: &Written, group: Option<&Layer>, device: &
     let hint = "add snmp = \"NAME\" to the device or its group, and a section [snmp.NAME]";
     if !device.interfaces.is_empty() {
         let at = place(written.layer.interfaces.as_ref(), at);
-        ctx.error(at, format!("`interfaces` of `{name}` cannot be read: the device has no `snmp`"), hint);
+        ctx.error(
+            at,
+            format!("`interfaces` of `{name}` cannot be read: the device has no `snmp`"),
+            hint,
+        );
     }
     if device.watches.iter().any(|w| matches!(w.kind, WatchKind::Oid { .. })) {
         let at = place(written.layer.watches.as_ref(), at);
-        ctx.error(at, format!("a watch by `oid` of `{name}` cannot be read: the device has no `snmp`"), hint);
+        ctx.error(
+            at,
+            format!("a watch by `oid` of `{name}` cannot be read: the device has no `snmp`"),
+            hint,
+        );
     }
     if device.liveness == Liveness::Snmp {
         let at = place(written.layer.liveness.as_ref(), at);
-        ctx.error(at, format!("liveness of `{name}` is by SNMP, but the device has no `snmp`"), hint);
+        ctx.error(
+            at,
+            format!("liveness of `{name}` is by SNMP, but the device has no `snmp`"),
+            hint,
+        );
     }
 }

@@ -5,7 +5,11 @@ use crate::model::{FindingKind, FindingRule, Level};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub(super) const LEVELS: &[(&str, Level)] = &[("ok", Level::Ok), ("warning", Level::Warning), ("critical", Level::Critical)];
+pub(super) const LEVELS: &[(&str, Level)] = &[
+    ("ok", Level::Ok),
+    ("warning", Level::Warning),
+    ("critical", Level::Critical),
+];
 
 /// Kinds of the design that this version does not find.
 pub(super) const NOT_YET_KINDS: [&str; 6] = [
@@ -18,7 +22,11 @@ pub(super) const NOT_YET_KINDS: [&str; 6] = [
 ];
 
 /// What belongs to this host, not to a device.
-const OF_THE_HOST: [FindingKind; 3] = [FindingKind::Blind, FindingKind::RouteNotReady, FindingKind::LastRouteLost];
+const OF_THE_HOST: [FindingKind; 3] = [
+    FindingKind::Blind,
+    FindingKind::RouteNotReady,
+    FindingKind::LastRouteLost,
+];
 
 /// One line, as far as it is written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,15 +54,22 @@ pub(super) fn part(walk: &Walk<'_>, name: &str, host_too: bool) -> FindingPart {
     for kind in FindingKind::ALL {
         let Some(entry) = table.get(kind.key()) else { continue };
         if kind == FindingKind::Threshold {
-            walk.ctx.error(entry.key_at, "`threshold` has no line here", "a threshold's levels stand in [thresholds]");
+            walk.ctx.error(
+                entry.key_at,
+                "`threshold` has no line here",
+                "a threshold's levels stand in [thresholds]",
+            );
             continue;
         }
         if !host_too && OF_THE_HOST.contains(&kind) {
             let what = format!("`{}` is about this host, not about a device", kind.key());
-            walk.ctx.error(entry.key_at, what, "write it in [findings] at the top level");
+            walk.ctx
+                .error(entry.key_at, what, "write it in [findings] at the top level");
             continue;
         }
-        let Some(line) = Walk::of(walk.ctx, &entry.node, format!("`{}`", kind.key()), hint) else { continue };
+        let Some(line) = Walk::of(walk.ctx, &entry.node, format!("`{}`", kind.key()), hint) else {
+            continue;
+        };
         let found = FindingLine {
             level: line.word("level", LEVELS).map(|l| l.value),
             after: line.duration("after", Duration::ZERO).map(|d| d.value),

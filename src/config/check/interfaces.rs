@@ -15,7 +15,11 @@ pub(super) fn interfaces(walk: &Walk<'_>) -> Option<At<Vec<InterfaceWanted>>> {
     walk.list("interfaces", HINT, |ctx, node| {
         let wanted = interface(ctx, node)?;
         if seen.iter().any(|s| **s == *wanted.pattern) {
-            ctx.error(node.at, format!("the interface `{}` is listed twice", wanted.pattern), "remove one of the two");
+            ctx.error(
+                node.at,
+                format!("the interface `{}` is listed twice", wanted.pattern),
+                "remove one of the two",
+            );
             return None;
         }
         seen.push(wanted.pattern.to_string());
@@ -41,7 +45,11 @@ fn interface(ctx: &Ctx<'_>, node: &Node) -> Option<InterfaceWanted> {
     let role = walk.word("role", &[("backup", ())]);
     walk.finish();
     if let (Some(_), Some(role)) = (&expect, &role) {
-        ctx.error(role.at, "a backup line that is expected up", "a backup line is healthy while it is down; keep one of `role` and `expect`");
+        ctx.error(
+            role.at,
+            "a backup line that is expected up",
+            "a backup line is healthy while it is down; keep one of `role` and `expect`",
+        );
     }
     Some(InterfaceWanted {
         pattern: Arc::from(name?.value),
@@ -53,7 +61,10 @@ fn interface(ctx: &Ctx<'_>, node: &Node) -> Option<InterfaceWanted> {
 
 fn pattern(text: &str) -> values::Taken<String> {
     if let Some((kind @ ("alias" | "session"), _)) = text.split_once(':') {
-        return values::refuse(format!("by `{kind}:` is not supported yet"), "name the interface by its ifName");
+        return values::refuse(
+            format!("by `{kind}:` is not supported yet"),
+            "name the interface by its ifName",
+        );
     }
     values::name(text)
 }

@@ -17,7 +17,11 @@ pub(super) const OWNERS: &[(&str, Owner)] = &[
     ("carrier", Owner::Carrier),
     ("institution", Owner::Institution),
 ];
-const STATUSES: &[(&str, Status)] = &[("planned", Status::Planned), ("active", Status::Active), ("ended", Status::Ended)];
+const STATUSES: &[(&str, Status)] = &[
+    ("planned", Status::Planned),
+    ("active", Status::Active),
+    ("ended", Status::Ended),
+];
 
 /// Classes that exist without a section.
 const CLASSES: [&str; 2] = ["user", "service-provider"];
@@ -71,7 +75,11 @@ pub(super) fn groups(top: &Walk<'_>) -> BTreeMap<String, Layer> {
         let group = layer(&walk);
         for key in ["name", "address", "group", "demarcation"] {
             if let Some(entry) = walk.get(key) {
-                walk.ctx.error(entry.key_at, format!("`{key}` belongs to one device, not to a group"), "write it in the [[device]]");
+                walk.ctx.error(
+                    entry.key_at,
+                    format!("`{key}` belongs to one device, not to a group"),
+                    "write it in the [[device]]",
+                );
             }
         }
         walk.finish();
@@ -87,14 +95,19 @@ pub(super) fn layer(walk: &Walk<'_>) -> Layer {
         owner: walk.word("owner", OWNERS).map(|o| o.value),
         site: walk.name("site"),
         class: walk.name("class"),
-        tags: walk.names("tags", "a list of words").map(|t| t.value.into_iter().map(|t| t.value).collect()),
+        tags: walk
+            .names("tags", "a list of words")
+            .map(|t| t.value.into_iter().map(|t| t.value).collect()),
         status: walk.word("status", STATUSES).map(|s| s.value),
         liveness: walk.read("liveness", liveness),
         snmp: walk.name("snmp"),
         profile: walk.text("profile", profile_name).map(|p| p.value),
         interfaces: interfaces::interfaces(walk),
         watches: watches::watches(walk),
-        parents: walk.names("parents", "a list of names of devices, such as [\"edge-a\", \"edge-b\"]"),
+        parents: walk.names(
+            "parents",
+            "a list of names of devices, such as [\"edge-a\", \"edge-b\"]",
+        ),
         poll: poll::part(walk, &format!("poll of {name}")),
         thresholds: thresholds::part(walk, &format!("thresholds of {name}")),
         findings: findings::part(walk, &format!("findings of {name}"), false),
@@ -114,7 +127,11 @@ fn profile_name(text: &str) -> values::Taken<Option<String>> {
 }
 
 fn liveness(ctx: &Ctx<'_>, key: &str, node: &Node) -> Option<Liveness> {
-    const WORDS: &[(&str, Liveness)] = &[("echo", Liveness::Echo), ("snmp", Liveness::Snmp), ("none", Liveness::None)];
+    const WORDS: &[(&str, Liveness)] = &[
+        ("echo", Liveness::Echo),
+        ("snmp", Liveness::Snmp),
+        ("none", Liveness::None),
+    ];
     if let Value::Table(_) = node.value {
         let walk = Walk::of(ctx, node, "`liveness`", "")?;
         let port = walk.number("tcp", 1..=65_535);
@@ -123,14 +140,31 @@ fn liveness(ctx: &Ctx<'_>, key: &str, node: &Node) -> Option<Liveness> {
         return port.and_then(|p| u16::try_from(p.value).ok()).map(Liveness::Tcp);
     }
     if !matches!(node.value, Value::String(_)) {
-        reader::wrong_type(ctx, key, node, &node.value, "\"echo\", \"snmp\", \"none\" or { tcp = 22 }");
+        reader::wrong_type(
+            ctx,
+            key,
+            node,
+            &node.value,
+            "\"echo\", \"snmp\", \"none\" or { tcp = 22 }",
+        );
+        return None;
+    }
+    if let Value::String(text) = &node.value
+        && !WORDS.iter().any(|(w, _)| w == text)
+    {
+        let hint = "one of \"echo\", \"snmp\", \"none\", or { tcp = 22 }";
+        ctx.error(node.at, format!("`{key}` cannot be \"{text}\""), hint);
         return None;
     }
     reader::word(ctx, key, node, WORDS)
 }
 
 /// The strongest layer that says something: the device's, else the group's.
-pub(super) fn first<'l, T>(device: &'l Layer, group: Option<&'l Layer>, field: impl Fn(&'l Layer) -> Option<&'l T>) -> Option<&'l T> {
+pub(super) fn first<'l, T>(
+    device: &'l Layer,
+    group: Option<&'l Layer>,
+    field: impl Fn(&'l Layer) -> Option<&'l T>,
+) -> Option<&'l T> {
     field(device).or_else(|| group.and_then(field))
 }
 

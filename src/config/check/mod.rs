@@ -6,10 +6,10 @@ mod contacts;
 mod devices;
 mod doubts;
 mod findings;
-mod layer;
 mod interfaces;
-mod paths;
+mod layer;
 mod operator;
+mod paths;
 mod poll;
 mod procedures;
 mod routes;
@@ -32,6 +32,14 @@ pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
     let ctx = Ctx::new(files, around);
     let root = raw::parse(&ctx);
     let site = site(&ctx, &root, fingerprint(files));
+    if site.is_none() && !ctx.has_errors() {
+        // Cannot happen; if it does, a site without a word would be worse than this.
+        ctx.error(
+            root.at,
+            "the file cannot be understood, and hinomi cannot say why",
+            "this is a fault of hinomi: please report it",
+        );
+    }
     let site = if ctx.has_errors() { None } else { site };
     Loaded {
         site,
@@ -52,7 +60,7 @@ fn fingerprint(files: &[SourceFile]) -> String {
 }
 
 fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
-    let top = Walk::new(ctx, root, "the top level");
+    let top = Walk::new(ctx, root, "the file");
     let operator = operator::operator(&top);
     let daemon = operator::daemon(&top);
     let poll = poll::top(&top);
@@ -61,22 +69,42 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let findings = findings::top(&top);
     let classes = layer::classes(&top);
     let groups = layer::groups(&top);
-    let inventory = devices::inventory(&top, &devices::Defaults { poll, accesses, thresholds, findings: &findings, classes, groups }, &daemon);
+    let inventory = devices::inventory(
+        &top,
+        &devices::Defaults {
+            poll,
+            accesses,
+            thresholds,
+            findings: &findings,
+            classes,
+            groups,
+        },
+        &daemon,
+    );
     let contacts = contacts::contacts(&top, &inventory);
     let routes = routes::routes(&top, &inventory);
     let procedures = procedures::procedures(&top, &inventory, &contacts);
     let heartbeat = heartbeat(&top);
     for (key, hint) in [
         ("redundancy", NOT_YET),
-        ("circuit", "until circuits are supported, watch a router at an institution as [[device]] with owner = \"institution\""),
+        (
+            "circuit",
+            "until circuits are supported, watch a router at an institution as [[device]] with owner = \"institution\"",
+        ),
         ("maintenance", NOT_YET),
     ] {
         top.unsupported(key, hint);
     }
     for (key, hint) in [
         ("devices", "write each device as [[device]], here or in conf.d/*.toml"),
-        ("circuits", "until circuits are supported, watch a router at an institution as [[device]] with owner = \"institution\""),
-        ("contacts", "write each contact as [[contact]], here or in conf.d/*.toml"),
+        (
+            "circuits",
+            "until circuits are supported, watch a router at an institution as [[device]] with owner = \"institution\"",
+        ),
+        (
+            "contacts",
+            "write each contact as [[contact]], here or in conf.d/*.toml",
+        ),
     ] {
         top.unsupported(key, hint);
     }
@@ -102,8 +130,13 @@ fn heartbeat(top: &Walk<'_>) -> Option<Heartbeat> {
     let url = walk.text("url", |s| {
         let host = s.strip_prefix("https://").or_else(|| s.strip_prefix("http://"));
         match host {
-            Some(h) if !h.is_empty() && !h.starts_with('/') && s.is_ascii() && !s.contains(char::is_whitespace) => Ok(s.to_string()),
-            _ => super::values::refuse("is not an address for HTTP", "such as \"https://watch.example.org/ping/hinomi-1\""),
+            Some(h) if !h.is_empty() && !h.starts_with('/') && s.is_ascii() && !s.contains(char::is_whitespace) => {
+                Ok(s.to_string())
+            }
+            _ => super::values::refuse(
+                "is not an address for HTTP",
+                "such as \"https://watch.example.org/ping/hinomi-1\"",
+            ),
         }
     });
     let url = walk.required("url", "the address that somebody else watches", url);
@@ -164,8 +197,17 @@ impl<'c> Unique<'c> {
     /// `true` if the name is new.
     fn add(&mut self, name: &raw::At<String>) -> bool {
         if let Some(first) = self.seen.get(&name.value) {
-            let what = format!("the {} `{}` is written twice: also at {}", self.what, name.value, self.ctx.show(*first));
-            self.ctx.error(name.at, what, "names are how everything else refers to it; give one of the two another name");
+            let what = format!(
+                "the {} `{}` is written twice: also at {}",
+                self.what,
+                name.value,
+                self.ctx.show(*first)
+            );
+            self.ctx.error(
+                name.at,
+                what,
+                "names are how everything else refers to it; give one of the two another name",
+            );
             return false;
         }
         self.seen.insert(name.value.clone(), name.at);

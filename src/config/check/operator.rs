@@ -14,7 +14,11 @@ pub(super) const LANGUAGES: &[(&str, Language)] = &[("ja", Language::Japanese), 
 pub(super) fn operator(top: &Walk<'_>) -> Option<Operator> {
     let Some(entry) = top.get("operator") else {
         let draft = Draft::error(top.at(), "there is no [operator] section");
-        top.ctx.push(draft.hint("add: [operator] and name = \"…\", the name that stands in mails").consequence());
+        top.ctx.push(
+            draft
+                .hint("add: [operator] and name = \"…\", the name that stands in mails")
+                .consequence(),
+        );
         return None;
     };
     let walk = Walk::of(top.ctx, &entry.node, "[operator]", "write a section: [operator]")?;
@@ -34,7 +38,10 @@ fn timezone(text: &str) -> values::Taken<String> {
     if jiff::tz::TimeZone::get(text).is_ok() {
         return Ok(text.to_string());
     }
-    values::refuse(format!("is not a time zone that is known: \"{text}\""), "an IANA name, such as \"Asia/Tokyo\" or \"UTC\"")
+    values::refuse(
+        format!("is not a time zone that is known: \"{text}\""),
+        "an IANA name, such as \"Asia/Tokyo\" or \"UTC\"",
+    )
 }
 
 /// `[daemon]` as written.
@@ -70,7 +77,11 @@ pub(super) fn daemon(top: &Walk<'_>) -> Daemon {
     }
     if let Some(metrics) = walk.text("metrics", listener) {
         if metrics.value == daemon.settings.listen {
-            walk.ctx.error(metrics.at, "`metrics` is the same as `listen`", "leave it out: /metrics is on `listen` then");
+            walk.ctx.error(
+                metrics.at,
+                "`metrics` is the same as `listen`",
+                "leave it out: /metrics is on `listen` then",
+            );
         }
         daemon.settings.metrics = Some(metrics.value);
     }
@@ -101,7 +112,10 @@ fn listener(text: &str) -> values::Taken<SocketAddr> {
 pub(super) fn path(walk: &Walk<'_>, key: &'static str) -> Option<At<PathBuf>> {
     let found = walk.text(key, |s| match s {
         "" => values::refuse("is empty", "a path; relative ones start at the folder of this file"),
-        s if s.contains('\0') => values::refuse("is not a path", "a path; relative ones start at the folder of this file"),
+        s if s.contains('\0') => values::refuse(
+            "is not a path",
+            "a path; relative ones start at the folder of this file",
+        ),
         s => Ok(s.to_string()),
     })?;
     Some(At {

@@ -19,7 +19,11 @@ pub(super) fn connect(ctx: &Ctx<'_>, inventory: &mut Inventory, written: &[Writt
         let mut parents: Vec<DeviceId> = Vec::new();
         for name in names.map_or(&[][..], |n| &n.value) {
             if name.value == device.name.value {
-                ctx.error(name.at, format!("`{}` is its own parent", name.value), "parents are what this device is reached through");
+                ctx.error(
+                    name.at,
+                    format!("`{}` is its own parent", name.value),
+                    "parents are what this device is reached through",
+                );
             } else if let Some(id) = inventory.resolve(ctx, name)
                 && !parents.contains(&id)
             {
@@ -33,22 +37,38 @@ pub(super) fn connect(ctx: &Ctx<'_>, inventory: &mut Inventory, written: &[Writt
 }
 
 fn demarcation(ctx: &Ctx<'_>, inventory: &mut Inventory, i: usize, written: &Written) {
-    let Some((edge, interface)) = &written.demarcation else { return };
+    let Some((edge, interface)) = &written.demarcation else {
+        return;
+    };
     let owner = inventory.devices[i].owner;
     if owner != Owner::Platform {
         let what = format!("`demarcation` on a device with owner = \"{}\"", owner.key());
-        ctx.error(edge.at, what, "it belongs to the platform's device past the demarcation point: owner = \"platform\"");
+        ctx.error(
+            edge.at,
+            what,
+            "it belongs to the platform's device past the demarcation point: owner = \"platform\"",
+        );
     }
     let Some(id) = inventory.resolve(ctx, edge) else { return };
     if id.index() == i || inventory.devices[id.index()].owner != Owner::Own {
         let what = format!("`demarcation.device` is `{}`, which is no own device", edge.value);
-        ctx.error(edge.at, what, "name your own edge device that the link to the platform ends on");
+        ctx.error(
+            edge.at,
+            what,
+            "name your own edge device that the link to the platform ends on",
+        );
         return;
     }
     let reads = &inventory.devices[id.index()].interfaces;
-    if !reads.iter().any(|w| crate::config::values::glob(&w.pattern, &interface.value)) {
+    if !reads
+        .iter()
+        .any(|w| crate::config::values::glob(&w.pattern, &interface.value))
+    {
         let what = format!("`{}` is not among the interfaces of `{}`", interface.value, edge.value);
-        let hint = format!("without its state no fault can be laid on the platform or the link: add \"{}\" to `interfaces` of `{}`", interface.value, edge.value);
+        let hint = format!(
+            "without its state no fault can be laid on the platform or the link: add \"{}\" to `interfaces` of `{}`",
+            interface.value, edge.value
+        );
         ctx.warn(interface.at, what, hint);
     }
     let device = &mut inventory.devices[i];
@@ -85,7 +105,9 @@ fn circles(ctx: &Ctx<'_>, inventory: &Inventory, written: &[Written]) {
         while !path.contains(&at) && !told[at] {
             path.push(at);
             // Every device left has a parent that is left.
-            let Some(next) = devices[at].parents.iter().map(|p| p.index()).find(|p| open[*p] > 0) else { break };
+            let Some(next) = devices[at].parents.iter().map(|p| p.index()).find(|p| open[*p] > 0) else {
+                break;
+            };
             at = next;
         }
         path.iter().for_each(|i| told[*i] = true);
@@ -93,7 +115,11 @@ fn circles(ctx: &Ctx<'_>, inventory: &Inventory, written: &[Written]) {
             let names: Vec<&str> = path[begin..].iter().chain([&at]).map(|i| &*devices[*i].name).collect();
             let place = written[at].layer.parents.as_ref().map_or(written[at].name.at, |p| p.at);
             let what = format!("parents go in a circle: {}", names.join(" -> "));
-            ctx.error(place, what, "a parent is nearer to this host than its children; remove one of these");
+            ctx.error(
+                place,
+                what,
+                "a parent is nearer to this host than its children; remove one of these",
+            );
         }
     }
 }
@@ -106,14 +132,25 @@ pub(super) fn uplinks(ctx: &Ctx<'_>, inventory: &mut Inventory, daemon: &Daemon,
         let id = device.unwrap_or(inventory.devices.len());
         let id = DeviceId(u32::try_from(id).unwrap_or(u32::MAX));
         if inventory.uplinks.contains(&id) {
-            ctx.error(uplink.at, format!("the uplink {} is listed twice", uplink.value), "remove one of the two");
+            ctx.error(
+                uplink.at,
+                format!("the uplink {} is listed twice", uplink.value),
+                "remove one of the two",
+            );
             continue;
         }
         match device.map(|i| &inventory.devices[i]) {
             None => make(ctx, inventory, uplink, poll),
             Some(d) if d.status != Status::Active || d.liveness == Liveness::None => {
-                let what = format!("the uplink {} is the device `{}`, whose liveness is not watched", uplink.value, d.name);
-                ctx.error(uplink.at, what, "an uplink tells whether this host is cut off: it must be active and answer");
+                let what = format!(
+                    "the uplink {} is the device `{}`, whose liveness is not watched",
+                    uplink.value, d.name
+                );
+                ctx.error(
+                    uplink.at,
+                    what,
+                    "an uplink tells whether this host is cut off: it must be active and answer",
+                );
             }
             Some(_) => {}
         }
@@ -124,7 +161,11 @@ pub(super) fn uplinks(ctx: &Ctx<'_>, inventory: &mut Inventory, daemon: &Daemon,
 fn make(ctx: &Ctx<'_>, inventory: &mut Inventory, uplink: &At<IpAddr>, poll: PollSettings) {
     let name = format!("uplink {}", uplink.value);
     if inventory.ids.contains_key(name.as_str()) {
-        ctx.error(uplink.at, format!("a device is already called `{name}`"), "give that device another name");
+        ctx.error(
+            uplink.at,
+            format!("a device is already called `{name}`"),
+            "give that device another name",
+        );
     }
     inventory.places.push(uplink.at);
     inventory.devices.push(Device {
@@ -152,7 +193,9 @@ fn make(ctx: &Ctx<'_>, inventory: &mut Inventory, uplink: &At<IpAddr>, poll: Pol
 
 /// 5 s, confirmed over 10 s; quicker where a device is, since a blind host must know before it accuses anybody.
 fn uplink_poll(devices: &[Device], top: &PollSettings) -> PollSettings {
-    let quickest = |times: &mut dyn Iterator<Item = Duration>, most: u64| times.min().unwrap_or(Duration::MAX).min(Duration::from_secs(most));
+    let quickest = |times: &mut dyn Iterator<Item = Duration>, most: u64| {
+        times.min().unwrap_or(Duration::MAX).min(Duration::from_secs(most))
+    };
     let interval = quickest(&mut devices.iter().map(|d| d.poll.interval), 5);
     let over = quickest(&mut devices.iter().map(|d| d.poll.confirm.over), 10);
     PollSettings {

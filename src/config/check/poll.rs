@@ -42,7 +42,9 @@ pub(super) fn top(top: &Walk<'_>) -> PollPart {
 
 /// `poll` of a section: a table, or dotted keys, which is the same.
 pub(super) fn part(walk: &Walk<'_>, name: &str) -> PollPart {
-    let Some(entry) = walk.get("poll") else { return PollPart::default() };
+    let Some(entry) = walk.get("poll") else {
+        return PollPart::default();
+    };
     let hint = "a table, such as { interval = \"10s\" }, or poll.interval = \"10s\"";
     let Some(poll) = Walk::of(walk.ctx, &entry.node, name, hint) else {
         return PollPart::default();
@@ -60,7 +62,12 @@ pub(super) fn part(walk: &Walk<'_>, name: &str) -> PollPart {
 
 fn confirm(poll: &Walk<'_>) -> Option<At<Confirm>> {
     let entry = poll.get("confirm")?;
-    let walk = Walk::of(poll.ctx, &entry.node, "`confirm`", "a table, such as { echoes = 15, over = \"30s\" }")?;
+    let walk = Walk::of(
+        poll.ctx,
+        &entry.node,
+        "`confirm`",
+        "a table, such as { echoes = 15, over = \"30s\" }",
+    )?;
     let echoes = walk.number("echoes", 1..=100);
     let echoes = walk.required("echoes", "how many echoes follow a miss, such as 15", echoes);
     let over = walk.duration("over", Duration::from_millis(100));
@@ -68,8 +75,13 @@ fn confirm(poll: &Walk<'_>) -> Option<At<Confirm>> {
     walk.finish();
     let (echoes, over) = (echoes?, over?);
     if over.value / echoes.value < Duration::from_millis(50) {
-        let what = format!("{} echoes over {} are less than 50ms apart", echoes.value, show_duration(over.value));
-        poll.ctx.error(entry.node.at, what, "fewer echoes, or spread over a longer time");
+        let what = format!(
+            "{} echoes over {} are less than 50ms apart",
+            echoes.value,
+            show_duration(over.value)
+        );
+        poll.ctx
+            .error(entry.node.at, what, "fewer echoes, or spread over a longer time");
     }
     Some(At {
         value: Confirm {
@@ -82,7 +94,12 @@ fn confirm(poll: &Walk<'_>) -> Option<At<Confirm>> {
 
 fn recover(poll: &Walk<'_>) -> Option<At<Recover>> {
     let entry = poll.get("recover")?;
-    let walk = Walk::of(poll.ctx, &entry.node, "`recover`", "a table, such as { rounds = 3, over = \"60s\" }")?;
+    let walk = Walk::of(
+        poll.ctx,
+        &entry.node,
+        "`recover`",
+        "a table, such as { rounds = 3, over = \"60s\" }",
+    )?;
     let rounds = walk.number("rounds", 1..=100);
     let rounds = walk.required("rounds", "how many good rounds, such as 3", rounds);
     let over = walk.duration("over", Duration::ZERO);
@@ -134,7 +151,10 @@ pub(super) fn settle(ctx: &Ctx<'_>, parts: &[&PollPart]) -> PollSettings {
     if spread >= settings.interval
         && let Some(at) = echoes_at.max(interval_at)
     {
-        let what = format!("{} echoes, 200ms apart, do not fit into the interval of {interval}", settings.echoes);
+        let what = format!(
+            "{} echoes, 200ms apart, do not fit into the interval of {interval}",
+            settings.echoes
+        );
         ctx.error(at, what, "fewer echoes, or a longer interval");
     }
     settings

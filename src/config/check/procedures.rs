@@ -1,9 +1,9 @@
 //! `[[procedure]]`: who is told what. The first that matches is followed.
 
+use super::Unique;
 use super::devices::Inventory;
 use super::findings::{LEVELS, NOT_YET_KINDS};
 use super::layer::OWNERS;
-use super::Unique;
 use crate::config::raw::At;
 use crate::config::reader::{self, Walk, unknown_reference};
 use crate::config::values::{self, Taken};
@@ -24,9 +24,14 @@ pub(super) fn procedures(top: &Walk<'_>, inventory: &Inventory, contacts: &[At<C
         let tell = tell(&walk, contacts);
         let escalate = escalate(&walk, contacts);
         let remind = walk.duration("remind", Duration::from_secs(60)).map(|d| d.value);
-        walk.unsupported("report", "reports to other parties come in a later version; until then name their contacts in `tell`");
+        walk.unsupported(
+            "report",
+            "reports to other parties come in a later version; until then name their contacts in `tell`",
+        );
         walk.finish();
-        let Some(name) = name.filter(|n| unique.add(n)) else { continue };
+        let Some(name) = name.filter(|n| unique.add(n)) else {
+            continue;
+        };
         all.push(At {
             at: name.at,
             value: Procedure {
@@ -43,19 +48,29 @@ pub(super) fn procedures(top: &Walk<'_>, inventory: &Inventory, contacts: &[At<C
 
 fn tell(walk: &Walk<'_>, contacts: &[At<Contact>]) -> Vec<Name> {
     let names = walk.names("tell", TELL);
-    let Some(names) = walk.required("tell", TELL, names) else { return Vec::new() };
+    let Some(names) = walk.required("tell", TELL, names) else {
+        return Vec::new();
+    };
     if names.value.is_empty() {
         walk.ctx.error(names.at, "`tell` is empty", TELL);
     }
     let mut told: Vec<Name> = Vec::new();
     for name in &names.value {
         if name.value == "circuit.contact" {
-            walk.ctx.error(name.at, "`circuit.contact` is not supported yet", "name a contact of your own; it can tell the institution");
+            walk.ctx.error(
+                name.at,
+                "`circuit.contact` is not supported yet",
+                "name a contact of your own; it can tell the institution",
+            );
             continue;
         }
         match contacts.iter().find(|c| *c.value.name == *name.value) {
             Some(contact) if told.contains(&contact.value.name) => {
-                walk.ctx.error(name.at, format!("`{}` is listed twice", name.value), "each contact is told once; remove one");
+                walk.ctx.error(
+                    name.at,
+                    format!("`{}` is listed twice", name.value),
+                    "each contact is told once; remove one",
+                );
             }
             Some(contact) => told.push(contact.value.name.clone()),
             None => {
@@ -71,7 +86,11 @@ fn escalate(walk: &Walk<'_>, contacts: &[At<Contact>]) -> Vec<Escalation> {
     let read = walk.list("escalate", ESCALATE, |ctx, node| {
         let step = Walk::of(ctx, node, "an entry of `escalate`", ESCALATE)?;
         let after = step.duration("after", Duration::from_secs(1));
-        let after = step.required("after", "how long after the incident was opened, such as \"15m\"", after);
+        let after = step.required(
+            "after",
+            "how long after the incident was opened, such as \"15m\"",
+            after,
+        );
         let _ = step.word("unless", &[("acknowledged", ())]);
         let tell = tell(&step, contacts);
         step.finish();
@@ -85,8 +104,12 @@ fn escalate(walk: &Walk<'_>, contacts: &[At<Contact>]) -> Vec<Escalation> {
 
 fn matches(walk: &Walk<'_>, inventory: &Inventory) -> Match {
     let hint = "a table of conditions, such as { level = \"critical\" }; all of them must hold";
-    let Some(entry) = walk.get("match") else { return Match::default() };
-    let Some(m) = Walk::of(walk.ctx, &entry.node, "`match`", hint) else { return Match::default() };
+    let Some(entry) = walk.get("match") else {
+        return Match::default();
+    };
+    let Some(m) = Walk::of(walk.ctx, &entry.node, "`match`", hint) else {
+        return Match::default();
+    };
     let verdicts: Vec<(&str, Verdict)> = Verdict::ALL.into_iter().map(|v| (v.key(), v)).collect();
     let levels: Vec<(&str, Level)> = LEVELS.iter().copied().filter(|(_, l)| *l != Level::Ok).collect();
     let devices = &inventory.devices;
@@ -97,9 +120,19 @@ fn matches(walk: &Walk<'_>, inventory: &Inventory) -> Match {
         owner: m.word("owner", OWNERS).map(|o| o.value),
         kind: m.text("kind", kind).map(|k| k.value),
         class: reference(&m, "class", || inventory.classes.iter().map(String::as_str), ""),
-        group: reference(&m, "group", || inventory.groups.iter().map(String::as_str), "there is no [group.NAME] at all"),
+        group: reference(
+            &m,
+            "group",
+            || inventory.groups.iter().map(String::as_str),
+            "there is no [group.NAME] at all",
+        ),
         site: reference(&m, "site", || sites.iter().copied(), "no device has a `site`"),
-        device: reference(&m, "device", || inventory.ids.keys().map(|n| &**n), "there is no [[device]] at all"),
+        device: reference(
+            &m,
+            "device",
+            || inventory.ids.keys().map(|n| &**n),
+            "there is no [[device]] at all",
+        ),
         affected_at_least: m.text("affected", affected).map(|a| a.value),
     };
     m.unsupported("circuit", super::NOT_YET);
@@ -107,7 +140,12 @@ fn matches(walk: &Walk<'_>, inventory: &Inventory) -> Match {
     found
 }
 
-fn reference<'n, I: Iterator<Item = &'n str> + Clone>(walk: &Walk<'_>, key: &'static str, all: impl Fn() -> I, none: &str) -> Option<Name> {
+fn reference<'n, I: Iterator<Item = &'n str> + Clone>(
+    walk: &Walk<'_>,
+    key: &'static str,
+    all: impl Fn() -> I,
+    none: &str,
+) -> Option<Name> {
     let name = walk.name(key)?;
     if !all().any(|known| known == name.value) {
         unknown_reference(walk.ctx, key, &name, all(), none);
@@ -131,6 +169,9 @@ fn affected(text: &str) -> Taken<u32> {
     let number = text.trim().strip_prefix(">=").and_then(|n| n.trim().parse().ok());
     match number {
         Some(n) if n > 0 => Ok(n),
-        _ => values::refuse(format!("is not understood: \"{text}\""), "how many devices at least: \">= 100\""),
+        _ => values::refuse(
+            format!("is not understood: \"{text}\""),
+            "how many devices at least: \">= 100\"",
+        ),
     }
 }

@@ -26,7 +26,9 @@ pub(super) struct Placed {
 /// Reads all routes; the place is that of the name.
 pub(super) fn routes(top: &Walk<'_>, inventory: &Inventory) -> Vec<At<Placed>> {
     let mut unique = Unique::new(top.ctx, "route");
-    let all = super::tables(top, "route").into_iter().filter_map(|walk| route(walk, inventory, &mut unique));
+    let all = super::tables(top, "route")
+        .into_iter()
+        .filter_map(|walk| route(walk, inventory, &mut unique));
     all.collect()
 }
 
@@ -99,7 +101,10 @@ fn relay(text: &str, tls: Option<Tls>) -> Taken<Relay> {
     let (tls, rest, port) = match (text.strip_prefix("smtps://"), text.strip_prefix("smtp://"), tls) {
         (Some(rest), _, None | Some(Tls::Smtps)) => (Tls::Smtps, rest, 465),
         (Some(_), _, Some(_)) => {
-            return values::refuse("is smtps://, but `tls` says otherwise", "remove `tls`, or write smtp:// with tls = \"starttls\"");
+            return values::refuse(
+                "is smtps://, but `tls` says otherwise",
+                "remove `tls`, or write smtp:// with tls = \"starttls\"",
+            );
         }
         (_, Some(_), Some(Tls::Smtps)) => {
             return values::refuse("is smtp://, but `tls` says smtps", "write smtps:// and remove `tls`");
@@ -108,7 +113,10 @@ fn relay(text: &str, tls: Option<Tls>) -> Taken<Relay> {
         _ => return values::refuse("is not the address of a relay", SMTP),
     };
     if rest.contains('@') {
-        return values::refuse("has a user in the address", "write `user` and `password` as keys of the route");
+        return values::refuse(
+            "has a user in the address",
+            "write `user` and `password` as keys of the route",
+        );
     }
     let (host, port) = match rest.parse::<std::net::SocketAddr>() {
         Ok(address) => (address.ip().to_string(), Some(address.port())),
@@ -121,9 +129,16 @@ fn relay(text: &str, tls: Option<Tls>) -> Taken<Relay> {
         },
     };
     let Some(port) = port.filter(|p| *p > 0) else {
-        return values::refuse("has a port that is none", "an IPv6 address stands in brackets: \"smtp://[2001:db8::25]:587\"; a port is 1 to 65535");
+        return values::refuse(
+            "has a port that is none",
+            "an IPv6 address stands in brackets: \"smtp://[2001:db8::25]:587\"; a port is 1 to 65535",
+        );
     };
-    let host = if host.parse::<IpAddr>().is_ok() { host } else { self::host(&host)? };
+    let host = if host.parse::<IpAddr>().is_ok() {
+        host
+    } else {
+        self::host(&host)?
+    };
     Ok(Relay { host, port, tls })
 }
 
@@ -134,7 +149,10 @@ fn host(text: &str) -> Taken<String> {
     if text.parse::<IpAddr>().is_ok() || (!digits && text.len() <= 253 && text.split('.').all(label)) {
         return Ok(text.to_string());
     }
-    values::refuse(format!("has no usable host: \"{text}\""), "a host name or a literal address, nothing behind it")
+    values::refuse(
+        format!("has no usable host: \"{text}\""),
+        "a host name or a literal address, nothing behind it",
+    )
 }
 
 fn helo(text: &str) -> Taken<String> {
@@ -148,7 +166,8 @@ fn helo(text: &str) -> Taken<String> {
 fn certificates(walk: &Walk<'_>) -> Option<PathBuf> {
     let path = super::operator::path(walk, "tls_ca")?;
     if let Err(missing) = walk.ctx.around.certificates(&path.value) {
-        walk.ctx.error(path.at, format!("`tls_ca` {}", missing.what), missing.hint);
+        walk.ctx
+            .error(path.at, format!("`tls_ca` {}", missing.what), missing.hint);
     }
     Some(path.value)
 }
@@ -159,16 +178,22 @@ fn bind(walk: &Walk<'_>) -> Option<At<Bind>> {
     let table = Walk::of(walk.ctx, &entry.node, "`bind`", hint)?;
     let device = table.text("device", |s| match s.len() {
         1..=15 if !s.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control()) => Ok(s.to_string()),
-        _ => values::refuse(format!("is not the name of a network device: \"{s}\""), "as `ip link` shows it, at most 15 characters: \"wwan0\""),
+        _ => values::refuse(
+            format!("is not the name of a network device: \"{s}\""),
+            "as `ip link` shows it, at most 15 characters: \"wwan0\"",
+        ),
     });
     let address = table.text("address", values::address);
     let given = table.get("device").is_some() as u8 + table.get("address").is_some() as u8;
     table.finish();
     if given != 1 {
-        walk.ctx.error(entry.node.at, "`bind` needs either `device` or `address`", hint);
+        walk.ctx
+            .error(entry.node.at, "`bind` needs either `device` or `address`", hint);
         return None;
     }
-    let value = device.map(|d| Bind::Device(d.value)).or(address.map(|a| Bind::Address(a.value)))?;
+    let value = device
+        .map(|d| Bind::Device(d.value))
+        .or(address.map(|a| Bind::Address(a.value)))?;
     Some(At {
         value,
         at: entry.node.at,
@@ -195,8 +220,16 @@ fn auth(walk: &Walk<'_>) -> Option<(String, Secret)> {
     });
     let password = walk.get("password").map(|e| (e, secret(walk.ctx, "password", &e.node)));
     match (walk.get("user"), &password) {
-        (Some(user), None) => walk.ctx.error(user.key_at, "`user` without `password`", "AUTH needs both; a relay without AUTH needs neither"),
-        (None, Some((entry, _))) => walk.ctx.error(entry.key_at, "`password` without `user`", "AUTH needs both; a relay without AUTH needs neither"),
+        (Some(user), None) => walk.ctx.error(
+            user.key_at,
+            "`user` without `password`",
+            "AUTH needs both; a relay without AUTH needs neither",
+        ),
+        (None, Some((entry, _))) => walk.ctx.error(
+            entry.key_at,
+            "`password` without `user`",
+            "AUTH needs both; a relay without AUTH needs neither",
+        ),
         _ => {}
     }
     let (_, password) = password?;

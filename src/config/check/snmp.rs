@@ -70,12 +70,21 @@ fn section(name: &str, walk: Walk<'_>) -> Option<SnmpAccess> {
 fn community(walk: &Walk<'_>, version: Version) -> Option<Credentials> {
     for key in ["user", "auth", "privacy", "context"] {
         if let Some(entry) = walk.get(key) {
-            walk.ctx.error(entry.key_at, format!("`{key}` belongs to version 3"), "write version = \"3\", or use `community`");
+            walk.ctx.error(
+                entry.key_at,
+                format!("`{key}` belongs to version 3"),
+                "write version = \"3\", or use `community`",
+            );
         }
     }
-    let found = walk.get("community").map(|e| (e, secret(walk.ctx, "community", &e.node)));
+    let found = walk
+        .get("community")
+        .map(|e| (e, secret(walk.ctx, "community", &e.node)));
     if found.is_none() {
-        walk.missing("community", "community = { credential = \"NAME\" }, or { file = \"PATH\" }, or { env = \"NAME\" }");
+        walk.missing(
+            "community",
+            "community = { credential = \"NAME\" }, or { file = \"PATH\" }, or { env = \"NAME\" }",
+        );
     }
     let (_, community) = found?;
     let community = community?.value.unwrap_or_else(not_read);
@@ -87,19 +96,35 @@ fn community(walk: &Walk<'_>, version: Version) -> Option<Credentials> {
 
 fn v3(walk: &Walk<'_>) -> Option<Credentials> {
     if let Some(entry) = walk.get("community") {
-        walk.ctx.error(entry.key_at, "version 3 has no `community`", "it has `user`, `auth` and `privacy`");
+        walk.ctx.error(
+            entry.key_at,
+            "version 3 has no `community`",
+            "it has `user`, `auth` and `privacy`",
+        );
     }
     let user = walk.text("user", |s| match s.len() {
         1..=32 => Ok(s.to_string()),
         n => values::refuse(format!("has {n} octets"), "a user name of SNMPv3 has 1 to 32"),
     });
     let user = walk.required("user", "the user name of SNMPv3 (USM)", user);
-    let context = walk.text("context", |s| Ok(s.to_string())).map_or(String::new(), |c| c.value);
+    let context = walk
+        .text("context", |s| Ok(s.to_string()))
+        .map_or(String::new(), |c| c.value);
     let hint = "a table: { protocol = \"sha256\", password = { credential = \"NAME\" } }";
     let auth = keyed(walk, "auth", AUTH, "md5", hint);
-    let privacy = keyed(walk, "privacy", PRIVACY, "des", "a table: { protocol = \"aes128\", password = { credential = \"NAME\" } }");
+    let privacy = keyed(
+        walk,
+        "privacy",
+        PRIVACY,
+        "des",
+        "a table: { protocol = \"aes128\", password = { credential = \"NAME\" } }",
+    );
     if let (Some(entry), None) = (walk.get("privacy"), walk.get("auth")) {
-        walk.ctx.error(entry.key_at, "`privacy` without `auth`", "SNMPv3 encrypts only what it authenticates; add `auth`");
+        walk.ctx.error(
+            entry.key_at,
+            "`privacy` without `auth`",
+            "SNMPv3 encrypts only what it authenticates; add `auth`",
+        );
     }
     Some(Credentials::V3(V3User {
         user: user?.value,
@@ -110,7 +135,13 @@ fn v3(walk: &Walk<'_>) -> Option<Credentials> {
 }
 
 /// `{ protocol, password }`. Outer `None`: wrong; inner `None`: not written.
-fn keyed<T: Copy>(walk: &Walk<'_>, key: &'static str, words: &[(&str, T)], old: &str, hint: &str) -> Option<Option<(T, Secret)>> {
+fn keyed<T: Copy>(
+    walk: &Walk<'_>,
+    key: &'static str,
+    words: &[(&str, T)],
+    old: &str,
+    hint: &str,
+) -> Option<Option<(T, Secret)>> {
     let Some(entry) = walk.get(key) else { return Some(None) };
     let table = Walk::of(walk.ctx, &entry.node, format!("`{key}`"), hint)?;
     let protocol = table.read("protocol", |ctx, key, node| match &node.value {
@@ -122,7 +153,9 @@ fn keyed<T: Copy>(walk: &Walk<'_>, key: &'static str, words: &[(&str, T)], old: 
         _ => crate::config::reader::word(ctx, key, node, words),
     });
     let protocol = table.required("protocol", hint, protocol);
-    let password = table.get("password").map(|e| (e.node.at, secret(table.ctx, "password", &e.node)));
+    let password = table
+        .get("password")
+        .map(|e| (e.node.at, secret(table.ctx, "password", &e.node)));
     if password.is_none() {
         table.missing("password", hint);
     }
@@ -130,7 +163,11 @@ fn keyed<T: Copy>(walk: &Walk<'_>, key: &'static str, words: &[(&str, T)], old: 
     let (at, found) = password?;
     let found = found?.value;
     if found.as_ref().is_some_and(|s| s.expose().len() < 8) {
-        walk.ctx.error(at, "`password` is shorter than 8 characters", "RFC 3414 asks for 8 and more; agents refuse shorter ones");
+        walk.ctx.error(
+            at,
+            "`password` is shorter than 8 characters",
+            "RFC 3414 asks for 8 and more; agents refuse shorter ones",
+        );
         return None;
     }
     Some(Some((protocol?.value, found.unwrap_or_else(not_read))))
@@ -158,7 +195,13 @@ pub(super) fn secret(ctx: &Ctx<'_>, key: &str, node: &Node) -> Option<At<Option<
         return Some(At { value, at: node.at });
     }
     let walk = Walk::of(ctx, node, format!("`{key}`"), HINT)?;
-    let plain = |s: &str| if s.is_empty() { values::refuse("is empty", HINT) } else { Ok(s.to_string()) };
+    let plain = |s: &str| {
+        if s.is_empty() {
+            values::refuse("is empty", HINT)
+        } else {
+            Ok(s.to_string())
+        }
+    };
     let credential = walk.text("credential", |s| match s {
         "" | "." | ".." => values::refuse("is not a name", HINT),
         s if s.contains(['/', '\0']) => values::refuse("is a path, not a name", "for a path write { file = \"PATH\" }"),
@@ -176,13 +219,21 @@ pub(super) fn secret(ctx: &Ctx<'_>, key: &str, node: &Node) -> Option<At<Option<
     from.extend(file.map(|f| SecretFrom::File(super::operator::resolve(ctx, &f))));
     from.extend(env.map(|e| SecretFrom::Env(e.value)));
     if from.len() > 1 || written == 0 {
-        ctx.error(node.at, format!("`{key}` does not say which one place it lies in"), format!("one of {HINT}"));
+        ctx.error(
+            node.at,
+            format!("`{key}` does not say which one place it lies in"),
+            format!("one of {HINT}"),
+        );
         return None;
     }
     match ctx.around.secret(&from.pop()?) {
         Ok(found) => {
             if let Some(doubt) = found.doubt {
-                ctx.warn(node.at, format!("`{key}` {doubt}"), "chmod 600 it, owned by the user that runs hinomi");
+                ctx.warn(
+                    node.at,
+                    format!("`{key}` {doubt}"),
+                    "chmod 600 it, owned by the user that runs hinomi",
+                );
             }
             Some(At {
                 value: found.secret,

@@ -31,7 +31,9 @@ pub(super) fn top(top: &Walk<'_>) -> ThresholdPart {
 /// `thresholds` of a section.
 pub(super) fn part(walk: &Walk<'_>, name: &str) -> ThresholdPart {
     let mut part = ThresholdPart::new();
-    let Some(entry) = walk.get("thresholds") else { return part };
+    let Some(entry) = walk.get("thresholds") else {
+        return part;
+    };
     let hint = "lines such as cpu = { warning = \"70 %\", critical = \"90 %\", for = \"3m\" }";
     let Some(table) = Walk::of(walk.ctx, &entry.node, name, hint) else {
         return part;
@@ -56,7 +58,11 @@ fn line(ctx: &Ctx<'_>, key: &str, node: &Node, unit: Unit) -> Option<Option<Thre
             match read? {
                 Some(threshold) => Some(Some(threshold)),
                 None => {
-                    ctx.error(node.at, format!("`{key}` sets neither `warning` nor `critical`"), "give at least one of the two levels, or \"off\"");
+                    ctx.error(
+                        node.at,
+                        format!("`{key}` sets neither `warning` nor `critical`"),
+                        "give at least one of the two levels, or \"off\"",
+                    );
                     None
                 }
             }
@@ -79,8 +85,13 @@ pub(super) fn levels(walk: &Walk<'_>, unit: Unit) -> Option<Option<Threshold>> {
     if let (Some(Some(w)), Some(Some(c))) = (&warning, &critical)
         && w.value >= c.value
     {
-        let what = format!("the warning of {} is not below the critical of {}", unit.show(w.value), unit.show(c.value));
-        walk.ctx.error(w.at, what, "higher is worse: warning comes first, critical above it");
+        let what = format!(
+            "the warning of {} is not below the critical of {}",
+            unit.show(w.value),
+            unit.show(c.value)
+        );
+        walk.ctx
+            .error(w.at, what, "higher is worse: warning comes first, critical above it");
         return None;
     }
     let (clear_warning, clear_critical) = clear?;
@@ -124,7 +135,9 @@ fn value(ctx: &Ctx<'_>, key: &str, node: &Node, unit: Unit) -> Option<f64> {
 type Clears = (Option<At<f64>>, Option<At<f64>>);
 
 fn clear(walk: &Walk<'_>, unit: Unit) -> Option<Clears> {
-    let Some(entry) = walk.get("clear") else { return Some((None, None)) };
+    let Some(entry) = walk.get("clear") else {
+        return Some((None, None));
+    };
     let hint = "a table with the value at which each level ends: { warning = …, critical = … }";
     let table = Walk::of(walk.ctx, &entry.node, "`clear`", hint)?;
     let warning = number(&table, "warning", unit);
@@ -134,16 +147,34 @@ fn clear(walk: &Walk<'_>, unit: Unit) -> Option<Clears> {
 }
 
 /// A level with the value at which it ends. Outer `None`: wrong; inner `None`: not set.
-fn bound(walk: &Walk<'_>, level: &str, unit: Unit, raise: Option<At<f64>>, clear: Option<At<f64>>) -> Option<Option<Bound>> {
+fn bound(
+    walk: &Walk<'_>,
+    level: &str,
+    unit: Unit,
+    raise: Option<At<f64>>,
+    clear: Option<At<f64>>,
+) -> Option<Option<Bound>> {
     match (raise, clear) {
         (None, None) => Some(None),
         (None, Some(clear)) => {
-            walk.ctx.error(clear.at, format!("`clear` gives a value for {level}, which is not set"), format!("set `{level}` too, or remove this"));
+            walk.ctx.error(
+                clear.at,
+                format!("`clear` gives a value for {level}, which is not set"),
+                format!("set `{level}` too, or remove this"),
+            );
             None
         }
         (Some(raise), Some(clear)) if clear.value > raise.value => {
-            let what = format!("{level} would end at {} but begin only at {}", unit.show(clear.value), unit.show(raise.value));
-            walk.ctx.error(clear.at, what, "the value at which a level ends lies at or below the one at which it begins");
+            let what = format!(
+                "{level} would end at {} but begin only at {}",
+                unit.show(clear.value),
+                unit.show(raise.value)
+            );
+            walk.ctx.error(
+                clear.at,
+                what,
+                "the value at which a level ends lies at or below the one at which it begins",
+            );
             None
         }
         (Some(raise), clear) => {

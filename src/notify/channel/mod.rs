@@ -157,8 +157,9 @@ fn is_final(fault: &Fault) -> bool {
         // The recipient is refused, not the relay; and a second wrong password may lock the account.
         Fault::Refused {
             stage: Stage::Recipient,
+            code,
             ..
-        } => true,
+        } => *code >= 500,
         Fault::Refused {
             stage: Stage::Auth,
             code,
@@ -260,7 +261,7 @@ fn way(tls: Tls) -> &'static str {
 /// (RFC 5321 4.1.4 asks for a full name or an address).
 fn hello_name(route: &Route, local: Option<SocketAddr>) -> String {
     if let Some(name) = &route.helo {
-        return name.clone();
+        return message::clean(name, 255);
     }
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     if let Some(name) = full_name(read("/proc/sys/kernel/hostname").trim(), &read("/etc/hosts")) {

@@ -1,126 +1,580 @@
-//! A stand-in of the SNMP client until branch `snmp` is merged: same verbs, a request is eight octets of token.
-#![allow(missing_docs)]
+//! The SNMP client for all devices of a site: one state machine, datagrams in, datagrams out.
+//!
+//! A round reads what the configuration needs of a device, with retries, SNMPv3 discovery and resynchronisation, and name
+//! resolution inside; a liveness probe is one GET of sysUpTime. A device has one request of its round out at a time; probes go out
+//! at once beside it, because a probe that waited behind a slow round would break the promised detection time.
+//!
+//! An answer is believed only with the version, source address and port, number, community (or engine, user, HMAC, time), kind and
+//! objects that were asked for. Everything else is counted by kind and dropped, and the request goes on waiting.
+//!
+//! Never here: a schedule, a socket, a clock, a judgement.
 
-use super::{AgentFailure, AgentRound, Channel, DropReason};
-use crate::model::{DeviceId, Mono, Now, Site};
+mod device;
+mod flight;
+mod oids;
+mod round;
+mod session;
+mod table;
+mod text;
+
+use crate::model::{DeviceId, Mono, Name, Now, Site};
+use crate::poll::{AgentFailure, AgentRound, Channel, DropReason, UDP_SOCKETS};
+use crate::wire::snmp::{DecodeError, Message, Pdu, PduKind, Version, decode};
+use device::{Agent, Step, Wanted};
+use flight::{Flight, Flights, Owner, Stage};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use session::{KeyRing, Opened, Question, Session};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[derive(Clone, Debug)]
+/// Tries of one request in a round: the first and two more.
+const TRIES: u32 = 3;
+/// Discoveries and resynchronisations within one round or probe: enough for an engine that was replaced (discover, then set the
+/// clock) after its old identity was tried, few enough that forged Reports cannot keep a round busy.
+const DETOURS: u8 = 3;
+
+/// What the state machine wants done or has learned.
+#[derive(Clone, Debug, PartialEq)]
 pub enum AgentEvent {
+    /// Send this datagram.
     Send {
+        /// Socket.
         channel: Channel,
+        /// To whom.
         to: SocketAddr,
+        /// Payload.
         bytes: Vec<u8>,
     },
+    /// A round ended.
     Round(AgentRound),
+    /// A liveness probe ended.
     Liveness {
+        /// Whom.
         device: DeviceId,
+        /// From [`Agents::start_liveness`].
         token: u64,
+        /// Round-trip time of the GET.
         result: Result<Duration, AgentFailure>,
+        /// First datagram sent.
         started: Mono,
+        /// Answer in, or given up.
         ended: Mono,
     },
 }
 
+/// All SNMP-speaking devices of a site. Input methods take `now`; effects wait in [`Agents::events`].
 #[derive(Debug)]
 pub struct Agents {
-    site: Arc<Site>,
-    open: BTreeMap<u64, (DeviceId, Mono, bool)>,
+    /// By [`DeviceId`]; `None` without SNMP.
+    agents: Vec<Option<Box<Agent>>>,
+    by_target: BTreeMap<SocketAddr, Vec<usize>>,
+    flights: Flights,
+    keys: KeyRing,
+    random: StdRng,
+    /// Never the same twice for one key (RFC 3826 section 3.1.1.1).
+    salt: u64,
     events: Vec<AgentEvent>,
-    next: u64,
     dropped: BTreeMap<DropReason, u64>,
 }
 
 impl Agents {
-    pub fn new(site: Arc<Site>, _seed: [u8; 32]) -> Agents {
-        Agents {
-            site,
-            open: BTreeMap::new(),
+    /// A state machine that has spoken to nobody yet. `seed` makes request numbers hard to guess; take it from the system.
+    pub fn new(site: Arc<Site>, seed: [u8; 32]) -> Agents {
+        let mut random = StdRng::from_seed(seed);
+        let mut agents = Agents {
+            agents: Vec::new(),
+            by_target: BTreeMap::new(),
+            flights: Flights::default(),
+            keys: KeyRing::default(),
+            salt: random.next_u64(),
+            random,
             events: Vec::new(),
-            next: 1 << 60,
             dropped: BTreeMap::new(),
-        }
+        };
+        agents.adopt(&site);
+        agents
     }
+
+    /// Takes a new site. A device keeps its state by name; with another address, port, credential or profile it starts afresh. Rounds
+    /// and probes of devices that are gone or start afresh end without an event.
     pub fn reload(&mut self, site: Arc<Site>, _now: Now) {
-        self.site = site;
+        self.keys.clear();
+        self.adopt(&site);
     }
-    fn send(&mut self, device: DeviceId, token: u64, now: Now, round: bool) {
-        let d = self.site.device(device);
-        let to = SocketAddr::new(d.address, d.snmp.as_ref().map_or(161, |s| s.port));
-        self.open.insert(token, (device, now.mono, round));
-        self.events.push(AgentEvent::Send {
-            channel: Channel::Udp(0),
-            to,
-            bytes: token.to_be_bytes().to_vec(),
-        });
-    }
-    pub fn start_round(&mut self, device: DeviceId, now: Now) {
-        self.next += 1;
-        self.send(device, self.next, now, true);
-    }
-    pub fn start_liveness(&mut self, device: DeviceId, token: u64, now: Now) {
-        self.send(device, token, now, false);
-    }
-    pub fn busy(&self, device: DeviceId) -> bool {
-        self.open.values().any(|o| o.0 == device)
-    }
-    pub fn take(&mut self, _channel: Channel, _from: SocketAddr, at: Mono, bytes: &[u8], now: Now) {
-        let token = bytes.try_into().map(u64::from_be_bytes).unwrap_or(0);
-        if let Some(o) = self.open.remove(&token) {
-            self.end(token, o, Ok(at.since(o.1)), now);
-        }
-    }
-    fn end(&mut self, token: u64, o: (DeviceId, Mono, bool), result: Result<Duration, AgentFailure>, now: Now) {
-        let (device, started, round) = o;
-        self.events.push(if round {
-            let outcome = result.map(|_| Default::default());
-            AgentEvent::Round(AgentRound {
-                device,
-                started,
-                ended: now.mono,
-                outcome,
-            })
-        } else {
-            AgentEvent::Liveness {
-                device,
-                token,
-                result,
-                started,
-                ended: now.mono,
-            }
-        });
-    }
-    pub fn send_failed(&mut self, _channel: Channel, _to: SocketAddr, _error: &str, _now: Now) {}
-    fn deadline(&self, o: &(DeviceId, Mono, bool)) -> Mono {
-        o.1 + self.site.device(o.0).poll.timeout
-    }
-    pub fn next_wakeup(&self) -> Mono {
-        self.open
-            .values()
-            .map(|o| self.deadline(o))
-            .min()
-            .unwrap_or(Mono::NEVER)
-    }
-    pub fn wake(&mut self, now: Now) {
-        let due: Vec<u64> = self
-            .open
-            .iter()
-            .filter(|(_, o)| self.deadline(o) <= now.mono)
-            .map(|(t, _)| *t)
+
+    fn adopt(&mut self, site: &Site) {
+        let old = std::mem::take(&mut self.agents);
+        let mut old: BTreeMap<Name, (usize, Box<Agent>)> = old
+            .into_iter()
+            .enumerate()
+            .filter_map(|(i, a)| a.map(|a| (Name::clone(&a.name), (i, a))))
             .collect();
-        for token in due {
-            if let Some(o) = self.open.remove(&token) {
-                self.end(token, o, Err(AgentFailure::Timeout), now);
+        let mut also: BTreeMap<DeviceId, Vec<Name>> = BTreeMap::new();
+        for demarcation in site.devices.iter().filter_map(|d| d.demarcation.as_ref()) {
+            also.entry(demarcation.device)
+                .or_default()
+                .push(Name::clone(&demarcation.interface));
+        }
+        let mut moved: BTreeMap<usize, usize> = BTreeMap::new();
+        self.by_target.clear();
+        for (id, device) in site.iter() {
+            let agent = device.snmp.as_ref().map(|access| {
+                let wanted = Wanted::of(device, also.get(&id).map_or(&[][..], Vec::as_slice));
+                let same = |a: &Agent| {
+                    a.access == *access
+                        && a.target == SocketAddr::new(device.address, access.port)
+                        && a.wanted.profile == wanted.profile
+                };
+                match old.remove(&device.name) {
+                    Some((from, mut agent)) if same(&agent) => {
+                        agent.rewant(wanted, device.poll.timeout);
+                        moved.insert(from, id.index());
+                        agent
+                    }
+                    _ => Box::new(Agent::new(device, access, wanted, channel_of(&device.name))),
+                }
+            });
+            if let Some(agent) = &agent {
+                self.by_target.entry(agent.target).or_default().push(id.index());
+            }
+            self.agents.push(agent);
+        }
+        for slot in self.flights.select(|_| true) {
+            let Some(flight) = self.flights.get_mut(slot) else {
+                continue;
+            };
+            match moved.get(&flight.device) {
+                Some(to) => flight.device = *to,
+                None => drop(self.flights.land(slot)),
             }
         }
     }
+
+    /// Starts a round. Nothing happens if one is under way ([`Agents::busy`]) or the device speaks no SNMP.
+    pub fn start_round(&mut self, device: DeviceId, now: Now) {
+        if let Some(agent) = self.agent(device.index()).filter(|a| a.round.is_none()) {
+            agent.begin_round(now.mono);
+            self.go_on(device.index(), now);
+        }
+    }
+
+    /// Starts a liveness probe: one GET of sysUpTime without retry, its answer waited for `poll.timeout`. SNMPv3 discovery, where it is
+    /// needed, comes before it and is waited for as long again. Ends in one [`AgentEvent::Liveness`]; a device
+    /// that speaks no SNMP gives none.
+    pub fn start_liveness(&mut self, device: DeviceId, token: u64, now: Now) {
+        if self.agent(device.index()).is_some() {
+            let owner = Owner::Liveness {
+                token,
+                started: now.mono,
+                detours: 0,
+            };
+            self.probe(device.index(), owner, now);
+        }
+    }
+
+    /// A round of this device is under way.
+    pub fn busy(&self, device: DeviceId) -> bool {
+        self.agents
+            .get(device.index())
+            .and_then(Option::as_ref)
+            .is_some_and(|a| a.round.is_some())
+    }
+
+    /// When [`Agents::wake`] is needed next.
+    pub fn next_wakeup(&self) -> Mono {
+        self.flights.next_deadline()
+    }
+
+    /// Gives up what has waited long enough: tries again or ends.
+    pub fn wake(&mut self, now: Now) {
+        while let Some(slot) = self.flights.overdue(now.mono) {
+            let Some(flight) = self.flights.land(slot) else {
+                return;
+            };
+            self.unanswered(flight, now);
+        }
+    }
+
+    /// Effects since the last call, in order.
     pub fn events(&mut self) -> Vec<AgentEvent> {
         std::mem::take(&mut self.events)
     }
+
+    /// Datagrams that were not believed, by kind, since the start.
     pub fn dropped(&self) -> &BTreeMap<DropReason, u64> {
         &self.dropped
     }
+
+    /// The operating system refused to send. Probes to that address end at once as unanswered; a round waits for its deadline, so that
+    /// its tries stay apart.
+    pub fn send_failed(&mut self, channel: Channel, to: SocketAddr, _error: &str, now: Now) {
+        let Some(devices) = self.by_target.get(&to).cloned() else {
+            return;
+        };
+        let fits = |f: &Flight| devices.contains(&f.device) && f.owner != Owner::Round;
+        for slot in self.flights.select(fits) {
+            let ours = |f: &Flight| {
+                self.agents[f.device]
+                    .as_ref()
+                    .is_some_and(|a| Channel::Udp(a.channel) == channel)
+            };
+            if self.flights.get(slot).is_some_and(ours)
+                && let Some(flight) = self.flights.land(slot)
+            {
+                self.unanswered(flight, now);
+            }
+        }
+    }
+
+    /// Takes a datagram that came in on `channel` at `at`.
+    pub fn take(&mut self, channel: Channel, from: SocketAddr, at: Mono, bytes: &[u8], now: Now) {
+        let reason = match decode(bytes) {
+            Err(DecodeError::TrailingBytes) => Some(DropReason::TrailingBytes),
+            Err(_) => Some(DropReason::Malformed),
+            Ok(message) => self.received(channel, from, at, bytes, &message, now),
+        };
+        if let Some(reason) = reason {
+            *self.dropped.entry(reason).or_default() += 1;
+        }
+    }
+
+    /// Why the message is not believed, if it is not.
+    fn received(
+        &mut self,
+        channel: Channel,
+        from: SocketAddr,
+        at: Mono,
+        bytes: &[u8],
+        message: &Message<'_>,
+        now: Now,
+    ) -> Option<DropReason> {
+        let id = match message {
+            Message::Community { pdu, .. } => pdu.request_id,
+            Message::V3(v3) => v3.header.id,
+        };
+        let Some(slot) = self.flights.find(id) else {
+            return Some(DropReason::UnknownRequest);
+        };
+        let flight = self.flights.get_mut(slot)?;
+        let agent = self.agents.get_mut(flight.device)?.as_mut()?;
+        let source = agent.target.ip() == from.ip() && agent.target.port() == from.port();
+        if !source || Channel::Udp(agent.channel) != channel {
+            return Some(DropReason::WrongSource);
+        }
+        let opened = match (&mut agent.session, message) {
+            (Session::V3(v3), Message::V3(message)) if flight.stage == Stage::Discovery => {
+                v3.discovered(message, at, &mut self.keys)
+            }
+            (Session::V3(v3), Message::V3(message)) => v3.open(message, bytes, flight, at),
+            (
+                Session::Community { version, community },
+                Message::Community {
+                    version: v,
+                    community: c,
+                    pdu,
+                },
+            ) => {
+                if v != version {
+                    Opened::Drop(DropReason::WrongVersion)
+                } else if *c != community.expose() {
+                    Opened::Drop(DropReason::WrongCommunity)
+                } else if pdu.kind != PduKind::Response {
+                    Opened::Drop(DropReason::WrongContent)
+                } else {
+                    Opened::Answer(pdu.clone())
+                }
+            }
+            _ => Opened::Drop(DropReason::WrongVersion),
+        };
+        self.opened(slot, opened, at, now)
+    }
+
+    fn opened(&mut self, slot: usize, opened: Opened, at: Mono, now: Now) -> Option<DropReason> {
+        let flight = self.flights.get_mut(slot)?;
+        match opened {
+            Opened::Drop(reason) => return Some(reason),
+            Opened::Hint(failure) => {
+                flight.hint = Some(failure);
+                return None;
+            }
+            Opened::PrivacyDiffers => {
+                let flight = self.flights.land(slot)?;
+                self.end(flight.device, Some(AgentFailure::WrongPrivacy), now);
+                return None;
+            }
+            Opened::Answer(pdu) => {
+                let agent = self.agents.get(flight.device)?.as_ref()?;
+                if !answers(flight, &pdu, agent.repetitions()) {
+                    return Some(DropReason::WrongContent);
+                }
+                let flight = self.flights.land(slot)?;
+                self.answered(&flight, &pdu, at, now);
+                return None;
+            }
+            Opened::Discovered | Opened::Resynchronised | Opened::EngineGone => {}
+        }
+        let gone = matches!(opened, Opened::EngineGone);
+        if !self.may_detour(slot) {
+            if matches!(opened, Opened::Resynchronised) {
+                self.flights.get_mut(slot)?.hint = Some(AgentFailure::NotInTimeWindow);
+                return None;
+            }
+            return Some(DropReason::ForgedReport);
+        }
+        let flight = self.flights.land(slot)?;
+        if gone {
+            self.agent(flight.device)?.session.want_discovery();
+        }
+        match flight.owner {
+            Owner::Round => self.go_on_after(flight.device, now),
+            owner => self.probe(flight.device, owner, now),
+        }
+        None
+    }
+
+    /// Counts a detour of the flight's owner; false if it has had enough.
+    fn may_detour(&mut self, slot: usize) -> bool {
+        let Some(flight) = self.flights.get_mut(slot) else {
+            return false;
+        };
+        let count = match &mut flight.owner {
+            Owner::Liveness { detours, .. } => Some(detours),
+            Owner::Round => {
+                let agent = self.agents.get_mut(flight.device).and_then(Option::as_mut);
+                agent.and_then(|a| a.round.as_mut()).map(|r| &mut r.detours)
+            }
+        };
+        let allowed = count.filter(|c| **c < DETOURS);
+        allowed.map(|c| *c += 1).is_some()
+    }
+
+    fn answered(&mut self, flight: &Flight, pdu: &Pdu, at: Mono, now: Now) {
+        let rtt = at.since(flight.sent);
+        if let Owner::Liveness { token, started, .. } = flight.owner {
+            self.events.push(AgentEvent::Liveness {
+                device: id_of(flight.device),
+                token,
+                result: Ok(rtt),
+                started,
+                ended: at,
+            });
+            return;
+        }
+        let Some(agent) = self.agent(flight.device) else {
+            return;
+        };
+        if let Some(round) = &mut agent.round {
+            round.slot = None;
+            round.rtt.get_or_insert(rtt);
+        }
+        match agent.answer(pdu, at, now.mono) {
+            Step::Continue => self.go_on(flight.device, now),
+            Step::Fail(failure) => self.end(flight.device, Some(failure), now),
+        }
+    }
+
+    fn unanswered(&mut self, flight: Flight, now: Now) {
+        if let Owner::Liveness { token, started, .. } = flight.owner {
+            self.events.push(AgentEvent::Liveness {
+                device: id_of(flight.device),
+                token,
+                result: Err(flight.hint.unwrap_or(AgentFailure::Timeout)),
+                started,
+                ended: now.mono,
+            });
+            return;
+        }
+        let Some(round) = self.agent(flight.device).and_then(|a| a.round.as_mut()) else {
+            return;
+        };
+        round.slot = None;
+        if flight.stage == Stage::Diagnosis {
+            return self.end(flight.device, Some(AgentFailure::Timeout), now);
+        }
+        round.hint = flight.hint.or(round.hint.take());
+        round.tries += 1;
+        if round.tries < TRIES {
+            return self.go_on(flight.device, now);
+        }
+        let failure = round.hint.take().unwrap_or(AgentFailure::Timeout);
+        if failure == AgentFailure::Timeout && round.last_answer.is_none() && self.diagnose(flight.device, now) {
+            return;
+        }
+        self.end(flight.device, Some(failure), now);
+    }
+
+    /// Agents that cannot decrypt a request may keep silent (net-snmp does, and RFC 3414 lets them): the operator would be told "agent
+    /// silent" for a wrong privacy password. So one signed, unencrypted GET of sysUpTime asks whether everything but
+    /// privacy fits; its answer is used for nothing else. False if there is nothing to find out.
+    fn diagnose(&mut self, device: usize, now: Now) -> bool {
+        let private = self.agent(device).is_some_and(|a| a.session.is_private());
+        let oids = vec![oids::SYS_UP_TIME.to_vec()];
+        let question = (Owner::Round, Stage::Diagnosis);
+        let slot = if private {
+            self.launch(device, question, PduKind::Get, oids, now)
+        } else {
+            None
+        };
+        if let Some(round) = self.agent(device).and_then(|a| a.round.as_mut()) {
+            round.slot = slot;
+        }
+        slot.is_some()
+    }
+
+    /// The round's request is no longer out: ask (again).
+    fn go_on_after(&mut self, device: usize, now: Now) {
+        if let Some(round) = self.agent(device).and_then(|a| a.round.as_mut()) {
+            round.slot = None;
+        }
+        self.go_on(device, now);
+    }
+
+    fn go_on(&mut self, device: usize, now: Now) {
+        let Some(agent) = self.agent(device) else {
+            return;
+        };
+        match agent.question(now.mono) {
+            None => self.end(device, None, now),
+            Some((kind, oids)) => {
+                let slot = self.launch(device, (Owner::Round, Stage::Question), kind, oids, now);
+                match (slot, self.agent(device).and_then(|a| a.round.as_mut())) {
+                    (Some(slot), Some(round)) => round.slot = Some(slot),
+                    _ => self.end(device, Some(AgentFailure::Timeout), now),
+                }
+            }
+        }
+    }
+
+    /// Ends the round. What came before a failure is kept: a round that has read something has not failed, what is missing is missing.
+    fn end(&mut self, device: usize, failure: Option<AgentFailure>, now: Now) {
+        let Some(agent) = self.agent(device) else {
+            return;
+        };
+        let Some((round, reading)) = agent.end_round(failure.is_none(), now.mono) else {
+            return;
+        };
+        if failure.is_some() && round.last_answer.is_none() {
+            agent.session.start_afresh();
+        }
+        let outcome = match (failure, round.rtt) {
+            (Some(failure), None) => Err(failure),
+            (Some(AgentFailure::ErrorStatus(n)), _) if round.uptime.is_none() => Err(AgentFailure::ErrorStatus(n)),
+            _ => Ok(reading),
+        };
+        self.events.push(AgentEvent::Round(AgentRound {
+            device: id_of(device),
+            started: round.started,
+            ended: round.last_answer.filter(|_| outcome.is_ok()).unwrap_or(now.mono),
+            outcome,
+        }));
+    }
+
+    fn probe(&mut self, device: usize, owner: Owner, now: Now) {
+        let oids = vec![oids::SYS_UP_TIME.to_vec()];
+        if self
+            .launch(device, (owner, Stage::Question), PduKind::Get, oids, now)
+            .is_none()
+            && let Owner::Liveness { token, started, .. } = owner
+        {
+            self.events.push(AgentEvent::Liveness {
+                device: id_of(device),
+                token,
+                result: Err(AgentFailure::Timeout),
+                started,
+                ended: now.mono,
+            });
+        }
+    }
+
+    /// Sends a request, or the discovery that has to come before it. `None` if no number is free.
+    fn launch(
+        &mut self,
+        device: usize,
+        (owner, stage): (Owner, Stage),
+        kind: PduKind,
+        oids: Vec<Vec<u32>>,
+        now: Now,
+    ) -> Option<usize> {
+        let (slot, id) = self.flights.reserve(self.random.next_u32())?;
+        self.salt = self.salt.wrapping_add(1);
+        let agent = self.agents.get(device)?.as_ref()?;
+        let v3 = agent.session.version() == Version::V3;
+        let request_id = if v3 {
+            (self.random.next_u32() >> 1).cast_signed()
+        } else {
+            id
+        };
+        let stage = if agent.session.needs_discovery() {
+            Stage::Discovery
+        } else {
+            stage
+        };
+        let bytes = if stage == Stage::Discovery {
+            Session::discovery(id, request_id)
+        } else {
+            let question = Question {
+                id,
+                request_id,
+                kind,
+                repetitions: agent.repetitions(),
+                oids: &oids,
+                plain: stage == Stage::Diagnosis,
+            };
+            agent.session.ask(&question, self.salt, now.mono)
+        };
+        let flight = Flight {
+            device,
+            owner,
+            stage,
+            id,
+            request_id,
+            kind,
+            oids,
+            sent: now.mono,
+            deadline: now.mono + agent.timeout,
+            hint: None,
+        };
+        self.events.push(AgentEvent::Send {
+            channel: Channel::Udp(agent.channel),
+            to: agent.target,
+            bytes,
+        });
+        self.flights.launch(slot, flight);
+        Some(slot)
+    }
+
+    fn agent(&mut self, device: usize) -> Option<&mut Agent> {
+        self.agents.get_mut(device)?.as_deref_mut()
+    }
+}
+
+/// Is this a possible answer to what was asked? A GET names exactly the objects asked for, in order; a refusal names them or nothing.
+fn answers(flight: &Flight, pdu: &Pdu, repetitions: u32) -> bool {
+    let same = || {
+        let given = pdu.varbinds.iter().map(|v| v.oid.as_slice());
+        given.eq(flight.oids.iter().map(Vec::as_slice))
+    };
+    if pdu.error_status != 0 {
+        return pdu.varbinds.is_empty() || same();
+    }
+    match flight.kind {
+        PduKind::GetBulk => pdu.varbinds.len() <= repetitions.try_into().unwrap_or(usize::MAX),
+        PduKind::GetNext => pdu.varbinds.len() == 1,
+        _ => same(),
+    }
+}
+
+fn id_of(device: usize) -> DeviceId {
+    DeviceId(u32::try_from(device).unwrap_or(u32::MAX))
+}
+
+/// FNV-1a of the name: the same socket after every reload and restart.
+fn channel_of(name: &str) -> u8 {
+    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, b| {
+        (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+    });
+    u8::try_from(hash % u64::from(UDP_SOCKETS)).unwrap_or(0)
 }

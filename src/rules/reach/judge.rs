@@ -30,6 +30,10 @@ impl Reach {
         if context.site.uplinks.is_empty() && self.many_fell_silent(context) {
             return self.cut_off(since, context);
         }
+        self.forwards_no_more(id, since, context);
+        if self.nodes[id.index()].state != ReachState::Suspect {
+            return;
+        }
         match self.ways(id, since, asked_at, context) {
             Way::Asking(until) => self.wait(id, until),
             Way::Cut(root) => self.unreachable(id, root, context),
@@ -94,6 +98,26 @@ impl Reach {
                 .hold(down_key(device), rule, cause, since, confirmed, context.now);
         }
         self.children_again(id, context);
+        self.spread(id, since, context);
+    }
+
+    /// Everything that has no other way and has not answered since is unreachable, asked or not.
+    fn spread(&mut self, id: DeviceId, since: Mono, context: &mut Context<'_>) {
+        let mut look = self.below(id);
+        while let Some(child) = look.pop() {
+            let node = &self.nodes[child.index()];
+            let open = matches!(
+                node.state,
+                ReachState::Up | ReachState::Lossy | ReachState::Unknown | ReachState::Suspect
+            );
+            if !open || node.last_answer.is_some_and(|a| a >= since) {
+                continue;
+            }
+            if let Way::Cut(root) = self.ways(child, since, context.now.mono, context) {
+                self.unreachable(child, root, context);
+                look.extend(self.below(child));
+            }
+        }
     }
 
     fn unreachable(&mut self, id: DeviceId, root: DeviceId, context: &mut Context<'_>) {
@@ -137,9 +161,39 @@ impl Reach {
         self.children_again(id, context);
     }
 
-    fn children_again(&mut self, id: DeviceId, context: &mut Context<'_>) {
-        for child in self.children[id.index()].clone() {
+    pub(super) fn children_again(&mut self, id: DeviceId, context: &mut Context<'_>) {
+        for child in self.below(id) {
             self.judge(child, context);
+        }
+    }
+
+    /// A parent that was silent but forwarded: if nothing behind it has answered since, it does not forward any more.
+    fn forwards_no_more(&mut self, id: DeviceId, since: Mono, context: &mut Context<'_>) {
+        for parent in context.site.device(id).parents.clone() {
+            let node = &self.nodes[parent.index()];
+            if node.state != ReachState::Down || !node.control_plane {
+                continue;
+            }
+            let answers = |c: &DeviceId| {
+                context.site.device(*c).parents == [parent]
+                    && self.nodes[c.index()].last_answer.is_some_and(|a| a >= since)
+            };
+            if self.children[parent.index()].iter().any(answers) {
+                continue;
+            }
+            self.nodes[parent.index()].control_plane = false;
+            let key = control_plane_key(context.site.device(parent));
+            let cause = Cause::NoAnswer {
+                sent: self.nodes[parent.index()].sent,
+                seconds: 0.0,
+            };
+            context.out.extend(
+                context
+                    .conditions
+                    .end(&key, cause, context.now)
+                    .map(RuleEffect::Finding),
+            );
+            self.down(parent, since, context.now.mono, context);
         }
     }
 }

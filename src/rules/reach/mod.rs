@@ -114,9 +114,12 @@ impl Reach {
         self.waiting.clear();
         self.link(context.site);
         for (id, _) in context.site.iter() {
-            if self.nodes[id.index()].state == ReachState::Suspect {
+            let state = self.nodes[id.index()].state;
+            if state == ReachState::Suspect {
                 self.waiting.insert(id, context.now.mono);
             }
+            let little = matches!(state, ReachState::Down | ReachState::Unreachable | ReachState::Blind);
+            context.out.push(RuleEffect::Silent(id, little));
         }
     }
 
@@ -186,13 +189,27 @@ impl Reach {
             self.missed(round, context);
         }
         // A fresh result of this device may be what others wait for.
-        let uplink = context.site.uplinks.contains(&id);
-        let waiting: Vec<DeviceId> = self.waiting.keys().copied().collect();
-        for other in waiting {
-            if uplink || context.site.device(other).parents.contains(&id) {
+        if context.site.uplinks.contains(&id) {
+            for other in self.waiting.keys().copied().collect::<Vec<_>>() {
                 self.judge(other, context);
             }
+        } else {
+            self.children_again(id, context);
         }
+    }
+
+    /// What hangs below a device, looking through those that are not watched themselves.
+    pub(super) fn below(&self, id: DeviceId) -> Vec<DeviceId> {
+        let (mut found, mut look) = (Vec::new(), vec![id]);
+        while let Some(next) = look.pop() {
+            for child in &self.children[next.index()] {
+                match self.nodes[child.index()].state {
+                    ReachState::NotWatched => look.push(*child),
+                    _ => found.push(*child),
+                }
+            }
+        }
+        found
     }
 
     fn answered(&mut self, round: &ReachRound, context: &mut Context<'_>) {
@@ -206,6 +223,9 @@ impl Reach {
             ReachState::Down => {
                 if node.recovers(round, &device.poll.recover) {
                     self.recovered(id, context);
+                    if context.site.uplinks.contains(&id) {
+                        self.connected(context);
+                    }
                 }
             }
             ReachState::Blind if context.site.uplinks.contains(&id) && self.blind_since.is_some() => {
@@ -215,8 +235,11 @@ impl Reach {
             }
             _ => {
                 let lossy = round.kind == RoundKind::Confirm || node.loss_percent.is_some_and(|l| l > 0.0);
+                let was_asked_little = matches!(node.state, ReachState::Unreachable | ReachState::Blind);
                 node.up(if lossy { ReachState::Lossy } else { ReachState::Up }, context.now);
-                context.out.push(RuleEffect::Silent(id, false));
+                if was_asked_little {
+                    context.out.push(RuleEffect::Silent(id, false));
+                }
                 self.unlist(id, context);
             }
         }
@@ -228,6 +251,10 @@ impl Reach {
         let node = &mut self.nodes[id.index()];
         node.note_miss(round);
         match node.state {
+            ReachState::Down if !node.control_plane => match node.child_answered {
+                Some((child, at)) if round.started > at => self.control_plane_silent(id, child, context),
+                _ => {}
+            },
             ReachState::NotWatched | ReachState::Down | ReachState::Unreachable => {}
             _ if self.blind_since.is_some() => self.hide(id, context),
             ReachState::Suspect => {

@@ -36,6 +36,8 @@ pub struct Node {
     pub listed: bool,
     /// Down, but what is behind it answers.
     pub control_plane: bool,
+    /// While it is down: something that can be reached only through it answered a round started then.
+    pub child_answered: Option<(DeviceId, Mono)>,
     /// Routers that said it cannot be reached, in this silence.
     pub said_unreachable: Vec<IpAddr>,
     /// This host could not even send.
@@ -63,6 +65,7 @@ impl Node {
     pub(super) fn note_answer(&mut self, round: &ReachRound) {
         self.last_answer = self.last_answer.max(Some(round.started));
         self.send_error = None;
+        self.child_answered = None;
         if !round.rtts.is_empty() {
             self.rtt_seconds = Some(round.rtts.iter().map(|r| r.as_secs_f64()).sum::<f64>() / round.rtts.len() as f64);
         }
@@ -118,6 +121,7 @@ impl Node {
         self.good_rounds = 0;
         self.good_since = None;
         self.control_plane = false;
+        self.child_answered = None;
         self.said_unreachable.clear();
     }
 

@@ -60,16 +60,19 @@ impl Reach {
         }
     }
 
-    /// A device answers: a silent only way to it forwards, whatever its own agent says.
+    /// A device answers: its only way, silent as it is, either comes back or forwards without answering. Which of the two, a
+    /// round of it started after this answer will tell.
     pub(super) fn parents_forward(&mut self, id: DeviceId, answered_at: Mono, context: &mut Context<'_>) {
         let [parent] = context.site.device(id).parents[..] else {
             return;
         };
-        let node = &self.nodes[parent.index()];
+        let node = &mut self.nodes[parent.index()];
         let silent = node.state == ReachState::Down && !node.control_plane && node.good_rounds == 0;
         // Newer than the end of the confirm: an answer that was under way when the parent died proves nothing.
-        if silent && node.confirmed_at.is_some_and(|at| answered_at > at) {
-            self.control_plane_silent(parent, id, context);
+        let newer = node.confirmed_at.is_some_and(|at| answered_at > at);
+        if silent && newer && node.child_answered.is_none() {
+            node.child_answered = Some((id, answered_at));
+            context.out.push(RuleEffect::Probe(parent));
         }
     }
 }

@@ -6,6 +6,7 @@ use hinomi::model::{
     Role, Secret, Site, Status, Wall,
 };
 use hinomi::poll::{Channel, Observation, Poll, PollEffect, PollInput, ReachRound};
+use hinomi::wire::snmp::{Message, PduKind, Value, decode, encode_community};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -294,7 +295,7 @@ impl Net {
         for rtt in copies {
             let answer = match channel {
                 Channel::Icmp => packet(&address, reply(bytes, to.is_ipv6())),
-                Channel::Udp(_) => bytes.to_vec(),
+                Channel::Udp(_) => agent_answer(bytes, self.now),
             };
             self.arrive(rtt, channel, to, answer);
         }
@@ -312,6 +313,27 @@ impl Net {
             },
         );
     }
+}
+
+/// The answer of an agent that has a sysUpTime and nothing else.
+fn agent_answer(request: &[u8], now: Mono) -> Vec<u8> {
+    let Ok(Message::Community {
+        version,
+        community,
+        mut pdu,
+    }) = decode(request)
+    else {
+        panic!("not a v2c request")
+    };
+    for v in &mut pdu.varbinds {
+        v.value = match pdu.kind {
+            PduKind::Get if v.oid == [1, 3, 6, 1, 2, 1, 1, 3, 0] => Value::TimeTicks((now.0 / 10_000) as u32),
+            PduKind::Get => Value::NoSuchObject,
+            _ => Value::EndOfMibView,
+        };
+    }
+    (pdu.kind, pdu.error_status, pdu.error_index) = (PduKind::Response, 0, 0);
+    encode_community(version, community, &pdu)
 }
 
 /// The reply of an honest host to an echo request.

@@ -1,0 +1,477 @@
+//! One SNMP-speaking device: what is remembered from round to round, and how a round goes on.
+//!
+//! Never here: datagrams, request numbers, deadlines (that is the parent module).
+
+use super::oids::Col;
+use super::round::{Ask, Get, Item, Purpose, Round, Walk};
+use super::session::Session;
+use super::table::{self, Table};
+use super::text;
+use crate::model::profile::{self, Object, Profile};
+use crate::model::snmp::SnmpAccess;
+use crate::model::{Device, Mono, Name, WatchKind};
+use crate::poll::{AgentFailure, AgentReading, ScalarReading};
+use crate::wire::snmp::{Pdu, PduKind, Value, Version};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Octets of a whole answer that fits one unfragmented datagram on any path of use.
+const ANSWER: usize = 1_400;
+/// Below this, halving a request makes no sense.
+const SMALLEST: usize = 160;
+/// Rows asked of a GETBULK.
+const REPETITIONS: u32 = 16;
+/// tooBig
+const TOO_BIG: u32 = 1;
+/// noSuchName
+const NO_SUCH_NAME: u32 = 2;
+/// Look for the instances of a profile's columns again at most this often because one of them is gone.
+const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
+/// And this often without any reason.
+const COLUMNS_REFRESH: Duration = Duration::from_secs(3_600);
+
+/// What the configuration wants of a device.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Wanted {
+    pub(super) patterns: Vec<Name>,
+    pub(super) scalars: Vec<Vec<u32>>,
+    pub(super) profile: Option<Name>,
+}
+
+/// Everything remembered of a device.
+#[derive(Debug)]
+pub(super) struct Agent {
+    pub(super) name: Name,
+    pub(super) access: Arc<SnmpAccess>,
+    pub(super) target: SocketAddr,
+    pub(super) channel: u8,
+    pub(super) timeout: Duration,
+    pub(super) wanted: Wanted,
+    pub(super) session: Session,
+    pub(super) round: Option<Box<Round>>,
+    profile: Option<&'static Profile>,
+    object_id: Option<Vec<u32>>,
+    /// Instances of the profile's columns; `None` until they were looked up.
+    instances: Option<Vec<Vec<u32>>>,
+    instances_at: Mono,
+    table: Table,
+    uptime: Option<u32>,
+    /// Octets of answer a request may cause; halved by tooBig.
+    room: usize,
+    repetitions: u32,
+    slim: bool,
+    /// v1: objects whose mention makes the agent refuse the whole request.
+    absent: BTreeSet<Vec<u32>>,
+}
+
+/// How a round goes on after an answer.
+#[derive(Debug, PartialEq)]
+pub(super) enum Step {
+    Continue,
+    Fail(AgentFailure),
+}
+
+impl Wanted {
+    /// `also`: interfaces that other devices name as their demarcation point.
+    pub(super) fn of(device: &Device, also: &[Name]) -> Wanted {
+        let patterns: BTreeSet<Name> = device
+            .interfaces
+            .iter()
+            .map(|i| Name::clone(&i.pattern))
+            .chain(also.iter().cloned())
+            .collect();
+        let scalars: BTreeSet<Vec<u32>> = device
+            .watches
+            .iter()
+            .filter_map(|w| match &w.kind {
+                WatchKind::Oid { oid, .. } => Some(oid.clone()),
+                WatchKind::Tcp { .. } => None,
+            })
+            .collect();
+        Wanted {
+            patterns: patterns.into_iter().collect(),
+            scalars: scalars.into_iter().collect(),
+            profile: device.profile.clone(),
+        }
+    }
+}
+
+impl Agent {
+    pub(super) fn new(device: &Device, access: &Arc<SnmpAccess>, wanted: Wanted, channel: u8) -> Agent {
+        Agent {
+            name: Name::clone(&device.name),
+            access: Arc::clone(access),
+            target: SocketAddr::new(device.address, access.port),
+            channel,
+            timeout: device.poll.timeout,
+            session: Session::new(access),
+            profile: wanted.profile.as_deref().and_then(profile::by_name),
+            wanted,
+            round: None,
+            object_id: None,
+            instances: None,
+            instances_at: Mono::default(),
+            table: Table::default(),
+            uptime: None,
+            room: ANSWER,
+            repetitions: REPETITIONS,
+            slim: false,
+            absent: BTreeSet::new(),
+        }
+    }
+
+    /// The configuration changed, but not whom we speak to and how: keep what was learned.
+    pub(super) fn rewant(&mut self, wanted: Wanted, timeout: Duration) {
+        self.timeout = timeout;
+        if self.wanted.patterns != wanted.patterns {
+            self.table.rewanted(&wanted.patterns);
+        }
+        self.wanted = wanted;
+    }
+
+    /// Begins a round; the caller has made sure that none is under way.
+    pub(super) fn begin_round(&mut self, now: Mono) {
+        let mut round = Round {
+            started: now,
+            ..Round::default()
+        };
+        round.todo.push_back(Item::ObjectId);
+        if !self.wanted.patterns.is_empty() {
+            round.todo.extend([Item::IfNumber, Item::IfTableLastChange]);
+        }
+        round.todo.extend(self.wanted.scalars.iter().cloned().map(Item::Scalar));
+        if let Some(instances) = &self.instances {
+            let scalars = scalars_of(self.profile).chain(instances.iter().cloned());
+            round.todo.extend(scalars.map(Item::Scalar));
+        }
+        let rows: Vec<u32> = self.table.rows.iter().flatten().map(|r| r.index).collect();
+        self.round = Some(Box::new(round));
+        self.want_rows(&rows);
+    }
+
+    fn want_rows(&mut self, indices: &[u32]) {
+        let rows = self.table.rows.iter().flatten();
+        let v1 = self.session.version() == Version::V1;
+        let (by_descr, slim) = (self.table.by_descr, self.slim);
+        let items = rows.filter(|r| indices.contains(&r.index)).map(|row| Item::Row {
+            index: row.index,
+            columns: table::columns(by_descr, row.wide && !v1 && !by_descr, slim),
+        });
+        if let Some(round) = &mut self.round {
+            round.todo.extend(items);
+        }
+    }
+
+    /// What to ask next; `None` when the round is complete.
+    pub(super) fn question(&mut self, now: Mono) -> Option<(PduKind, Vec<Vec<u32>>)> {
+        loop {
+            let round = self.round.as_mut()?;
+            match &mut round.ask {
+                Some(Ask::Get(get)) => return Some((PduKind::Get, get.oids())),
+                Some(Ask::Walk(walk)) => {
+                    walk.begin(now);
+                    let v1 = self.session.version() == Version::V1;
+                    let kind = if v1 { PduKind::GetNext } else { PduKind::GetBulk };
+                    return Some((kind, vec![walk.last.clone()]));
+                }
+                None => {}
+            }
+            round.tries = 0;
+            let room = self.room.saturating_sub(self.session.overhead());
+            if let Some(mut get) = Get::pack(&mut round.todo, room) {
+                get.leave_out(|oid| self.absent.contains(oid));
+                round.ask = Some(Ask::Get(get));
+            } else if let Some((purpose, base)) = round.walks.pop_front() {
+                round.ask = Some(Ask::Walk(Walk::new(purpose, base)));
+            } else if !self.plan_more(now) {
+                return None;
+            }
+        }
+    }
+
+    /// max-repetitions of the next GETBULK.
+    pub(super) fn repetitions(&self) -> u32 {
+        self.repetitions
+    }
+
+    /// Everything planned was read: does something have to be looked up now? Each kind of walk is made once in a round.
+    fn plan_more(&mut self, now: Mono) -> bool {
+        let Some(round) = &mut self.round else {
+            return false;
+        };
+        let restarted = matches!((round.uptime, self.uptime), (Some(new), Some(old)) if new < old);
+        if restarted {
+            self.absent.clear();
+        }
+        if self.wanted.profile.is_none()
+            && let Some(id) = &round.object_id
+            && self.object_id.as_ref() != Some(id)
+        {
+            self.profile = Some(profile::by_sys_object_id(id));
+            self.object_id = Some(id.clone());
+            self.instances = None;
+        }
+        let age = now.since(self.instances_at);
+        let gone = round.instance_gone && age >= COLUMNS_AGAIN;
+        if !round.columns_walked && (self.instances.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
+            round.columns_walked = true;
+            round.walks.extend(
+                columns_of(self.profile)
+                    .into_iter()
+                    .map(|base| (Purpose::Profile, base)),
+            );
+            if round.walks.is_empty() {
+                self.set_instances(Vec::new(), now);
+            }
+            return true;
+        }
+        let version = (round.if_number, round.if_last_change);
+        let wanted = !self.wanted.patterns.is_empty() && !round.names_walked;
+        if wanted && (restarted || round.row_moved || self.table.stale(version, &self.wanted.patterns, now)) {
+            round.names_walked = true;
+            self.absent.clear();
+            round.walks.push_back((Purpose::IfName, Col::Name.oid()));
+            return true;
+        }
+        false
+    }
+
+    /// Takes a true answer to the present question.
+    pub(super) fn answer(&mut self, pdu: &Pdu, at: Mono, now: Mono) -> Step {
+        let Some(round) = &mut self.round else {
+            return Step::Continue;
+        };
+        round.last_answer = Some(at);
+        match round.ask.take() {
+            None => Step::Continue,
+            Some(Ask::Walk(walk)) => self.walked(walk, pdu, now),
+            Some(Ask::Get(get)) if pdu.error_status == 0 => {
+                self.got(get, pdu, at);
+                Step::Continue
+            }
+            Some(Ask::Get(get)) => self.refused(get, pdu, at),
+        }
+    }
+
+    fn refused(&mut self, mut get: Get, pdu: &Pdu, at: Mono) -> Step {
+        let Some(round) = &mut self.round else {
+            return Step::Continue;
+        };
+        round.tries = 0;
+        if pdu.error_status == TOO_BIG {
+            return self.shrink(get);
+        }
+        let Some(oid) = get.refuse(pdu.error_index) else {
+            return Step::Fail(AgentFailure::ErrorStatus(pdu.error_status));
+        };
+        if self.session.version() == Version::V1 && pdu.error_status == NO_SUCH_NAME {
+            self.absent.insert(oid);
+        }
+        if get.oids().is_empty() {
+            self.got(get, pdu, at);
+        } else {
+            round.ask = Some(Ask::Get(get));
+        }
+        Step::Continue
+    }
+
+    fn shrink(&mut self, get: Get) -> Step {
+        let Some(round) = &mut self.round else {
+            return Step::Continue;
+        };
+        let overhead = self.session.overhead();
+        let alone = get.items.len() == 1;
+        self.room = self.room.min(get.size / 2 + overhead).max(SMALLEST + overhead);
+        let row = matches!(get.items.first(), Some(Item::Row { .. }));
+        if alone && (!row || self.slim) {
+            return Step::Fail(AgentFailure::ErrorStatus(TOO_BIG));
+        }
+        let rows: Vec<u32> = get.items.iter().filter_map(Item::row_index).collect();
+        if alone {
+            self.slim = true;
+            self.want_rows(&rows);
+        } else {
+            for item in get.items.into_iter().rev() {
+                round.todo.push_front(item);
+            }
+        }
+        Step::Continue
+    }
+
+    fn walked(&mut self, mut walk: Walk, pdu: &Pdu, now: Mono) -> Step {
+        let Some(round) = &mut self.round else {
+            return Step::Continue;
+        };
+        round.tries = 0;
+        match pdu.error_status {
+            0 => walk.take(&pdu.varbinds, now),
+            TOO_BIG if self.repetitions > 1 => self.repetitions /= 2,
+            // v1 says so at the end of everything.
+            NO_SUCH_NAME if self.session.version() == Version::V1 => (walk.ended, walk.whole) = (true, true),
+            _ => walk.ended = true,
+        }
+        if !walk.ended {
+            round.ask = Some(Ask::Walk(walk));
+            return Step::Continue;
+        }
+        match walk.purpose {
+            Purpose::Profile => {
+                let base = walk.base;
+                let instances = walk
+                    .rows
+                    .into_iter()
+                    .map(|(suffix, _)| [base.as_slice(), &suffix].concat());
+                round.instances.extend(instances);
+                if !round.walks.iter().any(|(p, _)| *p == Purpose::Profile) {
+                    let instances = std::mem::take(&mut round.instances);
+                    self.set_instances(instances, now);
+                }
+            }
+            Purpose::IfName if walk.rows.is_empty() && walk.whole => {
+                round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
+            }
+            Purpose::IfName | Purpose::IfDescr => self.set_names(walk, now),
+        }
+        Step::Continue
+    }
+
+    fn set_instances(&mut self, instances: Vec<Vec<u32>>, now: Mono) {
+        let read = self.round.as_ref().map(|r| &r.scalars);
+        let all = scalars_of(self.profile).chain(instances.iter().cloned());
+        let items: Vec<Item> = all
+            .filter(|oid| read.is_none_or(|r| !r.contains_key(oid)))
+            .map(Item::Scalar)
+            .collect();
+        if let Some(round) = &mut self.round {
+            let current: BTreeSet<&Vec<u32>> = instances.iter().chain(&self.wanted.scalars).collect();
+            // What was read of instances that are gone is not handed on.
+            let scalars: BTreeSet<Vec<u32>> = scalars_of(self.profile).collect();
+            round
+                .scalars
+                .retain(|oid, _| current.contains(oid) || scalars.contains(oid));
+            round.todo.extend(items);
+        }
+        self.instances = Some(instances);
+        self.instances_at = now;
+    }
+
+    fn set_names(&mut self, walk: Walk, now: Mono) {
+        let Some(round) = &self.round else {
+            return;
+        };
+        self.table.by_descr = walk.purpose == Purpose::IfDescr;
+        let found = walk.rows.iter().filter_map(|(suffix, value)| match suffix.as_slice() {
+            [index] => Some((*index, text::name(value)?)),
+            _ => None,
+        });
+        self.table
+            .resolve(found.collect(), walk.whole, &self.wanted.patterns, now);
+        self.table.set_version((round.if_number, round.if_last_change));
+        // A row that was read under the name it has now needs no second reading.
+        let unread: Vec<u32> = self
+            .table
+            .rows
+            .iter()
+            .flatten()
+            .filter(|row| round.rows.get(&row.index).is_none_or(|a| a.reading.name != row.name))
+            .map(|row| row.index)
+            .collect();
+        self.want_rows(&unread);
+    }
+
+    /// Sorts the values of a complete answer into the round.
+    fn got(&mut self, mut get: Get, pdu: &Pdu, at: Mono) {
+        let Some(round) = &mut self.round else {
+            return;
+        };
+        if pdu.error_status == 0 {
+            get.fill(&pdu.varbinds);
+        }
+        let uptime = get.uptime();
+        round.uptime = round.uptime.or(uptime);
+        let mut again = Vec::new();
+        for (i, item) in get.items.iter().enumerate() {
+            let value = get.single(i);
+            match (item, value) {
+                (Item::ObjectId, Some(Value::Oid(oid))) => round.object_id = Some(oid.clone()),
+                (Item::IfNumber, Some(Value::Integer(v))) => round.if_number = Some(*v),
+                (Item::IfTableLastChange, Some(Value::TimeTicks(v))) => round.if_last_change = Some(*v),
+                (Item::Scalar(oid), value) => {
+                    let value = value.and_then(text::number);
+                    round.instance_gone |= value.is_none() && self.instances.iter().flatten().any(|o| o == oid);
+                    let reading = ScalarReading {
+                        oid: oid.clone(),
+                        value,
+                    };
+                    round.scalars.insert(oid.clone(), reading);
+                }
+                (Item::Row { index, .. }, _) => {
+                    let answer = uptime.and_then(|up| table::read_row(*index, &get.row(i), up, at));
+                    let row = self.table.rows.iter_mut().flatten().find(|r| r.index == *index);
+                    round.row_moved |= row.as_ref().map(|r| &r.name) != answer.as_ref().map(|a| &a.reading.name);
+                    match (answer, row) {
+                        (Some(answer), Some(row)) if answer.narrow && row.wide => {
+                            row.wide = false;
+                            again.push(*index);
+                        }
+                        (Some(answer), _) => drop(round.rows.insert(*index, answer)),
+                        (None, _) => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.want_rows(&again);
+    }
+
+    /// Ends the round: what was read, for the caller to hand out.
+    pub(super) fn end_round(&mut self, complete: bool, now: Mono) -> Option<(Round, AgentReading)> {
+        let mut round = *self.round.take()?;
+        if complete {
+            // After a round that broke off, a restart is still to be noticed by the next one.
+            self.uptime = round.uptime.or(self.uptime);
+        }
+        let reading = AgentReading {
+            uptime: round.uptime,
+            engine: self.session.engine(now),
+            rtt: round.rtt,
+            profile: self.profile.map(|p| p.name.to_owned()),
+            scalars: std::mem::take(&mut round.scalars).into_values().collect(),
+            interfaces: self.table.readings(&round.rows),
+            missing: self.table.missing_names(&self.wanted.patterns),
+        };
+        Some((round, reading))
+    }
+}
+
+impl Item {
+    fn row_index(&self) -> Option<u32> {
+        match self {
+            Item::Row { index, .. } => Some(*index),
+            _ => None,
+        }
+    }
+}
+
+fn objects_of(profile: Option<&'static Profile>) -> impl Iterator<Item = &'static Object> {
+    profile.into_iter().flat_map(|p| p.measures).flat_map(|m| m.objects)
+}
+
+fn scalars_of(profile: Option<&'static Profile>) -> impl Iterator<Item = Vec<u32>> {
+    objects_of(profile).filter_map(|o| match o {
+        Object::Scalar(oid) => Some(oid.to_vec()),
+        Object::Column(_) => None,
+    })
+}
+
+fn columns_of(profile: Option<&'static Profile>) -> Vec<Vec<u32>> {
+    let columns: BTreeSet<Vec<u32>> = objects_of(profile)
+        .filter_map(|o| match o {
+            Object::Column(oid) => Some(oid.to_vec()),
+            Object::Scalar(_) => None,
+        })
+        .collect();
+    columns.into_iter().collect()
+}

@@ -1,0 +1,440 @@
+//! Who says what: requests are signed and encrypted here, and an answer is believed here or not.
+//!
+//! SNMPv3 state (RFC 3414) changes only by messages that carry a right HMAC. Two kinds of unauthenticated Reports are needed all
+//! the same: the answer to a discovery gives a *candidate* engine, which replaces the proven one only when an
+//! authenticated answer has come from it; and usmStats Reports are hints for the operator when no true answer comes.
+//!
+//! Never here: retries, deadlines, what is asked.
+
+use super::flight::{Flight, Stage};
+use super::oids::USM_STATS;
+use crate::model::snmp::{AuthProtocol, Credentials, PrivacyProtocol, SnmpAccess, V3User};
+use crate::model::{Mono, Secret};
+use crate::poll::{AgentFailure, DropReason};
+use crate::wire::snmp::usm::{Auth, AuthKey, MasterKey, Privacy, PrivacyKey};
+use crate::wire::snmp::{
+    Pdu, PduKind, ScopedData, ScopedPdu, V3Header, V3Message, Version, encode_community, encode_v3,
+};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// RFC 3414 section 3.2 step 7: seconds that two clocks may differ.
+const WINDOW: u32 = 150;
+/// RFC 3414 section 2.2.1: an engine that has come this far answers nobody until it is given a new identity.
+const LAST_BOOT: u32 = 0x7fff_ffff;
+/// What we can take: the largest UDP payload over IPv4.
+const MAX_SIZE: u32 = 65_507;
+
+/// Passwords hashed once per user, not once per device. Emptied at a reload.
+#[derive(Debug, Default)]
+pub(super) struct KeyRing {
+    masters: HashMap<(Auth, Secret), Arc<MasterKey>>,
+}
+
+impl KeyRing {
+    fn master(&mut self, auth: Auth, password: &Secret) -> Option<Arc<MasterKey>> {
+        if let Some(key) = self.masters.get(&(auth, password.clone())) {
+            return Some(Arc::clone(key));
+        }
+        let key = Arc::new(MasterKey::from_password(auth, password.expose())?);
+        self.masters.insert((auth, password.clone()), Arc::clone(&key));
+        Some(key)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.masters.clear();
+    }
+}
+
+/// What a message turned out to be.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// A true answer.
+    Answer(Pdu),
+    /// The agent has told its engine: ask again, now the real question.
+    Discovered,
+    /// The agent has proven its new boots and time: ask again.
+    Resynchronised,
+    /// The agent says it is another engine than the one asked, or that its clock went back: discover, then ask again.
+    EngineGone,
+    /// A signed request was answered where the encrypted one was not: the keys of privacy differ.
+    PrivacyDiffers,
+    /// An unproven reason why no true answer will come: remember it, go on waiting.
+    Hint(AgentFailure),
+    /// Not believed: go on waiting.
+    Drop(DropReason),
+}
+
+/// An SNMPv3 engine as we know it.
+#[derive(Debug)]
+struct Engine {
+    id: Vec<u8>,
+    boots: u32,
+    time: u32,
+    /// When `time` was so.
+    at: Mono,
+    /// `boots` and `time` come from an authenticated message.
+    synced: bool,
+    auth: Option<AuthKey>,
+    privacy: Option<PrivacyKey>,
+}
+
+impl Engine {
+    fn time_at(&self, now: Mono) -> u32 {
+        let passed = u32::try_from(now.since(self.at).as_secs()).unwrap_or(u32::MAX);
+        self.time.saturating_add(passed).min(LAST_BOOT)
+    }
+
+    /// RFC 3414 section 3.2 step 7b, for the side that is not authoritative: called only with a message whose HMAC is right.
+    fn accept_time(&mut self, boots: u32, time: u32, at: Mono) -> bool {
+        let newer = boots > self.boots || (boots == self.boots && time > self.time);
+        if boots == LAST_BOOT {
+            return false;
+        }
+        if !self.synced || newer {
+            (self.boots, self.time, self.at, self.synced) = (boots, time, at, true);
+            return true;
+        }
+        boots == self.boots && time.saturating_add(WINDOW) >= self.time_at(at)
+    }
+}
+
+/// SNMPv3 with one device.
+#[derive(Debug)]
+pub(super) struct V3Session {
+    user: V3User,
+    proven: Option<Engine>,
+    candidate: Option<Engine>,
+    /// Ask for the engine before the next request.
+    discover: bool,
+}
+
+/// How one device is spoken to.
+#[derive(Debug)]
+pub(super) enum Session {
+    Community { version: Version, community: Secret },
+    V3(Box<V3Session>),
+}
+
+/// The numbers of a request and what it is.
+pub(super) struct Question<'a> {
+    pub(super) id: i32,
+    pub(super) request_id: i32,
+    pub(super) kind: PduKind,
+    pub(super) repetitions: u32,
+    pub(super) oids: &'a [Vec<u32>],
+    /// Signed but not encrypted, whatever the user has: for the diagnosis only.
+    pub(super) plain: bool,
+}
+
+impl Session {
+    pub(super) fn new(access: &SnmpAccess) -> Session {
+        match &access.credentials {
+            Credentials::V1 { community } => Session::Community {
+                version: Version::V1,
+                community: community.clone(),
+            },
+            Credentials::V2c { community } => Session::Community {
+                version: Version::V2c,
+                community: community.clone(),
+            },
+            Credentials::V3(user) => Session::V3(Box::new(V3Session {
+                user: user.clone(),
+                proven: None,
+                candidate: None,
+                discover: true,
+            })),
+        }
+    }
+
+    pub(super) fn version(&self) -> Version {
+        match self {
+            Session::Community { version, .. } => *version,
+            Session::V3(_) => Version::V3,
+        }
+    }
+
+    pub(super) fn needs_discovery(&self) -> bool {
+        matches!(self, Session::V3(v3) if v3.discover)
+    }
+
+    pub(super) fn want_discovery(&mut self) {
+        if let Session::V3(v3) = self {
+            v3.discover = true;
+        }
+    }
+
+    /// No true answer came in a whole round: what was only told, not proven, is forgotten, and the next request asks for the
+    /// engine first (agents with a new identity may keep silent to the old one).
+    pub(super) fn start_afresh(&mut self) {
+        if let Session::V3(v3) = self {
+            v3.candidate = None;
+            v3.discover = true;
+        }
+    }
+
+    /// Boots and time of the engine, if proven.
+    pub(super) fn engine(&self, now: Mono) -> Option<(u32, u32)> {
+        match self {
+            Session::V3(v3) => v3
+                .proven
+                .as_ref()
+                .filter(|e| e.synced)
+                .map(|e| (e.boots, e.time_at(now))),
+            Session::Community { .. } => None,
+        }
+    }
+
+    /// Encrypts, and knows an engine to encrypt for.
+    pub(super) fn is_private(&self) -> bool {
+        let engine = |v3: &V3Session| {
+            v3.candidate
+                .as_ref()
+                .or(v3.proven.as_ref())
+                .is_some_and(|e| e.privacy.is_some())
+        };
+        matches!(self, Session::V3(v3) if !v3.discover && engine(v3))
+    }
+
+    /// Octets of a message around its varbinds, for sizing requests by their answer.
+    pub(super) fn overhead(&self) -> usize {
+        match self {
+            Session::Community { community, .. } => 32 + community.expose().len(),
+            Session::V3(v3) => 200 + v3.user.user.len() + v3.user.context.len(),
+        }
+    }
+
+    /// The datagram of a question.
+    pub(super) fn ask(&self, question: &Question<'_>, salt: u64, now: Mono) -> Vec<u8> {
+        let mut pdu = Pdu::request(question.kind, question.request_id, question.oids);
+        if question.kind == PduKind::GetBulk {
+            pdu.error_index = question.repetitions;
+        }
+        match self {
+            Session::Community { version, community } => encode_community(*version, community.expose(), &pdu),
+            Session::V3(v3) => v3.ask(question, pdu, salt, now),
+        }
+    }
+
+    /// The datagram of a discovery (RFC 3414 section 4): no user, no engine, nothing asked.
+    pub(super) fn discovery(id: i32, request_id: i32) -> Vec<u8> {
+        let header = V3Header {
+            id,
+            reportable: true,
+            ..V3Header::default()
+        };
+        let scoped = ScopedPdu {
+            engine_id: Vec::new(),
+            context: Vec::new(),
+            pdu: Pdu::request(PduKind::Get, request_id, &[]),
+        };
+        encode_v3(&header, MAX_SIZE, &scoped, None, None)
+    }
+}
+
+impl V3Session {
+    fn ask(&self, question: &Question<'_>, pdu: Pdu, salt: u64, now: Mono) -> Vec<u8> {
+        let Some(engine) = self.candidate.as_ref().or(self.proven.as_ref()) else {
+            return Session::discovery(question.id, pdu.request_id);
+        };
+        let header = V3Header {
+            id: question.id,
+            reportable: true,
+            engine_id: &engine.id,
+            boots: engine.boots,
+            time: engine.time_at(now),
+            user: self.user.user.as_bytes(),
+        };
+        let scoped = ScopedPdu {
+            engine_id: engine.id.clone(),
+            context: self.user.context.as_bytes().to_vec(),
+            pdu,
+        };
+        let privacy = engine
+            .privacy
+            .as_ref()
+            .filter(|_| !question.plain)
+            .map(|key| (key, salt));
+        encode_v3(&header, MAX_SIZE, &scoped, engine.auth.as_ref(), privacy)
+    }
+
+    /// Takes the answer to a discovery. It is not authenticated, so it only makes a candidate.
+    pub(super) fn discovered(&mut self, message: &V3Message<'_>, at: Mono, keys: &mut KeyRing) -> Opened {
+        let ScopedData::Plain(bytes) = message.data else {
+            return Opened::Drop(DropReason::WrongContent);
+        };
+        let Ok(scoped) = ScopedPdu::read(bytes) else {
+            return Opened::Drop(DropReason::Malformed);
+        };
+        let id = message.header.engine_id;
+        if message.authenticated || scoped.pdu.kind != PduKind::Report || !(5..=32).contains(&id.len()) {
+            return Opened::Drop(DropReason::WrongContent);
+        }
+        let (auth, privacy) = self.keys(id, keys);
+        self.candidate = Some(Engine {
+            id: id.to_vec(),
+            boots: message.header.boots,
+            time: message.header.time,
+            at,
+            synced: false,
+            auth,
+            privacy,
+        });
+        self.discover = false;
+        Opened::Discovered
+    }
+
+    fn keys(&self, engine_id: &[u8], keys: &mut KeyRing) -> (Option<AuthKey>, Option<PrivacyKey>) {
+        let Some((protocol, password)) = &self.user.auth else {
+            return (None, None);
+        };
+        // A key that is already localised for this engine is not made again.
+        if let Some(known) = self.proven.as_ref().filter(|e| e.id == engine_id) {
+            return (known.auth.clone(), known.privacy.clone());
+        }
+        let hash = auth_of(*protocol);
+        let auth = keys.master(hash, password).map(|m| m.auth_key(engine_id));
+        let privacy = self.user.privacy.as_ref().and_then(|(protocol, password)| {
+            Some(
+                keys.master(hash, password)?
+                    .privacy_key(privacy_of(*protocol), engine_id),
+            )
+        });
+        (auth, privacy)
+    }
+
+    /// Takes a message that came for an open request.
+    pub(super) fn open(&mut self, message: &V3Message<'_>, bytes: &[u8], flight: &Flight, at: Mono) -> Opened {
+        let id = message.header.engine_id;
+        let candidate = self.candidate.as_mut().filter(|e| e.id == id);
+        let Some(engine) = candidate.or(self.proven.as_mut().filter(|e| e.id == id)) else {
+            // Not authenticated, and cannot be: it only leads to a discovery, which the caller allows once in a round.
+            return match usm_report(message) {
+                Some(4) if !message.authenticated => Opened::EngineGone,
+                _ => Opened::Drop(DropReason::NotInTime),
+            };
+        };
+        if let Some(key) = &engine.auth {
+            if !message.authenticated {
+                return unauthenticated(message);
+            }
+            if !key.verify(bytes, message.auth_params.clone()) {
+                return Opened::Drop(DropReason::BadDigest);
+            }
+            if !engine.accept_time(message.header.boots, message.header.time, at) {
+                return match usm_report(message) {
+                    Some(2) => Opened::EngineGone,
+                    _ => Opened::Drop(DropReason::NotInTime),
+                };
+            }
+            if flight.stage == Stage::Diagnosis {
+                return match usm_report(message) {
+                    Some(2) => Opened::Drop(DropReason::NotInTime),
+                    _ => Opened::PrivacyDiffers,
+                };
+            }
+        } else if message.authenticated {
+            return Opened::Drop(DropReason::WrongSecurityLevel);
+        }
+        let scoped = match engine.unwrap_scoped(message) {
+            Ok(scoped) => scoped,
+            Err(opened) => return opened,
+        };
+        match scoped.pdu.kind {
+            PduKind::Report => return report(&scoped.pdu, engine.auth.is_some()),
+            PduKind::Response => {}
+            _ => return Opened::Drop(DropReason::WrongContent),
+        }
+        let encrypted = matches!(message.data, ScopedData::Encrypted(_));
+        if encrypted != engine.privacy.is_some() {
+            return Opened::Drop(DropReason::WrongSecurityLevel);
+        }
+        let same_context = scoped.engine_id == id && scoped.context == self.user.context.as_bytes();
+        if message.header.user != self.user.user.as_bytes()
+            || !same_context
+            || scoped.pdu.request_id != flight.request_id
+        {
+            return Opened::Drop(DropReason::WrongContent);
+        }
+        if let Some(engine) = self.candidate.take_if(|e| e.id == id) {
+            self.proven = Some(engine);
+        }
+        Opened::Answer(scoped.pdu)
+    }
+}
+
+impl Engine {
+    fn unwrap_scoped(&self, message: &V3Message<'_>) -> Result<ScopedPdu, Opened> {
+        match (message.data, &self.privacy) {
+            (ScopedData::Plain(bytes), _) => ScopedPdu::read(bytes).map_err(|_| Opened::Drop(DropReason::Malformed)),
+            (ScopedData::Encrypted(_), None) => Err(Opened::Drop(DropReason::WrongSecurityLevel)),
+            (ScopedData::Encrypted(bytes), Some(key)) => {
+                let (boots, time) = (message.header.boots, message.header.time);
+                // The HMAC was right, so noise means that the two sides encrypt with different keys.
+                key.decrypt(boots, time, message.privacy_params, bytes)
+                    .and_then(|plain| ScopedPdu::read(&plain).ok())
+                    .ok_or(Opened::Hint(AgentFailure::WrongPrivacy))
+            }
+        }
+    }
+}
+
+/// An unauthenticated message where an authenticated one is due: a hint at most.
+fn unauthenticated(message: &V3Message<'_>) -> Opened {
+    let ScopedData::Plain(bytes) = message.data else {
+        return Opened::Drop(DropReason::WrongSecurityLevel);
+    };
+    match ScopedPdu::read(bytes) {
+        Err(_) => Opened::Drop(DropReason::Malformed),
+        Ok(scoped) if scoped.pdu.kind != PduKind::Report => Opened::Drop(DropReason::WrongSecurityLevel),
+        Ok(scoped) => report(&scoped.pdu, false),
+    }
+}
+
+/// A Report from the engine that was asked. `proven`: its HMAC was right.
+fn report(pdu: &Pdu, proven: bool) -> Opened {
+    match usm_counter(pdu) {
+        Some(1) => Opened::Hint(AgentFailure::UnsupportedLevel),
+        Some(2) if proven => Opened::Resynchronised,
+        Some(3) => Opened::Hint(AgentFailure::UnknownUser),
+        Some(5) => Opened::Hint(AgentFailure::WrongKey),
+        Some(6) => Opened::Hint(AgentFailure::WrongPrivacy),
+        _ => Opened::Drop(DropReason::ForgedReport),
+    }
+}
+
+/// The usmStats counter of a plain Report.
+fn usm_report(message: &V3Message<'_>) -> Option<u32> {
+    let ScopedData::Plain(bytes) = message.data else {
+        return None;
+    };
+    let scoped = ScopedPdu::read(bytes).ok()?;
+    (scoped.pdu.kind == PduKind::Report).then(|| usm_counter(&scoped.pdu))?
+}
+
+fn usm_counter(pdu: &Pdu) -> Option<u32> {
+    match pdu.varbinds.first()?.oid.strip_prefix(USM_STATS)? {
+        [number, 0] => Some(*number),
+        _ => None,
+    }
+}
+
+fn auth_of(protocol: AuthProtocol) -> Auth {
+    match protocol {
+        AuthProtocol::Sha1 => Auth::Sha1,
+        AuthProtocol::Sha224 => Auth::Sha224,
+        AuthProtocol::Sha256 => Auth::Sha256,
+        AuthProtocol::Sha384 => Auth::Sha384,
+        AuthProtocol::Sha512 => Auth::Sha512,
+    }
+}
+
+fn privacy_of(protocol: PrivacyProtocol) -> Privacy {
+    match protocol {
+        PrivacyProtocol::Aes128 => Privacy::Aes128,
+        PrivacyProtocol::Aes192 => Privacy::Aes192,
+        PrivacyProtocol::Aes256 => Privacy::Aes256,
+        PrivacyProtocol::Aes192c => Privacy::Aes192c,
+        PrivacyProtocol::Aes256c => Privacy::Aes256c,
+    }
+}

@@ -1,0 +1,79 @@
+//! Sites for tests: no files, no configuration text.
+
+use hinomi::model::snmp::{Credentials, SnmpAccess};
+use hinomi::model::*;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A device named `name` on 127.0.0.1 that speaks SNMP on `port`.
+pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces: &[&str]) -> Device {
+    let wanted = |pattern: &&str| InterfaceWanted {
+        pattern: Name::from(*pattern),
+        rate_bps: None,
+        expect_up: false,
+        backup: false,
+    };
+    Device {
+        name: Name::from(name),
+        role: Role::Managed,
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        owner: Owner::Own,
+        group: None,
+        site: None,
+        class: None,
+        tags: Vec::new(),
+        status: Status::Active,
+        liveness: Liveness::Snmp,
+        poll: PollSettings {
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(1),
+            echoes: 3,
+            confirm: Confirm {
+                echoes: 15,
+                over: Duration::from_secs(10),
+            },
+            recover: Recover {
+                rounds: 3,
+                over: Duration::from_secs(60),
+            },
+        },
+        snmp: Some(Arc::new(SnmpAccess {
+            name: "test".into(),
+            port,
+            credentials,
+        })),
+        profile: None,
+        interfaces: interfaces.iter().map(wanted).collect(),
+        watches: Vec::new(),
+        thresholds: BTreeMap::new(),
+        findings: BTreeMap::new(),
+        parents: Vec::new(),
+        demarcation: None,
+    }
+}
+
+/// A site of these devices.
+pub(crate) fn site(devices: Vec<Device>) -> Arc<Site> {
+    Arc::new(Site {
+        operator: Operator {
+            name: "Example".into(),
+            language: Language::English,
+            timezone: "UTC".into(),
+        },
+        daemon: DaemonSettings {
+            state: "/nonexistent".into(),
+            listen: ([127, 0, 0, 1], 0).into(),
+            metrics: None,
+        },
+        uplinks: Vec::new(),
+        devices,
+        findings: BTreeMap::new(),
+        contacts: Vec::new(),
+        procedures: Vec::new(),
+        routes: Vec::new(),
+        heartbeat: None,
+        fingerprint: String::new(),
+    })
+}
