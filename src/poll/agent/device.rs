@@ -261,8 +261,11 @@ impl Agent {
         };
         round.tries = 0;
         if pdu.error_status == TOO_BIG {
-            return self.shrink(get);
+            round.refused = Some(TOO_BIG);
+            self.shrink(get);
+            return Step::Continue;
         }
+        round.refused = Some(pdu.error_status);
         let Some(oid) = get.refuse(pdu.error_index) else {
             return Step::Fail(AgentFailure::ErrorStatus(pdu.error_status));
         };
@@ -277,27 +280,24 @@ impl Agent {
         Step::Continue
     }
 
-    fn shrink(&mut self, get: Get) -> Step {
-        let Some(round) = &mut self.round else {
-            return Step::Continue;
-        };
+    /// tooBig: half as much from now on; a row alone is cut to what health needs; what is too big even so is done without.
+    fn shrink(&mut self, get: Get) {
         let overhead = self.session.overhead();
-        let alone = get.items.len() == 1;
         self.room = self.room.min(get.size / 2 + overhead).max(SMALLEST + overhead);
-        let row = matches!(get.items.first(), Some(Item::Row { .. }));
-        if alone && (!row || self.slim) {
-            return Step::Fail(AgentFailure::ErrorStatus(TOO_BIG));
-        }
-        let rows: Vec<u32> = get.items.iter().filter_map(Item::row_index).collect();
-        if alone {
-            self.slim = true;
-            self.want_rows(&rows);
-        } else {
-            for item in get.items.into_iter().rev() {
-                round.todo.push_front(item);
+        let alone = get.items.len() == 1;
+        let mut rows = Vec::new();
+        let Some(round) = &mut self.round else {
+            return;
+        };
+        for item in get.items.into_iter().rev() {
+            match item {
+                Item::Row { index, columns } if alone && columns.len() > table::SLIM_COLUMNS => rows.push(index),
+                item if !alone => round.todo.push_front(item),
+                _ => {}
             }
         }
-        Step::Continue
+        self.slim |= !rows.is_empty();
+        self.want_rows(&rows);
     }
 
     fn walked(&mut self, mut walk: Walk, pdu: &Pdu, now: Mono) -> Step {
@@ -443,15 +443,6 @@ impl Agent {
             missing: self.table.missing_names(&self.wanted.patterns),
         };
         Some((round, reading))
-    }
-}
-
-impl Item {
-    fn row_index(&self) -> Option<u32> {
-        match self {
-            Item::Row { index, .. } => Some(*index),
-            _ => None,
-        }
     }
 }
 

@@ -448,7 +448,7 @@ impl Agents {
         }
     }
 
-    /// Ends the round. What came before a failure is kept: a round that has read something has not failed, what is missing is missing.
+    /// Ends the round, because all is read or because of a failure.
     fn end(&mut self, device: usize, failure: Option<AgentFailure>, now: Now) {
         let Some(agent) = self.agent(device) else {
             return;
@@ -459,10 +459,14 @@ impl Agents {
         if failure.is_some() && round.last_answer.is_none() {
             agent.session.start_afresh();
         }
-        let outcome = match (failure, round.rtt) {
-            (Some(failure), None) => Err(failure),
-            (Some(AgentFailure::ErrorStatus(n)), _) if round.uptime.is_none() => Err(AgentFailure::ErrorStatus(n)),
-            _ => Ok(reading),
+        // A round that has read something has not failed: what is missing is missing.
+        let refused = round
+            .refused
+            .map(AgentFailure::ErrorStatus)
+            .filter(|_| round.uptime.is_none());
+        let outcome = match failure.filter(|_| round.uptime.is_none()).or(refused) {
+            Some(failure) => Err(failure),
+            None => Ok(reading),
         };
         self.events.push(AgentEvent::Round(AgentRound {
             device: id_of(device),

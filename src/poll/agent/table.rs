@@ -170,6 +170,9 @@ impl Table {
     }
 }
 
+/// The most columns of a slim row.
+pub(super) const SLIM_COLUMNS: usize = 7;
+
 /// The columns asked of a row. `slim`: only what health needs, for agents whose answers must be short.
 pub(super) fn columns(by_descr: bool, wide: bool, slim: bool) -> Vec<Col> {
     let mut cols = vec![if by_descr { Col::Descr } else { Col::Name }, Col::Admin, Col::Oper];
@@ -206,7 +209,8 @@ pub(super) fn read_row(index: u32, cells: &[(Col, &Value)], uptime: u32, at: Mon
         Some(Value::Integer(v)) => u8::try_from(*v).ok(),
         _ => None,
     };
-    let wide_asked = cell(Col::HcInOctets).is_some();
+    // Absent, not merely unreadable: one damaged answer must not change what is asked from now on.
+    let absent = |col| cell(col).is_some_and(Value::is_absent);
     let in_octets = counter(Col::HcInOctets).or(counter(Col::InOctets));
     let out_octets = counter(Col::HcOutOctets).or(counter(Col::OutOctets));
     let packets = [Col::HcInUcast, Col::HcInMulticast, Col::HcInBroadcast];
@@ -238,7 +242,7 @@ pub(super) fn read_row(index: u32, cells: &[(Col, &Value)], uptime: u32, at: Mon
         at,
         ambiguous: false,
     };
-    let narrow = wide_asked && (in_octets.is_none() || out_octets.is_none());
+    let narrow = absent(Col::HcInOctets) && absent(Col::HcOutOctets);
     Some(RowAnswer { reading, narrow })
 }
 
