@@ -1,5 +1,7 @@
 //! The SNMP client against a scripted agent that lies, on a virtual clock. What the agent says is written with async-snmp.
 
+#![allow(clippy::unwrap_used)]
+
 mod fake;
 mod lies;
 pub(crate) mod site;
@@ -177,6 +179,36 @@ fn a_port_that_vanishes_is_missing_until_it_is_back() {
     world.fake.port(3, "c", 3_000);
     world.fake.set(&IF_NUMBER, Value::Integer(3));
     assert_eq!(ports(&world.honest()).len(), 3);
+}
+
+#[test]
+fn a_table_that_is_away_says_nothing_about_the_ports() {
+    let mut world = World::new(v2c(), &["a", "nowhere"]);
+    assert_eq!(missing(&world.honest()), ["nowhere"]);
+    let whole = world.fake.objects.clone();
+    world.fake.remove_columns(&(1..=19).collect::<Vec<_>>());
+    for _ in 0..2 {
+        let reading = world.honest();
+        assert_eq!((ports(&reading).len(), missing(&reading)), (0, vec!["nowhere"]));
+        assert!(world.asked.len() <= 3, "{:?}", world.asked);
+    }
+    world.fake.objects = whole;
+    assert_eq!(ports(&world.honest()), [("a", 1, Counter::C64(1_006))]);
+    // An agent that never showed an interface: nothing is known, nothing is missing.
+    let mut world = World::new(v2c(), &["a"]);
+    world
+        .fake
+        .objects
+        .retain(|oid, _| !oid.starts_with(&[1, 3, 6, 1, 2, 1, 31]) && !oid.starts_with(&[1, 3, 6, 1, 2, 1, 2]));
+    assert!(missing(&world.honest()).is_empty());
+}
+
+#[test]
+fn counters_without_sysuptime_are_not_handed_on() {
+    let mut world = World::new(v2c(), &["a"]);
+    world.fake.objects.remove(&UPTIME.to_vec());
+    let reading = world.honest();
+    assert_eq!((reading.uptime, ports(&reading).len()), (None, 0));
 }
 
 #[test]
