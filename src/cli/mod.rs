@@ -1,1 +1,236 @@
-//! (being written)
+//! The command line: one file a verb.
+//!
+//! Exit codes: 0 done, 1 not done (or `check`: warnings only; `route-test`: a route failed), 2 the command line or the
+//! configuration has errors, 3 the daemon is not running or does not answer.
+
+mod alarm;
+pub mod check;
+mod client;
+mod explain;
+mod incidents;
+mod probe;
+mod route_test;
+mod run;
+mod status;
+mod table;
+mod words;
+
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Where the configuration is unless `--config` says otherwise.
+pub const DEFAULT_CONFIG: &str = "/etc/hinomi/hinomi.toml";
+
+/// 火の見: watches the network of an operator who connects medical institutions, and gets the notice out.
+#[derive(Debug, Parser)]
+#[command(name = "hinomi", version, about, disable_help_subcommand = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done (check: warnings only; route-test: a route failed); \
+    2 the command line or the configuration has errors; 3 the daemon is not running or does not answer.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Watch: runs until SIGTERM; SIGHUP reloads
+    Run(ConfigFile),
+    /// Read a configuration and print every mistake in it at once
+    Check {
+        /// The file
+        #[arg(default_value = DEFAULT_CONFIG)]
+        file: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Take every secret as present, to check a file on a machine that has none of them
+        #[arg(long)]
+        no_secrets: bool,
+    },
+    /// Let the running daemon read its configuration again; with a mistake in it the old one runs on
+    Reload {
+        #[command(flatten)]
+        daemon: Daemon,
+        /// Even if more than half of the devices would be gone
+        #[arg(long)]
+        force: bool,
+    },
+    /// Poll one device once, now, without the daemon, and print everything read and how it was judged
+    Probe {
+        /// Its name in the configuration
+        device: String,
+        #[command(flatten)]
+        config: ConfigFile,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the running daemon sees
+    Status {
+        #[command(flatten)]
+        daemon: Daemon,
+        /// Again every 2 s until Ctrl-C
+        #[arg(long, conflicts_with = "json")]
+        watch: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Incidents: list, show, take in hand
+    Incidents {
+        #[command(subcommand)]
+        what: Option<Incidents>,
+        #[command(flatten)]
+        daemon: Daemon,
+        /// As JSON
+        #[arg(long, global = true)]
+        json: bool,
+    },
+    /// Why a device is shown as it is
+    Explain {
+        /// Its name
+        device: String,
+        #[command(flatten)]
+        daemon: Daemon,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send a real test mail over a route (or all) and show the transaction
+    RouteTest {
+        /// Its name; all routes without it
+        name: Option<String>,
+        /// Who receives the mail
+        #[arg(long)]
+        to: String,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Mail the operator's own contacts, out of band first, that a systemd unit failed (used by hinomi-alarm@.service)
+    Alarm {
+        /// The unit
+        #[arg(long)]
+        unit: String,
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Where the daemon keeps its state, if the configuration cannot say it
+        #[arg(long)]
+        state: Option<PathBuf>,
+    },
+    /// Print the version
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+enum Incidents {
+    /// Open ones, and those recovered within 24 h
+    List,
+    /// One with its timeline
+    Show {
+        /// Its number
+        number: u64,
+    },
+    /// Take one in hand: stops escalation and reminders
+    Ack {
+        /// Its number
+        number: u64,
+        /// Who
+        #[arg(long)]
+        by: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    config: PathBuf,
+}
+
+/// How the running daemon is found.
+#[derive(Debug, Args)]
+struct Daemon {
+    /// The daemon's configuration file
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG, global = true)]
+    config: PathBuf,
+    /// Its control socket, if not where the configuration says
+    #[arg(long, value_name = "PATH", global = true)]
+    socket: Option<PathBuf>,
+}
+
+/// Why a command was not done: the exit code and words for a person.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    fn new(code: u8, text: impl Into<String>) -> Failure {
+        Failure {
+            code,
+            text: text.into(),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    /// Only output is written with `?`: a closed pipe or a full disk.
+    fn from(error: std::io::Error) -> Failure {
+        Failure::new(1, format!("cannot write the output: {error}"))
+    }
+}
+
+/// Runs one command line; returns the exit code.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output with 0, mistakes to standard error with 2.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    // An error means that a test in the same process was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut out = std::io::stdout().lock();
+    let result = dispatch(cli.verb, &mut out);
+    let flushed = out.flush();
+    match result {
+        Ok(code) if flushed.is_ok() => code,
+        Ok(_) => 1,
+        Err(failure) => {
+            eprintln!("hinomi: {failure}");
+            failure.code
+        }
+    }
+}
+
+fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
+    match verb {
+        Verb::Run(file) => run::run(file.config),
+        Verb::Check { file, json, no_secrets } => {
+            let options = check::CheckOptions { json, no_secrets };
+            Ok(check::check_with(&file, options, out))
+        }
+        Verb::Reload { daemon, force } => client::reload(&daemon, force, out),
+        Verb::Probe { device, config, json } => probe::probe(&device, &config.config, json, out),
+        Verb::Status { daemon, watch, json } => status::status(&daemon, watch, json, out),
+        Verb::Incidents { what, daemon, json } => match what.unwrap_or(Incidents::List) {
+            Incidents::List => incidents::list(&daemon, json, out),
+            Incidents::Show { number } => incidents::show(&daemon, number, json, out),
+            Incidents::Ack { number, by } => incidents::ack(&daemon, number, by, out),
+        },
+        Verb::Explain { device, daemon, json } => explain::explain(&daemon, &device, json, out),
+        Verb::RouteTest { name, to, config } => route_test::route_test(name.as_deref(), &to, &config.config, out),
+        Verb::Alarm { unit, config, state } => alarm::alarm(&unit, &config.config, state.as_deref(), out),
+        Verb::Version => {
+            writeln!(out, "hinomi {}", env!("CARGO_PKG_VERSION"))?;
+            Ok(0)
+        }
+    }
+}

@@ -5,14 +5,21 @@
 //!
 //! Never here: I/O, a clock, randomness (the seed is an argument).
 
+mod commits;
 pub mod snapshot;
+mod view;
 
 pub use snapshot::{DeviceStatus, InterfaceStatus, MetricStatus, ReachState, RouteStatus, Snapshot};
 
-use crate::incident::{Batch, Head, Restored};
-use crate::model::{Mono, Name, Now, Site};
-use crate::notify::{Delivery, Outcome, RouteTest};
-use crate::poll::PollInput;
+use commits::Commits;
+
+use crate::incident::{Batch, Book, EventBody, Head, Restored};
+use crate::model::{DeviceId, Mono, Name, Now, Site};
+use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
+use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
+use crate::rules::{RuleEffect, Rules};
+use crate::sample::Sampler;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,33 +93,249 @@ pub enum Effect {
 /// The core.
 pub struct Core {
     site: Arc<Site>,
+    poll: Poll,
+    sampler: Sampler,
+    rules: Rules,
+    book: Book,
+    notifier: Notifier,
+    last: Vec<LastSeen>,
+    commits: Commits,
+    head: Option<Head>,
+    ledger_error: Option<String>,
+    out: Vec<Effect>,
+}
+
+/// What snapshots show of the last rounds of a device.
+#[derive(Default)]
+struct LastSeen {
+    reading: Option<AgentReading>,
+    tcp: BTreeMap<Name, Result<Duration, String>>,
 }
 
 impl Core {
-    /// A core for a site, with what the ledger gave back.
-    pub fn new(site: Arc<Site>, _restored: Restored, _seed: [u8; 32], _now: Now) -> Core {
-        Core { site }
+    /// A core for a site, with what the ledger gave back. `seed` must be random.
+    pub fn new(site: Arc<Site>, restored: Restored, seed: [u8; 32], now: Now) -> Core {
+        let (mut book, problems) = Book::restore(&restored.events);
+        let open = book.levels();
+        let hanging = book.hanging();
+        book.record(
+            None,
+            EventBody::Started {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                fingerprint: site.fingerprint.clone(),
+            },
+            now,
+        );
+        for what in &problems {
+            book.record(None, EventBody::Damage { what: what.clone() }, now);
+        }
+        let mut core = Core {
+            poll: Poll::new(site.clone(), seed, now),
+            sampler: Sampler::new(site.clone()),
+            rules: Rules::new(site.clone(), &open, &hanging, now),
+            notifier: Notifier::new(site.clone(), &restored, now),
+            book,
+            last: site.devices.iter().map(|_| LastSeen::default()).collect(),
+            commits: Commits::default(),
+            head: restored.head,
+            ledger_error: None,
+            out: Vec::new(),
+            site,
+        };
+        core.turn(now);
+        core
     }
 
     /// Takes one input.
-    pub fn take(&mut self, _input: Input, _now: Now) {}
+    pub fn take(&mut self, input: Input, now: Now) {
+        match input {
+            Input::Poll(input) => self.poll.take(input, now),
+            Input::Acknowledge { incident, by } => {
+                // Whoever asked reads the result from the snapshot; a number that does not exist changes nothing.
+                let _ = self.book.acknowledge(incident, &by, now);
+            }
+            Input::Committed { batch, result } => self.committed(batch, result, now),
+            Input::Delivered { attempt, outcome } => self.notifier.delivered(attempt, outcome, now),
+            Input::RouteTested(test) => self.notifier.route_tested(test, now),
+            Input::Reload(site) => self.reload(site, now),
+        }
+        self.turn(now);
+    }
+
+    /// Acknowledges an incident, or says why not.
+    pub fn acknowledge(&mut self, incident: u64, by: &str, now: Now) -> Result<(), String> {
+        let result = self.book.acknowledge(incident, by, now);
+        self.turn(now);
+        result
+    }
 
     /// When [`Core::wake`] wants to be called; [`Mono::NEVER`] if only an input can change anything.
     pub fn next_wakeup(&self) -> Mono {
-        Mono::NEVER
+        self.poll
+            .next_wakeup()
+            .min(self.rules.next_wakeup())
+            .min(self.book.next_wakeup())
+            .min(self.notifier.next_wakeup())
+            .min(self.commits.next_wakeup())
     }
 
     /// Does what is due.
-    pub fn wake(&mut self, _now: Now) {}
+    pub fn wake(&mut self, now: Now) {
+        self.poll.wake(now);
+        self.rules.wake(now);
+        self.book.wake(now);
+        self.notifier.wake(now);
+        self.turn(now);
+    }
 
     /// Takes out the effects since the last call, in order.
     pub fn effects(&mut self) -> Vec<Effect> {
-        Vec::new()
+        std::mem::take(&mut self.out)
     }
 
     /// A picture of everything for `status`, `/metrics` and `explain`.
-    pub fn snapshot(&self, _now: Now) -> Snapshot {
-        let _ = &self.site;
-        Snapshot::default()
+    pub fn snapshot(&self, now: Now) -> Snapshot {
+        view::snapshot(self, now)
+    }
+
+    fn reload(&mut self, site: Arc<Site>, now: Now) {
+        let mut before: BTreeMap<Name, LastSeen> = self
+            .site
+            .devices
+            .iter()
+            .map(|d| d.name.clone())
+            .zip(std::mem::take(&mut self.last))
+            .collect();
+        self.last = site
+            .devices
+            .iter()
+            .map(|d| before.remove(&d.name).unwrap_or_default())
+            .collect();
+        // What was observed under the old ids is judged before they change.
+        self.settle(now);
+        self.poll.reload(site.clone(), now);
+        self.sampler.reload(site.clone());
+        self.rules.reload(site.clone(), now);
+        self.notifier.reload(site.clone(), now);
+        self.book.record(
+            None,
+            EventBody::Reloaded {
+                fingerprint: site.fingerprint.clone(),
+            },
+            now,
+        );
+        self.site = site;
+        self.tell_paths(now);
+    }
+
+    fn committed(&mut self, batch: u64, result: Result<Head, String>, now: Now) {
+        let ledgered = result.is_ok();
+        match result {
+            Ok(head) => {
+                self.head = Some(head);
+                self.ledger_error = None;
+            }
+            Err(error) => self.ledger_error = Some(error),
+        }
+        let rows = self.commits.ended(batch, ledgered, now);
+        self.notifier
+            .released(&rows, self.head.as_ref().filter(|_| ledgered), now);
+    }
+
+    /// Carries everything forward, stage by stage, until nothing moves.
+    fn turn(&mut self, now: Now) {
+        // Each pass hands something on; what comes back (a probe, a route's state) ends after a few.
+        for _ in 0..16 {
+            let moved = self.settle(now) | self.tell(now);
+            if !moved {
+                break;
+            }
+        }
+    }
+
+    /// Poll → samples → rules → book, and what the rules ask of poll.
+    fn settle(&mut self, now: Now) -> bool {
+        let mut moved = false;
+        for effect in self.poll.effects() {
+            match effect {
+                PollEffect::Send { channel, to, bytes } => self.out.push(Effect::Send { channel, to, bytes }),
+                PollEffect::TcpConnect { token, to, timeout } => {
+                    self.out.push(Effect::TcpConnect { token, to, timeout });
+                }
+                PollEffect::Observed(observation) => {
+                    moved = true;
+                    let samples = self.sampler.take(&observation);
+                    self.rules.take(&observation, &samples, now);
+                    self.remember(observation);
+                }
+            }
+        }
+        let mut paths = false;
+        for effect in self.rules.effects() {
+            moved = true;
+            match effect {
+                RuleEffect::Finding(change) => self.book.take(&change, now),
+                RuleEffect::Affected(affected) => self.book.affected(&affected, now),
+                RuleEffect::Probe(device) => self.poll.take(PollInput::ProbeNow(device), now),
+                RuleEffect::Silent(device, silent) => {
+                    paths = true;
+                    self.sampler.silence(device, silent);
+                    self.poll.take(PollInput::Silent(device, silent), now);
+                }
+            }
+        }
+        if paths {
+            self.tell_paths(now);
+        }
+        moved
+    }
+
+    /// Which ways are cut, for the choice of routes.
+    fn tell_paths(&mut self, now: Now) {
+        let reach = self.rules.reach();
+        let cut = |id: &DeviceId| {
+            let node = reach.node(*id);
+            matches!(node.state, ReachState::Down | ReachState::Unreachable) && !node.control_plane
+        };
+        let down: BTreeSet<DeviceId> = self.site.iter().map(|(id, _)| id).filter(cut).collect();
+        self.notifier.set_paths(&down, reach.blind(), now);
+    }
+
+    /// Book → notices → ledger and routes.
+    fn tell(&mut self, now: Now) -> bool {
+        let mut events = self.book.events();
+        let rows = self.notifier.plan(&events, &mut self.book, now);
+        events.extend(self.book.events());
+        let mut moved = !events.is_empty() || !rows.is_empty();
+        self.commits.add(&events, rows);
+        self.out.extend(self.commits.next(now).map(Effect::Commit));
+        for effect in self.notifier.effects() {
+            moved = true;
+            match effect {
+                NotifyEffect::Deliver(delivery) => self.out.push(Effect::Deliver(delivery)),
+                NotifyEffect::TestRoute { route, with_auth } => self.out.push(Effect::TestRoute { route, with_auth }),
+                NotifyEffect::RouteState { route, ready, error } => {
+                    self.rules
+                        .route(&route, ready, error.as_deref().unwrap_or_default(), now);
+                }
+            }
+        }
+        moved
+    }
+
+    fn remember(&mut self, observation: Observation) {
+        match observation {
+            Observation::Agent(round) => {
+                if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome) {
+                    last.reading = Some(reading);
+                }
+            }
+            Observation::Tcp(reading) => {
+                if let Some(last) = self.last.get_mut(reading.device.index()) {
+                    last.tcp.insert(reading.watch, reading.result);
+                }
+            }
+            Observation::Reach(_) => {}
+        }
     }
 }

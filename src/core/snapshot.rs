@@ -6,28 +6,7 @@ use crate::rules::Cause;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Reachability of a device (design section 3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReachState {
-    /// Not judged yet.
-    #[default]
-    Unknown,
-    /// Answers.
-    Up,
-    /// Answers, some echoes are lost.
-    Lossy,
-    /// A round was lost; being confirmed, or waiting for a parent's result.
-    Suspect,
-    /// Does not answer.
-    Down,
-    /// Everything on its path is down.
-    Unreachable,
-    /// This host is cut off.
-    Blind,
-    /// `liveness = "none"`, or not active.
-    NotWatched,
-}
+pub use crate::model::ReachState;
 
 /// A number as last judged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -187,14 +166,17 @@ pub struct Snapshot {
     /// Pending for more than an hour.
     pub outbox_stuck: u64,
     /// Rounds ended, by kind (`echo`, `snmp`, `tcp`) and result (`ok`, `lost`, `timeout`, `unknown-user` …).
+    #[serde(with = "pairs")]
     pub polls: BTreeMap<(String, String), u64>,
     /// Datagrams not believed.
     pub dropped: BTreeMap<DropReason, u64>,
     /// Unknown intervals by reason.
     pub unknown: BTreeMap<String, u64>,
     /// Mails by route and result (`accepted`, `transient`, `permanent`, `failed`).
+    #[serde(with = "pairs")]
     pub notices: BTreeMap<(String, String), u64>,
     /// How late rounds started: count of rounds by upper bound in seconds (cumulative, last bound is infinite).
+    #[serde(with = "bounds")]
     pub lateness: Vec<(f64, u64)>,
     /// Sum of lateness, seconds.
     pub lateness_sum: f64,
@@ -202,4 +184,57 @@ pub struct Snapshot {
     pub ledger_head: Option<(u64, String)>,
     /// Words of the last failed commit; `None` while the ledger works.
     pub ledger_error: Option<String>,
+}
+
+/// JSON has no maps keyed by pairs: they are written as a list of (first, second, count).
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<(String, String), u64>, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(map.iter().map(|((a, b), count)| (a, b, count)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<(String, String), u64>, D::Error> {
+        let list = Vec::<(String, String, u64)>::deserialize(d)?;
+        Ok(list.into_iter().map(|(a, b, count)| ((a, b), count)).collect())
+    }
+}
+
+/// JSON has no infinity: the last bound is written as null.
+mod bounds {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(list: &[(f64, u64)], s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(
+            list.iter()
+                .map(|(bound, count)| (bound.is_finite().then_some(*bound), count)),
+        )
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<(f64, u64)>, D::Error> {
+        let list = Vec::<(Option<f64>, u64)>::deserialize(d)?;
+        Ok(list
+            .into_iter()
+            .map(|(bound, count)| (bound.unwrap_or(f64::INFINITY), count))
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_survives_json() {
+        let snapshot = Snapshot {
+            polls: [(("echo".to_owned(), "ok".to_owned()), 3)].into(),
+            outbox_pending: [(Level::Critical, 2)].into(),
+            dropped: [(DropReason::LateEcho, 1)].into(),
+            lateness: vec![(0.5, 7), (f64::INFINITY, 9)],
+            ..Snapshot::default()
+        };
+        let json = serde_json::to_string(&snapshot).unwrap();
+        assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), snapshot);
+    }
 }

@@ -1,1 +1,42 @@
-//! (being written)
+//! The daemon: the clock, the threads, the channels between them, reload, shutdown, systemd.
+//!
+//! ```text
+//!  network ◄──────► engine (1 thread: sockets, core; no locks) ◄──────────── snapshot? reload, stop
+//!                    │ ▲      │                     ▲   inbox, 4096 messages        │
+//!        64 batches  │ │      │ 1024 pieces         │                               │
+//!                    ▼ │      ▼ of work             │                               │
+//!               ledger     tokio (2 threads) ───────┘                               │
+//!               (1 thread) │ mail attempts, route tests, TCP connections            │
+//!                          │ control socket ◄── hinomi status, ack, reload ─────────┤
+//!                          │ HTTP           ◄── /metrics, /healthz, /readyz ────────┘
+//!                          └ heartbeat, watchdog, status line, signals
+//! ```
+//!
+//! Full channels: the engine never waits. A full ledger queue makes a backlog in the engine, and a ledger that stays silent for
+//! 10 s is told to the core as failed, so that notices leave unrecorded. Work that finds no room fails at once and is tried
+//! again by the core. Everybody else waits for the engine's inbox, which is read every 10 ms.
+//!
+//! Never here: a decision. What is polled, judged, told and retried is decided in [`crate::core`].
+
+pub mod clock;
+pub mod control;
+pub mod heartbeat;
+pub mod keep;
+pub mod once;
+pub mod words;
+
+mod beat;
+mod engine;
+mod health;
+mod ledger;
+mod messages;
+mod reload;
+mod shared;
+mod site;
+mod start;
+mod systemd;
+mod work;
+
+pub(crate) use shared::Shared;
+pub use site::{load, load_last_good};
+pub use start::{Handle, RunError, RunOptions, run, start};

@@ -40,10 +40,12 @@ pub struct Restored {
     pub ledger_id: String,
     /// All events since the last checkpoint, the checkpoint first.
     pub events: Vec<String>,
-    /// Rows that are pending, and rows done of incidents that may still be open.
+    /// Rows that are pending.
     pub rows: Vec<RowChange>,
     /// The head.
     pub head: Option<Head>,
     /// Highest row number ever used.
     pub last_row: u64,
+    /// The store was damaged: what was found, what was done about it, what may be missing. In words for people.
+    pub damage: Option<String>,
 }

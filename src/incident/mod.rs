@@ -2,6 +2,15 @@
 //!
 //! Pure except `ledger`, which keeps the events. Never here: a clock, a mail.
 
+pub mod audit;
 pub mod batch;
+pub mod book;
+pub mod event;
+pub mod ledger;
+mod state;
 
+pub use audit::lint;
 pub use batch::{Batch, Head, Restored, RowChange};
+pub use book::{Book, Incident, Phase};
+pub use event::{Event, EventBody, NoticeKind, Tick};
+pub use ledger::{Ledger, LedgerError};

@@ -236,3 +236,44 @@ impl Device {
         self.findings.get(&kind).copied().unwrap_or_else(|| kind.default_rule())
     }
 }
+
+/// Whether a name fits a pattern with `*` (any run) and `?` (one character).
+pub fn glob(pattern: &str, name: &str) -> bool {
+    let (p, n): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut i, mut j, mut star) = (0, 0, None);
+    while j < n.len() {
+        if i < p.len() && p[i] == '*' {
+            star = Some((i, j));
+            i += 1;
+        } else if i < p.len() && (p[i] == '?' || p[i] == n[j]) {
+            (i, j) = (i + 1, j + 1);
+        } else if let Some((si, sj)) = star {
+            star = Some((si, sj + 1));
+            (i, j) = (si + 1, sj + 1);
+        } else {
+            return false;
+        }
+    }
+    p[i..].iter().all(|c| *c == '*')
+}
+
+/// Whether a pattern has wildcards at all.
+pub fn is_glob(pattern: &str) -> bool {
+    pattern.contains(['*', '?'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob;
+
+    #[test]
+    fn globs_match_as_an_engineer_expects() {
+        assert!(glob("xe-0/0/*", "xe-0/0/12"));
+        assert!(!glob("xe-0/0/*", "xe-0/1/0"));
+        assert!(glob("*", ""));
+        assert!(glob("eth?", "eth0"));
+        assert!(!glob("eth?", "eth10"));
+        assert!(glob("*a*b*", "xxaxxbxx"));
+        assert!(!glob("ae1", "ae10"));
+    }
+}

@@ -9,6 +9,7 @@ pub mod contact;
 pub mod device;
 pub mod finding;
 pub mod profile;
+pub mod reach;
 pub mod secret;
 pub mod site;
 pub mod snmp;
@@ -22,6 +23,7 @@ pub use device::{
     Status, Watch, WatchKind,
 };
 pub use finding::{FindingKey, FindingKind, FindingRule, Level, Name, Part};
+pub use reach::ReachState;
 pub use secret::Secret;
 pub use site::{DaemonSettings, Heartbeat, Language, Operator, Site};
 pub use threshold::{Bound, Metric, Threshold, ThresholdKind};

@@ -4,5 +4,12 @@
 
 pub mod channel;
 pub mod mail;
+pub mod outbox;
+pub mod plan;
+pub mod retry;
+mod row;
+pub mod text;
 
 pub use mail::{Delivery, Mail, Outcome, RouteTest, Stage};
+pub use outbox::{Notifier, NotifierStats, NotifyEffect, RouteView};
+pub use plan::Notice;

@@ -1,1 +1,164 @@
-//! (being written)
+//! The HTTP listener: `/metrics`, `/healthz`, `/readyz`, and 404 for everything else.
+//!
+//! A slow or silent client costs one connection for at most [`PATIENCE`]: the header timer is set (hyper has none by itself),
+//! connections are counted, and each serves one request.
+//!
+//! Never here: what the pages say ([`Pages`] does), a way to change anything.
+
+use crate::metrics::Text;
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::header::{ALLOW, CONTENT_TYPE};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// For the request's head.
+const HEAD: Duration = Duration::from_secs(10);
+/// For a whole connection.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// At a time, per listener.
+const CONNECTIONS: usize = 512;
+
+/// A future of a page.
+pub type Page<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What the pages say.
+pub trait Pages: Send + Sync + 'static {
+    /// `/metrics`; `None` while the engine does not answer.
+    fn metrics(&self) -> Page<Option<Text>>;
+    /// `/healthz`: the process lives; `Err` says what does not.
+    fn health(&self) -> Result<(), String>;
+    /// `/readyz`: everything works; `Err` lists what does not.
+    fn ready(&self) -> Page<Result<(), Vec<String>>>;
+}
+
+/// Which pages a listener has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// All.
+    All,
+    /// `/healthz` and `/readyz`; `/metrics` is elsewhere.
+    WithoutMetrics,
+    /// `/metrics` only.
+    MetricsOnly,
+}
+
+/// Serves until the runtime ends.
+pub async fn serve(listener: TcpListener, pages: Arc<dyn Pages>, offer: Offer) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((client, _)) => {
+                let pages = Arc::clone(&pages);
+                tokio::spawn(async move {
+                    let _ = tokio::time::timeout(PATIENCE, connection(client, pages, offer)).await;
+                    drop(permit);
+                });
+            }
+            // Out of file descriptors: wait for some to be closed.
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn connection(client: TcpStream, pages: Arc<dyn Pages>, offer: Offer) {
+    let service = service_fn(move |request| {
+        let pages = Arc::clone(&pages);
+        async move { Ok::<_, Infallible>(answer(&request, &*pages, offer).await) }
+    });
+    // An error here is the client's: it went away, or spoke no HTTP.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(client), service)
+        .await;
+}
+
+async fn answer(request: &Request<Incoming>, pages: &dyn Pages, offer: Offer) -> Response<Content> {
+    let path = request.uri().path();
+    let offered = match path {
+        "/metrics" => offer != Offer::WithoutMetrics,
+        "/healthz" | "/readyz" => offer != Offer::MetricsOnly,
+        _ => false,
+    };
+    if !offered {
+        return text(
+            StatusCode::NOT_FOUND,
+            "not found: hinomi serves /metrics, /healthz and /readyz\n",
+        );
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
+        refused
+            .headers_mut()
+            .insert(ALLOW, hyper::header::HeaderValue::from_static("GET, HEAD"));
+        return refused;
+    }
+    match path {
+        "/metrics" => metrics(pages).await,
+        "/healthz" => match pages.health() {
+            Ok(()) => text(StatusCode::OK, "ok\n"),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+        },
+        _ => match pages.ready().await {
+            Ok(()) => text(StatusCode::OK, "ready\n"),
+            Err(what) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{}\n", what.join("\n"))),
+        },
+    }
+}
+
+async fn metrics(pages: &dyn Pages) -> Response<Content> {
+    match pages.metrics().await {
+        Some(body) => with_type(
+            StatusCode::OK,
+            "text/plain; version=0.0.4; charset=utf-8",
+            Content::Metrics(body),
+        ),
+        None => text(StatusCode::SERVICE_UNAVAILABLE, "the engine does not answer\n"),
+    }
+}
+
+fn text(status: StatusCode, body: &str) -> Response<Content> {
+    let body = Content::Text(Full::new(Bytes::copy_from_slice(body.as_bytes())));
+    with_type(status, "text/plain; charset=utf-8", body)
+}
+
+fn with_type(status: StatusCode, kind: &'static str, body: Content) -> Response<Content> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(kind));
+    response
+}
+
+/// A body: a short text, or metrics made slice by slice as the client reads them.
+enum Content {
+    Text(Full<Bytes>),
+    Metrics(Text),
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Content::Text(body) => Pin::new(body).poll_frame(cx),
+            Content::Metrics(body) => Poll::Ready(body.next_slice().map(|s| Ok(Frame::data(Bytes::from(s))))),
+        }
+    }
+}

@@ -1,1 +1,703 @@
-//! (being written)
+//! The program from outside: verbs, exit codes, signals, what is printed, and what must never be.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads the clock to see that it ends in time"
+)]
+
+#[path = "../support/relay.rs"]
+#[allow(dead_code, unused_imports, reason = "the relay can do more than these tests ask")]
+mod relay;
+
+use relay::{Relay, Script};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Stands in the configuration as a community and must not stand in anything that comes out.
+const SECRET: &str = "Geheim-7Q9x";
+
+/// A folder that goes away with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("hinomi-cli-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.0.join("hinomi.toml")
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(self.config(), text).unwrap();
+        std::fs::set_permissions(self.config(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A site that needs no privilege and no peer: agents on ports where nobody listens.
+fn site(devices: &[&str]) -> String {
+    let mut text = format!(
+        r#"
+[operator]
+name = "Test Network"
+language = "en"
+timezone = "UTC"
+
+[daemon]
+state = "state"
+listen = "127.0.0.1:0"
+
+[poll]
+interval = "1s"
+timeout = "300ms"
+confirm = {{ echoes = 2, over = "300ms" }}
+
+[snmp.none]
+version = "2c"
+community = "{SECRET}"
+port = 1
+
+[[contact]]
+name = "noc"
+party = "own"
+mail = ["noc@example.net"]
+
+[[procedure]]
+name = "all"
+tell = ["noc"]
+"#
+    );
+    for name in devices {
+        text.push_str(&format!(
+            "\n[[device]]\nname = \"{name}\"\naddress = \"127.0.0.1\"\nsnmp = \"none\"\nliveness = \"snmp\"\n"
+        ));
+    }
+    text
+}
+
+fn hinomi(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hinomi"));
+    command.args(words).stdin(Stdio::null());
+    for name in [
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "JOURNAL_STREAM",
+        "RUST_LOG",
+        "HINOMI_LOG",
+        "RUNTIME_DIRECTORY",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(words: &[&str]) -> Output {
+    let output = hinomi(words).output().unwrap();
+    no_secret(&output.stdout);
+    no_secret(&output.stderr);
+    output
+}
+
+fn no_secret(bytes: &[u8]) {
+    assert!(!String::from_utf8_lossy(bytes).contains(SECRET), "a secret was printed");
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A daemon that is ended with the test.
+struct Daemon {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    listen: SocketAddr,
+}
+
+impl Daemon {
+    fn start(config: &Path) -> Daemon {
+        let mut child = hinomi(&["run", "--config", config.to_str().unwrap()])
+            .env("HINOMI_LOG", "trace")
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let stderr = child.stderr.take().unwrap();
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let mut daemon = Daemon {
+            child,
+            log,
+            listen: ([0, 0, 0, 0], 0).into(),
+        };
+        let line = daemon.wait_for("listening at=");
+        let at = line.split("listening at=").nth(1).unwrap();
+        daemon.listen = at.trim().parse().unwrap();
+        daemon
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The first line of the log with these words in it.
+    fn wait_for(&self, words: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(line) = self.log().lines().find(|l| l.contains(words)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < until, "no \"{words}\" in:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.listen).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        no_secret(answer.as_bytes());
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, body(&answer))
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    /// Exit code and how long it took, after a signal.
+    fn end(&mut self, signal: &str) -> (Option<i32>, Duration) {
+        self.signal(signal);
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(10) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status.code(), began.elapsed());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("did not end; log:\n{}", self.log());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !std::thread::panicking() {
+            no_secret(self.log().as_bytes());
+        }
+    }
+}
+
+/// The body of an answer, with chunks joined.
+fn body(answer: &str) -> String {
+    let (head, mut rest) = answer.split_once("\r\n\r\n").unwrap();
+    if !head.to_lowercase().contains("transfer-encoding: chunked") {
+        return rest.to_owned();
+    }
+    let mut whole = String::new();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap();
+        if size == 0 {
+            break;
+        }
+        whole.push_str(&after[..size]);
+        rest = &after[size + 2..];
+    }
+    whole
+}
+
+#[test]
+fn the_version_is_printed_and_help_names_the_exit_codes() {
+    let version = run(&["version"]);
+    assert_eq!(version.status.code(), Some(0));
+    assert_eq!(text(&version.stdout), format!("hinomi {}\n", env!("CARGO_PKG_VERSION")));
+    let help = run(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    for verb in [
+        "run",
+        "check",
+        "reload",
+        "probe",
+        "status",
+        "incidents",
+        "explain",
+        "route-test",
+        "alarm",
+    ] {
+        assert!(
+            text(&help.stdout).contains(&format!("\n  {verb} ")),
+            "{verb} is missing"
+        );
+    }
+    assert!(text(&help.stdout).contains("Exit codes:"));
+}
+
+#[test]
+fn a_mistake_on_the_command_line_is_2_and_goes_to_standard_error() {
+    let output = run(&["sattus"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert!(
+        text(&output.stderr).contains("status"),
+        "no suggestion: {}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn without_a_daemon_every_question_says_how_to_start_it() {
+    let folder = Folder::new();
+    folder.write(&site(&["a"]));
+    let config = folder.config();
+    let config = config.to_str().unwrap();
+    for words in [
+        vec!["status"],
+        vec!["incidents"],
+        vec!["incidents", "show", "1"],
+        vec!["incidents", "ack", "1", "--by", "x"],
+        vec!["explain", "a"],
+        vec!["reload"],
+    ] {
+        let output = run(&[&words[..], &["--config", config]].concat());
+        assert_eq!(output.status.code(), Some(3), "{words:?}: {}", text(&output.stderr));
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("hinomi is not running") && said.contains("systemctl start hinomi"),
+            "{said}"
+        );
+        assert!(said.contains(folder.0.join("state").to_str().unwrap()), "{said}");
+    }
+}
+
+#[test]
+fn a_broken_configuration_is_refused_with_all_its_mistakes_and_2() {
+    let folder = Folder::new();
+    folder.write(&site(&["a", "a"]).replace("interval", "intervall"));
+    let output = run(&["run", "--config", folder.config().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains("intervall") && said.contains("did you mean"), "{said}");
+    assert!(said.contains("nothing was started"), "{said}");
+    assert!(
+        !folder.0.join("state").exists(),
+        "nothing is made for a configuration that is refused"
+    );
+}
+
+#[test]
+fn a_state_directory_without_parent_is_refused_in_words() {
+    let folder = Folder::new();
+    folder.write(&site(&["a"]).replace("state = \"state\"", "state = \"not/there\""));
+    let output = run(&["run", "--config", folder.config().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("cannot use the state directory"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn the_daemon_answers_status_and_metrics_and_ends_within_two_seconds() {
+    let folder = Folder::new();
+    folder.write(&site(&["edge-a", "東京"]));
+    let config = folder.config();
+    let config = config.to_str().unwrap();
+    let mut daemon = Daemon::start(&folder.config());
+
+    assert_eq!(daemon.get("/healthz"), (200, "ok\n".to_owned()));
+    assert_eq!(daemon.get("/readyz"), (200, "ready\n".to_owned()));
+    assert_eq!(daemon.get("/").0, 404);
+    let (code, metrics) = daemon.get("/metrics");
+    assert_eq!(code, 200);
+    assert!(
+        metrics.contains("\nhinomi_config_last_reload_successful 1\n"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("\nhinomi_outbox_pending{level=\"critical\"} 0\n"),
+        "{metrics}"
+    );
+    promtool(&metrics);
+
+    let status = run(&["status", "--config", config]);
+    assert_eq!(status.status.code(), Some(0), "{}", text(&status.stderr));
+    assert!(text(&status.stdout).contains("DEVICE"), "{}", text(&status.stdout));
+    let json = run(&["status", "--json", "--config", config]);
+    let parsed: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(parsed.get("devices").is_some());
+    assert_eq!(
+        run(&["incidents", "ack", "77", "--by", "x", "--config", config])
+            .status
+            .code(),
+        Some(1)
+    );
+    assert_eq!(run(&["explain", "nobody", "--config", config]).status.code(), Some(1));
+
+    let state = folder.0.join("state");
+    assert_eq!(mode(&state), 0o700);
+    assert_eq!(mode(&state.join("control")), 0o600);
+    assert_eq!(mode(&state.join("last-good/files.json")), 0o600);
+
+    let (code, took) = daemon.end("-TERM");
+    assert_eq!(code, Some(0), "{}", daemon.log());
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(daemon.log().contains("stopped"));
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// Prometheus's own parser must take what is exposed; its lint may complain of nothing but the compatible names.
+fn promtool(metrics: &str) {
+    let child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut child) = child else {
+        println!("skipped: needs promtool");
+        return;
+    };
+    child.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = text(&output.stdout) + &text(&output.stderr);
+    let unexpected: Vec<&str> = said
+        .lines()
+        .filter(|l| {
+            !["ifHC", "ifOper", "ifAdmin", "ifHigh", "sysUpTime"]
+                .iter()
+                .any(|n| l.starts_with(n))
+        })
+        .collect();
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+}
+
+#[test]
+fn a_second_daemon_on_the_same_state_is_refused_and_the_first_lives() {
+    let folder = Folder::new();
+    folder.write(&site(&["a"]));
+    let daemon = Daemon::start(&folder.config());
+    let second = run(&["run", "--config", folder.config().to_str().unwrap()]);
+    assert_eq!(second.status.code(), Some(1));
+    let said = text(&second.stderr);
+    assert!(said.contains("another hinomi runs"), "{said}");
+    assert!(said.contains(&format!("process {}", daemon.child.id())), "{said}");
+    assert_eq!(daemon.get("/healthz").0, 200);
+}
+
+#[test]
+fn a_killed_daemon_leaves_nothing_that_stops_the_next() {
+    let folder = Folder::new();
+    folder.write(&site(&["a"]));
+    let mut first = Daemon::start(&folder.config());
+    first.end("-KILL");
+    let second = Daemon::start(&folder.config());
+    assert_eq!(second.get("/healthz").0, 200);
+}
+
+#[test]
+fn a_reload_takes_a_good_file_and_refuses_a_bad_one() {
+    let folder = Folder::new();
+    folder.write(&site(&["a", "b", "c"]));
+    let config = folder.config();
+    let config = config.to_str().unwrap();
+    let daemon = Daemon::start(&folder.config());
+
+    folder.write(&site(&["a", "b", "c", "d"]));
+    let good = run(&["reload", "--config", config]);
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
+    assert!(
+        text(&good.stdout).contains("4 devices (1 new, 0 gone, 0 changed)"),
+        "{}",
+        text(&good.stdout)
+    );
+
+    folder.write(&(site(&["a"]) + "\nnonsense = 1\n"));
+    let bad = run(&["reload", "--config", config]);
+    assert_eq!(bad.status.code(), Some(2));
+    let said = text(&bad.stderr);
+    assert!(
+        said.contains("the old configuration runs on") && said.contains("nonsense"),
+        "{said}"
+    );
+    assert!(
+        daemon
+            .get("/metrics")
+            .1
+            .contains("\nhinomi_config_last_reload_successful 0\n")
+    );
+    let (code, why) = daemon.get("/readyz");
+    assert_eq!(code, 503);
+    assert!(why.contains("configuration"), "{why}");
+
+    folder.write(&site(&["a"]));
+    let most_gone = run(&["reload", "--config", config]);
+    assert_eq!(most_gone.status.code(), Some(2));
+    assert!(
+        text(&most_gone.stderr).contains("--force"),
+        "{}",
+        text(&most_gone.stderr)
+    );
+    let forced = run(&["reload", "--force", "--config", config]);
+    assert_eq!(forced.status.code(), Some(0), "{}", text(&forced.stderr));
+    assert_eq!(daemon.get("/readyz").0, 200);
+
+    folder.write(&site(&["a", "b"]));
+    daemon.signal("-HUP");
+    daemon.wait_for("2 devices (1 new, 0 gone");
+}
+
+#[test]
+fn a_client_that_says_nothing_does_not_hold_the_others_up() {
+    let folder = Folder::new();
+    folder.write(&site(&["a"]));
+    let daemon = Daemon::start(&folder.config());
+    let silent: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(daemon.listen).unwrap()).collect();
+    let began = Instant::now();
+    assert_eq!(daemon.get("/healthz").0, 200);
+    assert!(began.elapsed() < Duration::from_secs(1));
+    drop(silent);
+}
+
+#[test]
+fn rubbish_on_the_control_socket_is_answered_in_words() {
+    let folder = Folder::new();
+    folder.write(&site(&["a"]));
+    let daemon = Daemon::start(&folder.config());
+    let mut stream = std::os::unix::net::UnixStream::connect(folder.0.join("state/control")).unwrap();
+    stream.write_all(b"{\"ask\":\"moon\"}\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(
+        answer.contains("refused") && answer.contains("not understood"),
+        "{answer}"
+    );
+    assert_eq!(daemon.get("/healthz").0, 200);
+}
+
+/// Two ways: one that is refused, and the out-of-band one.
+fn with_routes(relay: &Relay, office: u16) -> String {
+    site(&["a"])
+        + &format!(
+            r#"
+[[route]]
+name = "office"
+smtp = "smtp://127.0.0.1:{office}"
+tls = "none"
+from = "hinomi@example.net"
+
+[[route]]
+name = "lte"
+out_of_band = true
+smtp = "smtp://127.0.0.1:{}"
+tls = "none"
+from = "hinomi@example.org"
+
+[[contact]]
+name = "manager"
+party = "own"
+mail = [{{ address = "manager@example.net", crosses = ["a"] }}, "manager@mobile.example.org"]
+
+[[contact]]
+name = "desk"
+party = "platform"
+mail = ["desk@platform.example.jp"]
+"#,
+            relay.port()
+        )
+}
+
+/// A port on which nobody listens.
+fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn alarm(folder: &Folder, log: &str) -> Output {
+    let config = folder.config();
+    let words = [
+        "alarm",
+        "--unit",
+        "hinomi.service",
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let mut child = hinomi(&words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(log.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    no_secret(&output.stdout);
+    no_secret(&output.stderr);
+    output
+}
+
+#[test]
+fn the_alarm_reaches_every_own_contact_out_of_band_first_and_then_keeps_quiet() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.0.join("state")).unwrap();
+    let relay = Relay::start(Script::default());
+    folder.write(&with_routes(&relay, closed_port()));
+    let first = alarm(&folder, "thread panicked\x1b[2J\nlast line\n");
+    assert_eq!(
+        first.status.code(),
+        Some(0),
+        "{}{}",
+        text(&first.stdout),
+        text(&first.stderr)
+    );
+    let mails = relay.mails();
+    let to: Vec<_> = mails.iter().flat_map(|m| m.to.clone()).collect();
+    assert_eq!(
+        to,
+        ["noc@example.net", "manager@mobile.example.org"],
+        "not the platform, not the address behind a"
+    );
+    for mail in &mails {
+        assert!(mail.subject().contains("hinomi is not watching"), "{}", mail.subject());
+        assert!(
+            mail.body().contains("last line") && !mail.body().contains('\x1b'),
+            "{}",
+            mail.body()
+        );
+        no_secret(&mail.raw);
+    }
+    assert_ne!(mails[0].message_id(), mails[1].message_id());
+    let second = alarm(&folder, "");
+    assert_eq!(second.status.code(), Some(0));
+    assert!(
+        text(&second.stdout).contains("not repeated"),
+        "{}",
+        text(&second.stdout)
+    );
+    assert_eq!(relay.mails().len(), 2);
+}
+
+#[test]
+fn the_alarm_uses_the_last_good_configuration_when_the_present_one_is_broken() {
+    let folder = Folder::new();
+    let relay = Relay::start(Script::default());
+    folder.write(&with_routes(&relay, closed_port()));
+    drop(Daemon::start(&folder.config()));
+    folder.write("[daemon]\nstate = \"state\"\nnonsense = 1\n");
+    let output = alarm(&folder, "");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    let mails = relay.mails();
+    let alarms: Vec<_> = mails.iter().filter(|m| m.subject().contains("not watching")).collect();
+    assert_eq!(alarms.len(), 2);
+    assert!(
+        alarms[0].body().contains("nonsense"),
+        "says what is wrong: {}",
+        alarms[0].body()
+    );
+}
+
+#[test]
+fn an_alarm_that_nobody_takes_fails_and_says_why() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.0.join("state")).unwrap();
+    let relay = Relay::start(Script::default());
+    folder.write(&with_routes(&relay, closed_port()));
+    relay.stop();
+    let output = alarm(&folder, "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("NOT TOLD"), "{}", text(&output.stdout));
+    relay.restart().unwrap();
+    assert_eq!(
+        alarm(&folder, "").status.code(),
+        Some(0),
+        "a failed one is not kept quiet about"
+    );
+}
+
+#[test]
+fn route_test_shows_the_transaction_and_tells_which_route_failed() {
+    let folder = Folder::new();
+    let relay = Relay::start(Script::default());
+    folder.write(&with_routes(&relay, closed_port()));
+    let config = folder.config();
+    let config = config.to_str().unwrap();
+    let all = run(&["route-test", "--to", "noc@example.net", "--config", config]);
+    let said = text(&all.stdout);
+    assert_eq!(all.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("NOT SENT") && said.contains("> EHLO") && said.contains("accepted by"),
+        "{said}"
+    );
+    let one = run(&["route-test", "lte", "--to", "noc@example.net", "--config", config]);
+    assert_eq!(one.status.code(), Some(0), "{}", text(&one.stdout));
+    assert_eq!(relay.mails().len(), 2);
+    let none = run(&["route-test", "ltte", "--to", "noc@example.net", "--config", config]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(text(&none.stderr).contains("office, lte"), "{}", text(&none.stderr));
+}
+
+#[test]
+fn the_units_are_valid_and_little_exposed() {
+    let folder = Folder::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
+    for name in ["hinomi.service", "hinomi-alarm@.service"] {
+        let unit = std::fs::read_to_string(root.join(name)).unwrap();
+        let here = unit.replace("/usr/bin/hinomi", env!("CARGO_BIN_EXE_hinomi"));
+        std::fs::write(folder.0.join(name), here).unwrap();
+    }
+    for name in ["hinomi.service", "hinomi-alarm@.service"] {
+        let unit = folder.0.join(name);
+        let unit = unit.to_str().unwrap();
+        let security = ["security", "--offline=true", "--threshold=20", "--no-pager", unit];
+        let Ok(output) = Command::new("systemd-analyze").args(security).output() else {
+            println!("skipped: needs systemd-analyze");
+            return;
+        };
+        assert!(
+            output.status.success(),
+            "more exposed than 2.0: {}",
+            text(&output.stdout)
+        );
+        let output = Command::new("systemd-analyze")
+            .args(["verify", "--man=no", unit])
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        let ours: Vec<_> = said.lines().filter(|l| l.contains("hinomi")).collect();
+        assert!(ours.is_empty(), "{ours:#?}");
+    }
+}

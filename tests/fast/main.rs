@@ -5,6 +5,7 @@ mod architecture;
 mod case;
 mod cli;
 mod config;
+mod dependencies;
 mod mail;
 mod poll;
 mod scenarios;

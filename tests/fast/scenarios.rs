@@ -1,1 +1,212 @@
-//! (being written)
+//! Stories on an explicit clock: each folder of `tests/scenarios/` has a story, a site, events and the notices expected.
+//!
+//! `HINOMI_BLESS=1` rewrites the expectations; the difference is what gets reviewed.
+
+#[path = "../support/world.rs"]
+mod world;
+
+use hinomi::config::{Found, NotFound, SecretFrom, Surroundings};
+use hinomi::model::{Secret, Site};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use world::World;
+
+/// Every secret of a story is the same word.
+struct Dummies;
+
+impl Surroundings for Dummies {
+    fn secret(&self, _: &SecretFrom) -> Result<Found, NotFound> {
+        Ok(Found {
+            secret: Some(Secret::new("public")),
+            doubt: None,
+        })
+    }
+
+    fn certificates(&self, _: &Path) -> Result<(), NotFound> {
+        Ok(())
+    }
+}
+
+fn site(path: &Path) -> Site {
+    let loaded = hinomi::config::load_with(path, &Dummies);
+    let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+    loaded
+        .site
+        .unwrap_or_else(|| panic!("{} does not check:\n{}", path.display(), problems.join("\n")))
+}
+
+/// One line of `events.txt`: `90s  down platform-pe-1`.
+fn play(world: &mut World, folder: &Path, line: &str) {
+    let mut words = line.split_whitespace();
+    let at = humantime::parse_duration(words.next().expect("a time")).expect("a time like 90s");
+    world.run_to(at);
+    let words: Vec<&str> = words.collect();
+    match words[..] {
+        ["down", device] => world.host(device, false),
+        ["up", device] => world.host(device, true),
+        ["mute", device] => world.mute(device, true),
+        ["speaks", device] => world.mute(device, false),
+        ["cpu", device, percent] => world.agent(device).cpu = percent.parse().ok(),
+        ["agent", device, state] => world.agent(device).running = state == "runs",
+        ["reboot", device] => {
+            let now = world.elapsed();
+            let agent = world.agent(device);
+            agent.booted = now;
+            for port in &mut agent.ports {
+                (port.in_octets, port.out_octets) = (0.0, 0.0);
+            }
+        }
+        ["port", device, name, state] => {
+            let port = port(world, device, name);
+            match state {
+                "up" | "down" => port.up = state == "up",
+                "admin-down" | "admin-up" => port.admin_up = state == "admin-up",
+                other => panic!("port state `{other}`"),
+            }
+        }
+        ["port-gone", device, name] => world.agent(device).ports.retain(|p| p.name != name),
+        ["flow", device, name, bps] => {
+            let bps = bps.parse().expect("bit/s as a number");
+            let port = port(world, device, name);
+            (port.in_bps, port.out_bps) = (bps, bps);
+        }
+        ["swap", device] => {
+            let ports = &mut world.agent(device).ports;
+            let (a, b) = (ports[0].index, ports[1].index);
+            (ports[0].index, ports[1].index) = (b, a);
+        }
+        ["uplink", state] => world.uplink_up = state == "up",
+        ["loss", percent] => world.loss_percent = percent.parse().expect("percent"),
+        ["relay", name, state] => match state {
+            "down" => drop(world.relays_down.insert(name.to_owned())),
+            _ => drop(world.relays_down.remove(name)),
+        },
+        ["ledger", state] => world.commit_fails = state == "fails",
+        ["ack", incident, by] => {
+            world
+                .acknowledge(incident.parse().expect("a number"), by)
+                .expect("the incident is open");
+        }
+        ["restart", down_for] => world.restart(humantime::parse_duration(down_for).expect("a time")),
+        ["reload", file] => world.reload(site(&folder.join(file))),
+        ["end"] => {}
+        _ => panic!("no such event: {line}"),
+    }
+}
+
+fn port<'a>(world: &'a mut World, device: &str, name: &str) -> &'a mut world::Port {
+    world
+        .agent(device)
+        .ports
+        .iter_mut()
+        .find(|p| p.name == name)
+        .unwrap_or_else(|| panic!("no port {name}"))
+}
+
+/// What people see: the mails in the order the relays took them, then what is open at the end.
+fn told(world: &World) -> String {
+    let mut out = String::new();
+    for taken in &world.taken {
+        let mail = &taken.delivery.mail;
+        let thread = if mail.in_reply_to.is_some() { " (reply)" } else { "" };
+        let at = taken.at.as_secs_f64();
+        let _ = writeln!(out, "{at:8.1} s  {} -> {}{thread}", taken.delivery.route, mail.to);
+        let _ = writeln!(out, "            {}", mail.subject);
+        for line in mail.body.lines().take_while(|l| !l.is_empty()) {
+            let _ = writeln!(out, "            | {line}");
+        }
+        for line in mail
+            .body
+            .lines()
+            .filter(|l| l.starts_with("Verdict") || l.starts_with("Unreachable"))
+        {
+            let _ = writeln!(out, "            | {line}");
+        }
+    }
+    let _ = writeln!(out, "at the end:");
+    let snapshot = world.snapshot();
+    for incident in snapshot.incidents.iter().rev() {
+        let verdict = incident.isolation.as_ref().map_or("-", |i| i.verdict.key());
+        let state = if incident.recovered.is_some() {
+            "recovered"
+        } else {
+            "open"
+        };
+        let _ = writeln!(
+            out,
+            "  #{} {} {:?} {state} verdict {verdict}",
+            incident.id, incident.root, incident.level
+        );
+    }
+    for device in snapshot
+        .devices
+        .iter()
+        .filter(|d| d.reach != hinomi::model::ReachState::Up)
+    {
+        let _ = writeln!(out, "  {} is {:?}", device.name, device.reach);
+    }
+    out
+}
+
+fn folders() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut all: Vec<PathBuf> = std::fs::read_dir(&root)
+        .expect("tests/scenarios")
+        .flatten()
+        .map(|e| e.path())
+        .collect();
+    all.retain(|p| p.is_dir());
+    all.sort();
+    all
+}
+
+#[test]
+fn every_story_is_told_as_expected() {
+    let bless = std::env::var_os("HINOMI_BLESS").is_some();
+    let mut wrong = Vec::new();
+    let folders = folders();
+    assert!(folders.len() >= 12, "the stories are gone");
+    for folder in &folders {
+        for file in ["story.md", "site.toml", "events.txt"] {
+            assert!(folder.join(file).exists(), "{} has no {file}", folder.display());
+        }
+        let mut world = World::new(site(&folder.join("site.toml")));
+        let events = std::fs::read_to_string(folder.join("events.txt")).expect("events.txt");
+        for line in events
+            .lines()
+            .map(str::trim)
+            .filter(|l| !l.is_empty() && !l.starts_with('#'))
+        {
+            play(&mut world, folder, line);
+        }
+        world.run_to(world.elapsed() + Duration::from_millis(1));
+        let (book, problems) = hinomi::incident::Book::restore(&world.events);
+        assert!(
+            problems.is_empty(),
+            "{}: the ledger does not fold: {problems:?}",
+            folder.display()
+        );
+        let faults = hinomi::incident::lint(&book);
+        assert!(faults.is_empty(), "{}: {faults:?}", folder.display());
+        let seen = told(&world);
+        let path = folder.join("expected.txt");
+        if bless {
+            std::fs::write(&path, &seen).expect("expected.txt");
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        if seen != expected {
+            wrong.push(format!(
+                "{}\n--- expected\n{expected}--- seen\n{seen}",
+                folder.display()
+            ));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} stories:\n{}",
+        wrong.len(),
+        folders.len(),
+        wrong.join("\n")
+    );
+}

@@ -1,0 +1,479 @@
+//! A short story on a simulated network: `cargo run --release --example demo` (no privileges, no other software).
+//!
+//! The daemon is the real one, in this process. Simulated are only the devices (SNMP agents on loopback addresses) and the two
+//! mail relays, whose mail is shown as it arrives. After the story it stays up until Ctrl-C; with `--exit` it ends, with exit
+//! code 0 if every expected mail came and no other.
+#![allow(clippy::disallowed_methods, reason = "the story is told in real time")]
+
+mod network;
+#[path = "../../tests/support/relay.rs"]
+mod relay;
+mod screen;
+mod site;
+
+use hinomi::core::{ReachState, Snapshot};
+use hinomi::daemon::{Handle, RunOptions};
+use network::Network;
+use relay::{At, Encryption, Mail, Relay, Rule, Script};
+use screen::{Screen, Words};
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+const HELP: &str = "The hinomi demo: a story of about 90 seconds on a simulated network.
+
+Usage: demo [--exit] [--ja | --en]
+
+  --exit  end after the story; exit code 0 if every expected mail came and no other
+  --ja    in Japanese (the default where LANG is Japanese)
+  --en    in English";
+
+/// Longest wait for one thing to happen; most take a few seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why the story ended early.
+enum End {
+    Interrupted,
+    Broken(String),
+}
+
+/// A mail the story expects.
+struct Expected {
+    /// Over this route; `None`: over any.
+    route: Option<&'static str>,
+    to: &'static str,
+    /// Word in brackets at the start of the subject.
+    word: Words,
+    /// Device in the subject.
+    about: &'static str,
+}
+
+const NOC: &str = "noc@mobile.example.org";
+const MANAGER: &str = "manager@mobile.example.org";
+const WARNING: Words = ("[WARNING]", "[注意]");
+const CRITICAL: Words = ("[CRITICAL]", "[警告]");
+const RECOVERED: Words = ("[RECOVERED]", "[復旧]");
+
+struct Story {
+    screen: Screen,
+    network: Network,
+    office: Relay,
+    relays: Vec<(&'static str, Receiver<Mail>)>,
+    got: Vec<(&'static str, Mail)>,
+    daemon: Handle,
+    stop: Arc<AtomicBool>,
+    missed: u32,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |word: &str| arguments.iter().any(|a| a == word);
+    if has("--help") || has("-h") {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    if let Some(unknown) = arguments
+        .iter()
+        .find(|a| !["--exit", "--ja", "--en"].contains(&a.as_str()))
+    {
+        eprintln!("\"{unknown}\" is not known.\n\n{HELP}");
+        return ExitCode::from(2);
+    }
+    let lang = ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .iter()
+        .find_map(|v| std::env::var(v).ok().filter(|l| !l.is_empty()));
+    let japanese = has("--ja") || !has("--en") && lang.is_some_and(|l| l.starts_with("ja"));
+    match run(japanese, has("--exit")) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("the demo cannot go on: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(japanese: bool, exit: bool) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|e| format!("no threads: {e}"))?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    runtime.spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            flag.store(true, Ordering::SeqCst);
+        }
+    });
+    let folder = site::Folder::make()?;
+    let network = Network::start(runtime, &site::DEVICES)?;
+    let office = Relay::start(Script::default());
+    let auth = Some(("PLAIN LOGIN".to_owned(), "hinomi".to_owned(), site::PASSWORD.to_owned()));
+    let lte = Relay::start(Script {
+        tls: Encryption::StartTls,
+        auth,
+        ..Script::default()
+    });
+    let config = site::write(&folder.0, network.port, free_tcp_port(), &office, &lte, japanese)?;
+    let daemon = hinomi::daemon::start(RunOptions { config: config.clone() }).map_err(|e| e.to_string())?;
+    let relays = vec![("office", office.subscribe()), ("lte", lte.subscribe())];
+    let screen = Screen::new(japanese);
+    let mut story = Story {
+        screen,
+        network,
+        office,
+        relays,
+        got: Vec::new(),
+        daemon,
+        stop,
+        missed: 0,
+    };
+    let told = story.tell();
+    let code = match told {
+        Ok(()) => {
+            let good = story.sum_up();
+            story.where_to_look(&config.display().to_string());
+            if !exit {
+                story.stay();
+            }
+            if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        // Ctrl-C: 128 + SIGINT, as shells say it.
+        Err(End::Interrupted) => ExitCode::from(130),
+        Err(End::Broken(what)) => {
+            story.screen.bad(&what);
+            ExitCode::FAILURE
+        }
+    };
+    story.screen.clear();
+    story.daemon.stop();
+    drop(folder);
+    Ok(code)
+}
+
+/// The port of the example configuration if it is free, else any.
+fn free_tcp_port() -> u16 {
+    let free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).and_then(|l| l.local_addr());
+    free(9730).or_else(|_| free(0)).map_or(9730, |a| a.port())
+}
+
+impl Story {
+    fn tell(&mut self) -> Result<(), End> {
+        self.prologue()?;
+        self.cpu()?;
+        self.platform()?;
+        self.recovery()
+    }
+
+    fn prologue(&mut self) -> Result<(), End> {
+        self.screen.headline(("The network", "監視対象のネットワーク"));
+        for line in self
+            .screen
+            .say((
+                "hinomi ─┬─ edge-a ──(demarcation)── platform-pe-1 ── office-gw ── office mail relay\n\
+             \x20       ├─ edge-b ── agg-1\n\
+             \x20       └─ lte (out of band) ── second mail relay",
+                "hinomi ─┬─ edge-a ──(責任分界点)── platform-pe-1(連携基盤) ── office-gw ── 事業所のメールリレー\n\
+             \x20       ├─ edge-b ── agg-1\n\
+             \x20       └─ lte (帯域外の経路) ── 第二のメールリレー",
+            ))
+            .lines()
+        {
+            self.screen.plain(line);
+        }
+        self.wait(
+            (
+                "every device answers and both mail routes are proven",
+                "全機器の応答と両メール経路の確認",
+            ),
+            |s| {
+                let up = |d: &hinomi::core::DeviceStatus| d.reach == ReachState::Up;
+                let all = s.devices.len() >= site::DEVICES.len() && s.devices.iter().all(up);
+                all && s.routes.len() == 2 && s.routes.iter().all(|r| r.ready == Some(true))
+            },
+        )?;
+        let words = self.screen.say((
+            "all devices up, both mail routes ready",
+            "全機器が応答、両メール経路とも使用可",
+        ));
+        self.screen.good(words);
+        Ok(())
+    }
+
+    fn cpu(&mut self) -> Result<(), End> {
+        self.screen.headline((
+            "Act 1: CPU of edge-a through warning to critical and back",
+            "第1幕: edge-a のCPU使用率が注意から警告へ、そして復旧",
+        ));
+        self.screen.tell((
+            "warning from 70 %, critical from 90 %, each for 3 s; now 31 %",
+            "注意 70 %、警告 90 %、いずれも3秒継続で判定。現在 31 %",
+        ));
+        self.pause(3)?;
+        self.screen.tell(("the CPU climbs to 78 %", "CPU使用率が 78 % に上昇"));
+        self.network.set_cpu("edge-a", 78);
+        self.expect(
+            ("the warning", "注意の通知"),
+            &[mail(NOC, WARNING, "edge-a").over("office")],
+        )?;
+        self.screen.tell((
+            "the CPU climbs to 96 %; critical is told to the manager too",
+            "CPU使用率が 96 % に上昇。警告は管理者にも通知",
+        ));
+        self.network.set_cpu("edge-a", 96);
+        let both = [
+            mail(NOC, CRITICAL, "edge-a").over("office"),
+            mail(MANAGER, CRITICAL, "edge-a").over("office"),
+        ];
+        self.expect(("the critical notice", "警告の通知"), &both)?;
+        self.screen.tell(("back to 35 %", "35 % に低下"));
+        self.network.set_cpu("edge-a", 35);
+        let both = [mail(NOC, RECOVERED, "edge-a"), mail(MANAGER, RECOVERED, "edge-a")];
+        self.expect(("the recovery", "復旧の通知"), &both)
+    }
+
+    fn platform(&mut self) -> Result<(), End> {
+        self.screen.headline((
+            "Act 2: the platform falls silent and takes the office relay with it",
+            "第2幕: 連携基盤が沈黙し、事業所のメールリレーも道連れに",
+        ));
+        self.screen.tell((
+            "platform-pe-1 answers no more; behind it office-gw and the office relay are cut off",
+            "platform-pe-1 が無応答。その先の office-gw とメールリレーにも届かない",
+        ));
+        self.screen.tell((
+            "edge-a and its demarcation interface stay up, but no octets come in any more: the second witness",
+            "edge-a と責任分界点のインタフェースは正常、しかし受信オクテットが止まる: 第二の証拠",
+        ));
+        self.network.silence("platform-pe-1");
+        self.network.silence("office-gw");
+        self.network.set_traffic("edge-a", 0.0, 230e6);
+        let silent = Rule::at(At::Greeting);
+        self.office.set(Script {
+            rules: vec![silent],
+            ..Script::default()
+        });
+        let both = [
+            mail(NOC, CRITICAL, "platform-pe-1").over("lte"),
+            mail(MANAGER, CRITICAL, "platform-pe-1").over("lte"),
+        ];
+        self.expect(
+            (
+                "the fault to be confirmed (30 s) and the mail to come over the other way",
+                "障害の確定 (30秒) と、別経路でのメール着信",
+            ),
+            &both,
+        )
+    }
+
+    fn recovery(&mut self) -> Result<(), End> {
+        self.screen
+            .headline(("Act 3: everything comes back", "第3幕: すべて復旧"));
+        self.office.set(Script::default());
+        for name in ["platform-pe-1", "office-gw"] {
+            self.network.speak(name).map_err(End::Broken)?;
+        }
+        self.network.set_traffic("edge-a", 410e6, 230e6);
+        let both = [
+            mail(NOC, RECOVERED, "platform-pe-1"),
+            mail(MANAGER, RECOVERED, "platform-pe-1"),
+        ];
+        self.expect(("the recovery, in the same thread", "復旧の通知 (同じスレッド)"), &both)?;
+        self.wait(("every device to be up again", "全機器の復旧"), |s| {
+            s.devices.iter().all(|d| d.reach == ReachState::Up)
+        })
+    }
+
+    /// Were all mails right, and no other?
+    fn sum_up(&mut self) -> bool {
+        // A mail too many would come soon after.
+        let _ = self.pause(2);
+        self.screen.headline(("What came", "結果"));
+        let mut seen = BTreeSet::new();
+        let twice = self
+            .got
+            .iter()
+            .filter(|(_, m)| !seen.insert((m.to.clone(), m.message_id())))
+            .count();
+        let behind = self
+            .got
+            .iter()
+            .filter(|(_, m)| m.subject().contains("office-gw"))
+            .count();
+        let first = |to: &str| {
+            let mut of = self
+                .got
+                .iter()
+                .filter(|(_, m)| m.to == [to] && m.subject().contains("platform-pe-1"));
+            of.next().map(|(_, m)| m.message_id())
+        };
+        let threads = [NOC, MANAGER].iter().all(|to| {
+            let last = self
+                .got
+                .iter()
+                .rev()
+                .find(|(_, m)| m.to == [*to] && m.subject().contains("platform-pe-1"));
+            let above = last
+                .and_then(|(_, m)| m.header("In-Reply-To"))
+                .map(|id| id.trim_matches(['<', '>']).to_owned());
+            above.is_some() && above == first(to)
+        });
+        let count = self.got.len();
+        self.check(
+            self.missed == 0,
+            ("every expected mail came", "期待した通知はすべて届いた"),
+        );
+        self.check(twice == 0, ("each came once", "重複なし"));
+        self.check(
+            behind == 0,
+            (
+                "nothing about what is only unreachable behind the fault",
+                "障害点の先にある機器については通知なし",
+            ),
+        );
+        self.check(
+            threads,
+            (
+                "the recovery threads under the first mail",
+                "復旧の通知は最初の通知のスレッドに続く",
+            ),
+        );
+        self.screen.plain(&format!("{count} mails / 通"));
+        self.missed == 0 && twice == 0 && behind == 0 && threads
+    }
+
+    fn check(&mut self, good: bool, words: Words) {
+        let text = self.screen.say(words);
+        if good {
+            self.screen.good(text);
+        } else {
+            self.screen
+                .bad(&format!("{}: {text}", self.screen.say(("not so", "不成立"))));
+        }
+    }
+
+    fn where_to_look(&mut self, config: &str) {
+        let url = format!("http://{}/metrics", self.daemon.metrics());
+        self.screen
+            .headline(("The daemon is still running", "監視は続いています"));
+        self.screen.plain(&format!("metrics:  {url}"));
+        self.screen.plain(&format!("config:   {config}"));
+        self.screen.plain(&format!("try:      curl -s {url} | grep hinomi_"));
+        self.screen
+            .plain(&format!("          cargo run --release -- status --config {config}"));
+    }
+
+    /// Until Ctrl-C.
+    fn stay(&mut self) {
+        self.screen.tell(("Ctrl-C ends it.", "Ctrl-C で終了します。"));
+        while self.turn().is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until a picture of the daemon is as wanted.
+    fn wait(&mut self, what: Words, done: impl Fn(&Snapshot) -> bool) -> Result<(), End> {
+        let done = |story: &Story| story.daemon.snapshot().is_some_and(|s| done(&s));
+        if self.until(what, PATIENCE, done)? {
+            return Ok(());
+        }
+        self.miss(what);
+        Ok(())
+    }
+
+    /// Waits for these mails, in any order, counted from now on.
+    fn expect(&mut self, what: Words, mails: &[Expected]) -> Result<(), End> {
+        let from = self.got.len();
+        let came = |story: &Story| {
+            mails
+                .iter()
+                .all(|m| story.got[from..].iter().any(|(route, got)| m.is(route, got)))
+        };
+        if !self.until(what, PATIENCE, came)? {
+            self.miss(what);
+        }
+        Ok(())
+    }
+
+    fn miss(&mut self, what: Words) {
+        self.missed += 1;
+        let text = self.screen.say(what);
+        let late = self.screen.say(("did not happen within", "が起こらなかった、待ち時間"));
+        self.screen.bad(&format!("{text}: {late} {} s", PATIENCE.as_secs()));
+    }
+
+    fn pause(&mut self, seconds: u64) -> Result<(), End> {
+        self.until(("a moment", "少々"), Duration::from_secs(seconds), |_| false)
+            .map(|_| ())
+    }
+
+    /// Shows what comes until it is done (true) or the time is over (false).
+    fn until(&mut self, what: Words, limit: Duration, done: impl Fn(&Story) -> bool) -> Result<bool, End> {
+        let begun = Instant::now();
+        let text = format!(
+            "{}: {}",
+            self.screen.say(("waiting for", "待機中")),
+            self.screen.say(what)
+        );
+        loop {
+            self.turn()?;
+            if done(self) {
+                self.screen.clear();
+                return Ok(true);
+            }
+            if begun.elapsed() > limit {
+                self.screen.clear();
+                return Ok(false);
+            }
+            self.screen.waiting(&text, begun.elapsed());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Shows the mails that have come; sees whether to go on.
+    fn turn(&mut self) -> Result<(), End> {
+        let new: Vec<(&'static str, Mail)> = self
+            .relays
+            .iter()
+            .flat_map(|(route, inbox)| inbox.try_iter().map(|m| (*route, m)))
+            .collect();
+        for (route, mail) in new {
+            self.screen.mail(&mail, route);
+            self.got.push((route, mail));
+        }
+        if self.stop.load(Ordering::SeqCst) {
+            return Err(End::Interrupted);
+        }
+        match self.daemon.ended() {
+            Some(part) => Err(End::Broken(format!("the daemon ended by itself ({part})"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn mail(to: &'static str, word: Words, about: &'static str) -> Expected {
+    Expected {
+        route: None,
+        to,
+        word,
+        about,
+    }
+}
+
+impl Expected {
+    fn over(mut self, route: &'static str) -> Expected {
+        self.route = Some(route);
+        self
+    }
+
+    fn is(&self, route: &str, mail: &Mail) -> bool {
+        let subject = mail.subject();
+        self.route.is_none_or(|r| r == route)
+            && mail.to == [self.to]
+            && (subject.contains(self.word.0) || subject.contains(self.word.1))
+            && subject.contains(self.about)
+    }
+}

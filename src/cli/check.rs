@@ -1,0 +1,224 @@
+//! `hinomi check FILE`: everything that is wrong with a configuration, or what was read of it.
+//!
+//! Exit code 0: clean; 1: warnings only; 2: errors, the daemon would refuse it. Never here: what is wrong (that is `config`).
+
+use crate::config::{self, Host, Loaded, Severity};
+use crate::model::{Device, Liveness, PollSettings, Role, Site, Status};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// How a configuration is checked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CheckOptions {
+    /// One JSON object instead of text.
+    pub json: bool,
+    /// Take every secret as present: to check a file on a machine that has none of them.
+    pub no_secrets: bool,
+}
+
+/// Checks a file with its secrets; the exit code.
+pub fn check(path: &Path, json: bool, out: &mut dyn Write) -> u8 {
+    let options = CheckOptions {
+        json,
+        no_secrets: false,
+    };
+    check_with(path, options, out)
+}
+
+/// Checks a file; the exit code.
+pub fn check_with(path: &Path, options: CheckOptions, out: &mut dyn Write) -> u8 {
+    let host = if options.no_secrets {
+        Host::new().without_secrets()
+    } else {
+        Host::new()
+    };
+    let loaded = config::load_with(path, &host);
+    // Output that nobody reads (a closed pipe) does not change the outcome.
+    let _ = if options.json {
+        json(&loaded, out)
+    } else {
+        text(path, &loaded, options, out)
+    };
+    exit_code(&loaded)
+}
+
+fn exit_code(loaded: &Loaded) -> u8 {
+    match loaded.problems.iter().map(|p| p.severity).max() {
+        None => 0,
+        Some(Severity::Warning) => 1,
+        Some(Severity::Error) => 2,
+    }
+}
+
+fn count(loaded: &Loaded, severity: Severity) -> usize {
+    loaded.problems.iter().filter(|p| p.severity == severity).count()
+}
+
+fn plural(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
+fn text(path: &Path, loaded: &Loaded, options: CheckOptions, out: &mut dyn Write) -> io::Result<()> {
+    for problem in &loaded.problems {
+        writeln!(out, "{problem}")?;
+    }
+    let (errors, warnings) = (count(loaded, Severity::Error), count(loaded, Severity::Warning));
+    let file = path.display();
+    match &loaded.site {
+        None => {
+            let also = if warnings > 0 {
+                format!(" and {}", plural(warnings, "warning"))
+            } else {
+                String::new()
+            };
+            writeln!(
+                out,
+                "{file}: {}{also}: hinomi would refuse this configuration",
+                plural(errors, "error")
+            )
+        }
+        Some(site) => {
+            match warnings {
+                0 => writeln!(out, "{file}: ok")?,
+                n => writeln!(out, "{file}: usable, with {}", plural(n, "warning"))?,
+            }
+            if loaded.files.len() > 1 {
+                writeln!(
+                    out,
+                    "  {} read, the last is {}",
+                    plural(loaded.files.len(), "file"),
+                    loaded.files[loaded.files.len() - 1].display()
+                )?;
+            }
+            summary(site, out)?;
+            if options.no_secrets {
+                writeln!(out, "  secrets were not read")?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn summary(site: &Site, out: &mut dyn Write) -> io::Result<()> {
+    let managed: Vec<&Device> = site.devices.iter().filter(|d| d.role == Role::Managed).collect();
+    let owners: Vec<String> = ["own", "platform", "carrier", "institution"]
+        .into_iter()
+        .map(|owner| (owner, managed.iter().filter(|d| d.owner.key() == owner).count()))
+        .filter(|(_, n)| *n > 0)
+        .map(|(owner, n)| format!("{n} {owner}"))
+        .collect();
+    writeln!(out, "  {}: {}", plural(managed.len(), "device"), owners.join(", "))?;
+    let oob = site.routes.iter().filter(|r| r.out_of_band).count();
+    writeln!(
+        out,
+        "  {}, {}, {}, {} ({oob} out of band)",
+        plural(site.uplinks.len(), "uplink"),
+        plural(site.contacts.len(), "contact"),
+        plural(site.procedures.len(), "procedure"),
+        plural(site.routes.len(), "route"),
+    )?;
+    writeln!(out, "  \"down\" is known at most so long after the fault:")?;
+    for group in detection(site) {
+        let p = group.settings;
+        let show = |d: Duration| humantime::format_duration(d).to_string();
+        let sum = format!(
+            "interval {} + confirm {} + timeout {}",
+            show(p.interval),
+            show(p.confirm.over),
+            show(p.timeout)
+        );
+        writeln!(out, "  {:>9}  {} ({sum})", show(p.detection()), names(&group.devices))?;
+    }
+    Ok(())
+}
+
+/// Devices with equal times.
+struct Detection<'s> {
+    settings: PollSettings,
+    devices: Vec<&'s str>,
+}
+
+/// The watched devices by detection time, the quickest first.
+fn detection(site: &Site) -> Vec<Detection<'_>> {
+    let mut groups: Vec<Detection<'_>> = Vec::new();
+    let watched = |d: &&Device| d.status == Status::Active && d.liveness != Liveness::None;
+    for device in site.devices.iter().filter(watched) {
+        let times = |p: &PollSettings| (p.interval, p.confirm.over, p.timeout);
+        match groups.iter_mut().find(|g| times(&g.settings) == times(&device.poll)) {
+            Some(group) => group.devices.push(&device.name),
+            None => groups.push(Detection {
+                settings: device.poll,
+                devices: vec![&device.name],
+            }),
+        }
+    }
+    groups.sort_by_key(|g| g.settings.detection());
+    groups
+}
+
+fn names(all: &[&str]) -> String {
+    const SHOWN: usize = 6;
+    let shown = all.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    match all.len() {
+        n if n > SHOWN => format!("{shown} and {} more", n - SHOWN),
+        _ => shown,
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'r> {
+    /// Of this format.
+    version: u32,
+    errors: usize,
+    warnings: usize,
+    problems: &'r [config::Problem],
+    files: Vec<String>,
+    site: Option<SiteSummary<'r>>,
+}
+
+#[derive(Serialize)]
+struct SiteSummary<'r> {
+    fingerprint: &'r str,
+    devices: usize,
+    uplinks: usize,
+    contacts: usize,
+    procedures: usize,
+    routes: usize,
+    detection: Vec<DetectionSummary<'r>>,
+}
+
+#[derive(Serialize)]
+struct DetectionSummary<'r> {
+    seconds: f64,
+    devices: Vec<&'r str>,
+}
+
+fn json(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
+    let site = loaded.site.as_ref().map(|site| SiteSummary {
+        fingerprint: &site.fingerprint,
+        devices: site.devices.iter().filter(|d| d.role == Role::Managed).count(),
+        uplinks: site.uplinks.len(),
+        contacts: site.contacts.len(),
+        procedures: site.procedures.len(),
+        routes: site.routes.len(),
+        detection: detection(site)
+            .into_iter()
+            .map(|g| DetectionSummary {
+                seconds: g.settings.detection().as_secs_f64(),
+                devices: g.devices,
+            })
+            .collect(),
+    });
+    let report = Report {
+        version: 1,
+        errors: count(loaded, Severity::Error),
+        warnings: count(loaded, Severity::Warning),
+        problems: &loaded.problems,
+        files: loaded.files.iter().map(|f| f.display().to_string()).collect(),
+        site,
+    };
+    serde_json::to_writer_pretty(&mut *out, &report)?;
+    writeln!(out)
+}

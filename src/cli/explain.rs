@@ -1,0 +1,187 @@
+//! `hinomi explain`: why a device is shown as it is. `hinomi probe` prints with the same hand.
+
+use super::status::json as to_json;
+use super::table::{Cell, colour, length, moment, painted, plain, print};
+use super::{Daemon, Failure, client, words};
+use crate::core::{DeviceStatus, InterfaceStatus};
+use crate::notify::text::cause_in_english;
+use std::io::Write;
+
+/// Explains a device of the running daemon.
+pub(super) fn explain(daemon: &Daemon, name: &str, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let snapshot = client::snapshot(daemon)?;
+    let Some(device) = snapshot.devices.iter().find(|d| &*d.name == name) else {
+        return Err(unknown(name, snapshot.devices.iter().map(|d| &*d.name)));
+    };
+    if json {
+        writeln!(out, "{}", to_json(device)?)?;
+    } else {
+        print_device(device, out)?;
+    }
+    Ok(0)
+}
+
+/// No device has this name; names those that look alike.
+pub(super) fn unknown<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Failure {
+    let low = name.to_lowercase();
+    let alike: Vec<&str> = all
+        .filter(|n| {
+            let n = n.to_lowercase();
+            n.contains(&low) || low.contains(&n)
+        })
+        .take(5)
+        .collect();
+    let hint = match alike.is_empty() {
+        true => String::new(),
+        false => format!(" Did you mean: {}?", alike.join(", ")),
+    };
+    Failure::new(1, format!("the configuration has no device \"{name}\".{hint}"))
+}
+
+/// Everything about one device.
+pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Result<()> {
+    let colour = colour();
+    writeln!(
+        out,
+        "{} ({}), {}{}",
+        d.name,
+        d.address,
+        d.owner.key(),
+        d.site.as_ref().map(|s| format!(", {s}")).unwrap_or_default()
+    )?;
+    let mut line = |key: &str, text: String| writeln!(out, "  {key:<10} {text}");
+    let since = if d.since.0 == 0 {
+        String::new()
+    } else {
+        format!(" since {}", moment(d.since))
+    };
+    line("reach", format!("{}{since}", painted(&words::reach(d.reach), colour)))?;
+    if let Some(rtt) = d.rtt_seconds {
+        line("rtt", format!("{:.2} ms (mean of the last round)", rtt * 1e3))?;
+    }
+    if let Some(loss) = d.loss_percent {
+        line("loss", format!("{loss:.1} % of the last 5 min"))?;
+    }
+    line(
+        "detection",
+        format!("a fault is called down after at most {:.0} s", d.detection_seconds),
+    )?;
+    line("level", painted(&words::level(d.level), colour))?;
+    if let Some(error) = &d.agent_error {
+        line("agent", painted(&plain(error.clone()), false))?;
+    }
+    if let Some(profile) = &d.profile {
+        line("profile", painted(&plain(profile.clone()), false))?;
+    }
+    if let Some(ticks) = d.uptime_ticks {
+        line("uptime", length(f64::from(ticks) / 100.0))?;
+    }
+    findings(d, out, colour)?;
+    metrics(d, out, colour)?;
+    interfaces(d, out, colour)?;
+    readings(d, out, colour)
+}
+
+fn findings(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    if d.findings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nFindings")?;
+    for f in &d.findings {
+        let what = f.key.to_string();
+        writeln!(
+            out,
+            "  {}  {what}, since {}",
+            painted(&words::level(f.level), colour),
+            moment(f.since)
+        )?;
+        writeln!(
+            out,
+            "    because  {}",
+            painted(&plain(cause_in_english(&f.key, f.level, &f.cause)), false)
+        )?;
+        if let Some(isolation) = &f.isolation {
+            writeln!(
+                out,
+                "    verdict  {}",
+                painted(&plain(words::isolation(isolation)), false)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn metrics(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    if d.metrics.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nNumbers")?;
+    let rows: Vec<Vec<Cell>> = d
+        .metrics
+        .iter()
+        .map(|m| {
+            let value = match &m.value {
+                Ok(v) => format!("{v:.2}"),
+                Err(why) => format!("unknown: {why}"),
+            };
+            let judged = if m.judged_by.is_empty() {
+                "no threshold"
+            } else {
+                &m.judged_by
+            };
+            vec![
+                plain(crate::metrics::text::key(&m.metric)),
+                plain(m.part.as_deref().unwrap_or("-")),
+                plain(value),
+                words::level(m.level),
+                plain(judged),
+            ]
+        })
+        .collect();
+    print(out, &["NUMBER", "PART", "VALUE", "LEVEL", "JUDGED BY"], &rows, colour)
+}
+
+fn interfaces(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    if d.interfaces.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nInterfaces")?;
+    let rows: Vec<Vec<Cell>> = d.interfaces.iter().map(interface).collect();
+    print(
+        out,
+        &["INTERFACE", "INDEX", "ADMIN", "OPER", "SPEED", "IN", "OUT", "ALIAS"],
+        &rows,
+        colour,
+    )
+}
+
+fn interface(i: &InterfaceStatus) -> Vec<Cell> {
+    let state = |s: Option<u8>| s.map_or("-", words::oper_word);
+    let rate = |r: &Result<f64, String>| match r {
+        Ok(v) => words::bps(*v),
+        Err(why) => format!("unknown: {why}"),
+    };
+    vec![
+        plain(&*i.name),
+        plain(i.index.to_string()),
+        plain(state(i.admin)),
+        plain(state(i.oper)),
+        plain(i.speed_bps.map_or("-".to_owned(), |s| words::bps(s as f64))),
+        plain(rate(&i.in_bps)),
+        plain(rate(&i.out_bps)),
+        plain(i.alias.as_deref().unwrap_or_default()),
+    ]
+}
+
+fn readings(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    if d.readings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nRead")?;
+    let rows: Vec<Vec<Cell>> = d
+        .readings
+        .iter()
+        .map(|(oid, value)| vec![plain(oid), plain(value)])
+        .collect();
+    print(out, &["OID", "VALUE"], &rows, colour)
+}

@@ -1,0 +1,108 @@
+//! `hinomi incidents`.
+
+use super::status::json as to_json;
+use super::table::{Cell, Paint, cell, colour, moment, painted, plain, print};
+use super::{Daemon, Failure, client, words};
+use crate::core::snapshot::IncidentSummary;
+use crate::daemon::control::{Reply, Request};
+use crate::notify::text::cause_in_english;
+use std::io::Write;
+
+/// All of them.
+pub(super) fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let incidents = client::snapshot(daemon)?.incidents;
+    if json {
+        writeln!(out, "{}", to_json(&incidents)?)?;
+        return Ok(0);
+    }
+    if incidents.is_empty() {
+        writeln!(out, "no incidents: nothing open, nothing recovered within 24 h")?;
+        return Ok(0);
+    }
+    let rows: Vec<Vec<Cell>> = incidents.iter().map(row).collect();
+    let head = [
+        "NO",
+        "LEVEL",
+        "TARGET",
+        "OPENED",
+        "RECOVERED",
+        "VERDICT",
+        "BEHIND",
+        "ACKNOWLEDGED",
+    ];
+    print(out, &head, &rows, colour())?;
+    Ok(0)
+}
+
+fn row(i: &IncidentSummary) -> Vec<Cell> {
+    let level = match i.recovered {
+        Some(_) => cell("recovered", Paint::Good),
+        None => words::level(i.level),
+    };
+    vec![
+        plain(format!("#{}", i.id)),
+        level,
+        plain(i.root.to_string()),
+        plain(moment(i.opened)),
+        plain(i.recovered.map_or("-".to_owned(), moment)),
+        plain(i.isolation.as_ref().map_or("-", |x| x.verdict.key())),
+        plain(i.affected.len().to_string()),
+        plain(i.acknowledged_by.as_deref().unwrap_or("-")),
+    ]
+}
+
+/// One of them.
+pub(super) fn show(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let incidents = client::snapshot(daemon)?.incidents;
+    let Some(i) = incidents.iter().find(|i| i.id == number) else {
+        return Err(Failure::new(
+            1,
+            format!("there is no incident #{number} among the open ones and those recovered within 24 h"),
+        ));
+    };
+    if json {
+        writeln!(out, "{}", to_json(i)?)?;
+        return Ok(0);
+    }
+    let level = match i.recovered {
+        Some(at) => cell(format!("recovered {}", moment(at)), Paint::Good),
+        None => words::level(i.level),
+    };
+    writeln!(
+        out,
+        "#{} {}  {}",
+        i.id,
+        painted(&plain(i.root.to_string()), false),
+        painted(&level, colour())
+    )?;
+    let mut line = |key: &str, text: String| writeln!(out, "  {key:<13} {}", painted(&plain(text), false));
+    line("opened", moment(i.opened))?;
+    line("cause", cause_in_english(&i.root, i.level, &i.cause))?;
+    if let Some(isolation) = &i.isolation {
+        line("verdict", words::isolation(isolation))?;
+    }
+    if let Some(by) = &i.acknowledged_by {
+        line("acknowledged", format!("by {by}"))?;
+    }
+    if !i.affected.is_empty() {
+        let names: Vec<&str> = i.affected.iter().map(|n| &**n).collect();
+        line("behind it", format!("{} devices: {}", names.len(), names.join(", ")))?;
+    }
+    writeln!(out)?;
+    for (at, what) in &i.timeline {
+        writeln!(out, "  {}  {}", moment(*at), painted(&plain(what.clone()), false))?;
+    }
+    Ok(0)
+}
+
+/// Takes one in hand.
+pub(super) fn ack(daemon: &Daemon, number: u64, by: String, out: &mut dyn Write) -> Result<u8, Failure> {
+    match client::ask(daemon, &Request::Acknowledge { incident: number, by })? {
+        Reply::Done(text) => {
+            writeln!(out, "{text}")?;
+            Ok(0)
+        }
+        Reply::Refused(why) => Err(Failure::new(1, why)),
+        Reply::Snapshot(_) => Err(client::unexpected()),
+    }
+}

@@ -1,0 +1,71 @@
+//! `hinomi probe`: polls one device now, with a core of its own, and prints everything read and how it was judged.
+
+use super::{Failure, explain, status};
+use crate::core::{DeviceStatus, ReachState};
+use crate::daemon::{self, once};
+use crate::model::{DeviceId, Site, Status};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Probes a device of a configuration.
+pub(super) fn probe(name: &str, config: &Path, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let site = daemon::load(config).map_err(|e| Failure::new(2, e))?;
+    let Some(id) = site.find(name) else {
+        return Err(explain::unknown(name, site.devices.iter().map(|d| &*d.name)));
+    };
+    let alone = alone(&site, id);
+    let patience = patience(&alone);
+    let asks_agent = alone.devices[0].snmp.is_some();
+    let seen = |d: &DeviceStatus| {
+        let agent = !asks_agent || d.agent_error.is_some() || d.uptime_ticks.is_some();
+        d.reach != ReachState::Unknown && (agent || d.reach == ReachState::Suspect)
+    };
+    let picture = once::look(&alone, patience, |s| s.devices.first().is_some_and(seen))
+        .map_err(|e| Failure::new(1, e.to_string()))?;
+    let Some(device) = picture.devices.first() else {
+        return Err(Failure::new(
+            1,
+            "nothing was polled: a mistake in hinomi, please report it",
+        ));
+    };
+    if json {
+        writeln!(out, "{}", status::json(device)?)?;
+    } else {
+        explain::print_device(device, out)?;
+        writeln!(
+            out,
+            "\n(one round; rates need two readings at least 30 s apart: hinomi explain {name})"
+        )?;
+    }
+    let answers = matches!(
+        device.reach,
+        ReachState::Up | ReachState::Lossy | ReachState::NotWatched
+    );
+    Ok(u8::from(!answers || device.agent_error.is_some()))
+}
+
+/// A site of this device alone, polled at once: nobody is told, nothing is inferred from others.
+fn alone(site: &Site, id: DeviceId) -> Arc<Site> {
+    let mut device = site.device(id).clone();
+    device.parents.clear();
+    device.demarcation = None;
+    device.status = Status::Active;
+    device.poll.interval = device.poll.timeout + Duration::from_secs(1);
+    Arc::new(Site {
+        devices: vec![device],
+        uplinks: Vec::new(),
+        contacts: Vec::new(),
+        procedures: Vec::new(),
+        routes: Vec::new(),
+        heartbeat: None,
+        ..site.clone()
+    })
+}
+
+/// The round starts within one interval; an agent may need names to be found, and retries.
+fn patience(site: &Site) -> Duration {
+    let poll = &site.devices[0].poll;
+    poll.interval + poll.timeout * 4 + Duration::from_secs(10)
+}

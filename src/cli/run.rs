@@ -1,0 +1,32 @@
+//! `hinomi run`.
+
+use super::Failure;
+use crate::daemon::{self, RunError, RunOptions};
+use std::path::PathBuf;
+use tracing_subscriber::filter::EnvFilter;
+
+/// Runs the daemon until it is told to end.
+pub(super) fn run(config: PathBuf) -> Result<u8, Failure> {
+    log_to_stderr();
+    daemon::run(RunOptions { config }).map(|()| 0).map_err(|e| match e {
+        RunError::Config(_) => Failure::new(2, e.to_string()),
+        _ => Failure::new(1, e.to_string()),
+    })
+}
+
+/// Log lines go to standard error; under systemd the journal dates them.
+fn log_to_stderr() {
+    let wanted = std::env::var("HINOMI_LOG").or_else(|_| std::env::var("RUST_LOG"));
+    let filter = EnvFilter::builder().parse_lossy(wanted.as_deref().unwrap_or("info"));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false);
+    // An error means that logging has been set up already, in a test.
+    let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
+        lines.without_time().try_init()
+    } else {
+        lines.try_init()
+    };
+}

@@ -1,0 +1,146 @@
+//! Tables on a terminal: columns aligned by display width, colour only where it is welcome.
+
+use crate::model::Wall;
+use std::io::{IsTerminal, Write};
+
+/// Colour of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paint {
+    Plain,
+    Good,
+    Warn,
+    Bad,
+    Dim,
+}
+
+/// One cell.
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    text: String,
+    paint: Paint,
+}
+
+/// A cell; control characters (device text may hold them) become spaces.
+pub(super) fn cell(text: impl Into<String>, paint: Paint) -> Cell {
+    let text = text
+        .into()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    Cell { text, paint }
+}
+
+/// A cell without colour.
+pub(super) fn plain(text: impl Into<String>) -> Cell {
+    cell(text, Paint::Plain)
+}
+
+/// Prints rows under a head.
+pub(super) fn print(out: &mut dyn Write, head: &[&str], rows: &[Vec<Cell>], colour: bool) -> std::io::Result<()> {
+    let mut widths: Vec<usize> = head.iter().map(|h| width(h)).collect();
+    for row in rows {
+        for (w, cell) in widths.iter_mut().zip(row) {
+            *w = (*w).max(width(&cell.text));
+        }
+    }
+    let head: Vec<Cell> = head.iter().map(|h| cell(*h, Paint::Dim)).collect();
+    for row in std::iter::once(&head).chain(rows) {
+        let mut line = String::new();
+        for (i, (w, cell)) in widths.iter().zip(row).enumerate() {
+            line.push_str(&painted(cell, colour));
+            if i + 1 < row.len() {
+                line.push_str(&" ".repeat(w - width(&cell.text) + 2));
+            }
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// A cell's text with its colour.
+pub(super) fn painted(cell: &Cell, colour: bool) -> String {
+    let code = match cell.paint {
+        _ if !colour => return cell.text.clone(),
+        Paint::Plain => return cell.text.clone(),
+        Paint::Good => "32",
+        Paint::Warn => "33",
+        Paint::Bad => "31;1",
+        Paint::Dim => "2",
+    };
+    format!("\x1b[{code}m{}\x1b[0m", cell.text)
+}
+
+/// Standard output is a terminal and nobody asked for plain text.
+pub(super) fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// Columns on a terminal: East Asian wide characters take two, combining marks none.
+fn width(text: &str) -> usize {
+    text.chars()
+        .map(|c| match u32::from(c) {
+            0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
+            0x1100..=0x115f
+            | 0x2e80..=0x303e
+            | 0x3041..=0xa4cf
+            | 0xac00..=0xd7a3
+            | 0xf900..=0xfaff
+            | 0xfe30..=0xfe6f
+            | 0xff00..=0xff60
+            | 0xffe0..=0xffe6
+            | 0x1f300..=0x1faff
+            | 0x20000..=0x3fffd => 2,
+            _ => 1,
+        })
+        .sum()
+}
+
+/// A moment in this host's time zone.
+pub(super) fn moment(at: Wall) -> String {
+    jiff::Timestamp::from_millisecond(at.0).map_or_else(
+        |_| "-".to_owned(),
+        |t| {
+            t.to_zoned(jiff::tz::TimeZone::system())
+                .strftime("%Y-%m-%d %H:%M:%S")
+                .to_string()
+        },
+    )
+}
+
+/// A length of time in its two largest units.
+pub(super) fn length(seconds: f64) -> String {
+    let s = seconds.max(0.0) as u64;
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {} s", s / 60, s % 60),
+        3600..86400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
+        _ => format!("{} d {} h", s / 86400, s % 86400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        let rows = vec![vec![plain("東京"), plain("x")], vec![plain("ab"), plain("y")]];
+        let mut out = Vec::new();
+        print(&mut out, &["a", "b"], &rows, false).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "a     b\n東京  x\nab    y\n");
+    }
+
+    #[test]
+    fn escapes_in_device_text_never_reach_the_terminal() {
+        let mut out = Vec::new();
+        print(&mut out, &["a"], &[vec![plain("x\x1b[2J\ny")]], true).unwrap();
+        assert!(String::from_utf8(out).unwrap().ends_with("\nx [2J y\n"));
+    }
+
+    #[test]
+    fn lengths_are_short() {
+        assert_eq!(length(59.9), "59 s");
+        assert_eq!(length(61.0), "1 min 1 s");
+        assert_eq!(length(90_000.0), "1 d 1 h");
+    }
+}

@@ -1,0 +1,109 @@
+//! States, verdicts and levels in one English line, for a terminal.
+
+use super::table::{Cell, Paint, cell, moment};
+use crate::core::ReachState;
+use crate::model::verdict::WitnessMissing;
+use crate::model::{Evidence, Isolation, Level};
+
+/// A level with its colour.
+pub(super) fn level(level: Level) -> Cell {
+    match level {
+        Level::Ok => cell("ok", Paint::Good),
+        Level::Warning => cell("WARNING", Paint::Warn),
+        Level::Critical => cell("CRITICAL", Paint::Bad),
+    }
+}
+
+/// A state with its colour.
+pub(super) fn reach(state: ReachState) -> Cell {
+    let (text, paint) = match state {
+        ReachState::Unknown => ("unknown", Paint::Dim),
+        ReachState::Up => ("up", Paint::Good),
+        ReachState::Lossy => ("lossy", Paint::Warn),
+        ReachState::Suspect => ("suspect", Paint::Warn),
+        ReachState::Down => ("DOWN", Paint::Bad),
+        ReachState::Unreachable => ("unreachable", Paint::Warn),
+        ReachState::Blind => ("blind", Paint::Warn),
+        ReachState::NotWatched => ("not watched", Paint::Dim),
+    };
+    cell(text, paint)
+}
+
+/// RFC 2863's word of an ifOperStatus or ifAdminStatus.
+pub(super) fn oper_word(number: u8) -> &'static str {
+    match number {
+        1 => "up",
+        2 => "down",
+        3 => "testing",
+        4 => "unknown",
+        5 => "dormant",
+        6 => "not present",
+        7 => "lower layer down",
+        _ => "not in RFC 2863",
+    }
+}
+
+/// Whose fault, and what that rests on.
+pub(super) fn isolation(isolation: &Isolation) -> String {
+    let evidence: Vec<String> = isolation.evidence.iter().map(evidence).collect();
+    match evidence.is_empty() {
+        true => isolation.verdict.key().to_owned(),
+        false => format!("{} ({})", isolation.verdict.key(), evidence.join("; ")),
+    }
+}
+
+fn evidence(e: &Evidence) -> String {
+    match e {
+        Evidence::DeviceUp { device, at } => format!("{device} answered at {}", moment(*at)),
+        Evidence::DeviceSilent { device, since } => format!("{device} silent since {}", moment(*since)),
+        Evidence::InterfaceOper { device, interface, up } => {
+            format!("{device} {interface} is {}", if *up { "up" } else { "down" })
+        }
+        Evidence::OctetsInStopped {
+            device,
+            interface,
+            before_bps,
+            after_bps,
+        } => {
+            format!(
+                "{device} {interface} receives {} where {} came before",
+                bps(*after_bps),
+                bps(*before_bps)
+            )
+        }
+        Evidence::OctetsInFlowing {
+            device,
+            interface,
+            after_bps,
+        } => {
+            format!("{device} {interface} still receives {}", bps(*after_bps))
+        }
+        Evidence::IcmpUnreachable { from } => format!("{from} says it cannot be reached"),
+        Evidence::UplinksSilent { uplinks, own_gateway } => {
+            let gateway = if *own_gateway {
+                ", the own gateway among them"
+            } else {
+                ""
+            };
+            format!("all {uplinks} uplinks silent{gateway}")
+        }
+        Evidence::SendFailed { error } => format!("this host cannot send: {error}"),
+        Evidence::NoWitness { reason } => match reason {
+            WitnessMissing::InterfaceNotRead => "no second witness: the demarcation interface is not read",
+            WitnessMissing::TooLittleTraffic => "no second witness: too little traffic before the fault",
+            WitnessMissing::StillFlowing => "no second witness: octets still come in",
+            WitnessMissing::NoOtherRouter => "no second witness: no other platform device over another way",
+        }
+        .to_owned(),
+    }
+}
+
+/// A rate for people.
+pub(super) fn bps(value: f64) -> String {
+    match value {
+        v if v >= 1e9 => format!("{:.2} Gbit/s", v / 1e9),
+        v if v >= 1e6 => format!("{:.1} Mbit/s", v / 1e6),
+        v if v >= 1e3 => format!("{:.1} kbit/s", v / 1e3),
+        v => format!("{v:.0} bit/s"),
+    }
+}

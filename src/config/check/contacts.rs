@@ -1,0 +1,106 @@
+//! `[[contact]]`: people and parties, and the mailboxes they are told at.
+
+use super::Unique;
+use super::devices::Inventory;
+use super::operator::LANGUAGES;
+use crate::config::raw::{At, Node, Value};
+use crate::config::reader::{self, Walk};
+use crate::config::report::Ctx;
+use crate::config::values;
+use crate::model::{Address, Contact, Party};
+use std::sync::Arc;
+
+const PARTIES: &[(&str, Party)] = &[
+    ("own", Party::Own),
+    ("platform", Party::Platform),
+    ("operator", Party::Operator),
+    ("carrier", Party::Carrier),
+    ("institution", Party::Institution),
+    ("vendor", Party::Vendor),
+    ("regulator", Party::Regulator),
+];
+const HINT: &str = "a list such as [\"noc@example.net\", { address = \"noc@example.org\", crosses = [\"edge-a\"] }]";
+
+/// Reads all contacts; the place is that of the name.
+pub(super) fn contacts(top: &Walk<'_>, inventory: &Inventory) -> Vec<At<Contact>> {
+    let mut unique = Unique::new(top.ctx, "contact");
+    let read = |walk| contact(walk, inventory);
+    super::tables(top, "contact")
+        .into_iter()
+        .filter_map(read)
+        .filter(|c| {
+            let name = At {
+                value: c.value.name.to_string(),
+                at: c.at,
+            };
+            unique.add(&name)
+        })
+        .collect()
+}
+
+fn contact(walk: Walk<'_>, inventory: &Inventory) -> Option<At<Contact>> {
+    let name = walk.required("name", "procedures refer to it", walk.name("name"));
+    let party = walk.word("party", PARTIES);
+    let party = walk.required(
+        "party",
+        "whose: \"own\", \"platform\", \"operator\", \"carrier\", \"institution\", \"vendor\" or \"regulator\"",
+        party,
+    );
+    let plain = |key| walk.text(key, values::name).map(|t| t.value);
+    let (role, phone) = (plain("role"), plain("phone"));
+    let language = walk.word("language", LANGUAGES).map(|l| l.value);
+    let mail = walk.read("mail", |ctx, _, node| Some(mailboxes(ctx, node, inventory)));
+    let mail = walk.required("mail", HINT, mail);
+    if let Some(mail) = mail.as_ref().filter(|m| m.value.0 == 0) {
+        walk.ctx
+            .error(mail.at, "`mail` is empty", "a contact needs at least one mailbox");
+    }
+    walk.unsupported(
+        "hours",
+        "every contact is told at any hour; remove it or comment it out",
+    );
+    walk.unsupported("deputy", "name the deputy in `tell` or `escalate` of the procedure");
+    walk.finish();
+    let name = name?;
+    Some(At {
+        at: name.at,
+        value: Contact {
+            name: Arc::from(name.value),
+            // A contact that is wrong elsewhere still exists for those that refer to it.
+            party: party.map_or(Party::Own, |p| p.value),
+            role,
+            mail: mail.map_or(Vec::new(), |m| m.value.1),
+            phone,
+            language,
+        },
+    })
+}
+
+/// How many were written, and those that are right.
+fn mailboxes(ctx: &Ctx<'_>, node: &Node, inventory: &Inventory) -> (usize, Vec<Address>) {
+    match &node.value {
+        Value::Array(nodes) => (
+            nodes.len(),
+            nodes.iter().filter_map(|n| mailbox(ctx, n, inventory)).collect(),
+        ),
+        _ => (1, mailbox(ctx, node, inventory).into_iter().collect()),
+    }
+}
+
+fn mailbox(ctx: &Ctx<'_>, node: &Node, inventory: &Inventory) -> Option<Address> {
+    if !matches!(node.value, Value::Table(_)) {
+        return Some(Address {
+            mail: reader::text(ctx, "mail", node, values::mail_address)?,
+            crosses: Vec::new(),
+        });
+    }
+    let walk = Walk::of(ctx, node, "an entry of `mail`", HINT)?;
+    let mail = walk.text("address", values::mail_address);
+    let mail = walk.required("address", HINT, mail);
+    let crosses = inventory.crosses(&walk);
+    walk.finish();
+    Some(Address {
+        mail: mail?.value,
+        crosses,
+    })
+}

@@ -1,0 +1,216 @@
+//! From the tree to a checked site, one file per kind of section. Pure: what lies outside is asked of `Surroundings`.
+//!
+//! Never here: files, and giving up at the first mistake: each part is replaced by a default and the check goes on.
+
+mod contacts;
+mod devices;
+mod doubts;
+mod findings;
+mod interfaces;
+mod layer;
+mod operator;
+mod paths;
+mod poll;
+mod procedures;
+mod routes;
+mod snmp;
+mod thresholds;
+mod watches;
+
+use super::raw::{self, Entry, Place, Table, Value};
+use super::reader::{Walk, wrong_type};
+use super::report::Ctx;
+use super::{Loaded, SourceFile, Surroundings};
+use crate::model::{Heartbeat, Site};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+
+const NOT_YET: &str = "this version would ignore it, and nobody would notice; remove it or comment it out";
+
+/// Checks files as read, the main one first.
+pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
+    let ctx = Ctx::new(files, around);
+    let root = raw::parse(&ctx);
+    let site = site(&ctx, &root, fingerprint(files));
+    if site.is_none() && !ctx.has_errors() {
+        // Cannot happen; if it does, a site without a word would be worse than this.
+        ctx.error(
+            root.at,
+            "the file cannot be understood, and hinomi cannot say why",
+            "this is a fault of hinomi: please report it",
+        );
+    }
+    let site = if ctx.has_errors() { None } else { site };
+    Loaded {
+        site,
+        problems: ctx.into_problems(),
+        files: files.iter().map(|f| f.path.clone()).collect(),
+    }
+}
+
+/// SHA-256 over all files.
+fn fingerprint(files: &[SourceFile]) -> String {
+    let mut hash = Sha256::new();
+    for file in files {
+        // The length keeps text from moving between two files unnoticed.
+        hash.update((file.text.len() as u64).to_be_bytes());
+        hash.update(file.text.as_bytes());
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
+    let top = Walk::new(ctx, root, "the file");
+    let operator = operator::operator(&top);
+    let daemon = operator::daemon(&top);
+    let poll = poll::top(&top);
+    let accesses = snmp::sections(&top);
+    let thresholds = thresholds::top(&top);
+    let findings = findings::top(&top);
+    let classes = layer::classes(&top);
+    let groups = layer::groups(&top);
+    let inventory = devices::inventory(
+        &top,
+        &devices::Defaults {
+            poll,
+            accesses,
+            thresholds,
+            findings: &findings,
+            classes,
+            groups,
+        },
+        &daemon,
+    );
+    let contacts = contacts::contacts(&top, &inventory);
+    let routes = routes::routes(&top, &inventory);
+    let procedures = procedures::procedures(&top, &inventory, &contacts);
+    let heartbeat = heartbeat(&top);
+    for (key, hint) in [
+        ("redundancy", NOT_YET),
+        (
+            "circuit",
+            "until circuits are supported, watch a router at an institution as [[device]] with owner = \"institution\"",
+        ),
+        ("maintenance", NOT_YET),
+    ] {
+        top.unsupported(key, hint);
+    }
+    for (key, hint) in [
+        ("devices", "write each device as [[device]], here or in conf.d/*.toml"),
+        (
+            "circuits",
+            "until circuits are supported, watch a router at an institution as [[device]] with owner = \"institution\"",
+        ),
+        (
+            "contacts",
+            "write each contact as [[contact]], here or in conf.d/*.toml",
+        ),
+    ] {
+        top.unsupported(key, hint);
+    }
+    top.finish();
+    doubts::doubts(ctx, &inventory, &daemon, &contacts, &routes, &procedures);
+    Some(Site {
+        operator: operator?,
+        daemon: daemon.settings,
+        uplinks: inventory.uplinks,
+        devices: inventory.devices,
+        findings: findings::of_the_host(&findings),
+        contacts: contacts.into_iter().map(|c| c.value).collect(),
+        procedures: procedures.into_iter().map(|p| p.value).collect(),
+        routes: routes.into_iter().map(|r| r.value.route).collect(),
+        heartbeat,
+        fingerprint,
+    })
+}
+
+fn heartbeat(top: &Walk<'_>) -> Option<Heartbeat> {
+    let entry = top.get("heartbeat")?;
+    let walk = Walk::of(top.ctx, &entry.node, "[heartbeat]", "write a section: [heartbeat]")?;
+    let url = walk.text("url", |s| {
+        let host = s.strip_prefix("https://").or_else(|| s.strip_prefix("http://"));
+        match host {
+            Some(h) if !h.is_empty() && !h.starts_with('/') && s.is_ascii() && !s.contains(char::is_whitespace) => {
+                Ok(s.to_string())
+            }
+            _ => super::values::refuse(
+                "is not an address for HTTP",
+                "such as \"https://watch.example.org/ping/hinomi-1\"",
+            ),
+        }
+    });
+    let url = walk.required("url", "the address that somebody else watches", url);
+    let every = walk.duration("every", Duration::from_secs(1));
+    walk.finish();
+    Some(Heartbeat {
+        url: url?.value,
+        every: every.map_or(Duration::from_secs(60), |d| d.value),
+    })
+}
+
+/// The entries of `[[key]]`, each as a table; `name` is the key that names one.
+fn tables<'a>(top: &Walk<'a>, key: &'static str) -> Vec<Walk<'a>> {
+    let Some(entry) = top.get(key) else { return Vec::new() };
+    let hint = format!("each one is a section of its own: [[{key}]]");
+    let Value::Array(nodes) = &entry.node.value else {
+        wrong_type(top.ctx, key, &entry.node, &entry.node.value, &hint);
+        return Vec::new();
+    };
+    let name_of = |table: &Table| match table.get("name").map(|e| &e.node.value) {
+        Some(Value::String(s)) if !s.is_empty() => format!("[[{key}]] `{s}`"),
+        _ => format!("[[{key}]]"),
+    };
+    let walk = |node: &'a raw::Node| match &node.value {
+        Value::Table(table) => Some(Walk::new(top.ctx, table, name_of(table))),
+        _ => Walk::of(top.ctx, node, format!("an entry of `{key}`"), &hint),
+    };
+    nodes.iter().filter_map(walk).collect()
+}
+
+/// The sub-tables of `[key.NAME]`.
+fn named<'a>(top: &Walk<'a>, key: &'static str) -> Vec<(&'a Entry, Walk<'a>)> {
+    let Some(entry) = top.get(key) else { return Vec::new() };
+    let hint = format!("each one is a section with a name: [{key}.NAME]");
+    let Some(walk) = Walk::of(top.ctx, &entry.node, format!("`{key}`"), &hint) else {
+        return Vec::new();
+    };
+    let of = |e: &'a Entry| Walk::of(top.ctx, &e.node, format!("[{key}.{}]", e.key), &hint).map(|w| (e, w));
+    walk.entries().iter().filter_map(of).collect()
+}
+
+/// Names that may be used once only: reports the second with the place of the first.
+struct Unique<'c> {
+    ctx: &'c Ctx<'c>,
+    what: &'static str,
+    seen: std::collections::BTreeMap<String, Place>,
+}
+
+impl<'c> Unique<'c> {
+    fn new(ctx: &'c Ctx<'c>, what: &'static str) -> Unique<'c> {
+        Unique {
+            ctx,
+            what,
+            seen: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// `true` if the name is new.
+    fn add(&mut self, name: &raw::At<String>) -> bool {
+        if let Some(first) = self.seen.get(&name.value) {
+            let what = format!(
+                "the {} `{}` is written twice: also at {}",
+                self.what,
+                name.value,
+                self.ctx.show(*first)
+            );
+            self.ctx.error(
+                name.at,
+                what,
+                "names are how everything else refers to it; give one of the two another name",
+            );
+            return false;
+        }
+        self.seen.insert(name.value.clone(), name.at);
+        true
+    }
+}

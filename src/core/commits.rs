@@ -1,0 +1,65 @@
+//! One batch at a time goes to the ledger, in order; what could not be written waits and is tried again.
+
+use crate::incident::{Batch, Event, RowChange};
+use crate::model::{Mono, Now};
+use std::time::Duration;
+
+/// A ledger that refused is tried again after this.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// Events and rows on their way to the ledger.
+#[derive(Default)]
+pub(super) struct Commits {
+    events: Vec<String>,
+    rows: Vec<RowChange>,
+    under_way: Option<Batch>,
+    last_id: u64,
+    again_at: Option<Mono>,
+}
+
+impl Commits {
+    /// Adds what happened.
+    pub(super) fn add(&mut self, events: &[Event], rows: Vec<RowChange>) {
+        self.events.extend(events.iter().map(Event::to_json));
+        self.rows.extend(rows);
+    }
+
+    /// The next batch to write, if none is under way and there is something to write.
+    pub(super) fn next(&mut self, now: Now) -> Option<Batch> {
+        let waits = self.again_at.is_some_and(|at| at > now.mono);
+        if self.under_way.is_some() || waits || self.events.is_empty() && self.rows.is_empty() {
+            return None;
+        }
+        self.again_at = None;
+        self.last_id += 1;
+        let (events, rows) = (std::mem::take(&mut self.events), std::mem::take(&mut self.rows));
+        let batch = Batch {
+            id: self.last_id,
+            events,
+            rows,
+        };
+        self.under_way = Some(batch.clone());
+        Some(batch)
+    }
+
+    /// The ledger's answer: the rows that may leave now. What was not written goes back to the front.
+    pub(super) fn ended(&mut self, id: u64, written: bool, now: Now) -> Vec<u64> {
+        let Some(batch) = self.under_way.take_if(|b| b.id == id) else {
+            return Vec::new();
+        };
+        let rows = batch.rows.iter().map(|r| r.id).collect();
+        if !written {
+            self.events.splice(0..0, batch.events);
+            self.rows.splice(0..0, batch.rows);
+            self.again_at = Some(now.mono + AGAIN);
+        }
+        rows
+    }
+
+    /// When to try again.
+    pub(super) fn next_wakeup(&self) -> Mono {
+        self.again_at
+            .filter(|_| self.under_way.is_none())
+            .unwrap_or(Mono::NEVER)
+    }
+}

@@ -1,0 +1,263 @@
+//! The snapshot: a copy of what those who only read may see, made when somebody asks.
+
+use super::snapshot::{FindingStatus, IncidentSummary};
+use super::{Core, DeviceStatus, InterfaceStatus, MetricStatus, RouteStatus, Snapshot};
+use crate::model::{Device, DeviceId, FindingKind, Level, Metric, Name, Now, Part, Role, Threshold, Wall, WatchKind};
+use crate::poll::observation::Number;
+use crate::poll::{Counter, InterfaceReading};
+use crate::rules::number;
+use crate::sample::Unknown;
+use std::time::Duration;
+
+/// Recovered incidents stay in the list this long.
+const RECENT: Duration = Duration::from_secs(24 * 3600);
+
+pub(super) fn snapshot(core: &Core, now: Now) -> Snapshot {
+    let counters = core.poll.counters();
+    let stats = core.notifier.stats(now);
+    let own = |(kind, result): (&str, &str)| (kind.to_owned(), result.to_owned());
+    Snapshot {
+        at: now.wall,
+        fingerprint: core.site.fingerprint.clone(),
+        devices: core
+            .site
+            .iter()
+            .filter(|(_, d)| d.role == Role::Managed)
+            .map(|(id, d)| device(core, id, d))
+            .collect(),
+        incidents: incidents(core, now),
+        routes: stats.routes.into_iter().map(route).collect(),
+        blind: core.rules.reach().blind(),
+        outbox_pending: stats.pending,
+        outbox_oldest_seconds: stats.oldest.as_secs_f64(),
+        outbox_stuck: stats.stuck,
+        polls: counters.rounds.iter().map(|(k, n)| (own(*k), *n)).collect(),
+        dropped: counters.dropped,
+        unknown: core
+            .sampler
+            .unknown()
+            .iter()
+            .map(|(reason, n)| (reason.key().to_owned(), *n))
+            .collect(),
+        notices: stats.notices,
+        lateness: counters.lateness,
+        lateness_sum: counters.lateness_sum,
+        ledger_head: core.head.as_ref().map(|h| (h.seq, h.hash.clone())),
+        ledger_error: core.ledger_error.clone(),
+    }
+}
+
+fn route(view: crate::notify::RouteView) -> RouteStatus {
+    let crate::notify::RouteView {
+        name,
+        ready,
+        tested,
+        error,
+        crossed_out,
+    } = view;
+    RouteStatus {
+        name,
+        ready,
+        tested,
+        error,
+        crossed_out,
+    }
+}
+
+fn device(core: &Core, id: DeviceId, device: &Device) -> DeviceStatus {
+    let node = core.rules.reach().node(id);
+    let findings = findings(core, &device.name);
+    let reading = core.last[id.index()].reading.as_ref();
+    DeviceStatus {
+        name: device.name.clone(),
+        address: device.address.to_string(),
+        owner: device.owner,
+        site: device.site.clone(),
+        group: device.group.clone(),
+        reach: node.state,
+        since: node.since,
+        rtt_seconds: node.rtt_seconds,
+        loss_percent: core.sampler.loss(id),
+        level: findings.iter().map(|f| f.level).max().unwrap_or_default(),
+        findings,
+        metrics: metrics(core, id, device),
+        interfaces: reading
+            .map(|r| r.interfaces.iter().map(|i| interface(core, id, i)).collect())
+            .unwrap_or_default(),
+        profile: reading.and_then(|r| r.profile.clone()),
+        agent_error: core
+            .rules
+            .agent(&device.name)
+            .and_then(|a| a.failure.as_ref())
+            .map(failure),
+        detection_seconds: device.poll.detection().as_secs_f64(),
+        uptime_ticks: reading.and_then(|r| r.uptime),
+        readings: reading.map(|r| r.scalars.iter().map(raw).collect()).unwrap_or_default(),
+    }
+}
+
+/// What an agent's failure means, for people at night.
+pub(super) fn failure(failure: &crate::poll::AgentFailure) -> String {
+    use crate::poll::AgentFailure as F;
+    let text = match failure {
+        F::Timeout => "no answer: the agent is stopped, the port is filtered, or the community is wrong",
+        F::UnknownUser => "the agent does not know this SNMPv3 user (usmStatsUnknownUserNames)",
+        F::WrongKey => "wrong authentication password or protocol (usmStatsWrongDigests)",
+        F::WrongPrivacy => "wrong privacy password or protocol (usmStatsDecryptionErrors)",
+        F::UnsupportedLevel => "the agent has this SNMPv3 user without the security level asked for",
+        F::NotInTimeWindow => "the agent's SNMPv3 clock does not settle (usmStatsNotInTimeWindows)",
+        F::Malformed => "the agent answers with something that is not a valid answer",
+        F::ErrorStatus(n) => return format!("the agent answers with error-status {n}"),
+    };
+    text.to_owned()
+}
+
+fn findings(core: &Core, device: &Name) -> Vec<FindingStatus> {
+    let conditions = core
+        .rules
+        .conditions()
+        .iter()
+        .filter(|(k, _)| k.device.as_ref() == Some(device));
+    let mut all: Vec<FindingStatus> = conditions
+        .map(|(key, c)| FindingStatus {
+            key: key.clone(),
+            level: if c.raised { c.level } else { Level::Ok },
+            since: c.since_wall,
+            cause: c.cause.clone(),
+            isolation: c.isolation.clone(),
+        })
+        .collect();
+    let threshold = |i: &&crate::incident::Incident| {
+        i.is_open() && i.root.device.as_ref() == Some(device) && i.root.kind == FindingKind::Threshold
+    };
+    for incident in core.book.open().filter(threshold) {
+        if all.iter().all(|f| f.key != incident.root) {
+            all.push(FindingStatus {
+                key: incident.root.clone(),
+                level: incident.level,
+                since: incident.opened,
+                cause: incident.cause().clone(),
+                isolation: None,
+            });
+        }
+    }
+    all
+}
+
+fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
+    let words = |r: &Result<f64, Unknown>| r.map_err(|u| u.key().to_owned());
+    let mut all: Vec<MetricStatus> = core
+        .rules
+        .numbers()
+        .of(&device.name)
+        .map(|((_, part, metric), number)| MetricStatus {
+            metric: *metric,
+            part: match part {
+                Part::Interface(name) | Part::Watch(name) => Some(name.clone()),
+                _ => None,
+            },
+            value: words(&number.last),
+            level: number.state.level(),
+            judged_by: number::threshold(device, part, *metric)
+                .map(|t| judged_by(t, &number::unit(device, part, *metric)))
+                .unwrap_or_default(),
+        })
+        .collect();
+    for watch in device
+        .watches
+        .iter()
+        .filter(|w| matches!(w.kind, WatchKind::Tcp { .. }))
+    {
+        let value = match core.last[id.index()].tcp.get(&watch.name) {
+            Some(Ok(time)) => Ok(time.as_secs_f64()),
+            Some(Err(error)) => Err(error.clone()),
+            None => continue,
+        };
+        let part = Some(watch.name.clone());
+        let judged_by = "connects".to_owned();
+        all.push(MetricStatus {
+            metric: Metric::Watch,
+            part,
+            level: Level::Ok,
+            value,
+            judged_by,
+        });
+    }
+    all
+}
+
+/// A threshold in words: `warning 70 % (clear 65 %), critical 90 % (clear 85 %), for 3m`.
+fn judged_by(threshold: &Threshold, unit: &str) -> String {
+    let space = if unit.is_empty() { "" } else { " " };
+    let level = |level, word: &str| {
+        threshold
+            .bound(level)
+            .map(|b| format!("{word} {}{space}{unit} (clear {}{space}{unit})", b.raise(), b.clear()))
+    };
+    let levels: Vec<String> = [level(Level::Warning, "warning"), level(Level::Critical, "critical")]
+        .into_iter()
+        .flatten()
+        .collect();
+    format!(
+        "{}, for {}",
+        levels.join(", "),
+        humantime::format_duration(threshold.hold)
+    )
+}
+
+fn interface(core: &Core, id: DeviceId, reading: &InterfaceReading) -> InterfaceStatus {
+    let rates = core.sampler.rates(id, &reading.name);
+    let words = |r: Option<Result<f64, Unknown>>| r.unwrap_or(Err(Unknown::WarmingUp)).map_err(|u| u.key().to_owned());
+    let wide = |c: Option<Counter>| {
+        c.map(|c| match c {
+            Counter::C64(v) => v,
+            Counter::C32(v) => u64::from(v),
+        })
+    };
+    InterfaceStatus {
+        name: reading.name.clone(),
+        alias: reading.alias.clone(),
+        index: reading.index,
+        admin: reading.admin,
+        oper: reading.oper,
+        speed_bps: reading.speed_bps,
+        in_bps: words(rates.map(|r| r.in_bps)),
+        out_bps: words(rates.map(|r| r.out_bps)),
+        in_octets: wide(reading.in_octets),
+        out_octets: wide(reading.out_octets),
+    }
+}
+
+fn raw(reading: &crate::poll::ScalarReading) -> (String, String) {
+    let dotted = |oid: &[u32]| oid.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
+    let value = match &reading.value {
+        None => "no such object".to_owned(),
+        Some(Number::Signed(v)) => v.to_string(),
+        Some(Number::Unsigned(v)) => v.to_string(),
+        Some(Number::Text(v)) => v.to_string(),
+        Some(Number::Oid(oid)) => dotted(oid),
+    };
+    (dotted(&reading.oid), value)
+}
+
+fn incidents(core: &Core, now: Now) -> Vec<IncidentSummary> {
+    let since: Wall = now.wall.before(RECENT);
+    let mut all: Vec<IncidentSummary> = core
+        .book
+        .recent(since)
+        .map(|incident| IncidentSummary {
+            id: incident.id,
+            root: incident.root.clone(),
+            level: incident.level,
+            opened: incident.opened,
+            recovered: incident.recovered,
+            acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
+            isolation: incident.isolation().cloned(),
+            affected: incident.unreachable().cloned().collect(),
+            cause: incident.cause().clone(),
+            timeline: crate::notify::text::timeline(incident),
+        })
+        .collect();
+    all.sort_by_key(|i| std::cmp::Reverse(i.id));
+    all
+}

@@ -1,0 +1,289 @@
+//! The engine thread: it alone owns the core and the sockets, so there are no locks around them.
+//!
+//! Each turn: read the clock, receive all sockets dry, take the messages, wake the core if it is due, hand out its effects,
+//! sleep to the next tick of 10 ms or to the next message.
+
+use super::clock;
+use super::health::{Health, Part};
+use super::messages::{ToEngine, ToLedger, Work};
+use super::words::Word;
+use crate::core::{Core, Effect, Input, Snapshot};
+use crate::incident::{Batch, Event};
+use crate::model::{Mono, Now};
+use crate::net::Net;
+use crate::notify::text::event_in_english;
+use crate::notify::{Delivery, Outcome, RouteTest, Stage};
+use crate::poll::PollInput;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+
+/// Turns are this far apart.
+const TICK: Duration = Duration::from_millis(10);
+/// A picture handed out may be this old.
+const SNAPSHOT_AGE: Duration = Duration::from_secs(1);
+/// A ledger that has not answered for this long is treated as failed: no notice waits for a hung disk.
+const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
+/// At the end, attempts under way may take this long to tell their outcome, so that fewer mails are sent twice.
+const LAST_ATTEMPTS: Duration = Duration::from_millis(800);
+
+/// Where the engine's effects go.
+#[derive(Debug)]
+pub(super) struct Links {
+    pub(super) inbox: Receiver<ToEngine>,
+    pub(super) ledger: SyncSender<ToLedger>,
+    pub(super) work: Sender<Work>,
+    pub(super) health: Arc<Health>,
+}
+
+pub(super) struct Engine {
+    core: Core,
+    net: Net,
+    links: Links,
+    /// Batches the ledger's queue had no room for yet, in order.
+    backlog: VecDeque<Batch>,
+    /// Batches without an answer, with the moment they were handed out.
+    unanswered: BTreeMap<u64, Mono>,
+    /// Mail attempts under way.
+    attempts: usize,
+    picture: Option<(Mono, Arc<Snapshot>)>,
+    received: Vec<PollInput>,
+    stopping: Option<Mono>,
+    ledger_works: bool,
+}
+
+impl Engine {
+    pub(super) fn new(core: Core, net: Net, links: Links) -> Engine {
+        Engine {
+            core,
+            net,
+            links,
+            backlog: VecDeque::new(),
+            unanswered: BTreeMap::new(),
+            attempts: 0,
+            picture: None,
+            received: Vec::new(),
+            stopping: None,
+            ledger_works: true,
+        }
+    }
+
+    /// Runs until told to stop.
+    pub(super) fn run(mut self) {
+        loop {
+            self.turn();
+            if self.finished() {
+                return;
+            }
+            match self.links.inbox.recv_timeout(TICK) {
+                Ok(message) => self.message(message, clock::now()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        let reading = clock::reading();
+        self.net.receive_dry(reading, &mut self.received);
+        let now = clock::now();
+        for input in std::mem::take(&mut self.received) {
+            self.core.take(Input::Poll(input), now);
+        }
+        while let Ok(message) = self.links.inbox.try_recv() {
+            self.message(message, now);
+        }
+        if self.core.next_wakeup() <= now.mono {
+            self.core.wake(now);
+        }
+        self.effects(now);
+        self.late_commits(now);
+        self.hand_over_backlog();
+        self.links.health.mark(Part::Engine);
+    }
+
+    fn message(&mut self, message: ToEngine, now: Now) {
+        match message {
+            ToEngine::Input(input) => self.input(*input, now),
+            ToEngine::Snapshot { fresh, reply } => {
+                // Whoever asked may have gone away.
+                let _ = reply.send(self.snapshot(fresh, now));
+            }
+            ToEngine::Reload { site, done } => {
+                self.core.take(Input::Reload(site), now);
+                self.picture = None;
+                let _ = done.send(());
+            }
+            ToEngine::Stop => self.stopping = Some(now.mono),
+        }
+    }
+
+    fn input(&mut self, input: Input, now: Now) {
+        match &input {
+            Input::Committed { batch, result } => {
+                if self.unanswered.remove(batch).is_none() {
+                    return; // The answer of a batch that was given up: the core has been told already.
+                }
+                self.tell_ledger_state(result.as_ref().err().cloned());
+            }
+            Input::Delivered { .. } => self.attempts = self.attempts.saturating_sub(1),
+            _ => {}
+        }
+        self.core.take(input, now);
+    }
+
+    fn tell_ledger_state(&mut self, error: Option<String>) {
+        match error {
+            Some(error) if self.ledger_works => Word::CommitFailed { error }.log(),
+            None if !self.ledger_works => Word::CommitWorks.log(),
+            _ => return,
+        }
+        self.ledger_works = !self.ledger_works;
+    }
+
+    fn effects(&mut self, now: Now) {
+        // An effect that fails at once comes back as an input, which may have effects of its own.
+        for _ in 0..4 {
+            let effects = self.core.effects();
+            if effects.is_empty() {
+                return;
+            }
+            for effect in effects {
+                if let Some(answer) = self.carry_out(effect, now) {
+                    self.core.take(answer, now);
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, now: Now) -> Option<Input> {
+        match effect {
+            Effect::Send { channel, to, bytes } => self.net.send(channel, to, &bytes).map(Input::Poll),
+            Effect::Commit(batch) => {
+                log_events(&batch);
+                self.unanswered.insert(batch.id, now.mono);
+                self.backlog.push_back(batch);
+                self.hand_over_backlog();
+                None
+            }
+            Effect::Deliver(delivery) => self.deliver(delivery),
+            Effect::TestRoute { route, with_auth } => {
+                let work = Work::TestRoute {
+                    route: route.clone(),
+                    with_auth,
+                };
+                self.links.work.try_send(work).err().map(|_| {
+                    Input::RouteTested(RouteTest {
+                        route,
+                        with_auth,
+                        transcript: Vec::new(),
+                        result: Err((Stage::Connect, "too much work waits in hinomi".to_owned())),
+                    })
+                })
+            }
+            Effect::TcpConnect { token, to, timeout } => {
+                let work = Work::TcpConnect { token, to, timeout };
+                self.links.work.try_send(work).err().map(|_| {
+                    Input::Poll(PollInput::TcpEnded {
+                        token,
+                        result: Err("too much work waits in hinomi".to_owned()),
+                    })
+                })
+            }
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) -> Option<Input> {
+        if self.stopping.is_some() {
+            return None; // The row stays pending; the next start delivers it.
+        }
+        let attempt = delivery.attempt;
+        if self.links.work.try_send(Work::Deliver(Box::new(delivery))).is_ok() {
+            self.attempts += 1;
+            return None;
+        }
+        Some(Input::Delivered {
+            attempt,
+            outcome: Outcome::Failed {
+                stage: Stage::Connect,
+                error: "too much work waits in hinomi".to_owned(),
+            },
+        })
+    }
+
+    fn hand_over_backlog(&mut self) {
+        while let Some(batch) = self.backlog.pop_front() {
+            match self.links.ledger.try_send(ToLedger::Commit(batch)) {
+                Ok(()) => {}
+                Err(
+                    TrySendError::Full(ToLedger::Commit(batch)) | TrySendError::Disconnected(ToLedger::Commit(batch)),
+                ) => {
+                    self.backlog.push_front(batch);
+                    return;
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Gives up waiting for a hung ledger; the batches stay queued and are written when it comes back.
+    fn late_commits(&mut self, now: Now) {
+        let late: Vec<u64> = self
+            .unanswered
+            .iter()
+            .filter(|(_, at)| now.mono.since(**at) > COMMIT_DEADLINE)
+            .map(|(id, _)| *id)
+            .collect();
+        if late.is_empty() {
+            return;
+        }
+        if self.ledger_works {
+            self.ledger_works = false;
+            Word::CommitLate {
+                waited: COMMIT_DEADLINE,
+            }
+            .log();
+        }
+        for batch in late {
+            self.unanswered.remove(&batch);
+            let result = Err(format!(
+                "the ledger has not answered for {} s",
+                COMMIT_DEADLINE.as_secs()
+            ));
+            self.core.take(Input::Committed { batch, result }, now);
+        }
+        self.effects(now);
+    }
+
+    fn snapshot(&mut self, fresh: bool, now: Now) -> Arc<Snapshot> {
+        match &self.picture {
+            Some((at, picture)) if !fresh && now.mono.since(*at) < SNAPSHOT_AGE => Arc::clone(picture),
+            _ => {
+                let picture = Arc::new(self.core.snapshot(now));
+                self.picture = Some((now.mono, Arc::clone(&picture)));
+                picture
+            }
+        }
+    }
+
+    /// After a stop: when nothing is under way any more, or the grace is over.
+    fn finished(&self) -> bool {
+        self.stopping.is_some_and(|since| {
+            let idle = self.attempts == 0 && self.unanswered.is_empty() && self.backlog.is_empty();
+            idle || clock::mono().since(since) > LAST_ATTEMPTS
+        })
+    }
+}
+
+/// What goes into the ledger also goes into the log.
+fn log_events(batch: &Batch) {
+    for text in &batch.events {
+        let event = serde_json::from_str::<Event>(text).ok();
+        if let Some((event, what)) = event.and_then(|e| event_in_english(&e).map(|what| (e, what))) {
+            let incident = event.incident;
+            Word::Event { incident, what }.log();
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Who made progress when: marks that the threads leave and that the watchdog, `/healthz` and `/metrics` read.
+
+use super::clock;
+use crate::model::Mono;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Parts that must make progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The engine thread.
+    Engine,
+    /// The ledger thread.
+    Ledger,
+    /// The tokio runtime.
+    Tokio,
+}
+
+impl Part {
+    pub(crate) const ALL: [Part; 3] = [Part::Engine, Part::Ledger, Part::Tokio];
+
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Part::Engine => "engine",
+            Part::Ledger => "ledger",
+            Part::Tokio => "tokio",
+        }
+    }
+}
+
+/// The marks.
+#[derive(Debug)]
+pub(crate) struct Health {
+    marks: [AtomicU64; 3],
+    config_ok: AtomicBool,
+}
+
+impl Health {
+    pub(crate) fn new() -> Health {
+        let now = clock::mono().0;
+        Health {
+            marks: std::array::from_fn(|_| AtomicU64::new(now)),
+            config_ok: AtomicBool::new(true),
+        }
+    }
+
+    /// This part made progress.
+    pub(crate) fn mark(&self, part: Part) {
+        self.marks[part as usize].store(clock::mono().0, Ordering::Relaxed);
+    }
+
+    /// When it last did.
+    pub(crate) fn last(&self, part: Part) -> Mono {
+        Mono(self.marks[part as usize].load(Ordering::Relaxed))
+    }
+
+    /// How long ago.
+    pub(crate) fn age(&self, part: Part) -> Duration {
+        clock::mono().since(self.last(part))
+    }
+
+    /// The last reload worked.
+    pub(crate) fn set_config_ok(&self, ok: bool) {
+        self.config_ok.store(ok, Ordering::Relaxed);
+    }
+
+    /// Did it?
+    pub(crate) fn config_ok(&self) -> bool {
+        self.config_ok.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,65 @@
+//! What the parts of the daemon say to each other. The drawing is in [`super`].
+
+use crate::core::{Input, Snapshot};
+use crate::incident::Batch;
+use crate::model::{Name, Site};
+use crate::notify::Delivery;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// To the engine.
+#[derive(Debug)]
+pub(crate) enum ToEngine {
+    /// Anything the core takes.
+    Input(Box<Input>),
+    /// A picture, at most a second old; `fresh`: taken now.
+    Snapshot {
+        /// Not from the cache.
+        fresh: bool,
+        /// Where to.
+        reply: oneshot::Sender<Arc<Snapshot>>,
+    },
+    /// A checked configuration; answered when the core has taken it.
+    Reload {
+        /// The site.
+        site: Arc<Site>,
+        /// Taken.
+        done: oneshot::Sender<()>,
+    },
+    /// Come to an end.
+    Stop,
+}
+
+/// To the ledger thread.
+#[derive(Debug)]
+pub(crate) enum ToLedger {
+    /// Write it, answer the engine.
+    Commit(Batch),
+    /// Write what waits, then end.
+    Stop,
+}
+
+/// To tokio.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Send a mail.
+    Deliver(Box<Delivery>),
+    /// Test a route.
+    TestRoute {
+        /// Name.
+        route: Name,
+        /// AUTH too.
+        with_auth: bool,
+    },
+    /// Connect, close, tell.
+    TcpConnect {
+        /// To be returned.
+        token: u64,
+        /// Where.
+        to: SocketAddr,
+        /// Give up after.
+        timeout: Duration,
+    },
+}

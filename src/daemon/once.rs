@@ -1,0 +1,87 @@
+//! One look at a few devices with a core and sockets of its own, without the daemon: for `hinomi probe`.
+//!
+//! Nothing is recorded and nobody is told: commits are answered as if done, mails are not sent.
+
+use super::start::RunError;
+use super::{clock, reload};
+use crate::core::{Core, Effect, Input, Snapshot};
+use crate::incident::{Head, Restored};
+use crate::model::Site;
+use crate::net::Net;
+use crate::poll::PollInput;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+const TICK: Duration = Duration::from_millis(5);
+
+/// Polls until `enough` says so or the time is over; returns the last picture.
+pub fn look(site: &Arc<Site>, patience: Duration, enough: impl Fn(&Snapshot) -> bool) -> Result<Snapshot, RunError> {
+    let mut net = Net::open()?;
+    let (v4, v6) = reload::needs_echo(site);
+    for (needed, family) in [(v4, false), (v6, true)] {
+        if let (true, Err(why)) = (needed, net.echo(family)) {
+            return Err(RunError::Echo(format!(
+                "the device is watched by echo, but the ICMP socket could not be opened: {why}. Run it as root, or with \
+                 CAP_NET_RAW"
+            )));
+        }
+    }
+    let (connected, connections) = channel();
+    let began = clock::now();
+    let mut core = Core::new(Arc::clone(site), Restored::default(), rand::random(), began);
+    let mut received = Vec::new();
+    loop {
+        net.receive_dry(clock::reading(), &mut received);
+        let now = clock::now();
+        received.extend(connections.try_iter());
+        for input in received.drain(..) {
+            core.take(Input::Poll(input), now);
+        }
+        if core.next_wakeup() <= now.mono {
+            core.wake(now);
+        }
+        for effect in core.effects() {
+            if let Some(answer) = carry_out(effect, &mut net, &connected) {
+                core.take(answer, now);
+            }
+        }
+        let picture = core.snapshot(now);
+        if enough(&picture) || now.mono.since(began.mono) > patience {
+            return Ok(picture);
+        }
+        std::thread::sleep(TICK);
+    }
+}
+
+fn carry_out(effect: Effect, net: &mut Net, connected: &Sender<PollInput>) -> Option<Input> {
+    match effect {
+        Effect::Send { channel, to, bytes } => net.send(channel, to, &bytes).map(Input::Poll),
+        Effect::TcpConnect { token, to, timeout } => {
+            let connected = connected.clone();
+            std::thread::spawn(move || {
+                let result = connect(to, timeout);
+                let _ = connected.send(PollInput::TcpEnded { token, result });
+            });
+            None
+        }
+        Effect::Commit(batch) => Some(Input::Committed {
+            batch: batch.id,
+            result: Ok(Head {
+                seq: 0,
+                hash: String::new(),
+            }),
+        }),
+        Effect::Deliver(_) | Effect::TestRoute { .. } => None,
+    }
+}
+
+fn connect(to: SocketAddr, timeout: Duration) -> Result<Duration, String> {
+    let began = clock::mono();
+    match TcpStream::connect_timeout(&to, timeout) {
+        Ok(_) => Ok(clock::mono().since(began)),
+        Err(e) if e.kind() == std::io::ErrorKind::TimedOut => Err("timed out".to_owned()),
+        Err(e) => Err(e.to_string().split(" (os error").next().unwrap_or_default().to_owned()),
+    }
+}

@@ -1,0 +1,157 @@
+//! What the tokio side of the daemon shares.
+
+use super::health::{Health, Part};
+use super::messages::ToEngine;
+use super::{clock, reload, systemd};
+use crate::core::Snapshot;
+use crate::metrics::{Own, Text};
+use crate::model::Site;
+use crate::web::{Page, Pages};
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// An engine that has not answered for this long is stuck.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Shared by all tasks.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) config: PathBuf,
+    site: Mutex<Arc<Site>>,
+    engine: SyncSender<ToEngine>,
+    pub(super) health: Arc<Health>,
+    pub(super) own: Arc<Own>,
+    pub(super) reloading: tokio::sync::Mutex<()>,
+    /// Why there is no echo, IPv4 and IPv6; `None` where it works.
+    no_echo: (Option<String>, Option<String>),
+    started: f64,
+}
+
+impl Shared {
+    pub(super) fn new(
+        config: PathBuf,
+        site: Arc<Site>,
+        engine: SyncSender<ToEngine>,
+        no_echo: (Option<String>, Option<String>),
+    ) -> Shared {
+        let own = Arc::new(Own::new());
+        let started = systemd::started();
+        own.reloaded(Some(started));
+        Shared {
+            config,
+            site: Mutex::new(site),
+            engine,
+            health: Arc::new(Health::new()),
+            own,
+            reloading: tokio::sync::Mutex::new(()),
+            no_echo,
+            started,
+        }
+    }
+
+    /// The configuration in force.
+    pub(crate) fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.site.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_site(&self, site: Arc<Site>) {
+        *self.site.lock().unwrap_or_else(PoisonError::into_inner) = site;
+    }
+
+    /// Whether the sockets that a site needs are open; `Err` says what to do.
+    pub(super) fn check_sockets(&self, site: &Site) -> Result<(), String> {
+        let (v4, v6) = reload::needs_echo(site);
+        for (needed, missing, family) in [(v4, &self.no_echo.0, "IPv4"), (v6, &self.no_echo.1, "IPv6")] {
+            if let (true, Some(why)) = (needed, missing) {
+                return Err(format!(
+                    "devices are watched by echo over {family}, but the ICMP socket could not be opened: {why}. Give hinomi \
+                     CAP_NET_RAW (the systemd unit does; by hand: setcap cap_net_raw+ep on the binary), or write \
+                     liveness = \"snmp\" for these devices"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends to the engine; waits while its inbox is full.
+    pub(crate) async fn tell_engine(&self, message: ToEngine) {
+        let mut message = message;
+        loop {
+            match self.engine.try_send(message) {
+                // The engine has ended: the daemon is ending too, and nobody is left to be told.
+                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(back)) => message = back,
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// A picture at most a second old, or taken now; `None` if the engine does not answer.
+    pub(crate) async fn snapshot(&self, fresh: bool) -> Option<Arc<Snapshot>> {
+        let (reply, picture) = oneshot::channel();
+        let ask = async {
+            self.tell_engine(ToEngine::Snapshot { fresh, reply }).await;
+            picture.await.ok()
+        };
+        tokio::time::timeout(ENGINE_PATIENCE, ask).await.ok().flatten()
+    }
+
+    fn problems(&self, snapshot: Option<&Snapshot>) -> Vec<String> {
+        let mut problems = Vec::new();
+        match snapshot {
+            None => problems.push("engine: does not answer".to_owned()),
+            Some(s) => {
+                if let Some(error) = &s.ledger_error {
+                    problems.push(format!("ledger: {error}"));
+                }
+            }
+        }
+        if let Err(error) = self.check_sockets(&self.site()) {
+            problems.push(format!("sockets: {error}"));
+        }
+        if !self.health.config_ok() {
+            problems.push(
+                "configuration: the last reload was refused, the old configuration runs on; see the log".to_owned(),
+            );
+        }
+        problems
+    }
+}
+
+/// [`Shared`] as the web pages see it.
+#[derive(Clone, Debug)]
+pub(super) struct WebPages(pub(super) Arc<Shared>);
+
+impl Pages for WebPages {
+    fn metrics(&self) -> Page<Option<Text>> {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let snapshot = shared.snapshot(false).await?;
+            for part in Part::ALL {
+                shared.own.progress(part.key(), shared.health.age(part));
+            }
+            shared.own.process(&systemd::process(shared.started));
+            Some(Text::new(shared.own.encode(), snapshot))
+        })
+    }
+
+    fn health(&self) -> Result<(), String> {
+        let age = clock::mono().since(self.0.health.last(Part::Engine));
+        if age < ENGINE_PATIENCE {
+            return Ok(());
+        }
+        Err(format!("the engine has made no progress for {} s", age.as_secs()))
+    }
+
+    fn ready(&self) -> Page<Result<(), Vec<String>>> {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let snapshot = shared.snapshot(false).await;
+            let problems = shared.problems(snapshot.as_deref());
+            if problems.is_empty() { Ok(()) } else { Err(problems) }
+        })
+    }
+}

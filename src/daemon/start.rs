@@ -1,0 +1,367 @@
+//! Starting and ending the daemon.
+
+use super::engine::{Engine, Links};
+use super::health::Part;
+use super::messages::ToEngine;
+use super::shared::WebPages;
+use super::words::Word;
+use super::{Shared, clock, control, keep, ledger, messages, site, systemd, work};
+use crate::core::{Core, Snapshot};
+use crate::incident::{Ledger, LedgerError, Restored};
+use crate::model::Site;
+use crate::net::{Net, NoSockets};
+use crate::web::{self, Offer};
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot};
+
+/// Messages that may wait for the engine.
+const INBOX: usize = 4096;
+/// Batches that may wait for the ledger thread; more wait in the engine.
+const LEDGER_QUEUE: usize = 64;
+/// Pieces of work that may wait for tokio.
+const WORK_QUEUE: usize = 1024;
+/// The ledger thread's last transaction may take this long; after that the process ends without it (SQLite is crash-safe).
+const LAST_COMMIT: Duration = Duration::from_millis(700);
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The configuration file.
+    pub config: PathBuf,
+}
+
+/// Why the daemon did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration has errors; the text lists them.
+    #[error("the configuration has errors, nothing was started:\n{0}")]
+    Config(String),
+    /// The state directory is not usable.
+    #[error(
+        "cannot use the state directory {path}: {error}. Create it, owned by the user hinomi runs as (the systemd unit does by \
+         StateDirectory=), or name another one in daemon.state"
+    )]
+    State {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// The ledger cannot be opened, or another daemon holds it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// No sockets.
+    #[error(transparent)]
+    Sockets(#[from] NoSockets),
+    /// Echo is configured but not possible.
+    #[error("{0}")]
+    Echo(String),
+    /// A listener cannot be opened.
+    #[error("cannot listen on {at} ({key} in the configuration): {error}. Is another program listening there?")]
+    Listen {
+        /// Where.
+        at: SocketAddr,
+        /// Which key.
+        key: &'static str,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// The control socket cannot be opened.
+    #[error("cannot open the control socket {path}: {error}")]
+    Control {
+        /// Where.
+        path: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// A thread or the runtime cannot be started.
+    #[error("cannot start threads: {0}. Is this host out of memory or processes?")]
+    Threads(io::Error),
+    /// A part of the daemon ended by itself.
+    #[error("a part of hinomi ({0}) ended by itself; this is a mistake in hinomi, please report it with the log")]
+    Broken(&'static str),
+}
+
+/// A running daemon.
+#[derive(Debug)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    engine: SyncSender<ToEngine>,
+    engine_thread: Option<JoinHandle<()>>,
+    ledger: SyncSender<messages::ToLedger>,
+    ledger_thread: Option<JoinHandle<()>>,
+    runtime: Option<Runtime>,
+    listen: SocketAddr,
+    metrics: Option<SocketAddr>,
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(options: RunOptions) -> Result<(), RunError> {
+    let handle = start(options)?;
+    let runtime = handle.runtime.as_ref().ok_or(RunError::Broken("runtime"))?;
+    let ended = runtime.block_on(signals(&handle));
+    handle.stop();
+    ended
+}
+
+/// Waits for a signal to end; reloads on SIGHUP.
+async fn signals(handle: &Handle) -> Result<(), RunError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut end = signal(SignalKind::terminate()).map_err(RunError::Threads)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Threads)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(RunError::Threads)?;
+    let mut look = tokio::time::interval(Duration::from_millis(500));
+    loop {
+        tokio::select! {
+            _ = end.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                let shared = Arc::clone(&handle.shared);
+                // Its outcome is logged and counted.
+                tokio::spawn(async move { super::reload::reload(&shared, false).await });
+            }
+            _ = look.tick() => if let Some(part) = handle.ended() {
+                Word::ThreadEnded { part }.log();
+                return Err(RunError::Broken(part));
+            },
+        }
+    }
+}
+
+/// Starts everything and returns; the daemon runs until [`Handle::stop`].
+pub fn start(options: RunOptions) -> Result<Handle, RunError> {
+    let read = site::read(&options.config).map_err(RunError::Config)?;
+    let site = read.site;
+    let state = site.daemon.state.clone();
+    prepare_state(&state)?;
+    // Also the lock: a second daemon on the same state ends here.
+    let (ledger, restored) = Ledger::open(&state)?;
+    if let Some(what) = restored.damage.clone() {
+        Word::LedgerDamaged { what }.log();
+    }
+    let net = Net::open()?;
+    let sockets = net.describe();
+    let no_echo = (why(&net, false), why(&net, true));
+    let (to_engine, inbox) = sync_channel(INBOX);
+    let shared = Arc::new(Shared::new(
+        options.config,
+        Arc::clone(&site),
+        to_engine.clone(),
+        no_echo,
+    ));
+    shared.check_sockets(&site).map_err(RunError::Echo)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("hinomi-io")
+        .enable_all()
+        .build()
+        .map_err(RunError::Threads)?;
+    let doors = {
+        let _inside = runtime.enter();
+        Doors::open(&site)?
+    };
+    let (work_queue, work_inbox) = mpsc::channel(WORK_QUEUE);
+    let (to_ledger, ledger_inbox) = sync_channel(LEDGER_QUEUE);
+    let ledger_thread = spawn_ledger(ledger, ledger_inbox, &to_engine, &shared)?;
+    let links = Links {
+        inbox,
+        ledger: to_ledger.clone(),
+        work: work_queue,
+        health: Arc::clone(&shared.health),
+    };
+    let engine_thread = spawn_engine(Arc::clone(&site), restored, net, links)?;
+    let (listen, metrics) = doors.addresses();
+    {
+        let _inside = runtime.enter();
+        tokio::spawn(work::run(Arc::clone(&shared), work_inbox));
+        doors.serve(&shared);
+        tokio::spawn(systemd::watchdog(Arc::clone(&shared)));
+        tokio::spawn(systemd::status(Arc::clone(&shared)));
+        tokio::spawn(super::beat::run(Arc::clone(&shared)));
+    }
+    keep::keep(&read.files, &site);
+    Word::Started {
+        devices: site.devices.len(),
+        routes: site.routes.len(),
+        sockets,
+    }
+    .log();
+    for at in [Some(listen), metrics].into_iter().flatten() {
+        Word::Listening { at }.log();
+    }
+    systemd::ready();
+    Ok(Handle {
+        shared,
+        engine: to_engine,
+        engine_thread: Some(engine_thread),
+        ledger: to_ledger,
+        ledger_thread: Some(ledger_thread),
+        runtime: Some(runtime),
+        listen,
+        metrics,
+    })
+}
+
+fn why(net: &Net, v6: bool) -> Option<String> {
+    net.echo(v6).err().map(ToString::to_string)
+}
+
+fn spawn_engine(site: Arc<Site>, restored: Restored, net: Net, links: Links) -> Result<JoinHandle<()>, RunError> {
+    std::thread::Builder::new()
+        .name("hinomi-engine".to_owned())
+        .spawn(move || {
+            let core = Core::new(site, restored, rand::random(), clock::now());
+            Engine::new(core, net, links).run();
+        })
+        .map_err(RunError::Threads)
+}
+
+fn spawn_ledger(
+    ledger: Ledger,
+    inbox: Receiver<messages::ToLedger>,
+    engine: &SyncSender<ToEngine>,
+    shared: &Arc<Shared>,
+) -> Result<JoinHandle<()>, RunError> {
+    let (engine, health, own) = (engine.clone(), Arc::clone(&shared.health), Arc::clone(&shared.own));
+    std::thread::Builder::new()
+        .name("hinomi-ledger".to_owned())
+        .spawn(move || ledger::run(ledger, &inbox, &engine, &health, &own))
+        .map_err(RunError::Threads)
+}
+
+/// Everything that listens.
+struct Doors {
+    listen: TcpListener,
+    listen_at: SocketAddr,
+    metrics: Option<(TcpListener, SocketAddr)>,
+    control: tokio::net::UnixListener,
+}
+
+impl Doors {
+    fn open(site: &Site) -> Result<Doors, RunError> {
+        let (listen, listen_at) = tcp(site.daemon.listen, "daemon.listen")?;
+        let metrics = site.daemon.metrics.map(|at| tcp(at, "daemon.metrics")).transpose()?;
+        Ok(Doors {
+            listen,
+            listen_at,
+            metrics,
+            control: control::open(&site.daemon.state)?,
+        })
+    }
+
+    fn addresses(&self) -> (SocketAddr, Option<SocketAddr>) {
+        (self.listen_at, self.metrics.as_ref().map(|(_, at)| *at))
+    }
+
+    fn serve(self, shared: &Arc<Shared>) {
+        let pages: Arc<dyn web::Pages> = Arc::new(WebPages(Arc::clone(shared)));
+        let offer = if self.metrics.is_some() {
+            Offer::WithoutMetrics
+        } else {
+            Offer::All
+        };
+        tokio::spawn(web::serve(self.listen, Arc::clone(&pages), offer));
+        if let Some((listener, _)) = self.metrics {
+            tokio::spawn(web::serve(listener, pages, Offer::MetricsOnly));
+        }
+        tokio::spawn(control::serve(Arc::clone(shared), self.control));
+    }
+}
+
+fn tcp(at: SocketAddr, key: &'static str) -> Result<(TcpListener, SocketAddr), RunError> {
+    let failed = |error| RunError::Listen { at, key, error };
+    let listener = std::net::TcpListener::bind(at).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let real = listener.local_addr().map_err(failed)?;
+    Ok((TcpListener::from_std(listener).map_err(failed)?, real))
+}
+
+/// Creates the state directory (not its parents), readable by nobody else.
+fn prepare_state(path: &Path) -> Result<(), RunError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let failed = |error| RunError::State {
+        path: path.to_owned(),
+        error,
+    };
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(failed(e)),
+        _ if !path.is_dir() => Err(failed(io::ErrorKind::NotADirectory.into())),
+        _ => Ok(()),
+    }
+}
+
+impl Handle {
+    /// Where `daemon.listen` really listens (port 0 asks the kernel to choose).
+    pub fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Where `/metrics` is.
+    pub fn metrics(&self) -> SocketAddr {
+        self.metrics.unwrap_or(self.listen)
+    }
+
+    /// The picture of everything, taken now; `None` if the engine does not answer. Not to be called from async code.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        let (reply, picture) = oneshot::channel();
+        self.engine.send(ToEngine::Snapshot { fresh: true, reply }).ok()?;
+        picture.blocking_recv().ok()
+    }
+
+    /// Reads the configuration again. `Ok` says what changed, `Err` why the old one runs on. Not to be called from async code.
+    pub fn reload(&self, force: bool) -> Result<String, String> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(super::reload::reload(&self.shared, force)),
+            None => Err("hinomi is ending".to_owned()),
+        }
+    }
+
+    /// The part that ended by itself, if one did.
+    pub fn ended(&self) -> Option<&'static str> {
+        let over = |t: &Option<JoinHandle<()>>| t.as_ref().is_none_or(JoinHandle::is_finished);
+        match (over(&self.engine_thread), over(&self.ledger_thread)) {
+            (true, _) => Some(Part::Engine.key()),
+            (_, true) => Some(Part::Ledger.key()),
+            _ => None,
+        }
+    }
+
+    /// Ends the daemon: attempts under way get a moment, what waits is written, then the threads end. Under two seconds.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        Word::Stopping.log();
+        systemd::stopping();
+        let _ = self.engine.send(ToEngine::Stop);
+        if let Some(engine) = self.engine_thread.take() {
+            // It ends by itself within its own grace; a panic in it has been logged by the panic hook.
+            let _ = engine.join();
+        }
+        let _ = self.ledger.try_send(messages::ToLedger::Stop);
+        if let Some(thread) = self.ledger_thread.take() {
+            let began = clock::mono();
+            while !thread.is_finished() && clock::mono().since(began) < LAST_COMMIT {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+        runtime.shutdown_timeout(Duration::from_millis(200));
+        Word::Stopped.log();
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

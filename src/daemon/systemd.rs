@@ -1,0 +1,131 @@
+//! What systemd is told: ready, reloading, stopping, a status line, and the watchdog's food. Without systemd all of it is silent.
+
+use super::health::Part;
+use super::words::Word;
+use super::{Shared, clock};
+use crate::core::{ReachState, Snapshot};
+use crate::model::{Level, Mono};
+use sd_notify::NotifyState;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the status line is renewed and the process's numbers are read.
+const STATUS: Duration = Duration::from_secs(10);
+
+fn tell(states: &[NotifyState<'_>]) {
+    // Not run by systemd, or it went away: nothing to be done.
+    let _ = sd_notify::notify(states);
+}
+
+pub(super) fn ready() {
+    tell(&[NotifyState::Ready]);
+}
+
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(stamp) => tell(&[NotifyState::Reloading, stamp]),
+        Err(_) => tell(&[NotifyState::Reloading]),
+    }
+}
+
+pub(super) fn ready_again() {
+    tell(&[NotifyState::Ready]);
+}
+
+pub(super) fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
+
+/// Leaves tokio's mark and feeds the watchdog while every part has made progress since the last feed.
+pub(super) async fn watchdog(shared: Arc<Shared>) {
+    let period = sd_notify::watchdog_enabled();
+    let every = period.map_or(Duration::from_secs(1), |p| (p / 3).min(Duration::from_secs(10)));
+    let mut seen = [Mono(0); 3];
+    let mut stuck = false;
+    loop {
+        tokio::time::sleep(every).await;
+        shared.health.mark(Part::Tokio);
+        let marks = Part::ALL.map(|part| shared.health.last(part));
+        let still = Part::ALL
+            .into_iter()
+            .zip(marks)
+            .zip(seen)
+            .find(|((_, mark), seen)| mark <= seen);
+        match still {
+            None => {
+                seen = marks;
+                stuck = false;
+                if period.is_some() {
+                    tell(&[NotifyState::Watchdog]);
+                    shared.own.watchdog_fed();
+                }
+            }
+            Some(((part, _), _)) => {
+                let age = shared.health.age(part);
+                // Idle parts leave a mark each second: two missed ones in a row are a hang, not a hiccup.
+                if !stuck && age > Duration::from_secs(5) {
+                    Word::Stuck { part: part.key(), age }.log();
+                    stuck = true;
+                }
+            }
+        }
+    }
+}
+
+/// Renews the status line.
+pub(super) async fn status(shared: Arc<Shared>) {
+    loop {
+        if let Some(snapshot) = shared.snapshot(false).await {
+            tell(&[NotifyState::Status(&line(&snapshot))]);
+        }
+        tokio::time::sleep(STATUS).await;
+    }
+}
+
+/// One line for `systemctl status`.
+fn line(s: &Snapshot) -> String {
+    if s.blind {
+        return "BLIND: this host is cut off; nobody is accused".to_owned();
+    }
+    let reach = |state| s.devices.iter().filter(|d| d.reach == state).count();
+    let open = |level| {
+        s.incidents
+            .iter()
+            .filter(|i| i.recovered.is_none() && i.level == level)
+            .count()
+    };
+    let waiting: u64 = s.outbox_pending.values().sum();
+    format!(
+        "{} devices, {} up, {} down, {} unreachable; {} critical, {} warning; {} mails waiting",
+        s.devices.len(),
+        reach(ReachState::Up) + reach(ReachState::Lossy),
+        reach(ReachState::Down),
+        reach(ReachState::Unreachable),
+        open(Level::Critical),
+        open(Level::Warning),
+        waiting
+    )
+}
+
+/// What the system says about this process, from /proc; zero where it cannot be read.
+pub(super) fn process(started: f64) -> crate::metrics::Process {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let resident = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let kib: u64 = resident
+        .and_then(|l| l.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or(0);
+    let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(cpu.tv_sec).unwrap_or(0);
+    let nanos = u32::try_from(cpu.tv_nsec).unwrap_or(0);
+    crate::metrics::Process {
+        cpu: Duration::new(seconds, nanos),
+        resident_bytes: kib * 1024,
+        open_fds: std::fs::read_dir("/proc/self/fd").map_or(0, |d| d.count() as u64),
+        started,
+    }
+}
+
+/// Seconds since 1970, for the metric of the start.
+pub(super) fn started() -> f64 {
+    clock::now().wall.0 as f64 / 1e3
+}

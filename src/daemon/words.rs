@@ -1,0 +1,188 @@
+//! Everything the daemon logs: one fixed text an event, with its fields. The level says who is woken:
+//! error = hinomi cannot monitor, warn = a notice way is lost, info = incidents and the daemon's own life, debug = per poll,
+//! trace = per packet.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tracing::{debug, error, info, warn};
+
+/// One event of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Word {
+    /// All parts run.
+    Started {
+        /// Devices.
+        devices: usize,
+        /// Mail routes.
+        routes: usize,
+        /// Sockets, for people.
+        sockets: String,
+    },
+    /// The HTTP listener is open.
+    Listening {
+        /// Where.
+        at: SocketAddr,
+    },
+    /// Asked to end.
+    Stopping,
+    /// Ended.
+    Stopped,
+    /// A configuration was taken.
+    Reloaded {
+        /// What changed, for people.
+        summary: String,
+    },
+    /// A configuration was refused; the old one runs on.
+    ReloadRefused {
+        /// Why, for people.
+        why: String,
+    },
+    /// The ledger did not take a batch.
+    CommitFailed {
+        /// Its words.
+        error: String,
+    },
+    /// The ledger takes batches again.
+    CommitWorks,
+    /// The ledger was damaged and kept aside at start.
+    LedgerDamaged {
+        /// What was found and done.
+        what: String,
+    },
+    /// The ledger lives on its reserve.
+    LedgerShortOfSpace,
+    /// The ledger has not answered; its notices leave without it.
+    CommitLate {
+        /// For how long.
+        waited: Duration,
+    },
+    /// An attempt to deliver ended without acceptance.
+    NotDelivered {
+        /// Route.
+        route: String,
+        /// Incident mail's id.
+        message_id: String,
+        /// What happened.
+        error: String,
+    },
+    /// A relay accepted a mail.
+    Delivered {
+        /// Route.
+        route: String,
+        /// Incident mail's id.
+        message_id: String,
+        /// Relay.
+        relay: String,
+    },
+    /// A route test failed.
+    RouteFailed {
+        /// Route.
+        route: String,
+        /// What happened.
+        error: String,
+    },
+    /// A route test worked.
+    RouteReady {
+        /// Route.
+        route: String,
+    },
+    /// The heartbeat could not be sent.
+    HeartbeatFailed {
+        /// What happened.
+        error: String,
+    },
+    /// An event of the ledger: an incident opened, changed, recovered; a notice planned, delivered.
+    Event {
+        /// The incident's number, if it belongs to one.
+        incident: Option<u64>,
+        /// What happened.
+        what: String,
+    },
+    /// Somebody took an incident in hand.
+    Acknowledged {
+        /// Number.
+        id: u64,
+        /// Who.
+        by: String,
+    },
+    /// A part made no progress; the watchdog is not fed.
+    Stuck {
+        /// Which.
+        part: &'static str,
+        /// For how long.
+        age: Duration,
+    },
+    /// What the emergency mail needs could not be kept.
+    LastGoodNotKept {
+        /// Where.
+        at: PathBuf,
+        /// The system's words.
+        error: String,
+    },
+    /// A thread of hinomi ended by itself: a mistake in hinomi.
+    ThreadEnded {
+        /// Which.
+        part: &'static str,
+    },
+}
+
+impl Word {
+    /// Writes it to the log.
+    pub fn log(self) {
+        match self {
+            Word::Started {
+                devices,
+                routes,
+                sockets,
+            } => info!(devices, routes, %sockets, "watching"),
+            Word::Listening { at } => info!(%at, "listening"),
+            Word::Stopping => info!("stopping"),
+            Word::Stopped => info!("stopped"),
+            Word::Reloaded { summary } => info!(%summary, "configuration reloaded"),
+            Word::ReloadRefused { why } => error!(%why, "configuration refused, the old one runs on"),
+            Word::CommitFailed { error } => {
+                warn!(%error, "the ledger did not take events: notices leave unrecorded; check the disk of the state directory");
+            }
+            Word::LedgerDamaged { what } => error!(%what, "the ledger was damaged"),
+            Word::LedgerShortOfSpace => {
+                warn!("the disk of the state directory is full, the ledger lives on its reserve: make room now");
+            }
+            Word::CommitWorks => info!("the ledger takes events again"),
+            Word::CommitLate { waited } => {
+                warn!(
+                    ?waited,
+                    "the ledger does not answer: notices leave unrecorded; check the disk of the state directory"
+                );
+            }
+            Word::NotDelivered {
+                route,
+                message_id,
+                error,
+            } => {
+                warn!(%route, %message_id, %error, "mail not accepted, will be tried again");
+            }
+            Word::Delivered {
+                route,
+                message_id,
+                relay,
+            } => info!(%route, %message_id, %relay, "mail accepted"),
+            Word::RouteFailed { route, error } => warn!(%route, %error, "mail route does not work"),
+            Word::RouteReady { route } => debug!(%route, "mail route works"),
+            Word::HeartbeatFailed { error } => warn!(%error, "heartbeat not accepted"),
+            Word::Event {
+                incident: Some(id),
+                what,
+            } => info!(id, %what, "incident"),
+            Word::Event { incident: None, what } => info!(%what, "event"),
+            Word::Acknowledged { id, by } => info!(id, %by, "incident acknowledged"),
+            Word::Stuck { part, age } => error!(part, ?age, "no progress, the watchdog is not fed"),
+            Word::LastGoodNotKept { at, error } => {
+                warn!(at = %at.display(), %error, "the copy for emergency mails could not be written");
+            }
+            Word::ThreadEnded { part } => {
+                error!(part, "a part of hinomi ended, so hinomi ends: systemd starts it again")
+            }
+        }
+    }
+}

@@ -1,0 +1,504 @@
+//! What the book holds, and how one event changes it: a pure fold, the same live and at restore.
+//!
+//! Never here: a decision about what event comes next (that is `book`).
+
+use super::event::{Event, EventBody, NoticeKind, Tick};
+use crate::model::{FindingKey, Isolation, Level, Name, Verdict, Wall};
+use crate::rules::{Cause, FindingChange};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Recovered incidents stay in the book this long (they are in the ledger for good).
+const KEEP: Duration = Duration::from_secs(48 * 3600);
+
+/// Window of the flapping rule (design section 4).
+pub(super) const FLAP_WINDOW: Duration = Duration::from_secs(30 * 60);
+
+/// Events of a timeline beyond this are kept in the ledger only.
+const TIMELINE: usize = 400;
+
+/// Where an incident is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// The root finding has a level.
+    Open,
+    /// The root is good; what was behind it is coming back.
+    Recovering,
+    /// Over.
+    Recovered,
+    /// Goes on inside another incident.
+    Folded,
+}
+
+/// A device behind the root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hanging {
+    /// Since when.
+    pub since: Wall,
+    /// When it came back; `None` while it is unreachable.
+    pub back: Option<Wall>,
+}
+
+/// Somebody has it in hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Wall,
+    /// Until when it holds.
+    pub until: Tick,
+}
+
+/// What a contact was told about an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The row whose mail the others thread under.
+    pub first_row: u64,
+    /// Its Message-ID.
+    pub first_message: String,
+    /// First acceptance of a critical call since the incident last became critical: tick, route, address.
+    pub accepted: Option<(Tick, Name, String)>,
+    /// That call was repeated another way.
+    pub repeated: bool,
+}
+
+/// One incident: one root finding, from its opening to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its number.
+    pub id: u64,
+    /// The root finding.
+    pub root: FindingKey,
+    /// Where in its life.
+    pub phase: Phase,
+    /// Level of the root now.
+    pub level: Level,
+    /// Worst level since it opened.
+    pub worst: Level,
+    /// When it was first opened.
+    pub opened: Wall,
+    /// When what the present spell rests on began (`FindingChange::since` of the opening or reopening).
+    pub since: Wall,
+    /// When the root became good.
+    pub recovered: Option<Wall>,
+    /// Tick of the end, for the reopening window.
+    pub ended: Option<Tick>,
+    /// Tick at which the root became good, while recovering.
+    pub good: Option<Tick>,
+    /// The last change of the root.
+    pub last: FindingChange,
+    /// Devices behind it, those that came back included.
+    pub affected: BTreeMap<Name, Hanging>,
+    /// In force.
+    pub acknowledged: Option<Acknowledgement>,
+    /// The incident it is folded into, once known.
+    pub folded_into: Option<u64>,
+    /// Going up and down; changes are not told one by one.
+    pub flapping: bool,
+    /// Ticks of the last level changes, at most 30 minutes back, the opening not counted.
+    pub changes: Vec<Tick>,
+    /// Who was told.
+    pub told: BTreeMap<Name, Told>,
+    /// The procedure followed, and since when (escalation counts from there).
+    pub procedure: Option<(Name, Tick)>,
+    /// Steps of `escalate` done under that procedure.
+    pub escalated: BTreeSet<u32>,
+    /// Level of the last notice.
+    pub told_level: Level,
+    /// Verdict at the last notice.
+    pub told_verdict: Option<Verdict>,
+    /// Tick of the last call, reminder included.
+    pub called: Option<Tick>,
+    /// Ticks of the present spell's beginning.
+    pub spell: Tick,
+    /// The first events, for `incidents show`.
+    pub timeline: Vec<Event>,
+}
+
+impl Incident {
+    /// Open or recovering.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Recovering)
+    }
+
+    /// Whose fault, by the last change that said so.
+    pub fn isolation(&self) -> Option<&Isolation> {
+        self.last.isolation.as_ref()
+    }
+
+    /// Devices unreachable now.
+    pub fn unreachable(&self) -> impl Iterator<Item = &Name> {
+        self.affected
+            .iter()
+            .filter(|(_, h)| h.back.is_none())
+            .map(|(name, _)| name)
+    }
+
+    /// Devices that were unreachable and are back.
+    pub fn back(&self) -> impl Iterator<Item = &Name> {
+        self.affected
+            .iter()
+            .filter(|(_, h)| h.back.is_some())
+            .map(|(name, _)| name)
+    }
+
+    fn new(id: u64, event: &Event, change: &FindingChange) -> Incident {
+        Incident {
+            id,
+            root: change.key.clone(),
+            phase: Phase::Open,
+            level: change.to,
+            worst: change.to,
+            opened: event.at,
+            since: change.since,
+            recovered: None,
+            ended: None,
+            good: None,
+            last: change.clone(),
+            affected: BTreeMap::new(),
+            acknowledged: None,
+            folded_into: None,
+            flapping: false,
+            changes: Vec::new(),
+            told: BTreeMap::new(),
+            procedure: None,
+            escalated: BTreeSet::new(),
+            told_level: Level::Ok,
+            told_verdict: None,
+            called: None,
+            spell: event.tick,
+            timeline: Vec::new(),
+        }
+    }
+
+    /// A change of the root that leaves the incident open.
+    fn set_level(&mut self, change: &FindingChange, tick: Tick) {
+        if change.to != self.level {
+            self.note_change(tick);
+        }
+        self.level = change.to;
+        self.worst = self.worst.max(change.to);
+        self.keep_last(change);
+    }
+
+    /// Keeps the last change; a change without a verdict keeps the one before.
+    fn keep_last(&mut self, change: &FindingChange) {
+        let before = self.last.isolation.take();
+        self.last = change.clone();
+        if self.last.isolation.is_none() {
+            self.last.isolation = before;
+        }
+    }
+
+    fn end(&mut self, phase: Phase, change: &FindingChange, event: &Event) {
+        if self.level != Level::Ok && phase == Phase::Recovered {
+            self.note_change(event.tick);
+        }
+        self.phase = phase;
+        self.level = Level::Ok;
+        self.recovered = Some(self.recovered.unwrap_or(event.at));
+        self.ended = Some(event.tick);
+        self.good = None;
+        self.acknowledged = None;
+        self.keep_last(change);
+    }
+
+    fn reopen(&mut self, change: &FindingChange, event: &Event) {
+        self.note_change(event.tick);
+        self.phase = Phase::Open;
+        self.level = change.to;
+        self.worst = self.worst.max(change.to);
+        self.since = change.since;
+        self.recovered = None;
+        self.ended = None;
+        self.good = None;
+        self.folded_into = None;
+        self.spell = event.tick;
+        self.procedure = None;
+        self.escalated.clear();
+        self.affected.retain(|_, h| h.back.is_none());
+        self.expect_acceptance_anew();
+        self.last = change.clone();
+    }
+
+    fn note_change(&mut self, tick: Tick) {
+        self.changes.push(tick);
+        let from = tick.before(FLAP_WINDOW);
+        self.changes.retain(|t| *t > from);
+    }
+
+    fn expect_acceptance_anew(&mut self) {
+        for told in self.told.values_mut() {
+            told.accepted = None;
+            told.repeated = false;
+        }
+    }
+
+    /// Why the incident is as it is, by its last change.
+    pub fn cause(&self) -> &Cause {
+        &self.last.cause
+    }
+}
+
+/// Everything the fold holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Incidents of the last 48 hours and all open ones, by number.
+    pub incidents: Vec<Incident>,
+    /// Highest number ever given.
+    pub last_id: u64,
+    /// Tick of the last event: the book's clock goes on from here.
+    pub tick: Tick,
+    /// Events since the last checkpoint.
+    pub since_checkpoint: u64,
+    /// Hour in which old incidents were last put away.
+    pub swept_hour: i64,
+}
+
+impl State {
+    /// An incident by number.
+    pub fn get(&self, id: u64) -> Option<&Incident> {
+        let i = self.incidents.binary_search_by_key(&id, |x| x.id).ok()?;
+        self.incidents.get(i)
+    }
+
+    fn get_mut(&mut self, id: u64) -> Option<&mut Incident> {
+        let i = self.incidents.binary_search_by_key(&id, |x| x.id).ok()?;
+        self.incidents.get_mut(i)
+    }
+
+    /// Folds one event in. An impossible one changes nothing and is explained.
+    pub fn apply(&mut self, event: &Event) -> Result<(), String> {
+        self.tick = self.tick.max(event.tick);
+        self.since_checkpoint += 1;
+        self.sweep(event.tick);
+        match &event.body {
+            EventBody::Checkpoint { book } => {
+                let tick = self.tick;
+                *self = (**book).clone();
+                self.tick = self.tick.max(tick);
+                self.since_checkpoint = 0;
+                return Ok(());
+            }
+            EventBody::Opened { change } => self.open(event, change)?,
+            _ => {}
+        }
+        let Some(id) = event.incident else { return Ok(()) };
+        let Some(incident) = self.get_mut(id) else {
+            if is_afterthought(&event.body) {
+                return Ok(());
+            }
+            return Err(format!(
+                "an event speaks of incident #{id}, which the book does not know"
+            ));
+        };
+        apply_to(incident, event)?;
+        if incident.timeline.len() < TIMELINE && belongs_in_timeline(&event.body) {
+            incident.timeline.push(event.clone());
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, event: &Event, change: &FindingChange) -> Result<(), String> {
+        let Some(id) = event.incident else {
+            return Err(format!("an incident was opened for {} without a number", change.key));
+        };
+        if id <= self.last_id {
+            return Err(format!(
+                "incident #{id} was opened after #{} had been given",
+                self.last_id
+            ));
+        }
+        self.last_id = id;
+        self.incidents.push(Incident::new(id, event, change));
+        Ok(())
+    }
+
+    /// Puts away what ended long ago; once an hour, by the events' own time, so that the fold stays a fold.
+    fn sweep(&mut self, tick: Tick) {
+        let hour = tick.0.div_euclid(3_600_000);
+        if hour <= self.swept_hour {
+            return;
+        }
+        self.swept_hour = hour;
+        let before = tick.before(KEEP);
+        self.incidents
+            .retain(|i| i.is_open() || i.flapping || i.ended.is_none_or(|t| t > before));
+    }
+}
+
+fn belongs_in_timeline(body: &EventBody) -> bool {
+    !matches!(
+        body,
+        EventBody::AffectedAdded { .. } | EventBody::AffectedRemoved { .. }
+    )
+}
+
+/// What may still come for an incident that was put away long ago: late mail, a device that returns after days.
+fn is_afterthought(body: &EventBody) -> bool {
+    matches!(
+        body,
+        EventBody::AffectedRemoved { .. }
+            | EventBody::Noticed { .. }
+            | EventBody::NobodyTold { .. }
+            | EventBody::Delivered { .. }
+            | EventBody::AddressRefused { .. }
+            | EventBody::Collapsed { .. }
+            | EventBody::NotLedgered { .. }
+    )
+}
+
+fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
+    let id = incident.id;
+    let wrong = |what: &str, phase: Phase| Err(format!("incident #{id} {what} while {phase:?}"));
+    match &event.body {
+        EventBody::Changed { change } => {
+            if !incident.is_open() {
+                return wrong("changed its level", incident.phase);
+            }
+            if change.to == Level::Ok {
+                return Err(format!("incident #{id} changed to ok without being ended"));
+            }
+            // Back before anybody was told that it was good: the call already made still stands.
+            let relapse = incident.phase == Phase::Recovering;
+            if relapse {
+                incident.phase = Phase::Open;
+                incident.good = None;
+                incident.recovered = None;
+            } else if change.to == Level::Critical && incident.level < Level::Critical {
+                incident.expect_acceptance_anew();
+            }
+            incident.set_level(change, event.tick);
+        }
+        EventBody::RootGood { change } => {
+            if incident.phase != Phase::Open {
+                return wrong("had its root good", incident.phase);
+            }
+            incident.note_change(event.tick);
+            incident.phase = Phase::Recovering;
+            incident.level = Level::Ok;
+            incident.good = Some(event.tick);
+            incident.recovered = Some(event.at);
+            incident.keep_last(change);
+        }
+        EventBody::Recovered { change } => {
+            if !incident.is_open() {
+                return wrong("recovered", incident.phase);
+            }
+            incident.end(Phase::Recovered, change, event);
+        }
+        EventBody::Folded { change, into } => {
+            if !(incident.is_open() || incident.phase == Phase::Folded) {
+                return wrong("was folded", incident.phase);
+            }
+            if *into == Some(id) {
+                return Err(format!("incident #{id} was folded into itself"));
+            }
+            incident.end(Phase::Folded, change, event);
+            incident.folded_into = *into;
+        }
+        EventBody::Reopened { change } => {
+            if incident.is_open() {
+                return wrong("was reopened", incident.phase);
+            }
+            incident.reopen(change, event);
+        }
+        EventBody::AffectedAdded { device } => {
+            let hanging = Hanging {
+                since: event.at,
+                back: None,
+            };
+            incident.affected.insert(device.clone(), hanging);
+        }
+        EventBody::AffectedRemoved { device } => match incident.affected.get_mut(device) {
+            Some(hanging) => hanging.back = Some(event.at),
+            None => {
+                return Err(format!(
+                    "{device} came back from incident #{id}, but never hung below it"
+                ));
+            }
+        },
+        EventBody::Acknowledged { by, until } => {
+            if !incident.is_open() {
+                return wrong("was acknowledged", incident.phase);
+            }
+            incident.acknowledged = Some(Acknowledgement {
+                by: by.clone(),
+                at: event.at,
+                until: *until,
+            });
+        }
+        EventBody::AcknowledgeEnded { .. } => incident.acknowledged = None,
+        EventBody::FlappingBegan => incident.flapping = true,
+        EventBody::FlappingEnded => incident.flapping = false,
+        _ => apply_notice(incident, event),
+    }
+    Ok(())
+}
+
+/// What the notifier did.
+fn apply_notice(incident: &mut Incident, event: &Event) {
+    match &event.body {
+        EventBody::Noticed {
+            row,
+            message_id,
+            contact,
+            notice,
+            level,
+            procedure,
+            step,
+        } => {
+            let told = incident.told.entry(contact.clone()).or_insert_with(|| Told {
+                first_row: *row,
+                first_message: message_id.clone(),
+                accepted: None,
+                repeated: false,
+            });
+            if *notice == NoticeKind::Repeat {
+                told.repeated = true;
+            }
+            if let Some(name) = procedure
+                && incident.procedure.as_ref().is_none_or(|(n, _)| n != name)
+            {
+                incident.procedure = Some((name.clone(), event.tick));
+                incident.escalated.clear();
+            }
+            incident.escalated.extend(step.iter());
+            incident.told_level = *level;
+            incident.told_verdict = incident.isolation().map(|i| i.verdict);
+            if notice.is_call() || *notice == NoticeKind::Reminder {
+                incident.called = Some(event.tick);
+            }
+        }
+        EventBody::Delivered {
+            contact,
+            route,
+            address,
+            critical_call: true,
+            ..
+        } => {
+            if let Some(told) = incident.told.get_mut(contact)
+                && told.accepted.is_none()
+            {
+                told.accepted = Some((event.tick, route.clone(), address.clone()));
+            }
+        }
+        EventBody::Collapsed {
+            rows,
+            into,
+            message_id,
+            contact,
+        } => {
+            if let Some(told) = incident.told.get_mut(contact)
+                && rows.contains(&told.first_row)
+            {
+                told.first_row = *into;
+                told.first_message = message_id.clone();
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,428 @@
+//! Every metric family: name, type, help, labels, and who writes it. Tests walk this table.
+//!
+//! hinomi's own names begin with `hinomi_`. Names that dashboards already know keep their spelling: `probe_*` as of
+//! blackbox_exporter, `ifHCInOctets` and its kin as of snmp_exporter's IF-MIB module, `process_*` as of every exporter.
+
+use super::text::Writer;
+use crate::core::{DeviceStatus, Snapshot};
+
+/// Type of a family in the exposition format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows; starts at zero with the process.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Buckets, sum and count.
+    Histogram,
+}
+
+impl Kind {
+    /// The word in the `# TYPE` line.
+    pub fn key(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        }
+    }
+}
+
+/// Who writes the samples of a family.
+#[derive(Clone, Copy, Debug)]
+pub enum Emit {
+    /// The registry of the `prometheus` crate ([`super::Own`]).
+    Registry,
+    /// Once a scrape.
+    Once(fn(&Snapshot, &mut Writer)),
+    /// For each device.
+    PerDevice(fn(&DeviceStatus, &mut Writer)),
+}
+
+/// One metric family.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// With unit suffix.
+    pub name: &'static str,
+    /// Type.
+    pub kind: Kind,
+    /// One sentence.
+    pub help: &'static str,
+    /// Label names (without a histogram's `le`).
+    pub labels: &'static [&'static str],
+    /// Writer.
+    pub emit: Emit,
+}
+
+const fn family(
+    name: &'static str,
+    kind: Kind,
+    labels: &'static [&'static str],
+    emit: Emit,
+    help: &'static str,
+) -> Family {
+    Family {
+        name,
+        kind,
+        help,
+        labels,
+        emit,
+    }
+}
+
+use super::text as t;
+use Emit::{Once, PerDevice, Registry};
+use Kind::{Counter, Gauge, Histogram};
+
+pub(super) const BUILD_INFO: &str = "hinomi_build_info";
+pub(super) const RELOAD_OK: &str = "hinomi_config_last_reload_successful";
+pub(super) const RELOAD_TIME: &str = "hinomi_config_last_reload_success_timestamp_seconds";
+pub(super) const COMMIT_SECONDS: &str = "hinomi_ledger_commit_seconds";
+pub(super) const PROGRESS_AGE: &str = "hinomi_progress_age_seconds";
+pub(super) const WATCHDOG_FEEDS: &str = "hinomi_watchdog_feeds_total";
+pub(super) const HEARTBEATS: &str = "hinomi_heartbeats_total";
+pub(super) const CPU_SECONDS: &str = "process_cpu_seconds_total";
+pub(super) const RSS_BYTES: &str = "process_resident_memory_bytes";
+pub(super) const OPEN_FDS: &str = "process_open_fds";
+pub(super) const START_TIME: &str = "process_start_time_seconds";
+
+/// Labels of an interface's series, as snmp_exporter's IF-MIB module has them.
+const INTERFACE: &[&str] = &["device", "ifIndex", "ifName", "ifAlias"];
+const DEVICE: &[&str] = &["device"];
+
+/// All families, in the order of `/metrics`.
+pub const FAMILIES: &[Family] = &[
+    family(BUILD_INFO, Gauge, &["version"], Registry, "Version that runs, value 1."),
+    family(
+        RELOAD_OK,
+        Gauge,
+        &[],
+        Registry,
+        "Whether the last reload took the configuration (1) or refused it (0).",
+    ),
+    family(
+        RELOAD_TIME,
+        Gauge,
+        &[],
+        Registry,
+        "When the configuration in force was taken.",
+    ),
+    family(
+        COMMIT_SECONDS,
+        Histogram,
+        &[],
+        Registry,
+        "Time of one ledger transaction.",
+    ),
+    family(
+        PROGRESS_AGE,
+        Gauge,
+        &["part"],
+        Registry,
+        "Time since a part of hinomi last made progress.",
+    ),
+    family(
+        WATCHDOG_FEEDS,
+        Counter,
+        &[],
+        Registry,
+        "Times the systemd watchdog was fed.",
+    ),
+    family(
+        HEARTBEATS,
+        Counter,
+        &["result"],
+        Registry,
+        "Beats sent to the heartbeat URL by result.",
+    ),
+    family(
+        CPU_SECONDS,
+        Counter,
+        &[],
+        Registry,
+        "User and system CPU time of the process.",
+    ),
+    family(RSS_BYTES, Gauge, &[], Registry, "Resident memory of the process."),
+    family(OPEN_FDS, Gauge, &[], Registry, "Open file descriptors of the process."),
+    family(
+        START_TIME,
+        Gauge,
+        &[],
+        Registry,
+        "Start of the process since the epoch.",
+    ),
+    family(
+        "hinomi_config_info",
+        Gauge,
+        &["fingerprint"],
+        Once(t::config_info),
+        "Configuration in force, value 1.",
+    ),
+    family(
+        "hinomi_blind",
+        Gauge,
+        &[],
+        Once(t::blind),
+        "Whether this host is cut off and accuses nobody.",
+    ),
+    family(
+        "hinomi_targets",
+        Gauge,
+        &["state"],
+        Once(t::targets),
+        "Devices by reachability.",
+    ),
+    family(
+        "hinomi_polls_total",
+        Counter,
+        &["kind", "result"],
+        Once(t::polls),
+        "Rounds ended by kind and result.",
+    ),
+    family(
+        "hinomi_poll_lag_seconds",
+        Histogram,
+        &[],
+        Once(t::lag),
+        "How late rounds started.",
+    ),
+    family(
+        "hinomi_dropped_total",
+        Counter,
+        &["reason"],
+        Once(t::dropped),
+        "Datagrams not believed by reason.",
+    ),
+    family(
+        "hinomi_unknown_intervals_total",
+        Counter,
+        &["reason"],
+        Once(t::unknown),
+        "Intervals of a counter that gave no rate by reason.",
+    ),
+    family(
+        "hinomi_incidents",
+        Gauge,
+        &["level"],
+        Once(t::incidents),
+        "Open incidents by level.",
+    ),
+    family(
+        "hinomi_notices_total",
+        Counter,
+        &["route", "result"],
+        Once(t::notices),
+        "Mail attempts by route and result.",
+    ),
+    family(
+        "hinomi_outbox_pending",
+        Gauge,
+        &["level"],
+        Once(t::pending),
+        "Mails not accepted by a relay yet.",
+    ),
+    family(
+        "hinomi_outbox_oldest_seconds",
+        Gauge,
+        &[],
+        Once(t::oldest),
+        "Age of the oldest mail not accepted yet.",
+    ),
+    family(
+        "hinomi_outbox_stuck",
+        Gauge,
+        &[],
+        Once(t::stuck),
+        "Mails not accepted for more than an hour.",
+    ),
+    family(
+        "hinomi_route_ready",
+        Gauge,
+        &["route"],
+        Once(t::route_ready),
+        "Whether the last test of a mail route worked.",
+    ),
+    family(
+        "hinomi_ledger_working",
+        Gauge,
+        &[],
+        Once(t::ledger_working),
+        "Whether the last commit to the ledger worked.",
+    ),
+    family(
+        "hinomi_ledger_sequence",
+        Gauge,
+        &[],
+        Once(t::ledger_sequence),
+        "Sequence number of the ledger's last event.",
+    ),
+    family(
+        "hinomi_ledger_head_info",
+        Gauge,
+        &["hash"],
+        Once(t::ledger_head),
+        "Hash of the ledger's last event, value 1.",
+    ),
+    family(
+        "hinomi_device_info",
+        Gauge,
+        &["device", "address", "owner", "site", "group", "profile"],
+        PerDevice(t::device_info),
+        "What the configuration says of a device, value 1.",
+    ),
+    family(
+        "hinomi_device_level",
+        Gauge,
+        DEVICE,
+        PerDevice(t::device_level),
+        "Worst level of a device's findings: 0 ok, 1 warning, 2 critical.",
+    ),
+    family(
+        "hinomi_finding_level",
+        Gauge,
+        &["device", "part", "kind", "metric"],
+        PerDevice(t::finding_level),
+        "Level of an open finding: 0 shown only, 1 warning, 2 critical.",
+    ),
+    family(
+        "hinomi_metric",
+        Gauge,
+        &["device", "metric", "part"],
+        PerDevice(t::metric),
+        "A judged number in the unit of its threshold.",
+    ),
+    family(
+        "hinomi_metric_level",
+        Gauge,
+        &["device", "metric", "part"],
+        PerDevice(t::metric_level),
+        "Level of a judged number: 0 ok, 1 warning, 2 critical.",
+    ),
+    family(
+        "hinomi_loss_ratio",
+        Gauge,
+        DEVICE,
+        PerDevice(t::loss),
+        "Share of echoes lost in the last five minutes.",
+    ),
+    family(
+        "probe_success",
+        Gauge,
+        &["device", "owner"],
+        PerDevice(t::probe_success),
+        "Whether the device answers.",
+    ),
+    family(
+        "probe_icmp_duration_seconds",
+        Gauge,
+        &["device", "phase"],
+        PerDevice(t::rtt),
+        "Mean round-trip time of the last round.",
+    ),
+    family(
+        "sysUpTime",
+        Gauge,
+        DEVICE,
+        PerDevice(t::uptime),
+        "Time since the agent restarted in hundredths of a second.",
+    ),
+    family(
+        "ifHCInOctets",
+        Counter,
+        INTERFACE,
+        PerDevice(t::in_octets),
+        "Octets received on the interface.",
+    ),
+    family(
+        "ifHCOutOctets",
+        Counter,
+        INTERFACE,
+        PerDevice(t::out_octets),
+        "Octets sent out of the interface.",
+    ),
+    family(
+        "ifOperStatus",
+        Gauge,
+        INTERFACE,
+        PerDevice(t::oper),
+        "Operational state by RFC 2863: 1 is up.",
+    ),
+    family(
+        "ifAdminStatus",
+        Gauge,
+        INTERFACE,
+        PerDevice(t::admin),
+        "Desired state by RFC 2863: 1 is up.",
+    ),
+    family(
+        "ifHighSpeed",
+        Gauge,
+        INTERFACE,
+        PerDevice(t::speed),
+        "Speed of the interface in units of 1,000,000 bit/s.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Names that dashboards know and that do not follow the convention for units and `_total`.
+    const COMPATIBLE: &[&str] = &[
+        "sysUpTime",
+        "ifHCInOctets",
+        "ifHCOutOctets",
+        "ifOperStatus",
+        "ifAdminStatus",
+        "ifHighSpeed",
+    ];
+
+    #[test]
+    fn names_are_unique_and_well_formed() {
+        let mut seen = BTreeSet::new();
+        for f in FAMILIES {
+            assert!(seen.insert(f.name), "{} stands twice", f.name);
+            assert!(
+                f.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+                "{}",
+                f.name
+            );
+            for label in f.labels {
+                assert!(
+                    label.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
+                    "{} {label}",
+                    f.name
+                );
+                assert!(*label != "le" && !label.starts_with("__"), "{} {label}", f.name);
+            }
+        }
+    }
+
+    #[test]
+    fn counters_end_in_total_and_nothing_else_does() {
+        for f in FAMILIES.iter().filter(|f| !COMPATIBLE.contains(&f.name)) {
+            assert_eq!(f.name.ends_with("_total"), f.kind == Kind::Counter, "{}", f.name);
+        }
+    }
+
+    #[test]
+    fn units_are_base_units() {
+        for f in FAMILIES {
+            for wrong in ["_ms", "_milliseconds", "_minutes", "_kilobytes", "_percent", "_bits"] {
+                assert!(!f.name.contains(wrong), "{} is not in a base unit", f.name);
+            }
+            if f.kind == Kind::Histogram {
+                assert!(f.name.ends_with("_seconds"), "{} has no unit", f.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_help_is_one_sentence() {
+        for f in FAMILIES {
+            assert!(f.help.ends_with('.') && f.help.len() > 15, "{}", f.name);
+            assert!(f.help.starts_with(|c: char| c.is_uppercase()), "{}", f.name);
+        }
+    }
+}

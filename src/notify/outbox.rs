@@ -1,0 +1,754 @@
+//! The outbox: every notice becomes a row, every row ends accepted by a relay, however long that takes.
+//!
+//! Pure: outcomes and time come in, attempts go out. Duplicates are allowed, silence is not. Never here: a socket, a clock, words.
+
+use super::mail::{Delivery, Mail, Outcome, RouteTest, Stage};
+use super::plan::{Notice, Planned, Planner, Wanted};
+use super::retry::{Failing, Routes, next_slot};
+use super::row::{Ended, Row, Stored};
+use super::text;
+use crate::incident::{Book, Event, EventBody, Head, Restored, RowChange};
+use crate::model::{DeviceId, Level, Mono, Name, Now, Site, Wall};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Open attempts in all; a second way beside a slow critical attempt may go beyond.
+const OPEN: usize = 8;
+/// Open attempts of one route for rows that are not critical: a silent relay must not eat all of [`OPEN`].
+const OPEN_PER_ROUTE: usize = 2;
+/// A critical attempt still open after this gets a second one beside it.
+const BESIDE: Duration = Duration::from_secs(20);
+/// The shell holds a deadline of 30 s; an outcome that never came is a failure after this.
+const LOST: Duration = Duration::from_secs(120);
+/// A ledger that does not answer for this long does not hold back a notice.
+const LEDGER_PATIENCE: Duration = Duration::from_secs(30);
+/// A row that waits longer is stuck, and shown everywhere.
+pub const STUCK: Duration = Duration::from_secs(3600);
+
+/// What the notifier wants done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NotifyEffect {
+    /// Send; answer with [`Notifier::delivered`].
+    Deliver(Delivery),
+    /// Test; answer with [`Notifier::route_tested`].
+    TestRoute {
+        /// Which.
+        route: Name,
+        /// AUTH too.
+        with_auth: bool,
+    },
+    /// For the rules (`route-not-ready`, `last-route-lost`).
+    RouteState {
+        /// Which.
+        route: Name,
+        /// The last test or delivery worked.
+        ready: bool,
+        /// Stage and words of the failure.
+        error: Option<String>,
+    },
+}
+
+/// Figures for the snapshot.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NotifierStats {
+    /// Rows not accepted yet, by level.
+    pub pending: BTreeMap<Level, u64>,
+    /// Age of the oldest.
+    pub oldest: Duration,
+    /// Pending for more than an hour.
+    pub stuck: u64,
+    /// Mails by route and result (`accepted`, `transient`, `permanent`, `failed`).
+    pub notices: BTreeMap<(String, String), u64>,
+    /// Routes, in order.
+    pub routes: Vec<RouteView>,
+}
+
+/// A route, for the snapshot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouteView {
+    /// Name.
+    pub name: Name,
+    /// The last test or delivery worked; `None` before the first.
+    pub ready: Option<bool>,
+    /// When it was last tested.
+    pub tested: Option<Wall>,
+    /// Words of the last failure.
+    pub error: Option<String>,
+    /// Chosen last now because something it crosses is down.
+    pub crossed_out: bool,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    row: u64,
+    route: Name,
+    address: String,
+    started: Mono,
+}
+
+/// Plans, keeps and drives all notices.
+#[derive(Debug)]
+pub struct Notifier {
+    site: Arc<Site>,
+    ledger_id: String,
+    head: Option<Head>,
+    planner: Planner,
+    plan_next: Mono,
+    routes: Routes,
+    /// Names of devices that are down, for addresses with `crosses`.
+    down: BTreeSet<Name>,
+    rows: BTreeMap<u64, Row>,
+    last_row: u64,
+    attempts: BTreeMap<u64, Attempt>,
+    last_attempt: u64,
+    /// Rows whose stored form changed.
+    changed: BTreeSet<u64>,
+    /// What happened, for the book.
+    said: Vec<(Option<u64>, EventBody)>,
+    effects: Vec<NotifyEffect>,
+    counts: BTreeMap<(String, String), u64>,
+    next: Mono,
+}
+
+impl Notifier {
+    /// A notifier with the rows that the ledger gave back. Rows that were being attempted are attempted again.
+    pub fn new(site: Arc<Site>, restored: &Restored, now: Now) -> Notifier {
+        let mut notifier = Notifier {
+            planner: Planner::new(&site),
+            plan_next: now.mono,
+            routes: Routes::new(&site, now.mono),
+            site,
+            ledger_id: restored.ledger_id.clone(),
+            head: restored.head.clone(),
+            down: BTreeSet::new(),
+            rows: BTreeMap::new(),
+            last_row: restored.last_row,
+            attempts: BTreeMap::new(),
+            last_attempt: 0,
+            changed: BTreeSet::new(),
+            said: Vec::new(),
+            effects: Vec::new(),
+            counts: BTreeMap::new(),
+            next: now.mono,
+        };
+        for change in &restored.rows {
+            notifier.restore_row(change, now);
+        }
+        notifier
+    }
+
+    fn restore_row(&mut self, change: &RowChange, now: Now) {
+        self.last_row = self.last_row.max(change.id);
+        if !change.pending {
+            return;
+        }
+        match serde_json::from_str::<Stored>(&change.json) {
+            Ok(stored) => {
+                let mut row = Row::new(change.id, stored, now.mono);
+                row.age_before = now.wall.since(row.stored.notice.at);
+                row.released = true;
+                self.rows.insert(change.id, row);
+            }
+            Err(why) => {
+                let what = format!("outbox row {} cannot be read and is not delivered: {why}", change.id);
+                self.said.push((None, EventBody::Damage { what }));
+            }
+        }
+    }
+
+    /// A new configuration. Rows keep their addresses and use the routes there are.
+    pub fn reload(&mut self, site: Arc<Site>, now: Now) {
+        self.routes.reload(&self.site, &site, now.mono);
+        self.planner = Planner::new(&site);
+        self.plan_next = now.mono;
+        self.site = site;
+        self.down.clear();
+        self.hurry(now.mono);
+        self.run(now);
+    }
+
+    /// Turns events that the book has taken into rows, and writes what the notifier itself did into the book. To be called after
+    /// every input and every wake-up, with the events drained from the book just before; drain the book again afterwards. The
+    /// rows belong into the same batch as both lots of events.
+    pub fn plan(&mut self, events: &[Event], book: &mut Book, now: Now) -> Vec<RowChange> {
+        let mut touched: BTreeSet<u64> = events.iter().filter_map(|e| e.incident).collect();
+        for (incident, body) in std::mem::take(&mut self.said) {
+            touched.extend(incident);
+            book.record(incident, body, now);
+        }
+        let site = self.site.clone();
+        for event in events {
+            let mut planned = Planned::default();
+            self.planner.on_event(event, &site, book, &mut planned);
+            self.add_all(planned, book, now);
+        }
+        for id in touched {
+            self.planner.reschedule(id, &site, book, None);
+        }
+        let tick = book.tick(now);
+        if self.planner.is_new() || self.planner.next().is_some_and(|t| t <= tick) {
+            let mut planned = Planned::default();
+            self.planner.on_time(&site, book, tick, now.wall, &mut planned);
+            let again: BTreeSet<u64> = planned.wanted.iter().map(|w| w.notice.incident).collect();
+            self.add_all(planned, book, now);
+            for id in again {
+                self.planner.reschedule(id, &site, book, Some(tick));
+            }
+        }
+        self.plan_next = self.planner.next().map_or(Mono::NEVER, |t| book.mono_at(t));
+        self.reckon();
+        self.row_changes()
+    }
+
+    fn row_changes(&mut self) -> Vec<RowChange> {
+        let changed = std::mem::take(&mut self.changed);
+        let changes = changed
+            .iter()
+            .filter_map(|id| Some(self.rows.get(id)?.change()))
+            .collect();
+        for id in changed {
+            self.forget_if_done(id);
+        }
+        changes
+    }
+
+    fn forget_if_done(&mut self, id: u64) {
+        let done = self
+            .rows
+            .get(&id)
+            .is_some_and(|r| !r.is_pending() && r.in_flight.is_empty());
+        if done && !self.changed.contains(&id) {
+            self.rows.remove(&id);
+        }
+    }
+
+    fn add_all(&mut self, planned: Planned, book: &mut Book, now: Now) {
+        for (id, notice, level) in planned.nobody {
+            book.record(Some(id), EventBody::NobodyTold { notice, level }, now);
+        }
+        for wanted in planned.wanted {
+            self.add(wanted, book, now);
+        }
+    }
+
+    fn add(&mut self, wanted: Wanted, book: &mut Book, now: Now) {
+        let site = self.site.clone();
+        // A contact that was removed by a reload is not told of anything new.
+        let Some(contact) = site.contacts.iter().find(|c| c.name == wanted.contact) else {
+            return;
+        };
+        self.last_row += 1;
+        let id = self.last_row;
+        let from = site.routes.first().map_or("hinomi@localhost", |r| &r.from);
+        let domain = from.rsplit('@').next().unwrap_or("localhost");
+        let message_id = format!("{id}.{}.{}@{domain}", now.wall.0, self.ledger_id);
+        let notice = wanted.notice;
+        let incident = notice.incident;
+        let thread = book
+            .get(incident)
+            .and_then(|i| Some(i.told.get(&wanted.contact)?.first_message.clone()));
+        let noticed = EventBody::Noticed {
+            row: id,
+            message_id: message_id.clone(),
+            contact: wanted.contact,
+            notice: notice.kind,
+            level: notice.level,
+            procedure: notice.procedure.clone(),
+            step: notice.step,
+        };
+        let stored = Stored::new(contact, &site, notice, message_id, thread);
+        book.record(Some(incident), noticed, now);
+        self.rows.insert(id, Row::new(id, stored, now.mono));
+        self.changed.insert(id);
+    }
+
+    /// The batch of these rows was committed (with the new head), or could not be (`None`): they may leave now. Rows that were
+    /// released before are left alone, so that all rows of a batch can be named.
+    pub fn released(&mut self, rows: &[u64], head: Option<&Head>, now: Now) {
+        if let Some(head) = head {
+            self.head = Some(head.clone());
+        }
+        self.release(rows, head.is_some(), now);
+        self.run(now);
+    }
+
+    fn release(&mut self, rows: &[u64], ledgered: bool, now: Now) {
+        let mut unwritten = Vec::new();
+        for id in rows {
+            let Some(row) = self.rows.get_mut(id).filter(|r| !r.released) else {
+                continue;
+            };
+            row.released = true;
+            row.not_ledgered = !ledgered;
+            row.started = now.mono;
+            row.due = now.mono;
+            if !ledgered {
+                unwritten.push(*id);
+            }
+        }
+        if !unwritten.is_empty() {
+            self.said.push((None, EventBody::NotLedgered { rows: unwritten }));
+        }
+    }
+
+    /// What the verdicts say is down. `blind`: every route that is not out of band counts as cut.
+    pub fn set_paths(&mut self, down: &BTreeSet<DeviceId>, blind: bool, now: Now) {
+        let devices = &self.site.devices;
+        let names = down
+            .iter()
+            .filter_map(|id| devices.get(id.index()))
+            .map(|d| d.name.clone());
+        let names: BTreeSet<Name> = names.collect();
+        let changed = self.routes.set_paths(down, blind) || names != self.down;
+        self.down = names;
+        if changed {
+            self.hurry(now.mono);
+            self.run(now);
+        }
+    }
+
+    /// Every row that waits for its slot tries again now: a way may be open.
+    fn hurry(&mut self, now: Mono) {
+        for row in self
+            .rows
+            .values_mut()
+            .filter(|r| r.is_pending() && r.in_flight.is_empty())
+        {
+            row.due = row.due.min(now);
+            row.tried.clear();
+            row.refused.clear();
+        }
+    }
+
+    /// The outcome of an attempt.
+    pub fn delivered(&mut self, attempt: u64, outcome: Outcome, now: Now) {
+        self.settle(attempt, outcome, now);
+        self.run(now);
+    }
+
+    fn settle(&mut self, number: u64, outcome: Outcome, now: Now) {
+        let Some(attempt) = self.attempts.remove(&number) else {
+            return;
+        };
+        let key = (attempt.route.to_string(), result_word(&outcome).to_owned());
+        *self.counts.entry(key).or_default() += 1;
+        if let Some(route) = self.routes.get_mut(&attempt.route) {
+            route.open = route.open.saturating_sub(1);
+        }
+        if let Some(row) = self.rows.get_mut(&attempt.row) {
+            row.in_flight.retain(|(n, _, _)| *n != number);
+        }
+        match outcome {
+            Outcome::Accepted { relay, reply } => self.accepted(&attempt, relay, reply, now),
+            Outcome::Transient { stage, reply } => self.transient(&attempt, stage, &reply, now.mono),
+            Outcome::Permanent {
+                stage: Stage::Recipient,
+                reply,
+            } => self.address_refused(&attempt, reply, now.mono),
+            Outcome::Permanent { stage, reply } => {
+                // A refused text is this mail's misfortune, not the route's.
+                if !matches!(stage, Stage::Data | Stage::FinalDot) {
+                    self.routes.failed(&attempt.route, stage, true, &reply, now.mono);
+                }
+                self.next_route(&attempt, now.mono);
+            }
+            Outcome::Failed { stage, error } => {
+                self.routes.failed(&attempt.route, stage, false, &error, now.mono);
+                if let Some(row) = self.rows.get_mut(&attempt.row) {
+                    row.ambiguous |= stage == Stage::FinalDot;
+                }
+                self.next_route(&attempt, now.mono);
+            }
+        }
+        self.forget_if_done(attempt.row);
+    }
+
+    fn accepted(&mut self, attempt: &Attempt, relay: String, reply: String, now: Now) {
+        if self.routes.worked(&attempt.route) {
+            self.hurry(now.mono);
+        }
+        let Some(row) = self.rows.get_mut(&attempt.row) else {
+            return;
+        };
+        let duplicate = !row.is_pending();
+        let notice = &row.stored.notice;
+        let body = EventBody::Delivered {
+            row: row.id,
+            contact: row.stored.contact.clone(),
+            address: attempt.address.clone(),
+            route: attempt.route.clone(),
+            relay: relay.clone(),
+            reply: text::clean(&reply),
+            critical_call: notice.kind.is_call() && notice.level == Level::Critical,
+            duplicate,
+        };
+        self.said.push((Some(notice.incident), body));
+        if !duplicate {
+            row.stored.ended = Some(Ended::Accepted {
+                at: now.wall,
+                route: attempt.route.clone(),
+                relay,
+                address: attempt.address.clone(),
+                reply: text::clean(&reply),
+            });
+            self.changed.insert(attempt.row);
+        }
+    }
+
+    /// 4xx: stays on schedule, until it was twice or for 60 s; then the next route.
+    fn transient(&mut self, attempt: &Attempt, stage: Stage, reply: &str, now: Mono) {
+        if stage != Stage::Recipient {
+            self.routes.failed(&attempt.route, stage, false, reply, now);
+        }
+        let Some(row) = self.rows.get_mut(&attempt.row).filter(|r| r.is_pending()) else {
+            return;
+        };
+        let failing = row.failing.entry(attempt.route.clone());
+        let failing = failing.or_insert(Failing { times: 0, since: now });
+        failing.times = failing.times.saturating_add(1);
+        if failing.is_enough(now) {
+            self.next_route(attempt, now);
+        } else {
+            row.tried.clear();
+            row.due = next_slot(row.started, now);
+        }
+    }
+
+    fn address_refused(&mut self, attempt: &Attempt, reply: String, now: Mono) {
+        let Some(row) = self.rows.get_mut(&attempt.row) else {
+            return;
+        };
+        let body = EventBody::AddressRefused {
+            row: row.id,
+            contact: row.stored.contact.clone(),
+            address: attempt.address.clone(),
+            route: attempt.route.clone(),
+            reply: text::clean(&reply),
+        };
+        self.said.push((Some(row.stored.notice.incident), body));
+        row.refused.insert((attempt.route.clone(), attempt.address.clone()));
+        row.due = now;
+    }
+
+    fn next_route(&mut self, attempt: &Attempt, now: Mono) {
+        if let Some(row) = self.rows.get_mut(&attempt.row).filter(|r| r.is_pending()) {
+            row.tried.insert(attempt.route.clone());
+            row.due = now;
+        }
+    }
+
+    /// The result of a route test.
+    pub fn route_tested(&mut self, test: RouteTest, now: Now) {
+        if self.routes.tested(&test, now) {
+            self.hurry(now.mono);
+        }
+        self.run(now);
+    }
+
+    /// When [`Notifier::wake`] wants to be called (and `plan` after it).
+    pub fn next_wakeup(&self) -> Mono {
+        self.next
+    }
+
+    /// Does what is due.
+    pub fn wake(&mut self, now: Now) {
+        self.run(now);
+    }
+
+    /// Takes out what is to be done since the last call.
+    pub fn effects(&mut self) -> Vec<NotifyEffect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    fn run(&mut self, now: Now) {
+        let lost: Vec<u64> = self
+            .attempts
+            .iter()
+            .filter(|(_, a)| now.mono.since(a.started) >= LOST)
+            .map(|(n, _)| *n)
+            .collect();
+        for number in lost {
+            let error = "the attempt never ended".to_owned();
+            let stage = Stage::FinalDot;
+            self.settle(number, Outcome::Failed { stage, error }, now);
+        }
+        let held: Vec<u64> = self
+            .rows
+            .values()
+            .filter(|r| !r.released && now.mono.since(r.created) >= LEDGER_PATIENCE)
+            .map(|r| r.id)
+            .collect();
+        self.release(&held, false, now);
+        self.start_attempts(now);
+        for (route, with_auth) in self.routes.due_tests(now.mono) {
+            self.effects.push(NotifyEffect::TestRoute { route, with_auth });
+        }
+        for (route, ready, error) in std::mem::take(&mut self.routes.news) {
+            self.effects.push(NotifyEffect::RouteState { route, ready, error });
+        }
+        self.reckon();
+    }
+
+    /// Starts what is due: critical first, then the oldest.
+    fn start_attempts(&mut self, now: Now) {
+        for row in self.rows.values_mut() {
+            row.blocked = false;
+        }
+        let mut due: Vec<(std::cmp::Reverse<Level>, u64)> = self
+            .rows
+            .values()
+            .filter(|r| r.released && r.is_pending() && self.wants_attempt(r, now.mono))
+            .map(|r| (std::cmp::Reverse(r.stored.priority), r.id))
+            .collect();
+        due.sort();
+        for (_, id) in due {
+            self.try_row(id, now);
+        }
+    }
+
+    fn wants_attempt(&self, row: &Row, now: Mono) -> bool {
+        match row.in_flight.iter().map(|(_, _, started)| *started).max() {
+            None => row.due <= now,
+            Some(last) => row.is_critical() && row.in_flight.len() < self.routes.list.len() && now >= last + BESIDE,
+        }
+    }
+
+    fn try_row(&mut self, id: u64, now: Now) {
+        let id = self.collapse(id, now);
+        let Some(id) = id else { return };
+        let choice = self.choose(id, now.mono);
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        match choice {
+            Choice::Go(route, address) => self.attempt(id, route, address, now),
+            Choice::Wait => row.blocked = true,
+            Choice::RoundOver if row.in_flight.is_empty() => {
+                row.tried.clear();
+                row.refused.clear();
+                row.due = next_slot(row.started, now.mono);
+            }
+            Choice::RoundOver => row.blocked = true,
+        }
+    }
+
+    /// Rows of one incident for one contact that wait together become one mail. Gives the row whose mail that is, or nothing if
+    /// there is nothing to be sent now.
+    fn collapse(&mut self, id: u64, now: Now) -> Option<u64> {
+        let row = self.rows.get(&id)?;
+        if !row.is_pending() || !row.in_flight.is_empty() {
+            return row.is_pending().then_some(id);
+        }
+        let same = |r: &&Row| {
+            r.released
+                && r.is_pending()
+                && r.stored.contact == row.stored.contact
+                && r.stored.notice.incident == row.stored.notice.incident
+        };
+        let group: Vec<(u64, bool)> = self
+            .rows
+            .values()
+            .filter(same)
+            .map(|r| (r.id, r.in_flight.is_empty()))
+            .collect();
+        let is_urgent = row.stored.notice.kind.is_call() && row.is_critical();
+        let overtakes = group.iter().any(|(other, waits)| !waits && *other < id);
+        if overtakes && !is_urgent {
+            if let Some(row) = self.rows.get_mut(&id) {
+                row.blocked = true;
+            }
+            return None;
+        }
+        let waiting: Vec<u64> = group.iter().filter(|(_, waits)| *waits).map(|(id, _)| *id).collect();
+        let newest = *waiting.last()?;
+        if waiting.len() > 1 {
+            self.merge(&waiting, newest, now);
+        }
+        Some(newest)
+    }
+
+    fn merge(&mut self, group: &[u64], newest: u64, now: Now) {
+        let older: Vec<u64> = group.iter().copied().filter(|id| *id != newest).collect();
+        let mut earlier: Vec<Notice> = Vec::new();
+        let mut messages = BTreeSet::new();
+        let mut thread = None;
+        let mut priority = Level::Ok;
+        let mut ambiguous = false;
+        for id in &older {
+            let Some(row) = self.rows.get_mut(id) else { continue };
+            earlier.append(&mut row.stored.earlier);
+            earlier.push(row.stored.notice.clone());
+            messages.insert(row.stored.message_id.clone());
+            thread = thread.or_else(|| row.stored.thread.clone());
+            priority = priority.max(row.stored.priority);
+            ambiguous |= row.ambiguous;
+            row.stored.ended = Some(Ended::Collapsed { into: newest });
+            self.changed.insert(*id);
+        }
+        let Some(row) = self.rows.get_mut(&newest) else { return };
+        earlier.append(&mut row.stored.earlier);
+        earlier.sort_by_key(|n| n.at);
+        row.stored.earlier = earlier;
+        row.stored.priority = row.stored.priority.max(priority);
+        // A mail cannot answer one that was never sent; one that may have been sent is a thread to hold on to.
+        if row.stored.thread.as_ref().is_some_and(|t| messages.contains(t)) && !ambiguous {
+            row.stored.thread = thread.filter(|t| !messages.contains(t));
+        }
+        row.due = row.due.min(now.mono);
+        let body = EventBody::Collapsed {
+            rows: older,
+            into: newest,
+            message_id: row.stored.message_id.clone(),
+            contact: row.stored.contact.clone(),
+        };
+        self.said.push((Some(row.stored.notice.incident), body));
+        self.changed.insert(newest);
+    }
+
+    fn choose(&self, id: u64, now: Mono) -> Choice {
+        let Some(row) = self.rows.get(&id) else {
+            return Choice::RoundOver;
+        };
+        let used = row.stored.notice.accepted.as_ref().map(|(route, _)| route);
+        let order = self.routes.order(
+            |r| {
+                let fails = row.failing.get(&r.name).is_some_and(|f| f.is_enough(now));
+                u8::from(fails) + 4 * u8::from(used == Some(&r.name))
+            },
+            now,
+        );
+        let addresses = row.addresses(&self.down);
+        for route in order {
+            if row.tried.contains(&route) || row.in_flight.iter().any(|(_, r, _)| *r == route) {
+                continue;
+            }
+            let open = |a: &&String| !row.refused.contains(&(route.clone(), (*a).clone()));
+            let Some(address) = addresses.iter().find(open) else {
+                continue;
+            };
+            return match self.is_full(row, &route) {
+                true => Choice::Wait,
+                false => Choice::Go(route, address.clone()),
+            };
+        }
+        Choice::RoundOver
+    }
+
+    fn is_full(&self, row: &Row, route: &str) -> bool {
+        let beside = !row.in_flight.is_empty();
+        let of_route = self
+            .routes
+            .list
+            .iter()
+            .find(|r| *r.name == *route)
+            .map_or(0, |r| r.open);
+        let route_full = !row.is_critical() && of_route >= OPEN_PER_ROUTE;
+        route_full || (!beside && self.attempts.len() >= OPEN)
+    }
+
+    fn attempt(&mut self, id: u64, route: Name, address: String, now: Now) {
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        self.last_attempt += 1;
+        let number = self.last_attempt;
+        let letter = text::render(&text::Facts {
+            notice: &row.stored.notice,
+            earlier: &row.stored.earlier,
+            language: row.stored.language,
+            operator: &self.site.operator,
+            head: self.head.as_ref(),
+            not_ledgered: row.not_ledgered,
+            possible_duplicate: row.ambiguous,
+            now: now.wall,
+        });
+        row.in_flight.push((number, route.clone(), now.mono));
+        if let Some(state) = self.routes.get_mut(&route) {
+            state.open += 1;
+        }
+        let mail = Mail {
+            to: address.clone(),
+            message_id: row.stored.message_id.clone(),
+            in_reply_to: row.stored.thread.clone(),
+            subject: letter.subject,
+            body: letter.body,
+            headers: letter.headers,
+            date: now.wall,
+        };
+        self.attempts.insert(
+            number,
+            Attempt {
+                row: id,
+                route: route.clone(),
+                address,
+                started: now.mono,
+            },
+        );
+        self.effects.push(NotifyEffect::Deliver(Delivery {
+            attempt: number,
+            route,
+            mail,
+        }));
+    }
+
+    /// Works out the next wake-up.
+    fn reckon(&mut self) {
+        let mut next = self.plan_next.min(self.routes.next_test());
+        if !self.said.is_empty() || !self.changed.is_empty() {
+            // Something waits to be handed out by `plan`.
+            next = Mono(0);
+        }
+        for row in self.rows.values() {
+            if !row.is_pending() || row.blocked {
+                continue;
+            }
+            let due = match row.in_flight.iter().map(|(_, _, started)| *started).max() {
+                _ if !row.released => row.created + LEDGER_PATIENCE,
+                None => row.due,
+                Some(last) if row.is_critical() && row.in_flight.len() < self.routes.list.len() => last + BESIDE,
+                Some(_) => continue,
+            };
+            next = next.min(due);
+        }
+        for attempt in self.attempts.values() {
+            next = next.min(attempt.started + LOST);
+        }
+        self.next = next;
+    }
+
+    /// Figures for the snapshot.
+    pub fn stats(&self, now: Now) -> NotifierStats {
+        let mut stats = NotifierStats {
+            notices: self.counts.clone(),
+            ..NotifierStats::default()
+        };
+        for row in self.rows.values().filter(|r| r.is_pending()) {
+            *stats.pending.entry(row.stored.priority).or_default() += 1;
+            stats.oldest = stats.oldest.max(row.age(now.mono));
+            stats.stuck += u64::from(row.age(now.mono) >= STUCK);
+        }
+        let view = |r: &super::retry::RouteState| RouteView {
+            name: r.name.clone(),
+            ready: r.ready,
+            tested: r.tested,
+            error: r.error.clone(),
+            crossed_out: r.is_crossed_out(),
+        };
+        stats.routes = self.routes.list.iter().map(view).collect();
+        stats
+    }
+}
+
+enum Choice {
+    Go(Name, String),
+    /// Something must end first.
+    Wait,
+    /// Every route was tried in this round.
+    RoundOver,
+}
+
+fn result_word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted { .. } => "accepted",
+        Outcome::Transient { .. } => "transient",
+        Outcome::Permanent { .. } => "permanent",
+        Outcome::Failed { .. } => "failed",
+    }
+}

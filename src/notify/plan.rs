@@ -1,0 +1,388 @@
+//! Who is told: which procedure applies, whom it names, and what is due by time alone (reminders, escalation, repeats).
+//!
+//! Pure. Never here: over which way a mail goes, or its words.
+
+use crate::incident::{Book, Event, EventBody, Incident, NoticeKind, Phase, Tick};
+use crate::model::{DeviceId, FindingKey, Isolation, Level, Match, Name, Owner, Procedure, Site, Wall};
+use crate::rules::Cause;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A critical call that was accepted but not acknowledged is repeated another way after this.
+pub const REPEAT: Duration = Duration::from_secs(15 * 60);
+/// Names listed in a mail; the rest is a number.
+pub const NAMES: usize = 40;
+
+/// What a mail speaks of: the incident as it stood when the notice was planned. Kept in the outbox row, so that the mail can be
+/// written whatever happens to the book or the configuration later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Why somebody is told.
+    pub kind: NoticeKind,
+    /// Number.
+    pub incident: u64,
+    /// Root finding.
+    pub root: FindingKey,
+    /// Level before the last change.
+    pub before: Level,
+    /// Level now.
+    pub level: Level,
+    /// Worst level of the incident.
+    pub worst: Level,
+    /// Why, with the numbers.
+    pub cause: Cause,
+    /// Whose fault.
+    pub isolation: Option<Isolation>,
+    /// Whose device.
+    pub owner: Option<Owner>,
+    /// Its address.
+    pub address: Option<String>,
+    /// Its site.
+    pub site: Option<Name>,
+    /// When the incident was opened.
+    pub opened: Wall,
+    /// When what it rests on began.
+    pub since: Wall,
+    /// When the last change was decided.
+    pub decided: Wall,
+    /// When the root became good.
+    pub recovered: Option<Wall>,
+    /// Devices behind it, not back: at most [`NAMES`] of them.
+    pub unreachable: Vec<Name>,
+    /// How many in all.
+    pub unreachable_count: usize,
+    /// Devices that were behind it and are back: at most [`NAMES`] of them.
+    pub back: Vec<Name>,
+    /// How many in all.
+    pub back_count: usize,
+    /// Contacts that get this notice.
+    pub told: Vec<Name>,
+    /// The procedure followed.
+    pub procedure: Option<Name>,
+    /// Who has it in hand.
+    pub acknowledged_by: Option<String>,
+    /// Changes are not told one by one.
+    pub flapping: bool,
+    /// Step of `escalate`, from 0.
+    pub step: Option<u32>,
+    /// For a repeat: route and address over which the first call was accepted.
+    pub accepted: Option<(Name, String)>,
+    /// When the notice was planned.
+    pub at: Wall,
+}
+
+/// One mail that should exist.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Wanted {
+    pub(crate) contact: Name,
+    pub(crate) notice: Notice,
+}
+
+/// What a round of planning gave.
+#[derive(Debug, Default)]
+pub(crate) struct Planned {
+    pub(crate) wanted: Vec<Wanted>,
+    /// Incidents of which nobody is told.
+    pub(crate) nobody: Vec<(u64, NoticeKind, Level)>,
+}
+
+/// The planner: the site's procedures, and what is due when.
+#[derive(Debug)]
+pub(crate) struct Planner {
+    devices: BTreeMap<Name, DeviceId>,
+    due: BTreeSet<(Tick, u64)>,
+    due_of: BTreeMap<u64, Tick>,
+    /// The book was looked through once.
+    started: bool,
+}
+
+impl Planner {
+    pub(crate) fn new(site: &Site) -> Planner {
+        Planner {
+            devices: site.iter().map(|(id, d)| (d.name.clone(), id)).collect(),
+            due: BTreeSet::new(),
+            due_of: BTreeMap::new(),
+            started: false,
+        }
+    }
+
+    /// When something is due by time alone.
+    pub(crate) fn next(&self) -> Option<Tick> {
+        self.due.first().map(|(tick, _)| *tick)
+    }
+
+    /// Not looked through the book yet: wants to be called at once.
+    pub(crate) fn is_new(&self) -> bool {
+        !self.started
+    }
+
+    /// What an event asks for. The book has already taken the event.
+    pub(crate) fn on_event(&self, event: &Event, site: &Site, book: &Book, planned: &mut Planned) {
+        let Some(incident) = event.incident.and_then(|id| book.get(id)) else {
+            return;
+        };
+        let Some(kind) = kind_of(&event.body, incident) else {
+            return;
+        };
+        let procedure = self.procedure(site, incident);
+        let mut contacts: BTreeSet<Name> = incident.told.keys().cloned().collect();
+        match kind {
+            NoticeKind::Better => {}
+            NoticeKind::Recovered => contacts.extend(told_of_folded(book, incident)),
+            NoticeKind::FlappingBegan | NoticeKind::FlappingEnded if incident.level == Level::Ok => {}
+            _ => contacts.extend(procedure.iter().flat_map(|p| p.tell.iter().cloned())),
+        }
+        if procedure.is_none() && kind.is_call() {
+            planned.nobody.push((incident.id, kind, incident.level));
+        }
+        let notice = self.notice(kind, incident, site, procedure, event.at);
+        push_all(contacts, notice, planned);
+    }
+
+    /// What is due by time.
+    pub(crate) fn on_time(&mut self, site: &Site, book: &Book, tick: Tick, at: Wall, planned: &mut Planned) {
+        if !self.started {
+            self.started = true;
+            for incident in book.open() {
+                self.reschedule(incident.id, site, book, None);
+            }
+        }
+        let due: Vec<u64> = self
+            .due
+            .iter()
+            .take_while(|(t, _)| *t <= tick)
+            .map(|(_, id)| *id)
+            .collect();
+        for id in due {
+            if let Some(incident) = book.get(id) {
+                self.time_of(incident, site, tick, at, planned);
+            }
+            // Whatever could not be done about it now is not asked for again: never spin.
+            self.reschedule(id, site, book, Some(tick));
+        }
+    }
+
+    fn time_of(&self, incident: &Incident, site: &Site, tick: Tick, at: Wall, planned: &mut Planned) {
+        let procedure = self.procedure(site, incident);
+        for due in dues(incident, site, procedure) {
+            if due.at > tick {
+                continue;
+            }
+            let mut notice = self.notice(due.kind, incident, site, procedure, at);
+            notice.step = due.step;
+            notice.accepted = due.accepted;
+            push_all(due.contacts.into_iter().collect(), notice, planned);
+        }
+    }
+
+    /// Looks anew at when the incident wants something by time, later than `floor`. To be called after every event of it.
+    pub(crate) fn reschedule(&mut self, id: u64, site: &Site, book: &Book, floor: Option<Tick>) {
+        if let Some(old) = self.due_of.remove(&id) {
+            self.due.remove(&(old, id));
+        }
+        let Some(incident) = book.get(id) else { return };
+        let dues = dues(incident, site, self.procedure(site, incident));
+        let next = dues
+            .into_iter()
+            .map(|d| d.at)
+            .filter(|t| floor.is_none_or(|f| *t > f))
+            .min();
+        if let Some(tick) = next {
+            self.due.insert((tick, id));
+            self.due_of.insert(id, tick);
+        }
+    }
+
+    /// The first procedure that matches.
+    pub(crate) fn procedure<'a>(&self, site: &'a Site, incident: &Incident) -> Option<&'a Procedure> {
+        let device = self.device(site, incident);
+        site.procedures.iter().find(|p| matches(&p.matches, incident, device))
+    }
+
+    fn device<'a>(&self, site: &'a Site, incident: &Incident) -> Option<&'a crate::model::Device> {
+        let id = self.devices.get(incident.root.device.as_ref()?)?;
+        site.devices.get(id.index())
+    }
+
+    fn notice(
+        &self,
+        kind: NoticeKind,
+        incident: &Incident,
+        site: &Site,
+        procedure: Option<&Procedure>,
+        at: Wall,
+    ) -> Notice {
+        let device = self.device(site, incident);
+        Notice {
+            kind,
+            incident: incident.id,
+            root: incident.root.clone(),
+            before: incident.last.from,
+            level: incident.level,
+            worst: incident.worst,
+            cause: incident.cause().clone(),
+            isolation: incident.isolation().cloned(),
+            owner: device.map(|d| d.owner),
+            address: device.map(|d| d.address.to_string()),
+            site: device.and_then(|d| d.site.clone()),
+            opened: incident.opened,
+            since: incident.since,
+            decided: incident.last.at,
+            recovered: incident.recovered,
+            unreachable: incident.unreachable().take(NAMES).cloned().collect(),
+            unreachable_count: incident.unreachable().count(),
+            back: incident.back().take(NAMES).cloned().collect(),
+            back_count: incident.back().count(),
+            told: Vec::new(),
+            procedure: procedure.map(|p| p.name.clone()),
+            acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
+            flapping: incident.flapping,
+            step: None,
+            accepted: None,
+            at,
+        }
+    }
+}
+
+fn push_all(contacts: BTreeSet<Name>, mut notice: Notice, planned: &mut Planned) {
+    notice.told = contacts.iter().cloned().collect();
+    planned.wanted.extend(contacts.into_iter().map(|contact| Wanted {
+        contact,
+        notice: notice.clone(),
+    }));
+}
+
+/// Those told of incidents that now go on inside this one hear of its end too.
+fn told_of_folded(book: &Book, root: &Incident) -> Vec<Name> {
+    let folded = book.state().incidents.iter().filter(|i| i.folded_into == Some(root.id));
+    folded.flat_map(|i| i.told.keys().cloned()).collect()
+}
+
+/// Which notice an event is, if any. Flapping mutes everything but its own beginning and end and a rise to critical.
+fn kind_of(body: &EventBody, incident: &Incident) -> Option<NoticeKind> {
+    let kind = match body {
+        EventBody::Opened { .. } => NoticeKind::Opened,
+        EventBody::Reopened { .. } => NoticeKind::Reopened,
+        EventBody::Recovered { .. } => NoticeKind::Recovered,
+        EventBody::FlappingBegan => return (!is_critical_now(incident)).then_some(NoticeKind::FlappingBegan),
+        EventBody::FlappingEnded => return Some(NoticeKind::FlappingEnded),
+        EventBody::Changed { change } => {
+            let told = incident.told_level;
+            let relapse = change.from == Level::Ok;
+            if change.to > told || (change.to == Level::Critical && change.from == Level::Warning) {
+                NoticeKind::Worse
+            } else if change.to < told {
+                NoticeKind::Better
+            } else if change.from == change.to || relapse {
+                let verdict = change.isolation.as_ref().map(|i| i.verdict);
+                if verdict.is_none() || verdict == incident.told_verdict || incident.told.is_empty() {
+                    return None;
+                }
+                NoticeKind::Verdict
+            } else {
+                return None;
+            }
+        }
+        _ => return None,
+    };
+    let rise = matches!(body, EventBody::Opened { change } | EventBody::Reopened { change } | EventBody::Changed { change }
+        if change.to == Level::Critical && change.from < Level::Critical);
+    (!incident.flapping || rise).then_some(kind)
+}
+
+/// The change that made it flap was a rise to critical, which is told as such (and says that it flaps).
+fn is_critical_now(incident: &Incident) -> bool {
+    incident.level == Level::Critical && incident.last.from < Level::Critical
+}
+
+/// Something due by time alone.
+struct Due {
+    at: Tick,
+    kind: NoticeKind,
+    contacts: Vec<Name>,
+    step: Option<u32>,
+    accepted: Option<(Name, String)>,
+}
+
+fn dues(incident: &Incident, site: &Site, procedure: Option<&Procedure>) -> Vec<Due> {
+    if incident.phase != Phase::Open || incident.acknowledged.is_some() {
+        return Vec::new();
+    }
+    let mut dues = Vec::new();
+    if let Some(procedure) = procedure {
+        escalations(incident, procedure, &mut dues);
+        if let (Some(remind), Some(called)) = (procedure.remind, incident.called) {
+            dues.push(Due {
+                at: called.after(remind.max(Duration::from_secs(60))),
+                kind: NoticeKind::Reminder,
+                contacts: procedure.tell.clone(),
+                step: None,
+                accepted: None,
+            });
+        }
+    }
+    if incident.level == Level::Critical {
+        repeats(incident, site, &mut dues);
+    }
+    dues
+}
+
+fn escalations(incident: &Incident, procedure: &Procedure, dues: &mut Vec<Due>) {
+    // Under another procedure than the last notice's (a reload), time counts from the spell's beginning.
+    let (from, done) = match &incident.procedure {
+        Some((name, tick)) if *name == procedure.name => (*tick, Some(&incident.escalated)),
+        _ => (incident.spell, None),
+    };
+    for (i, escalation) in procedure.escalate.iter().enumerate() {
+        let step = u32::try_from(i).unwrap_or(u32::MAX);
+        if done.is_some_and(|d| d.contains(&step)) || escalation.tell.is_empty() {
+            continue;
+        }
+        dues.push(Due {
+            at: from.after(escalation.after),
+            kind: NoticeKind::Escalation,
+            contacts: escalation.tell.clone(),
+            step: Some(step),
+            accepted: None,
+        });
+    }
+}
+
+/// "Accepted" is not "received": a critical call without acknowledgement goes out once more, another way to another address.
+fn repeats(incident: &Incident, site: &Site, dues: &mut Vec<Due>) {
+    for (name, told) in &incident.told {
+        let Some((accepted, route, address)) = &told.accepted else {
+            continue;
+        };
+        let another_route = site.routes.iter().any(|r| r.name != *route);
+        let contact = site.contacts.iter().find(|c| c.name == *name);
+        let another_address = contact.is_some_and(|c| c.mail.iter().any(|a| a.mail != *address));
+        if told.repeated || !(another_route || another_address) {
+            continue;
+        }
+        dues.push(Due {
+            at: accepted.after(REPEAT),
+            kind: NoticeKind::Repeat,
+            contacts: vec![name.clone()],
+            step: None,
+            accepted: Some((route.clone(), address.clone())),
+        });
+    }
+}
+
+/// Do all given conditions hold?
+fn matches(m: &Match, incident: &Incident, device: Option<&crate::model::Device>) -> bool {
+    let named = |wanted: &Option<Name>, have: Option<&Name>| wanted.as_ref().is_none_or(|w| Some(w) == have);
+    let affected = incident.unreachable().count() + 1;
+    m.level.is_none_or(|l| l == incident.level)
+        && m.verdict
+            .is_none_or(|v| incident.isolation().is_some_and(|i| i.verdict == v))
+        && m.owner.is_none_or(|o| device.is_some_and(|d| d.owner == o))
+        && m.kind.is_none_or(|k| k == incident.root.kind)
+        && named(&m.class, device.and_then(|d| d.class.as_ref()))
+        && named(&m.group, device.and_then(|d| d.group.as_ref()))
+        && named(&m.site, device.and_then(|d| d.site.as_ref()))
+        && named(&m.device, incident.root.device.as_ref())
+        && m.affected_at_least.is_none_or(|n| affected >= n as usize)
+}

@@ -1,0 +1,175 @@
+//! One outbox row: a notice for one contact, as it stands in the store, and what is known of its delivery at run time.
+//!
+//! Pure. Never here: a decision about routes.
+
+use super::plan::Notice;
+use super::retry::Failing;
+use crate::incident::RowChange;
+use crate::model::{Contact, Crossing, Language, Level, Mono, Name, Site, Wall};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An address with what its way depends on, by names: ids do not survive a reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredAddress {
+    pub(crate) mail: String,
+    /// Needed: one of each list.
+    pub(crate) crosses: Vec<Vec<Name>>,
+}
+
+impl StoredAddress {
+    fn is_cut(&self, down: &BTreeSet<Name>) -> bool {
+        self.crosses
+            .iter()
+            .any(|any| !any.is_empty() && any.iter().all(|name| down.contains(name)))
+    }
+}
+
+/// How a row ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Ended {
+    /// A relay took responsibility.
+    Accepted {
+        at: Wall,
+        route: Name,
+        relay: String,
+        address: String,
+        reply: String,
+    },
+    /// Told inside the mail of a later row.
+    Collapsed { into: u64 },
+}
+
+/// The part that is kept in the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    pub(crate) contact: Name,
+    pub(crate) addresses: Vec<StoredAddress>,
+    pub(crate) language: Language,
+    pub(crate) message_id: String,
+    pub(crate) thread: Option<String>,
+    /// For the order of sending: the worse of before and now.
+    pub(crate) priority: Level,
+    pub(crate) notice: Notice,
+    /// Notices of collapsed rows, oldest first.
+    pub(crate) earlier: Vec<Notice>,
+    pub(crate) ended: Option<Ended>,
+}
+
+impl Stored {
+    pub(crate) fn new(
+        contact: &Contact,
+        site: &Site,
+        notice: Notice,
+        message_id: String,
+        thread: Option<String>,
+    ) -> Stored {
+        let name = |id: &crate::model::DeviceId| site.device(*id).name.clone();
+        let crossing = |c: &Crossing| match c {
+            Crossing::Device(id) => vec![name(id)],
+            Crossing::Any(ids) => ids.iter().map(name).collect(),
+        };
+        let addresses = contact.mail.iter().map(|a| StoredAddress {
+            mail: a.mail.clone(),
+            crosses: a.crosses.iter().map(crossing).collect(),
+        });
+        Stored {
+            contact: contact.name.clone(),
+            addresses: addresses.collect(),
+            language: contact.language.unwrap_or(site.operator.language),
+            message_id,
+            thread,
+            priority: notice.level.max(notice.before),
+            notice,
+            earlier: Vec::new(),
+            ended: None,
+        }
+    }
+}
+
+/// A row at run time.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) id: u64,
+    pub(crate) stored: Stored,
+    /// The batch it was planned in is committed, or could not be.
+    pub(crate) released: bool,
+    /// It could not be.
+    pub(crate) not_ledgered: bool,
+    /// Planned; after a start, when it was read.
+    pub(crate) created: Mono,
+    /// Age it already had then, by wall time.
+    pub(crate) age_before: std::time::Duration,
+    /// Slots are counted from here.
+    pub(crate) started: Mono,
+    /// Next attempt.
+    pub(crate) due: Mono,
+    /// Routes done with in the present round.
+    pub(crate) tried: BTreeSet<Name>,
+    /// Route and address pairs refused with 5xx at RCPT in the present round.
+    pub(crate) refused: BTreeSet<(Name, String)>,
+    /// Temporary refusals by route.
+    pub(crate) failing: BTreeMap<Name, Failing>,
+    /// Open attempts: number, route, start.
+    pub(crate) in_flight: Vec<(u64, Name, Mono)>,
+    /// An attempt ended so that the mail may have been accepted.
+    pub(crate) ambiguous: bool,
+    /// It is due but something else must end first.
+    pub(crate) blocked: bool,
+}
+
+impl Row {
+    pub(crate) fn new(id: u64, stored: Stored, now: Mono) -> Row {
+        Row {
+            id,
+            stored,
+            released: false,
+            not_ledgered: false,
+            created: now,
+            age_before: std::time::Duration::ZERO,
+            started: now,
+            due: now,
+            tried: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            failing: BTreeMap::new(),
+            in_flight: Vec::new(),
+            ambiguous: false,
+            blocked: false,
+        }
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.stored.ended.is_none()
+    }
+
+    pub(crate) fn is_critical(&self) -> bool {
+        self.stored.priority == Level::Critical
+    }
+
+    pub(crate) fn age(&self, now: Mono) -> std::time::Duration {
+        self.age_before + now.since(self.created)
+    }
+
+    /// Addresses in the order to be tried: as configured, but those cut, or already used by the call that this one repeats, last.
+    pub(crate) fn addresses(&self, down: &BTreeSet<Name>) -> Vec<String> {
+        let used = self.stored.notice.accepted.as_ref().map(|(_, address)| address);
+        let mut order: Vec<(u8, &StoredAddress)> = self
+            .stored
+            .addresses
+            .iter()
+            .map(|a| (u8::from(a.is_cut(down)) + 2 * u8::from(used == Some(&a.mail)), a))
+            .collect();
+        order.sort_by_key(|(rank, _)| *rank);
+        order.into_iter().map(|(_, a)| a.mail.clone()).collect()
+    }
+
+    pub(crate) fn change(&self) -> RowChange {
+        RowChange {
+            id: self.id,
+            pending: self.is_pending(),
+            // No map in it has keys other than strings, no number is infinite: the book sees to that.
+            json: serde_json::to_string(&self.stored).unwrap_or_default(),
+        }
+    }
+}

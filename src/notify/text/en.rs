@@ -1,0 +1,447 @@
+//! English.
+
+use super::{Clock, Facts, Label, Words, bits, bound, clean, interface_of, oper_name, part_name, quantity, seconds};
+use crate::incident::event::AcknowledgeEnd;
+use crate::incident::{Event, EventBody, NoticeKind};
+use crate::model::verdict::WitnessMissing;
+use crate::model::{Evidence, FindingKey, FindingKind, Level, Metric, Owner, Verdict};
+use crate::notify::plan::Notice;
+use crate::poll::AgentFailure;
+use crate::rules::{Cause, FindingChange};
+use std::time::Duration;
+
+pub(super) struct English;
+
+fn metric(metric: Metric, root: &FindingKey) -> String {
+    let word = match metric {
+        Metric::Cpu => "CPU",
+        Metric::Memory => "memory",
+        Metric::Load5 => "load average (5 min)",
+        Metric::Temperature => "temperature",
+        Metric::UtilizationIn => "utilisation in",
+        Metric::UtilizationOut => "utilisation out",
+        Metric::Errors => "errors",
+        Metric::Discards => "discards",
+        Metric::Loss => "packet loss",
+        Metric::Rtt => "round-trip time",
+        Metric::Watch => return part_name(root).unwrap_or_else(|| "watch".to_owned()),
+    };
+    match part_name(root) {
+        Some(part) => format!("{part} {word}"),
+        None => word.to_owned(),
+    }
+}
+
+fn what(root: &FindingKey) -> String {
+    let part = part_name(root).unwrap_or_default();
+    let number = root.metric.map_or_else(|| part.clone(), |m| metric(m, root));
+    match root.kind {
+        FindingKind::DeviceDown => "down".to_owned(),
+        FindingKind::PlatformDown => "platform down".to_owned(),
+        FindingKind::CircuitSilent => "institution router silent".to_owned(),
+        FindingKind::InterfaceDown if part.is_empty() => "down".to_owned(),
+        FindingKind::InterfaceDown => format!("{part} down"),
+        FindingKind::InterfaceMissing => format!("{part} missing"),
+        FindingKind::AgentSilent => "SNMP silent".to_owned(),
+        FindingKind::NoData => format!("no data: {number}"),
+        FindingKind::ControlPlaneSilent => "control plane silent".to_owned(),
+        FindingKind::Lossy => "packet loss".to_owned(),
+        FindingKind::Blind => "monitoring host cut off".to_owned(),
+        FindingKind::RouteNotReady => format!("mail route {part} not ready"),
+        FindingKind::LastRouteLost => "no mail route works".to_owned(),
+        FindingKind::Threshold => number,
+    }
+}
+
+fn agent(failure: &AgentFailure) -> String {
+    match failure {
+        AgentFailure::Timeout => "no answer (agent stopped, port filtered, or wrong community)".to_owned(),
+        AgentFailure::UnknownUser => "the agent does not know the SNMPv3 user".to_owned(),
+        AgentFailure::WrongKey => "wrong authentication password or protocol".to_owned(),
+        AgentFailure::WrongPrivacy => "wrong privacy password or protocol".to_owned(),
+        AgentFailure::UnsupportedLevel => "the SNMPv3 user is not allowed this security level".to_owned(),
+        AgentFailure::NotInTimeWindow => "the agent's SNMPv3 clock cannot be followed".to_owned(),
+        AgentFailure::Malformed => "its answers are not valid SNMP".to_owned(),
+        AgentFailure::ErrorStatus(n) => format!("it answers with error status {n}"),
+    }
+}
+
+/// One sentence, without the target's name.
+pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
+    let number = root.metric.map_or_else(|| what(root), |m| metric(m, root));
+    let part = part_name(root).unwrap_or_else(|| "interface".to_owned());
+    match cause {
+        Cause::Above { value, bound: b, unit } => {
+            let level = English.level(level).to_lowercase();
+            format!("{number} {}, {level} from {}", quantity(*value, unit), bound(*b, unit))
+        }
+        Cause::Below { value, bound: b, unit } => {
+            format!(
+                "{number} {}, back at or below {}",
+                quantity(*value, unit),
+                bound(*b, unit)
+            )
+        }
+        Cause::NoAnswer { sent, seconds } => format!("does not answer: {sent} tries in {seconds:.1} s, none answered"),
+        Cause::Answers { silent_seconds } => {
+            format!("answers again, was silent for {}", duration(seconds(*silent_seconds)))
+        }
+        Cause::OperDown { oper } => format!("{part} is not up ({})", oper_name(*oper)),
+        Cause::OperHealthy { admin_down: true, .. } => format!("{part} was switched off by an administrator"),
+        Cause::OperHealthy { oper, .. } => format!("{part} is healthy again ({})", oper.map_or("unknown", oper_name)),
+        Cause::NameVanished => format!("{part} is gone from the interface table (card, module or stack member lost?)"),
+        Cause::NameReturned => format!("{part} is in the interface table again"),
+        Cause::NoData { seconds: s, reason } => {
+            format!("no value of {number} for {}: {}", duration(seconds(*s)), clean(reason))
+        }
+        Cause::DataBack => format!("values of {number} again"),
+        Cause::AgentSilent { failure } => format!("answers, but its SNMP agent does not: {}", agent(failure)),
+        Cause::AgentBack => "the SNMP agent answers again".to_owned(),
+        Cause::ChildrenAnswer { child } => {
+            format!(
+                "does not answer itself, but {} behind it does: control plane silent",
+                clean(child)
+            )
+        }
+        Cause::CutOff { uplinks, send_error } => match send_error {
+            Some(error) => format!("this monitoring host cannot send: {}", clean(error)),
+            None => format!("this monitoring host is cut off: all {uplinks} uplinks are silent"),
+        },
+        Cause::Connected { blind_seconds } => format!(
+            "sees the network again, was cut off for {}",
+            duration(seconds(*blind_seconds))
+        ),
+        Cause::TcpFailed { error } => format!("{part} does not take connections: {}", clean(error)),
+        Cause::TcpWorks => format!("{part} takes connections again"),
+        Cause::RouteFailed { error } => format!("mail route does not work: {}", clean(error)),
+        Cause::RouteWorks => "mail route works again".to_owned(),
+        Cause::Unreachable => "unreachable: everything on its path is down".to_owned(),
+        Cause::Removed => "no longer watched: removed from the configuration".to_owned(),
+        Cause::Loss { percent } => format!("{percent:.1} % of the echoes are lost"),
+    }
+}
+
+fn duration(d: Duration) -> String {
+    let s = d.as_secs();
+    match s {
+        0..60 => format!("{s} s"),
+        60..3600 => format!("{} min {} s", s / 60, s % 60),
+        3600..86400 => format!("{} h {} min", s / 3600, s % 3600 / 60),
+        _ => format!("{} d {} h", s / 86400, s % 86400 / 3600),
+    }
+}
+
+impl Words for English {
+    fn level(&self, level: Level) -> &'static str {
+        match level {
+            Level::Ok => "RECOVERED",
+            Level::Warning => "WARNING",
+            Level::Critical => "CRITICAL",
+        }
+    }
+
+    fn what(&self, root: &FindingKey) -> String {
+        what(root)
+    }
+
+    fn cause(&self, notice: &Notice) -> String {
+        cause(&notice.root, notice.level, &notice.cause)
+    }
+
+    fn verdict(&self, verdict: Verdict) -> &'static str {
+        match verdict {
+            Verdict::OwnNetwork => "own network",
+            Verdict::Platform => "interconnection platform",
+            Verdict::DemarcationLink => "link across the demarcation point",
+            Verdict::AccessCarrier => "access carrier",
+            Verdict::InstitutionSide => "connected institution's side",
+            Verdict::Blind => "none: this monitoring host itself is cut off",
+            Verdict::PlatformOrDemarcation => {
+                "undetermined: interconnection platform or link across the demarcation point"
+            }
+            Verdict::Undetermined => "undetermined",
+        }
+    }
+
+    fn evidence(&self, evidence: &Evidence, clock: &Clock) -> String {
+        match evidence {
+            Evidence::DeviceUp { device, at } => format!("{} answers (last {})", clean(device), clock.short(*at)),
+            Evidence::DeviceSilent { device, since } => {
+                format!("{} silent since {}", clean(device), clock.short(*since))
+            }
+            Evidence::InterfaceOper { device, interface, up } => {
+                format!(
+                    "{} is {}",
+                    interface_of(device, interface),
+                    if *up { "up" } else { "down" }
+                )
+            }
+            Evidence::OctetsInStopped {
+                device,
+                interface,
+                before_bps,
+                after_bps,
+            } => format!(
+                "{}: incoming traffic stopped ({} before, {} since)",
+                interface_of(device, interface),
+                bits(*before_bps),
+                bits(*after_bps)
+            ),
+            Evidence::OctetsInFlowing {
+                device,
+                interface,
+                after_bps,
+            } => format!(
+                "{}: traffic still comes in ({})",
+                interface_of(device, interface),
+                bits(*after_bps)
+            ),
+            Evidence::IcmpUnreachable { from } => format!("router {from} says the target cannot be reached"),
+            Evidence::UplinksSilent { uplinks, own_gateway } => {
+                let gateway = if *own_gateway {
+                    ", the own gateway among them"
+                } else {
+                    ""
+                };
+                format!("all {uplinks} uplinks of this host are silent{gateway}")
+            }
+            Evidence::SendFailed { error } => format!("sending fails on this host: {}", clean(error)),
+            Evidence::NoWitness { reason } => match reason {
+                WitnessMissing::InterfaceNotRead => "no second witness: the demarcation interface gives no data",
+                WitnessMissing::TooLittleTraffic => {
+                    "no second witness: too little traffic before the fault to judge by"
+                }
+                WitnessMissing::StillFlowing => {
+                    "no second witness: traffic still comes in over the demarcation interface"
+                }
+                WitnessMissing::NoOtherRouter => "no second witness: no other platform router is watched",
+            }
+            .to_owned(),
+        }
+    }
+
+    fn next_step(&self, verdict: Verdict) -> &'static str {
+        match verdict {
+            Verdict::OwnNetwork => "decide the policy and restore; tell the institutions concerned",
+            Verdict::Platform => "the own side looks clean; ask the platform's desk to check, with the evidence above",
+            Verdict::DemarcationLink => {
+                "check port, optics and cable on the own side first, then ask the platform to check its side"
+            }
+            Verdict::AccessCarrier => "ask the access carrier to test the line; tell the institution",
+            Verdict::InstitutionSide => "the line is up; ask the institution to check its router, LAN and power",
+            Verdict::Blind => "check this host, its gateway and its uplinks; conclude nothing about anything else",
+            Verdict::PlatformOrDemarcation => {
+                "check the own side of the demarcation link first; then ask the platform, and say that it is undetermined"
+            }
+            Verdict::Undetermined => {
+                "check the own service first; if it is clean, ask the institution to check its side"
+            }
+        }
+    }
+
+    fn duration(&self, d: Duration) -> String {
+        duration(d)
+    }
+
+    fn why(&self, facts: &Facts<'_>, clock: &Clock) -> Option<String> {
+        let notice = facts.notice;
+        let open_for = duration(notice.at.since(notice.since));
+        Some(match notice.kind {
+            NoticeKind::Opened | NoticeKind::Recovered => return None,
+            NoticeKind::Worse => "It got worse.".to_owned(),
+            NoticeKind::Better => "It got better but is not over.".to_owned(),
+            NoticeKind::Verdict => "Whose fault it is was judged anew.".to_owned(),
+            NoticeKind::Reopened => format!("Again within 30 minutes; first opened {}.", clock.full(notice.opened)),
+            NoticeKind::Reminder => format!("STILL OPEN after {open_for}, nobody has acknowledged it."),
+            NoticeKind::Escalation => format!("ESCALATED: open for {open_for} and nobody has acknowledged it."),
+            NoticeKind::Repeat => {
+                "SENT AGAIN another way: a relay accepted the first mail 15 minutes ago, nobody has acknowledged it.".to_owned()
+            }
+            NoticeKind::FlappingBegan => {
+                "Up and down: 4 changes in 30 minutes. Changes are no longer told one by one; a rise to critical still is.".to_owned()
+            }
+            NoticeKind::FlappingEnded => "Quiet for 30 minutes; this is the state it settled in.".to_owned(),
+        })
+    }
+
+    fn kind(&self, kind: NoticeKind) -> &'static str {
+        match kind {
+            NoticeKind::Opened => "opened",
+            NoticeKind::Worse => "worse",
+            NoticeKind::Better => "better",
+            NoticeKind::Verdict => "judged anew",
+            NoticeKind::Recovered => "recovered",
+            NoticeKind::Reopened => "again",
+            NoticeKind::Reminder => "still open",
+            NoticeKind::Escalation => "escalated",
+            NoticeKind::Repeat => "sent again",
+            NoticeKind::FlappingBegan => "up and down",
+            NoticeKind::FlappingEnded => "settled",
+        }
+    }
+
+    fn label(&self, label: Label) -> &'static str {
+        match label {
+            Label::Level => "Level",
+            Label::Target => "Target",
+            Label::Began => "Began",
+            Label::Decided => "Judged",
+            Label::Recovered => "Recovered",
+            Label::Lasted => "Lasted",
+            Label::Verdict => "Verdict",
+            Label::Next => "Next step",
+            Label::Unreachable => "Unreachable behind it",
+            Label::NotBack => "NOT BACK YET",
+            Label::Back => "Back",
+            Label::Incident => "Incident",
+            Label::Procedure => "Procedure",
+            Label::Told => "Told",
+        }
+    }
+
+    fn and_more(&self, more: usize) -> String {
+        format!("and {more} more")
+    }
+
+    fn late(&self, by: Duration) -> String {
+        format!("This mail is {} late: no relay accepted it before.", duration(by))
+    }
+
+    fn not_ledgered(&self) -> &'static str {
+        "NOT LEDGERED: hinomi could not write its ledger (disk full?). This mail left without being recorded."
+    }
+
+    fn not_ledgered_mark(&self) -> &'static str {
+        "[not ledgered] "
+    }
+
+    fn possible_duplicate(&self) -> &'static str {
+        "Possible duplicate: an earlier attempt may have got through."
+    }
+
+    fn earlier(&self, count: usize) -> String {
+        let notices = if count == 1 {
+            "1 earlier notice"
+        } else {
+            &format!("{count} earlier notices")
+        };
+        format!("Mail could not get out; {notices} of this incident are told here:")
+    }
+
+    fn flapping(&self) -> &'static str {
+        "Flapping: changes are not told one by one until it is quiet for 30 minutes."
+    }
+
+    fn acknowledge(&self, incident: u64) -> String {
+        format!("To take it in hand (stops reminders and escalation for 8 h): hinomi incidents ack {incident}")
+    }
+
+    fn acknowledged(&self, by: &str) -> String {
+        format!("In hand: {by}")
+    }
+
+    fn owner(&self, owner: Owner) -> &'static str {
+        match owner {
+            Owner::Own => "own",
+            Owner::Platform => "interconnection platform",
+            Owner::Carrier => "access carrier",
+            Owner::Institution => "connected institution",
+        }
+    }
+
+    fn remarks(&self, name: &str, remarks: &[String]) -> String {
+        if remarks.is_empty() {
+            return name.to_owned();
+        }
+        format!("{name} ({})", remarks.join(", "))
+    }
+
+    fn comma(&self) -> &'static str {
+        ", "
+    }
+
+    fn colon(&self) -> &'static str {
+        ": "
+    }
+}
+
+/// One line of a timeline.
+pub(super) fn event(event: &Event) -> Option<String> {
+    let change = |word: &str, c: &FindingChange| {
+        let verdict = c.isolation.as_ref().map(|i| format!(" [verdict: {}]", i.verdict.key()));
+        let level = English.level(c.to).to_lowercase();
+        format!(
+            "{word} {level}: {}{}",
+            cause(&c.key, c.to, &c.cause),
+            verdict.unwrap_or_default()
+        )
+    };
+    Some(match &event.body {
+        EventBody::Started { version, .. } => format!("hinomi {version} started"),
+        EventBody::Reloaded { fingerprint } => format!(
+            "configuration {} in force",
+            fingerprint.get(..12).unwrap_or(fingerprint)
+        ),
+        EventBody::Damage { what } => clean(what),
+        EventBody::Opened { change: c } => change("opened,", c),
+        EventBody::Changed { change: c } => change("now", c),
+        EventBody::Recovered { change: c } => change("ended,", c),
+        EventBody::Reopened { change: c } => change("again", c),
+        EventBody::RootGood { .. } => "the root is good; waiting for what is behind it".to_owned(),
+        EventBody::Folded { into: Some(id), .. } => format!("goes on inside incident #{id}"),
+        EventBody::Folded { into: None, .. } => "goes on inside another incident".to_owned(),
+        EventBody::AffectedAdded { device } => format!("{} unreachable because of it", clean(device)),
+        EventBody::AffectedRemoved { device } => format!("{} back", clean(device)),
+        EventBody::Acknowledged { by, .. } => format!("acknowledged by {}", clean(by)),
+        EventBody::AcknowledgeEnded { why } => match why {
+            AcknowledgeEnd::Expired => "the acknowledgement expired after 8 h".to_owned(),
+            AcknowledgeEnd::Worse => "the acknowledgement no longer holds: it rose to critical".to_owned(),
+        },
+        EventBody::FlappingBegan => "up and down: changes are no longer told one by one".to_owned(),
+        EventBody::FlappingEnded => "quiet for 30 minutes".to_owned(),
+        EventBody::Noticed {
+            row, contact, notice, ..
+        } => {
+            format!("notice {row} to {}: {}", clean(contact), English.kind(*notice))
+        }
+        EventBody::NobodyTold { notice, .. } => {
+            format!("{}: no procedure matches, nobody is told", English.kind(*notice))
+        }
+        EventBody::Delivered {
+            row,
+            address,
+            route,
+            relay,
+            reply,
+            duplicate,
+            ..
+        } => {
+            let twice = if *duplicate { " (a second time)" } else { "" };
+            let relay = clean(relay);
+            format!(
+                "notice {row} accepted{twice} for {} over {} by {relay}: {}",
+                clean(address),
+                clean(route),
+                clean(reply)
+            )
+        }
+        EventBody::AddressRefused {
+            row,
+            address,
+            route,
+            reply,
+            ..
+        } => format!(
+            "notice {row}: {} refused over {}: {}",
+            clean(address),
+            clean(route),
+            clean(reply)
+        ),
+        EventBody::Collapsed { rows, into, .. } => {
+            let rows: Vec<String> = rows.iter().map(u64::to_string).collect();
+            format!("notices {} told inside notice {into}", rows.join(", "))
+        }
+        EventBody::NotLedgered { rows } => format!("{} notices left before the ledger could be written", rows.len()),
+        EventBody::Checkpoint { .. } => return None,
+    })
+}

@@ -1,0 +1,367 @@
+//! 日本語
+
+use super::{Clock, Facts, Label, Words, bits, bound, clean, interface_of, oper_name, part_name, quantity, seconds};
+use crate::incident::NoticeKind;
+use crate::model::verdict::WitnessMissing;
+use crate::model::{Evidence, FindingKey, FindingKind, Level, Metric, Owner, Verdict};
+use crate::notify::plan::Notice;
+use crate::poll::AgentFailure;
+use crate::rules::Cause;
+use std::time::Duration;
+
+pub(super) struct Japanese;
+
+fn metric(metric: Metric, root: &FindingKey) -> String {
+    let word = match metric {
+        Metric::Cpu => "CPU使用率",
+        Metric::Memory => "メモリ使用率",
+        Metric::Load5 => "負荷平均（5分）",
+        Metric::Temperature => "温度",
+        Metric::UtilizationIn => "回線使用率（受信）",
+        Metric::UtilizationOut => "回線使用率（送信）",
+        Metric::Errors => "エラー率",
+        Metric::Discards => "廃棄率",
+        Metric::Loss => "パケット損失率",
+        Metric::Rtt => "応答時間",
+        Metric::Watch => return part_name(root).unwrap_or_else(|| "個別監視".to_owned()),
+    };
+    match part_name(root) {
+        Some(part) => format!("{part} {word}"),
+        None => word.to_owned(),
+    }
+}
+
+fn what(root: &FindingKey) -> String {
+    let part = part_name(root).unwrap_or_default();
+    let number = root.metric.map_or_else(|| part.clone(), |m| metric(m, root));
+    match root.kind {
+        FindingKind::DeviceDown => "応答なし".to_owned(),
+        FindingKind::PlatformDown => "相互接続基盤 応答なし".to_owned(),
+        FindingKind::CircuitSilent => "接続機関ルータ 応答なし".to_owned(),
+        FindingKind::InterfaceDown if part.is_empty() => "ダウン".to_owned(),
+        FindingKind::InterfaceDown => format!("{part} ダウン"),
+        FindingKind::InterfaceMissing => format!("{part} 消失"),
+        FindingKind::AgentSilent => "SNMP応答なし".to_owned(),
+        FindingKind::NoData => format!("{number} データなし"),
+        FindingKind::ControlPlaneSilent => "制御部 応答なし".to_owned(),
+        FindingKind::Lossy => "パケット損失".to_owned(),
+        FindingKind::Blind => "監視装置の孤立".to_owned(),
+        FindingKind::RouteNotReady => format!("通知経路 {part} 不通"),
+        FindingKind::LastRouteLost => "通知経路 全て不通".to_owned(),
+        FindingKind::Threshold => number,
+    }
+}
+
+fn agent(failure: &AgentFailure) -> String {
+    match failure {
+        AgentFailure::Timeout => {
+            "応答がありません（エージェント停止、ポート遮断、またはコミュニティ名の誤り）".to_owned()
+        }
+        AgentFailure::UnknownUser => "SNMPv3のユーザ名が機器に登録されていません".to_owned(),
+        AgentFailure::WrongKey => "認証パスワードまたは認証方式が違います".to_owned(),
+        AgentFailure::WrongPrivacy => "暗号パスワードまたは暗号方式が違います".to_owned(),
+        AgentFailure::UnsupportedLevel => "SNMPv3のユーザにこのセキュリティレベルが許可されていません".to_owned(),
+        AgentFailure::NotInTimeWindow => "SNMPv3の時刻同期ができません".to_owned(),
+        AgentFailure::Malformed => "応答がSNMPとして正しくありません".to_owned(),
+        AgentFailure::ErrorStatus(n) => format!("エラー応答（error-status {n}）を返しています"),
+    }
+}
+
+fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
+    let number = root.metric.map_or_else(|| what(root), |m| metric(m, root));
+    let part = part_name(root).unwrap_or_else(|| "インタフェース".to_owned());
+    match cause {
+        Cause::Above { value, bound: b, unit } => {
+            let level = Japanese.level(level);
+            format!(
+                "{number} {}（{level}のしきい値 {} 以上）",
+                quantity(*value, unit),
+                bound(*b, unit)
+            )
+        }
+        Cause::Below { value, bound: b, unit } => {
+            format!(
+                "{number} {}（解除値 {} 以下に低下）",
+                quantity(*value, unit),
+                bound(*b, unit)
+            )
+        }
+        Cause::NoAnswer { sent, seconds } => format!("応答がありません（{seconds:.1}秒間に{sent}回確認、全て無応答）"),
+        Cause::Answers { silent_seconds } => {
+            format!("応答が戻りました（無応答 {}）", duration(seconds(*silent_seconds)))
+        }
+        Cause::OperDown { oper } => format!("{part} がダウンしています（ifOperStatus: {}）", oper_name(*oper)),
+        Cause::OperHealthy { admin_down: true, .. } => format!("{part} は管理者により閉塞されました"),
+        Cause::OperHealthy { oper, .. } => format!("{part} は正常に戻りました（{}）", oper.map_or("不明", oper_name)),
+        Cause::NameVanished => {
+            format!("{part} がインタフェース表から消えました（カード、モジュール、スタックの脱落の可能性）")
+        }
+        Cause::NameReturned => format!("{part} がインタフェース表に戻りました"),
+        Cause::NoData { seconds: s, reason } => {
+            format!(
+                "{number} の値が{}取得できていません: {}",
+                duration(seconds(*s)),
+                clean(reason)
+            )
+        }
+        Cause::DataBack => format!("{number} の値が再び取得できています"),
+        Cause::AgentSilent { failure } => format!("機器は応答していますが、SNMPが取得できません: {}", agent(failure)),
+        Cause::AgentBack => "SNMPの応答が戻りました".to_owned(),
+        Cause::ChildrenAnswer { child } => {
+            format!(
+                "本体は応答しませんが、配下の {} は応答しています（制御部のみ無応答）",
+                clean(child)
+            )
+        }
+        Cause::CutOff { uplinks, send_error } => match send_error {
+            Some(error) => format!("この監視装置から送信できません: {}", clean(error)),
+            None => format!("この監視装置が孤立しています（上位回線{uplinks}本が全て無応答）"),
+        },
+        Cause::Connected { blind_seconds } => {
+            format!("監視を再開しました（孤立 {}）", duration(seconds(*blind_seconds)))
+        }
+        Cause::TcpFailed { error } => format!("{part} に接続できません: {}", clean(error)),
+        Cause::TcpWorks => format!("{part} に再び接続できます"),
+        Cause::RouteFailed { error } => format!("通知経路が使えません: {}", clean(error)),
+        Cause::RouteWorks => "通知経路が再び使えます".to_owned(),
+        Cause::Unreachable => "到達できません（経路上の機器が全てダウン）".to_owned(),
+        Cause::Removed => "監視対象から外されました（設定から削除）".to_owned(),
+        Cause::Loss { percent } => format!("エコーの{percent:.1} %が失われています"),
+    }
+}
+
+fn duration(d: Duration) -> String {
+    let s = d.as_secs();
+    match s {
+        0..60 => format!("{s}秒"),
+        60..3600 => format!("{}分{}秒", s / 60, s % 60),
+        3600..86400 => format!("{}時間{}分", s / 3600, s % 3600 / 60),
+        _ => format!("{}日{}時間", s / 86400, s % 86400 / 3600),
+    }
+}
+
+impl Words for Japanese {
+    fn level(&self, level: Level) -> &'static str {
+        match level {
+            Level::Ok => "復旧",
+            Level::Warning => "注意",
+            Level::Critical => "警告",
+        }
+    }
+
+    fn what(&self, root: &FindingKey) -> String {
+        what(root)
+    }
+
+    fn cause(&self, notice: &Notice) -> String {
+        cause(&notice.root, notice.level, &notice.cause)
+    }
+
+    fn verdict(&self, verdict: Verdict) -> &'static str {
+        match verdict {
+            Verdict::OwnNetwork => "自社網",
+            Verdict::Platform => "相互接続基盤側",
+            Verdict::DemarcationLink => "責任分界点の回線",
+            Verdict::AccessCarrier => "アクセス回線事業者側",
+            Verdict::InstitutionSide => "接続機関側",
+            Verdict::Blind => "判定せず（この監視装置自体が孤立しています）",
+            Verdict::PlatformOrDemarcation => "未確定（相互接続基盤側または責任分界点の回線）",
+            Verdict::Undetermined => "未確定",
+        }
+    }
+
+    fn evidence(&self, evidence: &Evidence, clock: &Clock) -> String {
+        match evidence {
+            Evidence::DeviceUp { device, at } => format!("{} は応答あり（最終 {}）", clean(device), clock.short(*at)),
+            Evidence::DeviceSilent { device, since } => {
+                format!("{} は {} から無応答", clean(device), clock.short(*since))
+            }
+            Evidence::InterfaceOper { device, interface, up } => {
+                format!(
+                    "{} は{}",
+                    interface_of(device, interface),
+                    if *up { "アップ" } else { "ダウン" }
+                )
+            }
+            Evidence::OctetsInStopped {
+                device,
+                interface,
+                before_bps,
+                after_bps,
+            } => format!(
+                "{} の受信が停止（発生前 {}、発生後 {}）",
+                interface_of(device, interface),
+                bits(*before_bps),
+                bits(*after_bps)
+            ),
+            Evidence::OctetsInFlowing {
+                device,
+                interface,
+                after_bps,
+            } => format!(
+                "{} は受信が続いています（{}）",
+                interface_of(device, interface),
+                bits(*after_bps)
+            ),
+            Evidence::IcmpUnreachable { from } => format!("ルータ {from} が到達不能を通知"),
+            Evidence::UplinksSilent { uplinks, own_gateway } => {
+                let gateway = if *own_gateway {
+                    "、自社ゲートウェイを含む"
+                } else {
+                    ""
+                };
+                format!("この監視装置の上位回線{uplinks}本が全て無応答{gateway}")
+            }
+            Evidence::SendFailed { error } => format!("この監視装置で送信に失敗: {}", clean(error)),
+            Evidence::NoWitness { reason } => match reason {
+                WitnessMissing::InterfaceNotRead => "第二の根拠なし: 責任分界点のインタフェースの値が取得できません",
+                WitnessMissing::TooLittleTraffic => "第二の根拠なし: 発生前の通信量が少なく判断できません",
+                WitnessMissing::StillFlowing => "第二の根拠なし: 責任分界点では受信が続いています",
+                WitnessMissing::NoOtherRouter => "第二の根拠なし: 相互接続基盤の他のルータを監視していません",
+            }
+            .to_owned(),
+        }
+    }
+
+    fn next_step(&self, verdict: Verdict) -> &'static str {
+        match verdict {
+            Verdict::OwnNetwork => "対応方針を決めて復旧に着手し、影響のある接続機関へ連絡してください",
+            Verdict::Platform => "自社側に異常は見えません。上の根拠を添えて相互接続基盤の窓口へ確認を依頼してください",
+            Verdict::DemarcationLink => {
+                "自社側のポート、光モジュール、配線を確認し、その後に相互接続基盤へ確認を依頼してください"
+            }
+            Verdict::AccessCarrier => "アクセス回線事業者へ回線試験を依頼し、接続機関へ連絡してください",
+            Verdict::InstitutionSide => {
+                "回線は正常です。接続機関へ端末、LAN、機器（電源を含む）の確認を依頼してください"
+            }
+            Verdict::Blind => "この監視装置、ゲートウェイ、上位回線を確認してください。他の機器の状態は判断できません",
+            Verdict::PlatformOrDemarcation => {
+                "責任分界点の自社側を先に確認し、その後「未確定」と伝えて相互接続基盤へ確認を依頼してください"
+            }
+            Verdict::Undetermined => "まず自社サービスを確認し、異常がなければ接続機関へ確認を依頼してください",
+        }
+    }
+
+    fn duration(&self, d: Duration) -> String {
+        duration(d)
+    }
+
+    fn why(&self, facts: &Facts<'_>, clock: &Clock) -> Option<String> {
+        let notice = facts.notice;
+        let open_for = duration(notice.at.since(notice.since));
+        Some(match notice.kind {
+            NoticeKind::Opened | NoticeKind::Recovered => return None,
+            NoticeKind::Worse => "悪化しました。".to_owned(),
+            NoticeKind::Better => "軽くなりましたが、まだ終わっていません。".to_owned(),
+            NoticeKind::Verdict => "障害切り分けの判定が変わりました。".to_owned(),
+            NoticeKind::Reopened => format!("30分以内に再発しました（初回 {}）。", clock.full(notice.opened)),
+            NoticeKind::Reminder => format!("【継続中】発生から{open_for}、まだ誰も対応を宣言していません。"),
+            NoticeKind::Escalation => format!("【上申】発生から{open_for}、誰も対応を宣言していません。"),
+            NoticeKind::Repeat => {
+                "【再送・別経路】15分前に送信済みですが、対応の宣言がないため別の経路で送っています。".to_owned()
+            }
+            NoticeKind::FlappingBegan => {
+                "30分間に4回変化しました。以後の変化は個別に通知しません（警告への悪化は通知します）。".to_owned()
+            }
+            NoticeKind::FlappingEnded => "30分間変化がありません。現在の状態をお知らせします。".to_owned(),
+        })
+    }
+
+    fn kind(&self, kind: NoticeKind) -> &'static str {
+        match kind {
+            NoticeKind::Opened => "発生",
+            NoticeKind::Worse => "悪化",
+            NoticeKind::Better => "軽減",
+            NoticeKind::Verdict => "判定変更",
+            NoticeKind::Recovered => "復旧",
+            NoticeKind::Reopened => "再発",
+            NoticeKind::Reminder => "継続中",
+            NoticeKind::Escalation => "上申",
+            NoticeKind::Repeat => "再送",
+            NoticeKind::FlappingBegan => "変動",
+            NoticeKind::FlappingEnded => "安定",
+        }
+    }
+
+    fn label(&self, label: Label) -> &'static str {
+        match label {
+            Label::Level => "レベル",
+            Label::Target => "対象",
+            Label::Began => "発生",
+            Label::Decided => "判定時刻",
+            Label::Recovered => "復旧",
+            Label::Lasted => "継続時間",
+            Label::Verdict => "障害切り分け",
+            Label::Next => "次の手順",
+            Label::Unreachable => "配下の到達不能",
+            Label::NotBack => "未復旧",
+            Label::Back => "復旧済み",
+            Label::Incident => "事案番号",
+            Label::Procedure => "手順",
+            Label::Told => "通知先",
+        }
+    }
+
+    fn and_more(&self, more: usize) -> String {
+        format!("ほか{more}台")
+    }
+
+    fn late(&self, by: Duration) -> String {
+        format!(
+            "【遅延】このメールは{}遅れています（それまで送信できる経路がありませんでした）。",
+            duration(by)
+        )
+    }
+
+    fn not_ledgered(&self) -> &'static str {
+        "【未記録】台帳に書き込めないまま送信しています（ディスク満杯の可能性）。監視装置を確認してください。"
+    }
+
+    fn not_ledgered_mark(&self) -> &'static str {
+        "【未記録】"
+    }
+
+    fn possible_duplicate(&self) -> &'static str {
+        "重複の可能性: 前回の送信が届いているかもしれません。"
+    }
+
+    fn earlier(&self, count: usize) -> String {
+        format!("メールが送れなかった間の{count}件を、この1通にまとめています:")
+    }
+
+    fn flapping(&self) -> &'static str {
+        "変動中: 30分間安定するまで、変化を個別に通知しません。"
+    }
+
+    fn acknowledge(&self, incident: u64) -> String {
+        format!("対応を始める方は宣言してください（8時間、催促と上申が止まります）: hinomi incidents ack {incident}")
+    }
+
+    fn acknowledged(&self, by: &str) -> String {
+        format!("対応中: {by}")
+    }
+
+    fn owner(&self, owner: Owner) -> &'static str {
+        match owner {
+            Owner::Own => "自社",
+            Owner::Platform => "相互接続基盤",
+            Owner::Carrier => "アクセス回線事業者",
+            Owner::Institution => "接続機関",
+        }
+    }
+
+    fn remarks(&self, name: &str, remarks: &[String]) -> String {
+        if remarks.is_empty() {
+            return name.to_owned();
+        }
+        format!("{name}（{}）", remarks.join("、"))
+    }
+
+    fn comma(&self) -> &'static str {
+        "、"
+    }
+
+    fn colon(&self) -> &'static str {
+        ": "
+    }
+}

@@ -1,0 +1,161 @@
+//! Conditions that are true or false: each has a level and a delay, and becomes a finding when it has lasted that long.
+
+use super::{Cause, FindingChange};
+use crate::model::{FindingKey, FindingRule, Isolation, Level, Mono, Now, Wall};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One condition that holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// When it began.
+    pub since: Mono,
+    /// The same for people.
+    pub since_wall: Wall,
+    /// When it becomes a finding.
+    pub due: Mono,
+    /// The level it has then; `Level::Ok` is shown only.
+    pub level: Level,
+    /// Its last cause.
+    pub cause: Cause,
+    /// It is a finding.
+    pub raised: bool,
+    /// Set when raised.
+    pub isolation: Option<Isolation>,
+}
+
+/// All conditions that hold now.
+#[derive(Default)]
+pub struct Conditions {
+    held: BTreeMap<FindingKey, Condition>,
+    due: BTreeSet<(Mono, FindingKey)>,
+}
+
+impl Conditions {
+    /// The condition holds since `since`. Its delay counts from `counted_from` (the moment it was confirmed).
+    pub fn hold(
+        &mut self,
+        key: FindingKey,
+        rule: FindingRule,
+        cause: Cause,
+        since: Mono,
+        counted_from: Mono,
+        now: Now,
+    ) {
+        if let Some(condition) = self.held.get_mut(&key) {
+            condition.cause = cause;
+            return;
+        }
+        let due = counted_from + rule.after;
+        let condition = Condition {
+            since,
+            since_wall: now.wall_at(since),
+            due,
+            level: rule.level,
+            cause,
+            raised: false,
+            isolation: None,
+        };
+        if rule.level > Level::Ok {
+            self.due.insert((due, key.clone()));
+        }
+        self.held.insert(key, condition);
+    }
+
+    /// A finding that was open when the daemon stopped.
+    pub fn restore(&mut self, key: FindingKey, level: Level, since_wall: Wall, cause: Cause, now: Now) {
+        let since = now.mono - now.wall.since(since_wall);
+        let condition = Condition {
+            since,
+            since_wall,
+            due: since,
+            level,
+            cause,
+            raised: true,
+            isolation: None,
+        };
+        self.held.insert(key, condition);
+    }
+
+    /// The condition no longer holds; the change to tell, if it was a finding.
+    pub fn end(&mut self, key: &FindingKey, cause: Cause, now: Now) -> Option<FindingChange> {
+        let condition = self.held.remove(key)?;
+        self.due.remove(&(condition.due, key.clone()));
+        condition.raised.then(|| FindingChange {
+            key: key.clone(),
+            from: condition.level,
+            to: Level::Ok,
+            since: condition.since_wall,
+            at: now.wall,
+            cause,
+            isolation: None,
+        })
+    }
+
+    /// When the next one becomes a finding.
+    pub fn next_due(&self) -> Mono {
+        self.due.first().map_or(Mono::NEVER, |(at, _)| *at)
+    }
+
+    /// Takes out the next one whose delay has passed. The caller raises or ends it.
+    pub fn ripe(&mut self, now: Now) -> Option<FindingKey> {
+        let (at, key) = self.due.first()?.clone();
+        if at > now.mono {
+            return None;
+        }
+        self.due.remove(&(at, key.clone()));
+        Some(key)
+    }
+
+    /// Makes a ripe condition a finding.
+    pub fn raise(&mut self, key: &FindingKey, isolation: Option<Isolation>, now: Now) -> Option<FindingChange> {
+        let condition = self.held.get_mut(key)?;
+        condition.raised = true;
+        condition.isolation = isolation.clone();
+        Some(FindingChange {
+            key: key.clone(),
+            from: Level::Ok,
+            to: condition.level,
+            since: condition.since_wall,
+            at: now.wall,
+            cause: condition.cause.clone(),
+            isolation,
+        })
+    }
+
+    /// The verdict of a raised one changed; the change to tell.
+    pub fn isolate_again(&mut self, key: &FindingKey, isolation: Isolation, now: Now) -> Option<FindingChange> {
+        let condition = self.held.get_mut(key).filter(|c| c.raised)?;
+        if condition
+            .isolation
+            .as_ref()
+            .is_some_and(|old| old.verdict == isolation.verdict)
+        {
+            return None;
+        }
+        condition.isolation = Some(isolation.clone());
+        Some(FindingChange {
+            key: key.clone(),
+            from: condition.level,
+            to: condition.level,
+            since: condition.since_wall,
+            at: now.wall,
+            cause: condition.cause.clone(),
+            isolation: Some(isolation),
+        })
+    }
+
+    /// Looks one up.
+    pub fn get(&self, key: &FindingKey) -> Option<&Condition> {
+        self.held.get(key)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&FindingKey, &Condition)> {
+        self.held.iter()
+    }
+
+    /// Is it a finding now?
+    pub fn raised(&self, key: &FindingKey) -> bool {
+        self.held.get(key).is_some_and(|c| c.raised)
+    }
+}

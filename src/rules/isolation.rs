@@ -1,0 +1,247 @@
+//! Whose fault a silence is (guideline 1.3.2): the verdict with the evidence it rests on.
+//!
+//! A verdict "platform" needs a second witness; without one it stays "platform or demarcation link". A wrong report to the
+//! platform costs the operator its credibility.
+
+use super::interface::Interfaces;
+use super::reach::Reach;
+use crate::model::verdict::WitnessMissing;
+use crate::model::{
+    Demarcation, Device, DeviceId, Evidence, Isolation, Mono, Name, Now, Owner, ReachState, Site, Verdict,
+};
+use crate::sample::OctetsIn;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// Readings kept of a demarcation interface.
+const HISTORY: Duration = Duration::from_secs(600);
+/// Rate before the fault is taken over at most this long.
+const BEFORE: Duration = Duration::from_secs(180);
+/// … and over at least this long, before and after: agents refresh counters on timers of their own.
+const SPAN_MIN: Duration = Duration::from_secs(25);
+/// Readings this soon after the first miss may still show the time before it.
+const SETTLE: Duration = Duration::from_secs(5);
+/// Less traffic than this before the fault, and its absence says nothing.
+const BEFORE_BPS_MIN: f64 = 1_000.0;
+/// "Stopped" is at most this share of what it was.
+const STOPPED_SHARE: f64 = 0.05;
+
+/// In-octets of the interfaces that cross the demarcation point.
+#[derive(Default)]
+pub struct Crossings {
+    history: BTreeMap<(Name, Name), VecDeque<(Mono, u64)>>,
+}
+
+/// What the in-octets of the demarcation interface say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Flow {
+    Stopped { before_bps: f64, after_bps: f64 },
+    Flowing { after_bps: f64 },
+    Unknown(WitnessMissing),
+}
+
+impl Crossings {
+    /// Takes a reading.
+    pub fn take(&mut self, octets: &OctetsIn, device: &Device) {
+        let series = self
+            .history
+            .entry((device.name.clone(), octets.interface.clone()))
+            .or_default();
+        match octets.octets {
+            Some(count) => series.push_back((octets.at, count)),
+            None => series.clear(),
+        }
+        while series.front().is_some_and(|(at, _)| octets.at.since(*at) > HISTORY) {
+            series.pop_front();
+        }
+    }
+
+    fn flow(&self, device: &Name, interface: &Name, since: Mono) -> Flow {
+        let Some(series) = self.history.get(&(device.clone(), interface.clone())) else {
+            return Flow::Unknown(WitnessMissing::InterfaceNotRead);
+        };
+        let before = rate(
+            series
+                .iter()
+                .filter(|(at, _)| *at <= since && since.since(*at) <= BEFORE),
+        );
+        let after = rate(series.iter().filter(|(at, _)| *at >= since + SETTLE));
+        match (before, after) {
+            (Some(b), Some(_)) if b < BEFORE_BPS_MIN => Flow::Unknown(WitnessMissing::TooLittleTraffic),
+            (Some(b), Some(a)) if a <= b * STOPPED_SHARE => Flow::Stopped {
+                before_bps: b,
+                after_bps: a,
+            },
+            (Some(_), Some(a)) => Flow::Flowing { after_bps: a },
+            _ => Flow::Unknown(WitnessMissing::InterfaceNotRead),
+        }
+    }
+}
+
+fn rate<'a>(points: impl Iterator<Item = &'a (Mono, u64)> + Clone) -> Option<f64> {
+    let (first, last) = (points.clone().next()?, points.last()?);
+    let span = last.0.since(first.0);
+    (span >= SPAN_MIN).then(|| last.1.saturating_sub(first.1) as f64 * 8.0 / span.as_secs_f64())
+}
+
+/// What a verdict is made from.
+pub(super) struct Scene<'a> {
+    pub(super) site: &'a Site,
+    pub(super) reach: &'a Reach,
+    pub(super) interfaces: &'a Interfaces,
+    pub(super) crossings: &'a Crossings,
+    pub(super) now: Now,
+}
+
+impl Scene<'_> {
+    /// The verdict on a device that does not answer.
+    pub(super) fn silent(&self, id: DeviceId) -> Isolation {
+        let device = self.site.device(id);
+        let node = self.reach.node(id);
+        let since = node.first_miss.unwrap_or(self.now.mono);
+        let mut evidence = vec![Evidence::DeviceSilent {
+            device: device.name.clone(),
+            since: self.now.wall_at(since),
+        }];
+        evidence.extend(device.parents.iter().filter_map(|p| self.answers(*p)));
+        evidence.extend(
+            node.said_unreachable
+                .iter()
+                .map(|from| Evidence::IcmpUnreachable { from: *from }),
+        );
+        evidence.extend(
+            node.send_error
+                .iter()
+                .map(|error| Evidence::SendFailed { error: error.clone() }),
+        );
+        let verdict = match (device.owner, &device.demarcation) {
+            (Owner::Own, _) => Verdict::OwnNetwork,
+            (Owner::Platform, Some(crossing)) => self.platform(id, crossing, since, &mut evidence),
+            (Owner::Platform, None) => self.other_router(id, since, &mut evidence),
+            // Whether the line or the router behind it failed is not known from silence alone.
+            (Owner::Carrier | Owner::Institution, _) => Verdict::Undetermined,
+        };
+        Isolation { verdict, evidence }
+    }
+
+    fn answers(&self, id: DeviceId) -> Option<Evidence> {
+        let node = self.reach.node(id);
+        let up = matches!(node.state, ReachState::Up | ReachState::Lossy);
+        let at = self.now.wall_at(node.last_answer?);
+        up.then(|| Evidence::DeviceUp {
+            device: self.site.device(id).name.clone(),
+            at,
+        })
+    }
+
+    fn platform(&self, id: DeviceId, crossing: &Demarcation, since: Mono, evidence: &mut Vec<Evidence>) -> Verdict {
+        let edge = &self.site.device(crossing.device).name;
+        let interface = &crossing.interface;
+        // A state read before the fault says nothing about it.
+        let up = self
+            .interfaces
+            .oper_up(crossing.device, interface)
+            .filter(|(_, at)| *at >= since)
+            .map(|(up, _)| up);
+        if let Some(up) = up {
+            let (device, interface) = (edge.clone(), interface.clone());
+            evidence.push(Evidence::InterfaceOper { device, interface, up });
+        }
+        if up == Some(false) {
+            return Verdict::DemarcationLink;
+        }
+        let (device, interface) = (edge.clone(), interface.clone());
+        match self.crossings.flow(edge, &interface, since) {
+            Flow::Stopped { before_bps, after_bps } if up == Some(true) => {
+                evidence.push(Evidence::OctetsInStopped {
+                    device,
+                    interface,
+                    before_bps,
+                    after_bps,
+                });
+                return Verdict::Platform;
+            }
+            Flow::Flowing { after_bps } => {
+                evidence.push(Evidence::OctetsInFlowing {
+                    device,
+                    interface,
+                    after_bps,
+                });
+                evidence.push(Evidence::NoWitness {
+                    reason: WitnessMissing::StillFlowing,
+                });
+            }
+            Flow::Unknown(reason) => evidence.push(Evidence::NoWitness { reason }),
+            Flow::Stopped { .. } => {
+                evidence.push(Evidence::NoWitness {
+                    reason: WitnessMissing::InterfaceNotRead,
+                });
+            }
+        }
+        self.other_router(id, since, evidence)
+    }
+
+    /// The platform's other router, seen over another link, is the other possible witness.
+    fn other_router(&self, id: DeviceId, since: Mono, evidence: &mut Vec<Evidence>) -> Verdict {
+        let device = self.site.device(id);
+        let others: Vec<_> = self
+            .site
+            .iter()
+            .filter(|(other, d)| *other != id && d.owner == Owner::Platform && d.demarcation.is_some())
+            .filter(|(_, d)| d.demarcation != device.demarcation)
+            .collect();
+        let silent = others.iter().find(|(other, _)| {
+            let node = self.reach.node(*other);
+            let confirmed =
+                node.state == ReachState::Down || node.state == ReachState::Suspect && node.confirmed_at.is_some();
+            // The other's own edge must be up, or its silence has another reason.
+            let edge_up = self
+                .site
+                .device(*other)
+                .parents
+                .iter()
+                .any(|p| self.answers(*p).is_some());
+            confirmed && edge_up
+        });
+        if let Some((other, d)) = silent {
+            let since = self.now.wall_at(self.reach.node(*other).first_miss.unwrap_or(since));
+            evidence.push(Evidence::DeviceSilent {
+                device: d.name.clone(),
+                since,
+            });
+            return Verdict::Platform;
+        }
+        match others.iter().find_map(|(other, _)| self.answers(*other)) {
+            Some(up) => evidence.push(up),
+            None => evidence.push(Evidence::NoWitness {
+                reason: WitnessMissing::NoOtherRouter,
+            }),
+        }
+        Verdict::PlatformOrDemarcation
+    }
+
+    /// The verdict on an interface that is down.
+    pub(super) fn interface_down(&self, id: DeviceId, interface: &Name) -> Isolation {
+        let device = self.site.device(id);
+        let crosses = self.site.devices.iter().any(|d| {
+            d.owner == Owner::Platform
+                && d.demarcation
+                    .as_ref()
+                    .is_some_and(|x| x.device == id && x.interface == *interface)
+        });
+        let verdict = match (device.owner, crosses) {
+            (_, true) => Verdict::DemarcationLink,
+            (Owner::Own, false) => Verdict::OwnNetwork,
+            _ => Verdict::Undetermined,
+        };
+        let down = Evidence::InterfaceOper {
+            device: device.name.clone(),
+            interface: interface.clone(),
+            up: false,
+        };
+        Isolation {
+            verdict,
+            evidence: std::iter::once(down).chain(self.answers(id)).collect(),
+        }
+    }
+}

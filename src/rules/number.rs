@@ -1,0 +1,211 @@
+//! Numbers against their thresholds, and numbers that stopped coming.
+
+use super::condition::Conditions;
+use super::threshold::{Step, ThresholdState};
+use super::{Cause, FindingChange, RuleEffect};
+use crate::model::{Device, FindingKey, FindingKind, Level, Metric, Mono, Name, Now, Part, Threshold, WatchKind};
+use crate::sample::{Sample, Unknown};
+use std::collections::BTreeMap;
+
+/// No value for this many intervals is "no data".
+const NO_DATA_INTERVALS: u32 = 3;
+
+/// Identity of a number: device, part, metric. By name, so that it outlives a reload.
+pub type NumberKey = (Name, Part, Metric);
+
+/// One number as last judged.
+#[derive(Clone, Debug)]
+pub struct Number {
+    /// Its threshold's state.
+    pub state: ThresholdState,
+    /// Last value, or why there is none.
+    pub last: Result<f64, Unknown>,
+    /// When the last value came; the first attempt if none has.
+    pub known_at: Mono,
+    /// A value has come at least once.
+    pub ever: bool,
+}
+
+/// All numbers.
+#[derive(Default)]
+pub struct Numbers {
+    numbers: BTreeMap<NumberKey, Number>,
+}
+
+/// The threshold that judges a number of a device.
+pub fn threshold<'a>(device: &'a Device, part: &Part, metric: Metric) -> Option<&'a Threshold> {
+    match (metric.kind(), part) {
+        (Some(kind), _) => device.thresholds.get(&kind),
+        (None, Part::Watch(name)) => device
+            .watches
+            .iter()
+            .find(|w| w.name == *name)
+            .and_then(|w| match &w.kind {
+                WatchKind::Oid { threshold, .. } => threshold.as_ref(),
+                WatchKind::Tcp { .. } => None,
+            }),
+        (None, _) => None,
+    }
+}
+
+/// The unit people read.
+pub fn unit(device: &Device, part: &Part, metric: Metric) -> String {
+    let fixed = match metric {
+        Metric::Load5 => "",
+        Metric::Temperature => "C",
+        Metric::Rtt => "s",
+        Metric::Watch => {
+            let Part::Watch(name) = part else { return String::new() };
+            let watch = device.watches.iter().find(|w| w.name == *name).map(|w| &w.kind);
+            return match watch {
+                Some(WatchKind::Oid { unit, .. }) => unit.clone(),
+                _ => String::new(),
+            };
+        }
+        _ => "%",
+    };
+    fixed.to_owned()
+}
+
+fn key(number: &NumberKey, kind: FindingKind) -> FindingKey {
+    FindingKey {
+        device: Some(number.0.clone()),
+        part: number.1.clone(),
+        kind,
+        metric: Some(number.2),
+    }
+}
+
+impl Numbers {
+    /// All numbers of a device, in a stable order.
+    pub fn of<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = (&'a NumberKey, &'a Number)> {
+        self.numbers.iter().filter(move |(k, _)| k.0 == *device)
+    }
+
+    /// One number.
+    pub fn get(&self, number: &NumberKey) -> Option<&Number> {
+        self.numbers.get(number)
+    }
+
+    /// A level that was in force when the daemon stopped.
+    pub(super) fn restore(&mut self, number: NumberKey, level: Level, now: Now) {
+        let state = ThresholdState::restored(level);
+        let fresh = Number {
+            state,
+            last: Err(Unknown::WarmingUp),
+            known_at: now.mono,
+            ever: true,
+        };
+        self.numbers.insert(number, fresh);
+    }
+
+    /// Takes one number.
+    pub(super) fn take(
+        &mut self,
+        device: &Device,
+        sample: &Sample,
+        conditions: &mut Conditions,
+        out: &mut Vec<RuleEffect>,
+        now: Now,
+    ) {
+        let id = (device.name.clone(), sample.part.clone(), sample.metric);
+        let number = self.numbers.entry(id.clone()).or_insert_with(|| Number {
+            state: ThresholdState::default(),
+            last: Err(Unknown::WarmingUp),
+            known_at: sample.at,
+            ever: false,
+        });
+        let value = match sample.value {
+            Err(reason) => {
+                number.last = Err(reason);
+                if reason.neutral() {
+                    number.known_at = sample.at;
+                }
+                return;
+            }
+            Ok(value) => value,
+        };
+        if sample.at.since(number.known_at) >= device.poll.interval * NO_DATA_INTERVALS {
+            number.state.gap();
+        }
+        (number.last, number.known_at, number.ever) = (Ok(value), sample.at, true);
+        let no_data = key(&id, FindingKind::NoData);
+        out.extend(conditions.end(&no_data, Cause::DataBack, now).map(RuleEffect::Finding));
+        let Some(threshold) = threshold(device, &sample.part, sample.metric) else {
+            return;
+        };
+        if let Some(step) = number.state.take(value, threshold, sample.at) {
+            out.push(RuleEffect::Finding(change(&id, device, &step, value, now)));
+        }
+    }
+
+    /// Numbers with a threshold that have had no value for three intervals, while the agent answers.
+    pub(super) fn overdue(&mut self, device: &Device, conditions: &mut Conditions, now: Now) {
+        let patience = device.poll.interval * NO_DATA_INTERVALS;
+        for (id, number) in self.numbers.iter().filter(|(k, _)| k.0 == device.name) {
+            let asked = number.ever || matches!(id.1, Part::Watch(_));
+            let silent = now.mono.since(number.known_at);
+            if asked && silent >= patience && threshold(device, &id.1, id.2).is_some() {
+                let reason = number.last.err().map_or("no answer", Unknown::key).to_owned();
+                let cause = Cause::NoData {
+                    seconds: silent.as_secs_f64(),
+                    reason,
+                };
+                let rule = device.rule(FindingKind::NoData);
+                conditions.hold(
+                    key(id, FindingKind::NoData),
+                    rule,
+                    cause,
+                    number.known_at,
+                    number.known_at,
+                    now,
+                );
+            }
+        }
+    }
+
+    /// Ends findings whose threshold is gone, and forgets numbers of devices that are gone.
+    pub(super) fn reload(&mut self, devices: &BTreeMap<Name, &Device>, out: &mut Vec<RuleEffect>, now: Now) {
+        self.numbers.retain(|id, number| {
+            let judged = devices.get(&id.0).is_some_and(|d| threshold(d, &id.1, id.2).is_some());
+            if !judged && number.state.level() > Level::Ok {
+                out.push(RuleEffect::Finding(FindingChange {
+                    key: key(id, FindingKind::Threshold),
+                    from: number.state.level(),
+                    to: Level::Ok,
+                    since: now.wall,
+                    at: now.wall,
+                    cause: Cause::Removed,
+                    isolation: None,
+                }));
+                number.state = ThresholdState::default();
+            }
+            devices.contains_key(&id.0)
+        });
+    }
+}
+
+fn change(id: &NumberKey, device: &Device, step: &Step, value: f64, now: Now) -> FindingChange {
+    let unit = unit(device, &id.1, id.2);
+    let cause = match step.to > step.from {
+        true => Cause::Above {
+            value,
+            bound: step.bound,
+            unit,
+        },
+        false => Cause::Below {
+            value,
+            bound: step.bound,
+            unit,
+        },
+    };
+    FindingChange {
+        key: key(id, FindingKind::Threshold),
+        from: step.from,
+        to: step.to,
+        since: now.wall_at(step.since),
+        at: now.wall,
+        cause,
+        isolation: None,
+    }
+}

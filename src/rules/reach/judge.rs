@@ -1,0 +1,199 @@
+//! From a confirmed silence to a state: blind, unreachable, control plane silent, or down.
+
+use super::blind::Uplinks;
+use super::path::Way;
+use super::{Context, Reach, RuleEffect, control_plane_key, down_key};
+use crate::model::ReachState;
+use crate::model::{DeviceId, FindingKind, Mono, Role};
+use crate::rules::Cause;
+
+impl Reach {
+    /// Asks the four questions about a confirmed silence, or waits for what is missing.
+    pub(super) fn judge(&mut self, id: DeviceId, context: &mut Context<'_>) {
+        let node = &self.nodes[id.index()];
+        let (Some(since), Some(confirmed)) = (node.first_miss, node.confirmed_at) else {
+            return;
+        };
+        if node.state != ReachState::Suspect || self.blind_since.is_some() {
+            return;
+        }
+        let asked_at = *self.nodes[id.index()].asked_at.get_or_insert(context.now.mono);
+        match self.uplinks(since, asked_at, context) {
+            Uplinks::Silent => return self.cut_off(since, context),
+            Uplinks::Asking(until) => return self.wait(id, until),
+            Uplinks::None if self.nodes[id.index()].send_error.is_some() => return self.cut_off(since, context),
+            Uplinks::None | Uplinks::Answer => {}
+        }
+        if !self.looked_once_more(id, context) {
+            return;
+        }
+        if context.site.uplinks.is_empty() && self.many_fell_silent(context) {
+            return self.cut_off(since, context);
+        }
+        self.forwards_no_more(id, since, context);
+        if self.nodes[id.index()].state != ReachState::Suspect {
+            return;
+        }
+        match self.ways(id, since, asked_at, context) {
+            Way::Asking(until) => self.wait(id, until),
+            Way::Cut(root) => self.unreachable(id, root, context),
+            Way::Open => match self.child_that_answers(id, confirmed, context) {
+                Some(child) => self.control_plane_silent(id, child, context),
+                None => self.down(id, since, confirmed, context),
+            },
+        }
+    }
+
+    fn wait(&mut self, id: DeviceId, until: Mono) {
+        self.waiting.insert(id, until);
+    }
+
+    /// When more than half fell silent at once, one more round is wanted of each before anybody is accused.
+    fn looked_once_more(&mut self, id: DeviceId, context: &mut Context<'_>) -> bool {
+        let many = self.nodes[id.index()].fresh_after.is_none() && self.many_fell_silent(context);
+        let node = &mut self.nodes[id.index()];
+        if many {
+            node.fresh_after = Some(context.now.mono);
+            context.out.push(RuleEffect::Probe(id));
+        }
+        let fresh = node
+            .fresh_after
+            .is_none_or(|after| node.last_miss.is_some_and(|m| m >= after));
+        if !fresh {
+            self.wait(id, Mono::NEVER);
+        }
+        fresh
+    }
+
+    /// A device that can be reached only through this one and has answered since its silence was confirmed, or during it.
+    fn child_that_answers(&self, id: DeviceId, _confirmed: Mono, context: &Context<'_>) -> Option<DeviceId> {
+        let since = self.nodes[id.index()].first_miss?;
+        // One timeout later than the first miss: an answer already under way when the parent died proves nothing.
+        let after = since + context.site.device(id).poll.timeout;
+        self.children[id.index()].iter().copied().find(|child| {
+            let node = &self.nodes[child.index()];
+            context.site.device(*child).parents == [id]
+                && matches!(node.state, ReachState::Up | ReachState::Lossy)
+                && node.last_answer.is_some_and(|a| a > after)
+        })
+    }
+
+    fn down(&mut self, id: DeviceId, since: Mono, confirmed: Mono, context: &mut Context<'_>) {
+        let device = context.site.device(id);
+        let node = &mut self.nodes[id.index()];
+        node.state = ReachState::Down;
+        node.since = context.now.wall_at(since);
+        self.waiting.remove(&id);
+        context.out.push(RuleEffect::Silent(id, true));
+        self.unlist(id, context);
+        if device.role == Role::Managed {
+            let seconds = context.now.mono.since(since).as_secs_f64();
+            let cause = Cause::NoAnswer {
+                sent: self.nodes[id.index()].sent,
+                seconds,
+            };
+            let rule = device.rule(device.owner.down_kind());
+            context
+                .conditions
+                .hold(down_key(device), rule, cause, since, confirmed, context.now);
+        }
+        self.children_again(id, context);
+        self.spread(id, since, context);
+    }
+
+    /// Everything that has no other way and has not answered since is unreachable, asked or not.
+    fn spread(&mut self, id: DeviceId, since: Mono, context: &mut Context<'_>) {
+        let mut look = self.below(id);
+        while let Some(child) = look.pop() {
+            let node = &self.nodes[child.index()];
+            let open = matches!(
+                node.state,
+                ReachState::Up | ReachState::Lossy | ReachState::Unknown | ReachState::Suspect
+            );
+            if !open || node.last_answer.is_some_and(|a| a >= since) {
+                continue;
+            }
+            if let Way::Cut(root) = self.ways(child, since, context.now.mono, context) {
+                self.unreachable(child, root, context);
+                look.extend(self.below(child));
+            }
+        }
+    }
+
+    fn unreachable(&mut self, id: DeviceId, root: DeviceId, context: &mut Context<'_>) {
+        let node = &mut self.nodes[id.index()];
+        node.state = ReachState::Unreachable;
+        node.since = context.now.wall;
+        let moved = node.root != Some(root);
+        self.waiting.remove(&id);
+        if moved {
+            self.unlist(id, context);
+        }
+        self.nodes[id.index()].root = Some(root);
+        context.out.push(RuleEffect::Silent(id, true));
+        if context.conditions.raised(&down_key(context.site.device(root))) {
+            self.list_below(root, context);
+        }
+        self.children_again(id, context);
+    }
+
+    /// The device is silent but forwards: a warning of its own, not "down".
+    pub(super) fn control_plane_silent(&mut self, id: DeviceId, child: DeviceId, context: &mut Context<'_>) {
+        let device = context.site.device(id);
+        let node = &mut self.nodes[id.index()];
+        let since = node.first_miss.unwrap_or(context.now.mono);
+        node.state = ReachState::Down;
+        node.control_plane = true;
+        node.since = context.now.wall_at(since);
+        self.waiting.remove(&id);
+        context.out.push(RuleEffect::Silent(id, true));
+        let child = context.site.device(child).name.clone();
+        let cause = Cause::ChildrenAnswer { child };
+        let ended = context.conditions.end(&down_key(device), cause.clone(), context.now);
+        context.out.extend(ended.map(RuleEffect::Finding));
+        if device.role == Role::Managed {
+            let rule = device.rule(FindingKind::ControlPlaneSilent);
+            let key = control_plane_key(device);
+            context
+                .conditions
+                .hold(key, rule, cause, since, context.now.mono, context.now);
+        }
+        self.children_again(id, context);
+    }
+
+    pub(super) fn children_again(&mut self, id: DeviceId, context: &mut Context<'_>) {
+        for child in self.below(id) {
+            self.judge(child, context);
+        }
+    }
+
+    /// A parent that was silent but forwarded: if nothing behind it has answered since, it does not forward any more.
+    fn forwards_no_more(&mut self, id: DeviceId, since: Mono, context: &mut Context<'_>) {
+        for parent in context.site.device(id).parents.clone() {
+            let node = &self.nodes[parent.index()];
+            if node.state != ReachState::Down || !node.control_plane {
+                continue;
+            }
+            let answers = |c: &DeviceId| {
+                context.site.device(*c).parents == [parent]
+                    && self.nodes[c.index()].last_answer.is_some_and(|a| a >= since)
+            };
+            if self.children[parent.index()].iter().any(answers) {
+                continue;
+            }
+            self.nodes[parent.index()].control_plane = false;
+            let key = control_plane_key(context.site.device(parent));
+            let cause = Cause::NoAnswer {
+                sent: self.nodes[parent.index()].sent,
+                seconds: 0.0,
+            };
+            context.out.extend(
+                context
+                    .conditions
+                    .end(&key, cause, context.now)
+                    .map(RuleEffect::Finding),
+            );
+            self.down(parent, since, context.now.mono, context);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! One device's liveness: what was heard last, and how far a suspicion has come.
+
+use crate::model::ReachState;
+use crate::model::{DeviceId, Mono, Now, Recover, Wall};
+use crate::poll::ReachRound;
+use std::net::IpAddr;
+
+/// Liveness of one device.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Node {
+    /// As judged.
+    pub state: ReachState,
+    /// In this state since.
+    pub since: Wall,
+    /// Start of the last round that was answered.
+    pub last_answer: Option<Mono>,
+    /// Start of the last round of which nothing was answered.
+    pub last_miss: Option<Mono>,
+    /// Start of the first round missed in this silence.
+    pub first_miss: Option<Mono>,
+    /// End of the confirm burst of this silence.
+    pub confirmed_at: Option<Mono>,
+    /// Echoes sent in this silence.
+    pub sent: u32,
+    /// A round missed after this moment is wanted before anyone is accused (many fell silent at once).
+    pub fresh_after: Option<Mono>,
+    /// Waiting for a parent's result since.
+    pub asked_at: Option<Mono>,
+    /// Good rounds in a row while down.
+    pub good_rounds: u32,
+    /// Start of the first of them.
+    pub good_since: Option<Mono>,
+    /// The root it hangs below.
+    pub root: Option<DeviceId>,
+    /// The incident of that root lists it.
+    pub listed: bool,
+    /// Down, but what is behind it answers.
+    pub control_plane: bool,
+    /// While it is down: something that can be reached only through it answered a round started then.
+    pub child_answered: Option<(DeviceId, Mono)>,
+    /// Routers that said it cannot be reached, in this silence.
+    pub said_unreachable: Vec<IpAddr>,
+    /// This host could not even send.
+    pub send_error: Option<String>,
+    /// Loss over the window.
+    pub loss_percent: Option<f64>,
+    /// Mean of the last round, seconds.
+    pub rtt_seconds: Option<f64>,
+}
+
+impl Node {
+    pub(super) fn new(watched: bool, now: Now) -> Node {
+        let state = if watched {
+            ReachState::Unknown
+        } else {
+            ReachState::NotWatched
+        };
+        Node {
+            state,
+            since: now.wall,
+            ..Node::default()
+        }
+    }
+
+    pub(super) fn note_answer(&mut self, round: &ReachRound) {
+        self.last_answer = self.last_answer.max(Some(round.started));
+        self.send_error = None;
+        self.child_answered = None;
+        if !round.rtts.is_empty() {
+            self.rtt_seconds = Some(round.rtts.iter().map(|r| r.as_secs_f64()).sum::<f64>() / round.rtts.len() as f64);
+        }
+    }
+
+    pub(super) fn note_miss(&mut self, round: &ReachRound) {
+        self.last_miss = self.last_miss.max(Some(round.started));
+        self.sent = self.sent.saturating_add(round.sent);
+        self.send_error = round.send_error.clone();
+        self.good_rounds = 0;
+        self.good_since = None;
+        self.rtt_seconds = None;
+        for (from, ..) in &round.errors {
+            if !self.said_unreachable.contains(from) && self.said_unreachable.len() < 4 {
+                self.said_unreachable.push(*from);
+            }
+        }
+    }
+
+    pub(super) fn suspect(&mut self, round: &ReachRound, now: Now) {
+        self.state = ReachState::Suspect;
+        self.since = now.wall_at(round.started);
+        self.first_miss = Some(round.started);
+        self.confirmed_at = None;
+        self.fresh_after = None;
+        self.asked_at = None;
+        self.sent = round.sent;
+    }
+
+    pub(super) fn up(&mut self, state: ReachState, now: Now) {
+        if self.state != state {
+            self.since = now.wall;
+        }
+        self.state = state;
+        self.end_of_silence();
+    }
+
+    /// Back to not judged: only a newer result counts.
+    pub(super) fn forget(&mut self, now: Now) {
+        self.state = ReachState::Unknown;
+        self.since = now.wall;
+        self.end_of_silence();
+        self.last_answer = None;
+        self.last_miss = None;
+    }
+
+    fn end_of_silence(&mut self) {
+        self.first_miss = None;
+        self.confirmed_at = None;
+        self.fresh_after = None;
+        self.asked_at = None;
+        self.sent = 0;
+        self.good_rounds = 0;
+        self.good_since = None;
+        self.control_plane = false;
+        self.child_answered = None;
+        self.said_unreachable.clear();
+    }
+
+    /// Counts a good round; true when "up" is to be believed again.
+    pub(super) fn recovers(&mut self, round: &ReachRound, recover: &Recover) -> bool {
+        self.good_rounds += 1;
+        let since = *self.good_since.get_or_insert(round.started);
+        self.good_rounds >= recover.rounds && round.ended.since(since) >= recover.over
+    }
+}

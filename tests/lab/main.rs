@@ -1,0 +1,119 @@
+//! The lab: the real daemon among real parts (snmpd, OpenSMTPD, nftables) in network namespaces of its own. It drives faults and
+//! reads what the relays accepted; what hinomi says about itself is not evidence here.
+//!
+//! `cargo test --release --test lab -- [NAME…] [--list] [--long]`. A story whose part or privilege is missing is skipped and says
+//! so; with `HINOMI_LAB_REQUIRE=1` that is a failure. Nothing leaves the namespaces and loopback, every story has a deadline, and
+//! what an earlier run left behind after a crash is removed at the start.
+
+#![allow(clippy::disallowed_methods, reason = "the lab lives in real time")]
+
+mod agents;
+mod mailbox;
+mod net;
+mod parts;
+mod relay;
+mod runner;
+mod site;
+mod story_kill;
+mod story_mail_out;
+mod story_network;
+mod story_platform;
+mod story_reload;
+mod story_threshold;
+mod story_world;
+mod words;
+mod world;
+
+use runner::Story;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Every story, in the order they are run. Deadlines are generous: they catch a hang, they are not measurements.
+const STORIES: &[Story] = &[
+    Story {
+        name: "world",
+        headline: "the lab's own network, agents and relays do what the other stories believe",
+        needs: &["root", "ip", "nft", "snmpd", "snmpget", "smtpd", "ping"],
+        limit: Duration::from_secs(120),
+        run: story_world::run,
+    },
+    Story {
+        name: "threshold",
+        headline: "real snmpd driven 65, 75, 95, 87, 84, 68, 62 %: warning, critical, warning, recovered",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd"],
+        limit: Duration::from_secs(240),
+        run: story_threshold::run,
+    },
+    Story {
+        name: "platform",
+        headline: "platform silent and the office relay gone with it: the notice leaves out of band within 60 s",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd", "ping"],
+        limit: Duration::from_secs(420),
+        run: story_platform::with_witness,
+    },
+    Story {
+        name: "platform-no-witness",
+        headline: "the same without a second witness: platform or demarcation link, undetermined",
+        needs: &["root", "ip", "nft", "smtpd"],
+        limit: Duration::from_secs(300),
+        run: story_platform::without_witness,
+    },
+    Story {
+        name: "edge-cut",
+        headline: "own edge cut: one incident, everything behind it inside, no other mail",
+        needs: &["root", "ip", "nft", "smtpd"],
+        limit: Duration::from_secs(300),
+        run: story_network::edge_cut,
+    },
+    Story {
+        name: "blind",
+        headline: "the monitor's own uplink cut: one notice out of band, nobody accused, nothing false on return",
+        needs: &["root", "ip", "nft", "smtpd"],
+        limit: Duration::from_secs(300),
+        run: story_network::blind,
+    },
+    Story {
+        name: "loss",
+        headline: "20 % loss on all links: nothing is called down",
+        needs: &["root", "ip", "nft", "smtpd"],
+        limit: Duration::from_secs(900),
+        run: story_network::loss,
+    },
+    Story {
+        name: "mail-dead-one",
+        headline: "a fault that starts and ends while both relays are dead is told afterwards",
+        needs: &["root", "ip", "nft", "smtpd"],
+        limit: Duration::from_secs(420),
+        run: story_mail_out::one_fault,
+    },
+    Story {
+        name: "mail-dead-ten",
+        headline: "ten faults while both relays are dead: one mail per incident and recipient, critical first",
+        needs: &["loopback"],
+        limit: Duration::from_secs(420),
+        run: story_mail_out::ten_faults,
+    },
+    Story {
+        name: "reload",
+        headline: "100 reloads under load: no poll lost, no finding reset",
+        needs: &["loopback"],
+        limit: Duration::from_secs(300),
+        run: story_reload::run,
+    },
+    Story {
+        name: "kill",
+        headline: "kill -9 at random moments under load with a failing relay: every fault is told",
+        needs: &["loopback"],
+        limit: Duration::from_secs(7200),
+        run: story_kill::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        // The lab starts itself inside a namespace for the parts it plays.
+        Some("part") => parts::play(&args[1..]),
+        _ => runner::main(STORIES, &args),
+    }
+}

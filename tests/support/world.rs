@@ -1,0 +1,580 @@
+//! A pocket world for the core: hosts that answer, links to cut, relays that accept or not, and a clock to push.
+//!
+//! The truth of the world (who is up, what a counter says) is here and nowhere else; the core sees only datagrams.
+
+use hinomi::core::{Core, Effect, Input};
+use hinomi::incident::{Head, Restored, RowChange};
+use hinomi::model::{Mono, Now, Site, Wall};
+use hinomi::notify::{Delivery, Outcome, RouteTest, Stage};
+use hinomi::poll::{Channel, PollInput};
+use hinomi::wire::snmp::{Message, Pdu, PduKind, Value, VarBind, Version, decode, encode_community};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One way through the world takes this long.
+const LATENCY: Duration = Duration::from_millis(3);
+/// A relay takes a mail in this time.
+const RELAY: Duration = Duration::from_millis(200);
+
+/// A mail a relay has taken.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    pub(super) at: Duration,
+    pub(super) delivery: Delivery,
+}
+
+/// A port of a simulated device.
+#[derive(Clone, Debug)]
+pub(super) struct Port {
+    pub(super) name: String,
+    pub(super) up: bool,
+    pub(super) admin_up: bool,
+    pub(super) speed_mbps: u32,
+    pub(super) in_bps: u64,
+    pub(super) out_bps: u64,
+    pub(super) in_octets: f64,
+    pub(super) out_octets: f64,
+    pub(super) index: u32,
+}
+
+/// A simulated SNMP agent (v2c).
+#[derive(Clone, Debug)]
+pub(super) struct Agent {
+    pub(super) community: Vec<u8>,
+    pub(super) running: bool,
+    pub(super) cpu: Option<i64>,
+    pub(super) ports: Vec<Port>,
+    pub(super) booted: Duration,
+    pub(super) values: BTreeMap<Vec<u32>, Value>,
+}
+
+struct Host {
+    up: bool,
+    /// Forwards, but does not answer itself.
+    mute: bool,
+    agent: Option<Agent>,
+}
+
+/// The world.
+pub(super) struct World {
+    pub(super) core: Core,
+    pub(super) site: Arc<Site>,
+    pub(super) taken: Vec<Taken>,
+    pub(super) relays_down: BTreeSet<String>,
+    pub(super) uplink_up: bool,
+    pub(super) loss_percent: u32,
+    pub(super) commit_fails: bool,
+    /// What the ledger holds.
+    pub(super) events: Vec<String>,
+    rows: BTreeMap<u64, RowChange>,
+    hosts: BTreeMap<IpAddr, Host>,
+    now: Duration,
+    start: Now,
+    queue: BTreeMap<(Duration, u64), Input>,
+    order: u64,
+    random: u64,
+    moved: Duration,
+}
+
+impl World {
+    /// A world in which everything in the site is well.
+    pub(super) fn new(site: Site) -> World {
+        let start = Now {
+            mono: Mono(1_000_000_000),
+            wall: Wall(1_794_000_000_000),
+        };
+        let site = Arc::new(site);
+        let restored = Restored {
+            ledger_id: "testledger".to_owned(),
+            ..Restored::default()
+        };
+        let core = Core::new(site.clone(), restored, [7; 32], start);
+        let mut world = World {
+            core,
+            site,
+            taken: Vec::new(),
+            relays_down: BTreeSet::new(),
+            uplink_up: true,
+            loss_percent: 0,
+            commit_fails: false,
+            events: Vec::new(),
+            rows: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            now: Duration::ZERO,
+            start,
+            queue: BTreeMap::new(),
+            order: 0,
+            random: 0x9e37_79b9_7f4a_7c15,
+            moved: Duration::ZERO,
+        };
+        world.people_hosts();
+        world.carry();
+        world
+    }
+
+    fn people_hosts(&mut self) {
+        for device in &self.site.devices {
+            let agent = device.snmp.as_ref().map(|access| Agent {
+                community: match &access.credentials {
+                    hinomi::model::snmp::Credentials::V1 { community }
+                    | hinomi::model::snmp::Credentials::V2c { community } => community.expose().to_vec(),
+                    hinomi::model::snmp::Credentials::V3(_) => Vec::new(),
+                },
+                running: true,
+                cpu: Some(10),
+                ports: device
+                    .interfaces
+                    .iter()
+                    .enumerate()
+                    .map(|(i, wanted)| Port {
+                        name: wanted.pattern.replace('*', "0"),
+                        up: true,
+                        admin_up: true,
+                        speed_mbps: 1000,
+                        in_bps: 0,
+                        out_bps: 0,
+                        in_octets: 1e6,
+                        out_octets: 1e6,
+                        index: 501 + i as u32,
+                    })
+                    .collect(),
+                booted: Duration::ZERO,
+                values: BTreeMap::new(),
+            });
+            self.hosts.entry(device.address).or_insert(Host {
+                up: true,
+                mute: false,
+                agent,
+            });
+        }
+    }
+
+    /// Time since the start.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.now
+    }
+
+    fn clock(&self) -> Now {
+        Now {
+            mono: self.start.mono + self.now,
+            wall: self.start.wall.after(self.now),
+        }
+    }
+
+    /// Runs to this time.
+    pub(super) fn run_to(&mut self, until: Duration) {
+        loop {
+            let wake = self.core.next_wakeup();
+            let wake = if wake == Mono::NEVER {
+                until
+            } else {
+                wake.since(self.start.mono)
+            };
+            // The daemon's tick.
+            let wake = Duration::from_millis((wake.as_micros() as u64).div_ceil(10_000) * 10);
+            let arrives = self.queue.keys().next().map_or(until, |k| k.0);
+            let next = wake.min(arrives).max(self.now);
+            if next >= until {
+                self.advance(until);
+                return;
+            }
+            self.advance(next);
+            let mut moved = false;
+            while let Some(key) = self.queue.keys().next().copied().filter(|k| k.0 <= self.now) {
+                moved = true;
+                let input = self.queue.remove(&key).expect("the key was just read");
+                self.core.take(self.stamp(input), self.clock());
+                self.carry();
+            }
+            if wake <= self.now || !moved {
+                self.core.wake(self.clock());
+                self.carry();
+                // A wake-up that asks to be woken at once again must not stop the world's clock.
+                if self.core.next_wakeup() <= self.clock().mono
+                    && self.queue.keys().next().is_none_or(|k| k.0 > self.now)
+                {
+                    self.now += Duration::from_millis(10);
+                }
+            }
+        }
+    }
+
+    fn stamp(&self, input: Input) -> Input {
+        match input {
+            Input::Poll(PollInput::Datagram {
+                channel, from, bytes, ..
+            }) => Input::Poll(PollInput::Datagram {
+                channel,
+                from,
+                at: self.clock().mono,
+                bytes,
+            }),
+            other => other,
+        }
+    }
+
+    fn advance(&mut self, to: Duration) {
+        let seconds = to.saturating_sub(self.moved).as_secs_f64();
+        for host in self.hosts.values_mut() {
+            for port in host.agent.iter_mut().flat_map(|a| &mut a.ports) {
+                port.in_octets += port.in_bps as f64 / 8.0 * seconds;
+                port.out_octets += port.out_bps as f64 / 8.0 * seconds;
+            }
+        }
+        self.moved = self.moved.max(to);
+        self.now = self.now.max(to);
+    }
+
+    fn push(&mut self, after: Duration, input: Input) {
+        self.order += 1;
+        self.queue.insert((self.now + after, self.order), input);
+    }
+
+    fn carry(&mut self) {
+        for effect in self.core.effects() {
+            match effect {
+                Effect::Send { channel, to, bytes } => self.send(channel, to, &bytes),
+                Effect::TcpConnect { token, to, .. } => {
+                    let result = match self.reachable(to.ip()) {
+                        true => Ok(LATENCY),
+                        false => Err("timed out".to_owned()),
+                    };
+                    self.push(LATENCY, Input::Poll(PollInput::TcpEnded { token, result }));
+                }
+                Effect::Commit(batch) => {
+                    let result = match self.commit_fails {
+                        true => Err("No space left on device".to_owned()),
+                        false => {
+                            self.events.extend(batch.events);
+                            self.rows.extend(batch.rows.into_iter().map(|r| (r.id, r)));
+                            Ok(Head {
+                                seq: self.events.len() as u64,
+                                hash: "0".repeat(64),
+                            })
+                        }
+                    };
+                    self.push(
+                        Duration::from_millis(2),
+                        Input::Committed {
+                            batch: batch.id,
+                            result,
+                        },
+                    );
+                }
+                Effect::Deliver(delivery) => self.deliver(delivery),
+                Effect::TestRoute { route, with_auth } => {
+                    let result = match self.route_works(&route) {
+                        true => Ok(format!("{route} relay")),
+                        false => Err((Stage::Connect, "Connection timed out".to_owned())),
+                    };
+                    let test = RouteTest {
+                        route,
+                        with_auth,
+                        transcript: Vec::new(),
+                        result,
+                    };
+                    self.push(RELAY, Input::RouteTested(test));
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        let attempt = delivery.attempt;
+        let outcome = match self.route_works(&delivery.route) {
+            true => {
+                self.taken.push(Taken {
+                    at: self.now + RELAY,
+                    delivery,
+                });
+                Outcome::Accepted {
+                    relay: "relay:25".to_owned(),
+                    reply: "250 queued".to_owned(),
+                }
+            }
+            false => Outcome::Failed {
+                stage: Stage::Connect,
+                error: "Connection timed out".to_owned(),
+            },
+        };
+        self.push(RELAY, Input::Delivered { attempt, outcome });
+    }
+
+    fn route_works(&self, name: &str) -> bool {
+        let Some(route) = self.site.routes.iter().find(|r| &*r.name == name) else {
+            return false;
+        };
+        let up = |id: &hinomi::model::DeviceId| self.reachable(self.site.device(*id).address);
+        let crossed = route.crosses.iter().all(|c| match c {
+            hinomi::model::Crossing::Device(id) => up(id),
+            hinomi::model::Crossing::Any(ids) => ids.iter().any(up),
+        });
+        !self.relays_down.contains(name) && crossed && (self.uplink_up || route.out_of_band)
+    }
+
+    /// Whether packets come back from an address: the host is up, and one way to it is.
+    pub(super) fn reachable(&self, address: IpAddr) -> bool {
+        self.forwards(address) && self.hosts.get(&address).is_some_and(|h| !h.mute)
+    }
+
+    fn forwards(&self, address: IpAddr) -> bool {
+        if !self.uplink_up || !self.hosts.get(&address).is_some_and(|h| h.up) {
+            return false;
+        }
+        let Some(device) = self.site.devices.iter().find(|d| d.address == address) else {
+            return true;
+        };
+        device.parents.is_empty()
+            || device
+                .parents
+                .iter()
+                .any(|p| self.forwards(self.site.device(*p).address))
+    }
+
+    fn lost(&mut self) -> bool {
+        // xorshift64: the world's own dice, the same in every run.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 33) % 100 < u64::from(self.loss_percent)
+    }
+
+    fn send(&mut self, channel: Channel, to: SocketAddr, bytes: &[u8]) {
+        // Lost on the way there, or on the way back.
+        if !self.reachable(to.ip()) || self.lost() || self.lost() {
+            return;
+        }
+        let answer = match channel {
+            Channel::Icmp => Some(echo_reply(to.ip(), bytes)),
+            Channel::Udp(_) => {
+                let uptime = self.now;
+                self.hosts
+                    .get(&to.ip())
+                    .and_then(|h| h.agent.as_ref())
+                    .and_then(|a| a.answer(bytes, uptime))
+            }
+        };
+        if let Some(bytes) = answer {
+            self.push(
+                LATENCY,
+                Input::Poll(PollInput::Datagram {
+                    channel,
+                    from: to,
+                    at: Mono(0),
+                    bytes,
+                }),
+            );
+        }
+    }
+
+    /// The address of a device.
+    pub(super) fn address(&self, device: &str) -> IpAddr {
+        let id = self
+            .site
+            .find(device)
+            .unwrap_or_else(|| panic!("no device `{device}` in the story's site"));
+        self.site.device(id).address
+    }
+
+    /// Takes a host down or up.
+    pub(super) fn host(&mut self, device: &str, up: bool) {
+        let address = self.address(device);
+        self.hosts.get_mut(&address).expect("every device is a host").up = up;
+    }
+
+    /// The device goes on forwarding but answers nothing itself, or answers again.
+    pub(super) fn mute(&mut self, device: &str, mute: bool) {
+        let address = self.address(device);
+        self.hosts.get_mut(&address).expect("every device is a host").mute = mute;
+    }
+
+    /// The agent of a device.
+    pub(super) fn agent(&mut self, device: &str) -> &mut Agent {
+        let address = self.address(device);
+        let host = self.hosts.get_mut(&address).expect("every device is a host");
+        host.agent
+            .as_mut()
+            .unwrap_or_else(|| panic!("`{device}` has no snmp in the story's site"))
+    }
+
+    /// The daemon is killed and starts again `down_for` later, with what the ledger holds.
+    pub(super) fn restart(&mut self, down_for: Duration) {
+        self.queue.clear();
+        let at = self.now + down_for;
+        self.advance(at);
+        let restored = Restored {
+            ledger_id: "testledger".to_owned(),
+            events: self.events.clone(),
+            rows: self.rows.values().cloned().collect(),
+            head: None,
+            last_row: self.rows.keys().max().copied().unwrap_or(0),
+            ..Restored::default()
+        };
+        self.core = Core::new(self.site.clone(), restored, [9; 32], self.clock());
+        self.carry();
+    }
+
+    /// Another configuration.
+    pub(super) fn reload(&mut self, site: Site) {
+        self.site = Arc::new(site);
+        self.people_hosts();
+        self.core.take(Input::Reload(self.site.clone()), self.clock());
+        self.carry();
+    }
+
+    /// An operator takes an incident in hand.
+    pub(super) fn acknowledge(&mut self, incident: u64, by: &str) -> Result<(), String> {
+        let result = self.core.acknowledge(incident, by, self.clock());
+        self.carry();
+        result
+    }
+
+    /// A picture of the core.
+    pub(super) fn snapshot(&self) -> hinomi::core::Snapshot {
+        self.core.snapshot(self.clock())
+    }
+}
+
+fn echo_reply(from: IpAddr, request: &[u8]) -> Vec<u8> {
+    let mut icmp = request.to_vec();
+    icmp[0] = if from.is_ipv4() { 0 } else { 129 };
+    (icmp[2], icmp[3]) = (0, 0);
+    if let IpAddr::V4(from) = from {
+        let sum = checksum(&icmp);
+        icmp[2..4].copy_from_slice(&sum.to_be_bytes());
+        let length = (20 + icmp.len()) as u16;
+        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0];
+        packet[2..4].copy_from_slice(&length.to_be_bytes());
+        packet.extend(from.octets());
+        packet.extend([192, 0, 2, 250]);
+        let sum = checksum(&packet);
+        packet[10..12].copy_from_slice(&sum.to_be_bytes());
+        packet.extend(icmp);
+        return packet;
+    }
+    icmp
+}
+
+fn checksum(bytes: &[u8]) -> u16 {
+    let mut sum: u32 = bytes
+        .chunks(2)
+        .map(|c| u32::from(c[0]) << 8 | u32::from(*c.get(1).unwrap_or(&0)))
+        .sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+impl Agent {
+    fn table(&self, now: Duration) -> BTreeMap<Vec<u32>, Value> {
+        let ticks = (now.saturating_sub(self.booted).as_millis() / 10) as u32;
+        let mut all = self.values.clone();
+        let mut put = |oid: &[u32], index: Option<u32>, value: Value| {
+            all.insert(oid.iter().copied().chain(index).collect(), value);
+        };
+        put(
+            &[1, 3, 6, 1, 2, 1, 1, 2, 0],
+            None,
+            Value::Oid(vec![1, 3, 6, 1, 4, 1, 8072, 3, 2, 10]),
+        );
+        put(&[1, 3, 6, 1, 2, 1, 1, 3, 0], None, Value::TimeTicks(ticks));
+        put(
+            &[1, 3, 6, 1, 2, 1, 2, 1, 0],
+            None,
+            Value::Integer(self.ports.len() as i64),
+        );
+        if let Some(cpu) = self.cpu {
+            put(&[1, 3, 6, 1, 2, 1, 25, 3, 3, 1, 2], Some(196_608), Value::Integer(cpu));
+        }
+        for port in &self.ports {
+            let status = |up: bool| Value::Integer(if up { 1 } else { 2 });
+            let name = Value::OctetString(port.name.clone().into_bytes());
+            let table = |c: u32| [1, 3, 6, 1, 2, 1, 2, 2, 1, c];
+            let wide = |c: u32| [1, 3, 6, 1, 2, 1, 31, 1, 1, 1, c];
+            let index = Some(port.index);
+            put(&table(7), index, status(port.admin_up));
+            put(&table(8), index, status(port.up && port.admin_up));
+            for column in [13, 14, 19, 20] {
+                put(&table(column), index, Value::Counter32(0));
+            }
+            put(&wide(1), index, name);
+            put(&wide(6), index, Value::Counter64(port.in_octets as u64));
+            put(&wide(10), index, Value::Counter64(port.out_octets as u64));
+            for (column, octets) in [(7, port.in_octets), (11, port.out_octets)] {
+                put(&wide(column), index, Value::Counter64((octets / 500.0) as u64));
+            }
+            for column in [8, 9, 12, 13] {
+                put(&wide(column), index, Value::Counter64(0));
+            }
+            put(&wide(15), index, Value::Gauge32(port.speed_mbps));
+            put(&wide(18), index, Value::OctetString(b"port".to_vec()));
+            put(&wide(19), index, Value::TimeTicks(0));
+        }
+        all
+    }
+
+    fn answer(&self, bytes: &[u8], now: Duration) -> Option<Vec<u8>> {
+        let Ok(Message::Community {
+            version: Version::V2c,
+            community,
+            pdu,
+        }) = decode(bytes)
+        else {
+            return None;
+        };
+        if !self.running || community != self.community {
+            return None;
+        }
+        let table = self.table(now);
+        let next = |oid: &Vec<u32>| {
+            use std::ops::Bound::{Excluded, Unbounded};
+            match table.range((Excluded(oid.clone()), Unbounded)).next() {
+                Some((oid, value)) => VarBind {
+                    oid: oid.clone(),
+                    value: value.clone(),
+                },
+                None => VarBind {
+                    oid: oid.clone(),
+                    value: Value::EndOfMibView,
+                },
+            }
+        };
+        let varbinds = match pdu.kind {
+            PduKind::Get => {
+                let get = |v: &VarBind| table.get(&v.oid).cloned().unwrap_or(Value::NoSuchInstance);
+                pdu.varbinds
+                    .iter()
+                    .map(|v| VarBind {
+                        oid: v.oid.clone(),
+                        value: get(v),
+                    })
+                    .collect()
+            }
+            PduKind::GetNext => pdu.varbinds.iter().map(|v| next(&v.oid)).collect(),
+            PduKind::GetBulk => {
+                let mut out: Vec<VarBind> = Vec::new();
+                let mut last: Vec<Vec<u32>> = pdu.varbinds.iter().map(|v| v.oid.clone()).collect();
+                for _ in 0..pdu.error_index.min(20) {
+                    for oid in &mut last {
+                        let found = next(oid);
+                        oid.clone_from(&found.oid);
+                        out.push(found);
+                    }
+                }
+                out
+            }
+            _ => return None,
+        };
+        let answer = Pdu {
+            kind: PduKind::Response,
+            error_status: 0,
+            error_index: 0,
+            varbinds,
+            ..pdu
+        };
+        Some(encode_community(Version::V2c, community, &answer))
+    }
+}
