@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod net;
+mod raw;
 
 use hinomi::model::{DeviceId, Liveness, Mono, Owner, Status, Watch, WatchKind};
 use hinomi::poll::{Channel, DropReason, Observation, PollEffect, PollInput, ReachRound, RoundKind};
