@@ -11,8 +11,10 @@ mod relay;
 mod screen;
 mod site;
 
+use hinomi::core::snapshot::IncidentSummary;
 use hinomi::core::{ReachState, Snapshot};
 use hinomi::daemon::{Handle, RunOptions};
+use hinomi::model::{Evidence, Isolation, Metric, Verdict};
 use network::Network;
 use relay::{At, Encryption, Mail, Relay, Rule, Script};
 use screen::{Screen, Words};
@@ -65,6 +67,8 @@ struct Story {
     got: Vec<(&'static str, Mail)>,
     daemon: Handle,
     stop: Arc<AtomicBool>,
+    /// What the platform's incident said of whose fault it is.
+    isolation: Option<Isolation>,
     missed: u32,
 }
 
@@ -129,6 +133,7 @@ fn run(japanese: bool, exit: bool) -> Result<ExitCode, String> {
         got: Vec::new(),
         daemon,
         stop,
+        isolation: None,
         missed: 0,
     };
     let told = story.tell();
@@ -200,6 +205,7 @@ impl Story {
             "全機器が応答、両メール経路とも使用可",
         ));
         self.screen.good(words);
+        self.pause(5)?;
         Ok(())
     }
 
@@ -219,6 +225,7 @@ impl Story {
             ("the warning", "注意の通知"),
             &[mail(NOC, WARNING, "edge-a").over("office")],
         )?;
+        self.pause(6)?;
         self.screen.tell((
             "the CPU climbs to 96 %; critical is told to the manager too",
             "CPU使用率が 96 % に上昇。警告は管理者にも通知",
@@ -229,10 +236,12 @@ impl Story {
             mail(MANAGER, CRITICAL, "edge-a").over("office"),
         ];
         self.expect(("the critical notice", "警告の通知"), &both)?;
+        self.pause(6)?;
         self.screen.tell(("back to 35 %", "35 % に低下"));
         self.network.set_cpu("edge-a", 35);
         let both = [mail(NOC, RECOVERED, "edge-a"), mail(MANAGER, RECOVERED, "edge-a")];
-        self.expect(("the recovery", "復旧の通知"), &both)
+        self.expect(("the recovery", "復旧の通知"), &both)?;
+        self.pause(6)
     }
 
     fn platform(&mut self) -> Result<(), End> {
@@ -262,11 +271,16 @@ impl Story {
         ];
         self.expect(
             (
-                "the fault to be confirmed (30 s) and the mail to come over the other way",
-                "障害の確定 (30秒) と、別経路でのメール着信",
+                "the fault to last 32 s, the witness to be sure, and the mail to come over the other way",
+                "障害の確定 (32秒継続) と証拠の確認、そして別経路でのメール着信",
             ),
             &both,
-        )
+        )?;
+        let about = |i: &&IncidentSummary| i.root.device.as_deref() == Some("platform-pe-1");
+        let picture = self.daemon.snapshot();
+        let incident = picture.as_ref().and_then(|s| s.incidents.iter().find(about));
+        self.isolation = incident.and_then(|i| i.isolation.clone());
+        self.pause(6)
     }
 
     fn recovery(&mut self) -> Result<(), End> {
@@ -334,6 +348,16 @@ impl Story {
                 "障害点の先にある機器については通知なし",
             ),
         );
+        let stopped = |e: &Evidence| matches!(e, Evidence::OctetsInStopped { .. });
+        let verdict = self.isolation.as_ref();
+        let witness = verdict.is_some_and(|i| i.verdict == Verdict::Platform && i.evidence.iter().any(stopped));
+        self.check(
+            witness,
+            (
+                "verdict: the platform, with octets stopped as the second witness",
+                "判定は連携基盤、第二の証拠は受信オクテットの停止",
+            ),
+        );
         self.check(
             threads,
             (
@@ -342,7 +366,7 @@ impl Story {
             ),
         );
         self.screen.plain(&format!("{count} mails / 通"));
-        self.missed == 0 && twice == 0 && behind == 0 && threads
+        self.missed == 0 && twice == 0 && behind == 0 && witness && threads
     }
 
     fn check(&mut self, good: bool, words: Words) {
@@ -406,8 +430,10 @@ impl Story {
     }
 
     fn pause(&mut self, seconds: u64) -> Result<(), End> {
-        self.until(("a moment", "少々"), Duration::from_secs(seconds), |_| false)
-            .map(|_| ())
+        self.until(("time to read", "読む時間"), Duration::from_secs(seconds), |_| {
+            false
+        })
+        .map(|_| ())
     }
 
     /// Shows what comes until it is done (true) or the time is over (false).
@@ -428,9 +454,32 @@ impl Story {
                 self.screen.clear();
                 return Ok(false);
             }
-            self.screen.waiting(&text, begun.elapsed());
+            let state = self.state();
+            self.screen.waiting(&text, begun.elapsed(), &state);
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// What there is to see on the daemon's own picture: the CPU, and who does not answer.
+    fn state(&self) -> String {
+        let Some(picture) = self.daemon.snapshot() else {
+            return String::new();
+        };
+        let mut out = String::new();
+        for device in &picture.devices {
+            let cpu = device
+                .metrics
+                .iter()
+                .find(|m| m.metric == Metric::Cpu)
+                .and_then(|m| m.value.as_ref().ok());
+            if let (Some(percent), "edge-a") = (cpu, &*device.name) {
+                out.push_str(&format!("  edge-a CPU {percent:.0} %"));
+            }
+            if device.reach != ReachState::Up {
+                out.push_str(&format!("  {} {}", device.name, reach(device.reach)));
+            }
+        }
+        out
     }
 
     /// Shows the mails that have come; sees whether to go on.
@@ -451,6 +500,17 @@ impl Story {
             Some(part) => Err(End::Broken(format!("the daemon ended by itself ({part})"))),
             None => Ok(()),
         }
+    }
+}
+
+fn reach(state: ReachState) -> &'static str {
+    match state {
+        ReachState::Up => "up",
+        ReachState::Lossy => "lossy",
+        ReachState::Suspect => "silent, being confirmed",
+        ReachState::Down => "down",
+        ReachState::Unreachable => "unreachable",
+        _ => "not known",
     }
 }
 

@@ -89,13 +89,11 @@ fn socket(daemon: &Daemon) -> PathBuf {
 
 /// The state directory that a configuration names, without checking anything else in it: secrets need not be readable here.
 pub(super) fn state(config: &Path) -> PathBuf {
-    let named = files(config)
-        .into_iter()
-        .find_map(|file| {
-            let table: toml::Table = std::fs::read_to_string(&file).ok()?.parse().ok()?;
-            let state = table.get("daemon")?.get("state")?.as_str()?.to_owned();
-            Some(file.with_file_name(state))
-        });
+    let named = files(config).into_iter().find_map(|file| {
+        let table: toml::Table = std::fs::read_to_string(&file).ok()?.parse().ok()?;
+        let state = table.get("daemon")?.get("state")?.as_str()?.to_owned();
+        Some(file.with_file_name(state))
+    });
     named.unwrap_or_else(|| PathBuf::from("/var/lib/hinomi"))
 }
 

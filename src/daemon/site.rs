@@ -47,7 +47,11 @@ fn taken(loaded: Loaded) -> Result<Read, String> {
         }),
         None => {
             let errors = loaded.problems.iter().filter(|p| p.severity == Severity::Error);
-            Err(errors.map(ToString::to_string).collect::<String>().trim_end().to_owned())
+            Err(errors
+                .map(ToString::to_string)
+                .collect::<String>()
+                .trim_end()
+                .to_owned())
         }
     }
 }

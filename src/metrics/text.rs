@@ -425,10 +425,18 @@ mod tests {
 
     #[test]
     fn device_text_is_escaped_and_cleaned() {
-        let text = whole(Snapshot { devices: vec![device("a")], ..Snapshot::default() }).concat();
-        let wanted = "ifHighSpeed{device=\"a\",ifIndex=\"501\",ifName=\"xe-0/0/0\",ifAlias=\"to \\\"PE\\\"\\\\1[2J\"} 10000\n";
+        let text = whole(Snapshot {
+            devices: vec![device("a")],
+            ..Snapshot::default()
+        })
+        .concat();
+        let wanted =
+            "ifHighSpeed{device=\"a\",ifIndex=\"501\",ifName=\"xe-0/0/0\",ifAlias=\"to \\\"PE\\\"\\\\1[2J\"} 10000\n";
         assert!(text.contains(wanted), "{text}");
-        assert!(!text.contains("ifHCOutOctets"), "what was not read has no sample: {text}");
+        assert!(
+            !text.contains("ifHCOutOctets"),
+            "what was not read has no sample: {text}"
+        );
     }
 
     #[test]
@@ -437,7 +445,11 @@ mod tests {
         blind.reach = ReachState::Blind;
         blind.rtt_seconds = None;
         blind.metrics[0].value = Err("no answer".to_owned());
-        let text = whole(Snapshot { devices: vec![blind], ..Snapshot::default() }).concat();
+        let text = whole(Snapshot {
+            devices: vec![blind],
+            ..Snapshot::default()
+        })
+        .concat();
         for absent in ["probe_success", "probe_icmp_duration_seconds", "hinomi_metric{"] {
             assert!(!text.contains(absent), "{absent}");
         }
@@ -447,7 +459,10 @@ mod tests {
     #[test]
     fn many_devices_come_in_slices_with_one_head_a_family() {
         let devices = (0..3_000).map(|i| device(&format!("device-{i:05}"))).collect();
-        let slices = whole(Snapshot { devices, ..Snapshot::default() });
+        let slices = whole(Snapshot {
+            devices,
+            ..Snapshot::default()
+        });
         assert!(slices.len() > 10, "{} slices", slices.len());
         assert!(slices.iter().all(|s| s.len() < 2 * SLICE));
         let text = slices.concat();
@@ -500,7 +515,10 @@ mod tests {
         let output = promtool.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         let compatible = ["ifHC", "ifOper", "ifAdmin", "ifHigh", "sysUpTime"];
-        let unexpected: Vec<_> = said.lines().filter(|l| !compatible.iter().any(|n| l.starts_with(n))).collect();
+        let unexpected: Vec<_> = said
+            .lines()
+            .filter(|l| !compatible.iter().any(|n| l.starts_with(n)))
+            .collect();
         assert!(unexpected.is_empty(), "{unexpected:#?}\n{text}");
     }
 }

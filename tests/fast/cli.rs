@@ -84,7 +84,14 @@ tell = ["noc"]
 fn hinomi(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hinomi"));
     command.args(words).stdin(Stdio::null());
-    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "JOURNAL_STREAM", "RUST_LOG", "HINOMI_LOG", "RUNTIME_DIRECTORY"] {
+    for name in [
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "JOURNAL_STREAM",
+        "RUST_LOG",
+        "HINOMI_LOG",
+        "RUNTIME_DIRECTORY",
+    ] {
         command.env_remove(name);
     }
     command
@@ -222,8 +229,21 @@ fn the_version_is_printed_and_help_names_the_exit_codes() {
     assert_eq!(text(&version.stdout), format!("hinomi {}\n", env!("CARGO_PKG_VERSION")));
     let help = run(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for verb in ["run", "check", "reload", "probe", "status", "incidents", "explain", "route-test", "alarm"] {
-        assert!(text(&help.stdout).contains(&format!("\n  {verb} ")), "{verb} is missing");
+    for verb in [
+        "run",
+        "check",
+        "reload",
+        "probe",
+        "status",
+        "incidents",
+        "explain",
+        "route-test",
+        "alarm",
+    ] {
+        assert!(
+            text(&help.stdout).contains(&format!("\n  {verb} ")),
+            "{verb} is missing"
+        );
     }
     assert!(text(&help.stdout).contains("Exit codes:"));
 }
@@ -233,7 +253,11 @@ fn a_mistake_on_the_command_line_is_2_and_goes_to_standard_error() {
     let output = run(&["sattus"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
-    assert!(text(&output.stderr).contains("status"), "no suggestion: {}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("status"),
+        "no suggestion: {}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -253,7 +277,10 @@ fn without_a_daemon_every_question_says_how_to_start_it() {
         let output = run(&[&words[..], &["--config", config]].concat());
         assert_eq!(output.status.code(), Some(3), "{words:?}: {}", text(&output.stderr));
         let said = text(&output.stderr);
-        assert!(said.contains("hinomi is not running") && said.contains("systemctl start hinomi"), "{said}");
+        assert!(
+            said.contains("hinomi is not running") && said.contains("systemctl start hinomi"),
+            "{said}"
+        );
         assert!(said.contains(folder.0.join("state").to_str().unwrap()), "{said}");
     }
 }
@@ -267,7 +294,10 @@ fn a_broken_configuration_is_refused_with_all_its_mistakes_and_2() {
     let said = text(&output.stderr);
     assert!(said.contains("intervall") && said.contains("did you mean"), "{said}");
     assert!(said.contains("nothing was started"), "{said}");
-    assert!(!folder.0.join("state").exists(), "nothing is made for a configuration that is refused");
+    assert!(
+        !folder.0.join("state").exists(),
+        "nothing is made for a configuration that is refused"
+    );
 }
 
 #[test]
@@ -276,7 +306,11 @@ fn a_state_directory_without_parent_is_refused_in_words() {
     folder.write(&site(&["a"]).replace("state = \"state\"", "state = \"not/there\""));
     let output = run(&["run", "--config", folder.config().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("cannot use the state directory"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("cannot use the state directory"),
+        "{}",
+        text(&output.stderr)
+    );
 }
 
 #[test]
@@ -292,8 +326,14 @@ fn the_daemon_answers_status_and_metrics_and_ends_within_two_seconds() {
     assert_eq!(daemon.get("/").0, 404);
     let (code, metrics) = daemon.get("/metrics");
     assert_eq!(code, 200);
-    assert!(metrics.contains("\nhinomi_config_last_reload_successful 1\n"), "{metrics}");
-    assert!(metrics.contains("\nhinomi_outbox_pending{level=\"critical\"} 0\n"), "{metrics}");
+    assert!(
+        metrics.contains("\nhinomi_config_last_reload_successful 1\n"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("\nhinomi_outbox_pending{level=\"critical\"} 0\n"),
+        "{metrics}"
+    );
     promtool(&metrics);
 
     let status = run(&["status", "--config", config]);
@@ -302,7 +342,12 @@ fn the_daemon_answers_status_and_metrics_and_ends_within_two_seconds() {
     let json = run(&["status", "--json", "--config", config]);
     let parsed: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert!(parsed.get("devices").is_some());
-    assert_eq!(run(&["incidents", "ack", "77", "--by", "x", "--config", config]).status.code(), Some(1));
+    assert_eq!(
+        run(&["incidents", "ack", "77", "--by", "x", "--config", config])
+            .status
+            .code(),
+        Some(1)
+    );
     assert_eq!(run(&["explain", "nobody", "--config", config]).status.code(), Some(1));
 
     let state = folder.0.join("state");
@@ -337,7 +382,11 @@ fn promtool(metrics: &str) {
     let said = text(&output.stdout) + &text(&output.stderr);
     let unexpected: Vec<&str> = said
         .lines()
-        .filter(|l| !["ifHC", "ifOper", "ifAdmin", "ifHigh", "sysUpTime"].iter().any(|n| l.starts_with(n)))
+        .filter(|l| {
+            !["ifHC", "ifOper", "ifAdmin", "ifHigh", "sysUpTime"]
+                .iter()
+                .any(|n| l.starts_with(n))
+        })
         .collect();
     assert!(unexpected.is_empty(), "{unexpected:#?}");
 }
@@ -376,14 +425,26 @@ fn a_reload_takes_a_good_file_and_refuses_a_bad_one() {
     folder.write(&site(&["a", "b", "c", "d"]));
     let good = run(&["reload", "--config", config]);
     assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
-    assert!(text(&good.stdout).contains("4 devices (1 new, 0 gone, 0 changed)"), "{}", text(&good.stdout));
+    assert!(
+        text(&good.stdout).contains("4 devices (1 new, 0 gone, 0 changed)"),
+        "{}",
+        text(&good.stdout)
+    );
 
     folder.write(&(site(&["a"]) + "\nnonsense = 1\n"));
     let bad = run(&["reload", "--config", config]);
     assert_eq!(bad.status.code(), Some(2));
     let said = text(&bad.stderr);
-    assert!(said.contains("the old configuration runs on") && said.contains("nonsense"), "{said}");
-    assert!(daemon.get("/metrics").1.contains("\nhinomi_config_last_reload_successful 0\n"));
+    assert!(
+        said.contains("the old configuration runs on") && said.contains("nonsense"),
+        "{said}"
+    );
+    assert!(
+        daemon
+            .get("/metrics")
+            .1
+            .contains("\nhinomi_config_last_reload_successful 0\n")
+    );
     let (code, why) = daemon.get("/readyz");
     assert_eq!(code, 503);
     assert!(why.contains("configuration"), "{why}");
@@ -391,7 +452,11 @@ fn a_reload_takes_a_good_file_and_refuses_a_bad_one() {
     folder.write(&site(&["a"]));
     let most_gone = run(&["reload", "--config", config]);
     assert_eq!(most_gone.status.code(), Some(2));
-    assert!(text(&most_gone.stderr).contains("--force"), "{}", text(&most_gone.stderr));
+    assert!(
+        text(&most_gone.stderr).contains("--force"),
+        "{}",
+        text(&most_gone.stderr)
+    );
     let forced = run(&["reload", "--force", "--config", config]);
     assert_eq!(forced.status.code(), Some(0), "{}", text(&forced.stderr));
     assert_eq!(daemon.get("/readyz").0, 200);
@@ -422,6 +487,9 @@ fn rubbish_on_the_control_socket_is_answered_in_words() {
     stream.write_all(b"{\"ask\":\"moon\"}\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.contains("refused") && answer.contains("not understood"), "{answer}");
+    assert!(
+        answer.contains("refused") && answer.contains("not understood"),
+        "{answer}"
+    );
     assert_eq!(daemon.get("/healthz").0, 200);
 }

@@ -10,5 +10,5 @@ mod mail;
 mod poll;
 mod scenarios;
 mod snmpd;
-mod wire;
 mod tmpx;
+mod wire;
