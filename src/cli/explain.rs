@@ -4,6 +4,7 @@ use super::status::json as to_json;
 use super::table::{Cell, colour, length, moment, painted, plain, print};
 use super::{Daemon, Failure, client, words};
 use crate::core::{DeviceStatus, InterfaceStatus};
+use crate::notify::text::cause_in_english;
 use std::io::Write;
 
 /// Explains a device of the running daemon.
@@ -94,7 +95,11 @@ fn findings(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Res
             painted(&words::level(f.level), colour),
             moment(f.since)
         )?;
-        writeln!(out, "    because  {}", painted(&plain(words::cause(&f.cause)), false))?;
+        writeln!(
+            out,
+            "    because  {}",
+            painted(&plain(cause_in_english(&f.key, f.level, &f.cause)), false)
+        )?;
         if let Some(isolation) = &f.isolation {
             writeln!(
                 out,

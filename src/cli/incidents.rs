@@ -5,6 +5,7 @@ use super::table::{Cell, Paint, cell, colour, moment, painted, plain, print};
 use super::{Daemon, Failure, client, words};
 use crate::core::snapshot::IncidentSummary;
 use crate::daemon::control::{Reply, Request};
+use crate::notify::text::cause_in_english;
 use std::io::Write;
 
 /// All of them.
@@ -76,7 +77,7 @@ pub(super) fn show(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write
     )?;
     let mut line = |key: &str, text: String| writeln!(out, "  {key:<13} {}", painted(&plain(text), false));
     line("opened", moment(i.opened))?;
-    line("cause", words::cause(&i.cause))?;
+    line("cause", cause_in_english(&i.root, i.level, &i.cause))?;
     if let Some(isolation) = &i.isolation {
         line("verdict", words::isolation(isolation))?;
     }

@@ -1,11 +1,9 @@
-//! Causes, verdicts and levels in one English line, for a terminal.
+//! States, verdicts and levels in one English line, for a terminal.
 
-use super::table::{Cell, Paint, cell, length, moment};
+use super::table::{Cell, Paint, cell, moment};
 use crate::core::ReachState;
 use crate::model::verdict::WitnessMissing;
 use crate::model::{Evidence, Isolation, Level};
-use crate::poll::AgentFailure;
-use crate::rules::Cause;
 
 /// A level with its colour.
 pub(super) fn level(level: Level) -> Cell {
@@ -29,53 +27,6 @@ pub(super) fn reach(state: ReachState) -> Cell {
         ReachState::NotWatched => ("not watched", Paint::Dim),
     };
     cell(text, paint)
-}
-
-/// Why an agent gave nothing, and where to look.
-pub(super) fn agent_failure(failure: &AgentFailure) -> String {
-    match failure {
-        AgentFailure::Timeout => "no answer (agent stopped, port filtered, or for v1/v2c a wrong community)".to_owned(),
-        AgentFailure::UnknownUser => "the agent does not know the SNMPv3 user".to_owned(),
-        AgentFailure::WrongKey => "wrong SNMPv3 authentication password or protocol".to_owned(),
-        AgentFailure::WrongPrivacy => "wrong SNMPv3 privacy password or protocol".to_owned(),
-        AgentFailure::UnsupportedLevel => "the SNMPv3 user has no such security level on the agent".to_owned(),
-        AgentFailure::NotInTimeWindow => "outside the SNMPv3 time window even after resynchronising".to_owned(),
-        AgentFailure::Malformed => "the answer was not a valid SNMP message".to_owned(),
-        AgentFailure::ErrorStatus(number) => format!("the agent said error-status {number} (RFC 3416)"),
-    }
-}
-
-/// Why a finding stands where it stands.
-pub(super) fn cause(cause: &Cause) -> String {
-    match cause {
-        Cause::Above { value, bound, unit } => format!("{value:.1} {unit}, at or above {bound:.1} {unit}"),
-        Cause::Below { value, bound, unit } => format!("{value:.1} {unit}, at or below {bound:.1} {unit}"),
-        Cause::NoAnswer { sent, seconds } => format!("none of {sent} requests answered in {seconds:.0} s"),
-        Cause::Answers { silent_seconds } => format!("answers again after {}", length(*silent_seconds)),
-        Cause::OperDown { oper } => format!("ifOperStatus is {oper} ({})", oper_word(*oper)),
-        Cause::OperHealthy { admin_down: true, .. } => "administratively down".to_owned(),
-        Cause::OperHealthy { oper: Some(oper), .. } => format!("ifOperStatus is {oper} ({})", oper_word(*oper)),
-        Cause::OperHealthy { .. } => "healthy".to_owned(),
-        Cause::NameVanished => "the name is no longer in the interface table".to_owned(),
-        Cause::NameReturned => "the name is back in the interface table".to_owned(),
-        Cause::NoData { seconds, reason } => format!("no value for {}: {reason}", length(*seconds)),
-        Cause::DataBack => "values again".to_owned(),
-        Cause::AgentSilent { failure } => agent_failure(failure),
-        Cause::AgentBack => "the agent answers again".to_owned(),
-        Cause::ChildrenAnswer { child } => format!("silent itself, but {child} behind it answers"),
-        Cause::CutOff {
-            send_error: Some(error),
-            ..
-        } => format!("this host cannot send: {error}"),
-        Cause::CutOff { uplinks, .. } => format!("all {uplinks} uplinks are silent"),
-        Cause::Connected { blind_seconds } => format!("an uplink answers again after {}", length(*blind_seconds)),
-        Cause::TcpFailed { error } | Cause::RouteFailed { error } => error.clone(),
-        Cause::TcpWorks => "takes connections again".to_owned(),
-        Cause::RouteWorks => "works again".to_owned(),
-        Cause::Unreachable => "everything on its path is down".to_owned(),
-        Cause::Removed => "removed from the configuration".to_owned(),
-        Cause::Loss { percent } => format!("{percent:.1} % of the echoes lost"),
-    }
 }
 
 /// RFC 2863's word of an ifOperStatus or ifAdminStatus.

@@ -8,9 +8,10 @@ use super::health::{Health, Part};
 use super::messages::{ToEngine, ToLedger, Work};
 use super::words::Word;
 use crate::core::{Core, Effect, Input, Snapshot};
-use crate::incident::Batch;
+use crate::incident::{Batch, Event};
 use crate::model::{Mono, Now};
 use crate::net::Net;
+use crate::notify::text::event_in_english;
 use crate::notify::{Delivery, Outcome, RouteTest, Stage};
 use crate::poll::PollInput;
 use std::collections::{BTreeMap, VecDeque};
@@ -161,6 +162,7 @@ impl Engine {
         match effect {
             Effect::Send { channel, to, bytes } => self.net.send(channel, to, &bytes).map(Input::Poll),
             Effect::Commit(batch) => {
+                log_events(&batch);
                 self.unanswered.insert(batch.id, now.mono);
                 self.backlog.push_back(batch);
                 self.hand_over_backlog();
@@ -272,5 +274,16 @@ impl Engine {
             let idle = self.attempts == 0 && self.unanswered.is_empty() && self.backlog.is_empty();
             idle || clock::mono().since(since) > LAST_ATTEMPTS
         })
+    }
+}
+
+/// What goes into the ledger also goes into the log.
+fn log_events(batch: &Batch) {
+    for text in &batch.events {
+        let event = serde_json::from_str::<Event>(text).ok();
+        if let Some((event, what)) = event.and_then(|e| event_in_english(&e).map(|what| (e, what))) {
+            let incident = event.incident;
+            Word::Event { incident, what }.log();
+        }
     }
 }

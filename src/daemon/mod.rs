@@ -30,7 +30,6 @@ mod engine;
 mod health;
 mod ledger;
 mod messages;
-mod parts;
 mod reload;
 mod shared;
 mod site;

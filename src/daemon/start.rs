@@ -5,13 +5,12 @@ use super::health::Part;
 use super::messages::ToEngine;
 use super::shared::WebPages;
 use super::words::Word;
-use super::{Shared, clock, control, keep, ledger, messages, parts, site, systemd, work};
+use super::{Shared, clock, control, keep, ledger, messages, site, systemd, work};
 use crate::core::{Core, Snapshot};
-use crate::incident::Restored;
+use crate::incident::{Ledger, LedgerError, Restored};
 use crate::model::Site;
 use crate::net::{Net, NoSockets};
 use crate::web::{self, Offer};
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -56,17 +55,9 @@ pub enum RunError {
         /// The system's words.
         error: io::Error,
     },
-    /// Another daemon holds the state directory.
-    #[error("another hinomi is running on {path}{pid}. Stop it first: systemctl stop hinomi")]
-    AlreadyRunning {
-        /// The state directory.
-        path: PathBuf,
-        /// ` (process 123)`, if known.
-        pid: String,
-    },
-    /// The ledger cannot be opened.
-    #[error("cannot open the ledger: {0}")]
-    Ledger(String),
+    /// The ledger cannot be opened, or another daemon holds it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// No sockets.
     #[error(transparent)]
     Sockets(#[from] NoSockets),
@@ -110,8 +101,6 @@ pub struct Handle {
     runtime: Option<Runtime>,
     listen: SocketAddr,
     metrics: Option<SocketAddr>,
-    /// Held while the daemon lives: the lock of the state directory.
-    _lock: File,
 }
 
 /// Runs until SIGTERM or SIGINT.
@@ -153,8 +142,11 @@ pub fn start(options: RunOptions) -> Result<Handle, RunError> {
     let site = read.site;
     let state = site.daemon.state.clone();
     prepare_state(&state)?;
-    let lock = lock(&state)?;
-    let (ledger, restored) = parts::Ledger::open(&state).map_err(|e| RunError::Ledger(e.to_string()))?;
+    // Also the lock: a second daemon on the same state ends here.
+    let (ledger, restored) = Ledger::open(&state)?;
+    if let Some(what) = restored.damage.clone() {
+        Word::LedgerDamaged { what }.log();
+    }
     let net = Net::open()?;
     let sockets = net.describe();
     let no_echo = (why(&net, false), why(&net, true));
@@ -215,7 +207,6 @@ pub fn start(options: RunOptions) -> Result<Handle, RunError> {
         runtime: Some(runtime),
         listen,
         metrics,
-        _lock: lock,
     })
 }
 
@@ -234,7 +225,7 @@ fn spawn_engine(site: Arc<Site>, restored: Restored, net: Net, links: Links) -> 
 }
 
 fn spawn_ledger(
-    ledger: parts::Ledger,
+    ledger: Ledger,
     inbox: Receiver<messages::ToLedger>,
     engine: &SyncSender<ToEngine>,
     shared: &Arc<Shared>,
@@ -305,42 +296,6 @@ fn prepare_state(path: &Path) -> Result<(), RunError> {
         _ if !path.is_dir() => Err(failed(io::ErrorKind::NotADirectory.into())),
         _ => Ok(()),
     }
-}
-
-/// Takes the state directory for this process. The lock goes with the process, however it ends.
-fn lock(state: &Path) -> Result<File, RunError> {
-    let path = state.join("lock");
-    let failed = |error| RunError::State {
-        path: path.clone(),
-        error,
-    };
-    let mut options = File::options();
-    let mut file = options
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)
-        .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => {
-            let holder = std::fs::read_to_string(&path).unwrap_or_default();
-            let pid = holder.trim();
-            return Err(RunError::AlreadyRunning {
-                path: state.to_owned(),
-                pid: if pid.is_empty() {
-                    String::new()
-                } else {
-                    format!(" (process {pid})")
-                },
-            });
-        }
-        Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
-    }
-    file.set_len(0).map_err(failed)?;
-    io::Write::write_all(&mut file, format!("{}\n", std::process::id()).as_bytes()).map_err(failed)?;
-    Ok(file)
 }
 
 impl Handle {

@@ -45,6 +45,13 @@ pub enum Word {
     },
     /// The ledger takes batches again.
     CommitWorks,
+    /// The ledger was damaged and kept aside at start.
+    LedgerDamaged {
+        /// What was found and done.
+        what: String,
+    },
+    /// The ledger lives on its reserve.
+    LedgerShortOfSpace,
     /// The ledger has not answered; its notices leave without it.
     CommitLate {
         /// For how long.
@@ -85,14 +92,12 @@ pub enum Word {
         /// What happened.
         error: String,
     },
-    /// An incident was opened, changed or recovered.
-    Incident {
-        /// Number.
-        id: u64,
-        /// Target and kind.
+    /// An event of the ledger: an incident opened, changed, recovered; a notice planned, delivered.
+    Event {
+        /// The incident's number, if it belongs to one.
+        incident: Option<u64>,
+        /// What happened.
         what: String,
-        /// Level now.
-        level: String,
     },
     /// Somebody took an incident in hand.
     Acknowledged {
@@ -139,6 +144,10 @@ impl Word {
             Word::CommitFailed { error } => {
                 warn!(%error, "the ledger did not take events: notices leave unrecorded; check the disk of the state directory");
             }
+            Word::LedgerDamaged { what } => error!(%what, "the ledger was damaged"),
+            Word::LedgerShortOfSpace => {
+                warn!("the disk of the state directory is full, the ledger lives on its reserve: make room now");
+            }
             Word::CommitWorks => info!("the ledger takes events again"),
             Word::CommitLate { waited } => {
                 warn!(
@@ -161,7 +170,11 @@ impl Word {
             Word::RouteFailed { route, error } => warn!(%route, %error, "mail route does not work"),
             Word::RouteReady { route } => debug!(%route, "mail route works"),
             Word::HeartbeatFailed { error } => warn!(%error, "heartbeat not accepted"),
-            Word::Incident { id, what, level } => info!(id, %what, %level, "incident"),
+            Word::Event {
+                incident: Some(id),
+                what,
+            } => info!(id, %what, "incident"),
+            Word::Event { incident: None, what } => info!(%what, "event"),
             Word::Acknowledged { id, by } => info!(id, %by, "incident acknowledged"),
             Word::Stuck { part, age } => error!(part, ?age, "no progress, the watchdog is not fed"),
             Word::LastGoodNotKept { at, error } => {

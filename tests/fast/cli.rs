@@ -1,5 +1,15 @@
 //! The program from outside: verbs, exit codes, signals, what is printed, and what must never be.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads the clock to see that it ends in time"
+)]
 
+#[path = "../support/relay.rs"]
+#[allow(dead_code, unused_imports, reason = "the relay can do more than these tests ask")]
+mod relay;
+
+use relay::{Relay, Script};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -399,7 +409,7 @@ fn a_second_daemon_on_the_same_state_is_refused_and_the_first_lives() {
     let second = run(&["run", "--config", folder.config().to_str().unwrap()]);
     assert_eq!(second.status.code(), Some(1));
     let said = text(&second.stderr);
-    assert!(said.contains("another hinomi is running"), "{said}");
+    assert!(said.contains("another hinomi runs"), "{said}");
     assert!(said.contains(&format!("process {}", daemon.child.id())), "{said}");
     assert_eq!(daemon.get("/healthz").0, 200);
 }
@@ -492,4 +502,202 @@ fn rubbish_on_the_control_socket_is_answered_in_words() {
         "{answer}"
     );
     assert_eq!(daemon.get("/healthz").0, 200);
+}
+
+/// Two ways: one that is refused, and the out-of-band one.
+fn with_routes(relay: &Relay, office: u16) -> String {
+    site(&["a"])
+        + &format!(
+            r#"
+[[route]]
+name = "office"
+smtp = "smtp://127.0.0.1:{office}"
+tls = "none"
+from = "hinomi@example.net"
+
+[[route]]
+name = "lte"
+out_of_band = true
+smtp = "smtp://127.0.0.1:{}"
+tls = "none"
+from = "hinomi@example.org"
+
+[[contact]]
+name = "manager"
+party = "own"
+mail = [{{ address = "manager@example.net", crosses = ["a"] }}, "manager@mobile.example.org"]
+
+[[contact]]
+name = "desk"
+party = "platform"
+mail = ["desk@platform.example.jp"]
+"#,
+            relay.port()
+        )
+}
+
+/// A port on which nobody listens.
+fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn alarm(folder: &Folder, log: &str) -> Output {
+    let config = folder.config();
+    let words = [
+        "alarm",
+        "--unit",
+        "hinomi.service",
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let mut child = hinomi(&words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(log.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    no_secret(&output.stdout);
+    no_secret(&output.stderr);
+    output
+}
+
+#[test]
+fn the_alarm_reaches_every_own_contact_out_of_band_first_and_then_keeps_quiet() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.0.join("state")).unwrap();
+    let relay = Relay::start(Script::default());
+    folder.write(&with_routes(&relay, closed_port()));
+    let first = alarm(&folder, "thread panicked\x1b[2J\nlast line\n");
+    assert_eq!(
+        first.status.code(),
+        Some(0),
+        "{}{}",
+        text(&first.stdout),
+        text(&first.stderr)
+    );
+    let mails = relay.mails();
+    let to: Vec<_> = mails.iter().flat_map(|m| m.to.clone()).collect();
+    assert_eq!(
+        to,
+        ["noc@example.net", "manager@mobile.example.org"],
+        "not the platform, not the address behind a"
+    );
+    for mail in &mails {
+        assert!(mail.subject().contains("hinomi is not watching"), "{}", mail.subject());
+        assert!(
+            mail.body().contains("last line") && !mail.body().contains('\x1b'),
+            "{}",
+            mail.body()
+        );
+        no_secret(&mail.raw);
+    }
+    assert_ne!(mails[0].message_id(), mails[1].message_id());
+    let second = alarm(&folder, "");
+    assert_eq!(second.status.code(), Some(0));
+    assert!(
+        text(&second.stdout).contains("not repeated"),
+        "{}",
+        text(&second.stdout)
+    );
+    assert_eq!(relay.mails().len(), 2);
+}
+
+#[test]
+fn the_alarm_uses_the_last_good_configuration_when_the_present_one_is_broken() {
+    let folder = Folder::new();
+    let relay = Relay::start(Script::default());
+    folder.write(&with_routes(&relay, closed_port()));
+    drop(Daemon::start(&folder.config()));
+    folder.write("[daemon]\nstate = \"state\"\nnonsense = 1\n");
+    let output = alarm(&folder, "");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    let mails = relay.mails();
+    let alarms: Vec<_> = mails.iter().filter(|m| m.subject().contains("not watching")).collect();
+    assert_eq!(alarms.len(), 2);
+    assert!(
+        alarms[0].body().contains("nonsense"),
+        "says what is wrong: {}",
+        alarms[0].body()
+    );
+}
+
+#[test]
+fn an_alarm_that_nobody_takes_fails_and_says_why() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.0.join("state")).unwrap();
+    let relay = Relay::start(Script::default());
+    folder.write(&with_routes(&relay, closed_port()));
+    relay.stop();
+    let output = alarm(&folder, "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("NOT TOLD"), "{}", text(&output.stdout));
+    relay.restart().unwrap();
+    assert_eq!(
+        alarm(&folder, "").status.code(),
+        Some(0),
+        "a failed one is not kept quiet about"
+    );
+}
+
+#[test]
+fn route_test_shows_the_transaction_and_tells_which_route_failed() {
+    let folder = Folder::new();
+    let relay = Relay::start(Script::default());
+    folder.write(&with_routes(&relay, closed_port()));
+    let config = folder.config();
+    let config = config.to_str().unwrap();
+    let all = run(&["route-test", "--to", "noc@example.net", "--config", config]);
+    let said = text(&all.stdout);
+    assert_eq!(all.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("NOT SENT") && said.contains("> EHLO") && said.contains("accepted by"),
+        "{said}"
+    );
+    let one = run(&["route-test", "lte", "--to", "noc@example.net", "--config", config]);
+    assert_eq!(one.status.code(), Some(0), "{}", text(&one.stdout));
+    assert_eq!(relay.mails().len(), 2);
+    let none = run(&["route-test", "ltte", "--to", "noc@example.net", "--config", config]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(text(&none.stderr).contains("office, lte"), "{}", text(&none.stderr));
+}
+
+#[test]
+fn the_units_are_valid_and_little_exposed() {
+    let folder = Folder::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
+    for name in ["hinomi.service", "hinomi-alarm@.service"] {
+        let unit = std::fs::read_to_string(root.join(name)).unwrap();
+        let here = unit.replace("/usr/bin/hinomi", env!("CARGO_BIN_EXE_hinomi"));
+        std::fs::write(folder.0.join(name), here).unwrap();
+    }
+    for name in ["hinomi.service", "hinomi-alarm@.service"] {
+        let unit = folder.0.join(name);
+        let unit = unit.to_str().unwrap();
+        let security = ["security", "--offline=true", "--threshold=20", "--no-pager", unit];
+        let Ok(output) = Command::new("systemd-analyze").args(security).output() else {
+            println!("skipped: needs systemd-analyze");
+            return;
+        };
+        assert!(
+            output.status.success(),
+            "more exposed than 2.0: {}",
+            text(&output.stdout)
+        );
+        let output = Command::new("systemd-analyze")
+            .args(["verify", "--man=no", unit])
+            .output()
+            .unwrap();
+        let said = text(&output.stderr);
+        let ours: Vec<_> = said.lines().filter(|l| l.contains("hinomi")).collect();
+        assert!(ours.is_empty(), "{ours:#?}");
+    }
 }

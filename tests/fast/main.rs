@@ -10,5 +10,8 @@ mod mail;
 mod poll;
 mod scenarios;
 mod snmpd;
+<<<<<<< HEAD
 mod tmpx;
+=======
+>>>>>>> main
 mod wire;

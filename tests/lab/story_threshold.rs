@@ -52,14 +52,9 @@ fn wait_for_load(world: &mut World, tale: &Tale) -> Result<(), String> {
     for _ in 0..150 {
         let text = world.daemon()?.ask(&["status", "--json"])?;
         let status: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-        let edge = status["devices"]
-            .as_array()
-            .and_then(|l| l.iter().find(|d| d["name"] == "edge-a"))
-            .cloned();
+        let edge = status["devices"].as_array().and_then(|l| l.iter().find(|d| d["name"] == "edge-a")).cloned();
         let known = edge.is_some_and(|d| {
-            d["metrics"]
-                .as_array()
-                .is_some_and(|l| l.iter().any(|m| m["metric"] == "cpu" && m["value"]["Ok"].is_number()))
+            d["metrics"].as_array().is_some_and(|l| l.iter().any(|m| m["metric"] == "cpu" && m["value"]["Ok"].is_number()))
         });
         if known {
             tale.say("the first processor load is read over SNMPv3");
@@ -67,10 +62,7 @@ fn wait_for_load(world: &mut World, tale: &Tale) -> Result<(), String> {
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    Err(format!(
-        "the processor load of edge-a is never read; {}",
-        world.daemon()?.running.tail(12)
-    ))
+    Err(format!("the processor load of edge-a is never read; {}", world.daemon()?.running.tail(12)))
 }
 
 fn judge(tale: &Tale, world: &World, inputs: &[(u128, u32)]) -> Result<(), String> {
@@ -87,23 +79,16 @@ fn judge(tale: &Tale, world: &World, inputs: &[(u128, u32)]) -> Result<(), Strin
             told.next();
         }
         ensure(tones == wanted.iter().copied().collect::<Vec<_>>(), || {
-            format!(
-                "at {percent} % there should be {wanted:?}, but there is {tones:?}; all mails: {}",
-                list(&about)
-            )
+            format!("at {percent} % there should be {wanted:?}, but there is {tones:?}; all mails: {}", list(&about))
         })?;
     }
-    ensure(told.next().is_none(), || {
-        format!("mails outside the steps: {}", list(&about))
-    })?;
+    ensure(told.next().is_none(), || format!("mails outside the steps: {}", list(&about)))?;
     let first = about.first().ok_or("no mail at all")?.message_id().to_owned();
     ensure(about.iter().skip(1).all(|m| m.header("In-Reply-To") == first), || {
         format!("the later mails do not thread under {first}: {}", list(&about))
     })?;
     let strangers: Vec<&Mail> = mails.iter().filter(|m| !m.says("edge-a")).collect();
-    ensure(strangers.is_empty(), || {
-        format!("mails about something else: {}", list(&strangers))
-    })
+    ensure(strangers.is_empty(), || format!("mails about something else: {}", list(&strangers)))
 }
 
 fn list(mails: &[&Mail]) -> String {
