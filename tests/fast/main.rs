@@ -10,8 +10,4 @@ mod mail;
 mod poll;
 mod scenarios;
 mod snmpd;
-<<<<<<< HEAD
-mod tmpx;
-=======
->>>>>>> main
 mod wire;
