@@ -6,7 +6,7 @@
 )]
 
 #[path = "../support/relay.rs"]
-#[allow(dead_code, unused_imports, reason = "the relay can do more than these tests ask")]
+#[allow(unused_imports, reason = "the relay can do more than these tests ask")]
 mod relay;
 
 use relay::{Relay, Script};
@@ -131,8 +131,13 @@ struct Daemon {
 
 impl Daemon {
     fn start(config: &Path) -> Daemon {
+        Daemon::start_with(config, &[])
+    }
+
+    fn start_with(config: &Path, env: &[(&str, &str)]) -> Daemon {
         let mut child = hinomi(&["run", "--config", config.to_str().unwrap()])
             .env("HINOMI_LOG", "trace")
+            .envs(env.iter().copied())
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -700,4 +705,39 @@ fn the_units_are_valid_and_little_exposed() {
         let ours: Vec<_> = said.lines().filter(|l| l.contains("hinomi")).collect();
         assert!(ours.is_empty(), "{ours:#?}");
     }
+}
+
+#[test]
+fn systemd_is_told_ready_alive_reloading_and_stopping() {
+    let folder = Folder::new();
+    folder.write(&site(&["a"]));
+    let path = folder.0.join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+    let heard = |wanted: &str| {
+        let mut all = Vec::new();
+        loop {
+            let mut buffer = [0; 1024];
+            let Ok(length) = socket.recv(&mut buffer) else {
+                panic!("no {wanted} in {all:?}");
+            };
+            let message = text(&buffer[..length]);
+            if message.lines().any(|l| l.starts_with(wanted)) {
+                return all;
+            }
+            all.push(message);
+        }
+    };
+    let env = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "3000000")];
+    let mut daemon = Daemon::start_with(&folder.config(), &env);
+    heard("READY=1");
+    heard("WATCHDOG=1");
+    let config = folder.config();
+    let reload = run(&["reload", "--config", config.to_str().unwrap()]);
+    assert_eq!(reload.status.code(), Some(0), "{}", text(&reload.stderr));
+    heard("RELOADING=1");
+    heard("READY=1");
+    heard("STATUS=1 devices");
+    daemon.end("-TERM");
+    heard("STOPPING=1");
 }
