@@ -80,7 +80,7 @@ impl Verdict {
         self.liveness.missed + self.rounds.missed
     }
 
-    pub(crate) fn print(&self, cpu: Duration, window: Duration, memory: u64) {
+    pub(crate) fn print(&self, cpu: Duration, window: Duration, memory: u64, kernel: f64) {
         let Verdict { liveness, rounds, .. } = self;
         let copy = |s: &Stream| Stream {
             off: s.off.clone(),
@@ -94,9 +94,10 @@ impl Verdict {
             self.requests, self.garbage, self.columns
         );
         println!(
-            "CPU              {:.2} % of a core, {:.1} µs a request (liveness and rounds alike)",
+            "CPU              {:.2} % of a core, {:.1} µs a request (liveness and rounds alike), {:.0} % of it in the kernel",
             cpu.as_secs_f64() / window.as_secs_f64() * 100.0,
-            cpu.as_secs_f64() * 1e6 / polls as f64
+            cpu.as_secs_f64() * 1e6 / polls as f64,
+            kernel * 100.0
         );
         println!("memory           {} MiB resident", memory / 1024);
     }

@@ -7,6 +7,8 @@ pub(crate) enum Subject {
     Engine,
     /// The real daemon.
     Daemon,
+    /// A bare loop of sends and receives.
+    Floor,
 }
 
 impl Subject {
@@ -14,6 +16,7 @@ impl Subject {
         match self {
             Subject::Engine => "polled by the engine alone (one thread, 8 sockets, tick 10 ms)",
             Subject::Daemon => "polled by the real daemon",
+            Subject::Floor => "asked by a bare loop (one thread, 8 sockets, tick 10 ms): the floor",
         }
     }
 }
@@ -49,7 +52,8 @@ impl Options {
                     o.subject = match value()?.as_str() {
                         "engine" => Subject::Engine,
                         "daemon" => Subject::Daemon,
-                        other => return Err(format!("--subject {other}: engine or daemon")),
+                        "floor" => Subject::Floor,
+                        other => return Err(format!("--subject {other}: engine, daemon or floor")),
                     };
                 }
                 "--child" => o.child = true,

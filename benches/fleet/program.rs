@@ -19,9 +19,14 @@ pub(crate) struct Program {
 pub(crate) fn start(options: &Options) -> Program {
     let words = |c: &mut Command| c.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     match options.subject {
-        Subject::Engine => {
+        Subject::Engine | Subject::Floor => {
             let mut command = Command::new(std::env::current_exe().unwrap());
-            command.args(["--child", "--devices", &options.devices.to_string()]);
+            let name = if options.subject == Subject::Floor {
+                "floor"
+            } else {
+                "engine"
+            };
+            command.args(["--child", "--subject", name, "--devices", &options.devices.to_string()]);
             command.args([
                 "--seconds",
                 &options.seconds.to_string(),
@@ -80,6 +85,24 @@ fn configuration(options: &Options, folder: &std::path::Path, port: u16) -> Stri
 impl Program {
     fn proc(&self, file: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap_or_default()
+    }
+
+    /// System time so far, as a share of all of its time (counted in ticks of 10 ms).
+    pub(crate) fn in_kernel(&self) -> f64 {
+        let stat = self.proc("stat");
+        let fields: Vec<f64> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .filter_map(|f| f.parse().ok())
+            .collect();
+        // After the name and the state letter: utime and stime are the 11th and 12th numbers.
+        let (user, system) = (
+            fields.get(10).copied().unwrap_or(0.0),
+            fields.get(11).copied().unwrap_or(0.0),
+        );
+        system / (user + system).max(1.0)
     }
 
     /// User and system time so far, of all its threads that live.

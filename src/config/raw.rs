@@ -252,7 +252,13 @@ fn report_syntax(ctx: &Ctx<'_>, tree: &Table, message: &str, at: Place) {
         return;
     }
     let quotes = "a text needs a pair of quotes on one line: \"…\"; a list [ … ]; a table { … }";
-    let (what, hint) = if message.contains("must be quoted") && ctx.text_at(at).is_empty() {
+    let conflict = ["<<<<<<<", "=======", ">>>>>>>"]
+        .iter()
+        .any(|mark| ctx.line_at(at).starts_with(mark));
+    let (what, hint) = if conflict {
+        let hint = "two versions of this part stand here one after the other: keep one, and remove the marks";
+        ("a merge of two versions was left unfinished".to_string(), hint)
+    } else if message.contains("must be quoted") && ctx.text_at(at).is_empty() {
         ("there is no value here".to_string(), quotes)
     } else if message.contains("must be quoted") {
         ("a text without quotes".to_string(), quotes)
@@ -282,7 +288,12 @@ fn report_syntax(ctx: &Ctx<'_>, tree: &Table, message: &str, at: Place) {
         let hint = "this is not TOML; a line is `key = value`, `[section]` or `[[list entry]]`";
         (format!("the file cannot be read here: {message}"), hint)
     };
-    ctx.push(Draft::error(at, what).hint(hint).syntax());
+    ctx.push(
+        Draft::error(at, what)
+            .hint(hint)
+            .syntax()
+            .headless(ctx.line_at(at).trim_start().starts_with('[')),
+    );
 }
 
 /// Where a key that is given twice stood first: a header by its text, a key by the nearest one before.

@@ -15,6 +15,8 @@ pub(crate) struct Walk<'a> {
     /// How the table is called in messages: "`[poll]`", "`[[device]]` edge-a".
     pub(crate) name: String,
     known: RefCell<Vec<&'static str>>,
+    /// Known, but refused: not proposed to anybody.
+    not_yet: RefCell<Vec<&'static str>>,
     /// Keys that should be there, with their hints: told at the end, unless a misspelt one explains it.
     missing: RefCell<Vec<(String, String)>>,
 }
@@ -26,6 +28,7 @@ impl<'a> Walk<'a> {
             table,
             name: name.into(),
             known: RefCell::new(Vec::new()),
+            not_yet: RefCell::new(Vec::new()),
             missing: RefCell::new(Vec::new()),
         }
     }
@@ -60,6 +63,7 @@ impl<'a> Walk<'a> {
 
     /// A key that `design.md` knows and this version does not: refused, never ignored.
     pub(crate) fn unsupported(&self, key: &'static str, hint: &str) {
+        self.not_yet.borrow_mut().push(key);
         if let Some(entry) = self.get(key) {
             self.ctx
                 .error(entry.key_at, format!("`{key}` is not supported yet"), hint);
@@ -173,12 +177,14 @@ impl<'a> Walk<'a> {
     /// Refuses every key nobody asked for, and tells what is missing.
     pub(crate) fn finish(self) {
         let known = self.known.borrow();
+        let not_yet = self.not_yet.borrow();
         let mut missing = self.missing.take();
         for entry in &self.table.entries {
             if !known.contains(&entry.key.as_str()) {
-                let meant = did_you_mean(&entry.key, known.iter().copied());
+                let usable = || known.iter().copied().filter(|k| !not_yet.contains(k));
+                let meant = did_you_mean(&entry.key, usable());
                 missing.retain(|(key, _)| !meant.as_ref().is_some_and(|m| m.contains(&format!("`{key}`"))));
-                let hint = meant.unwrap_or_else(|| format!("known here: {}", listing(known.iter().copied())));
+                let hint = meant.unwrap_or_else(|| format!("known here: {}", listing(usable())));
                 self.ctx.error(
                     entry.key_at,
                     format!("unknown key `{}` in {}", entry.key, self.name),
@@ -233,7 +239,7 @@ pub(crate) fn word<T: Copy>(ctx: &Ctx<'_>, key: &str, node: &Node, words: &[(&st
     })
 }
 
-/// A reference to something that has to exist: its place in `all`, or a report with "did you mean".
+/// Reports a reference to something that is not there, with "did you mean".
 pub(crate) fn unknown_reference<'n>(
     ctx: &Ctx<'_>,
     what: &str,
@@ -241,13 +247,16 @@ pub(crate) fn unknown_reference<'n>(
     all: impl Iterator<Item = &'n str> + Clone,
     none: &str,
 ) {
-    let hint = did_you_mean(&name.value, all.clone()).unwrap_or_else(|| {
-        let count = all.clone().count();
-        match count {
-            0 => none.to_string(),
-            1..=12 => format!("there is: {}", listing(all)),
-            n => format!("none of the {n} names here is near to it"),
-        }
+    // A whole list that is missing needs no guesses, which would take minutes with many thousand names.
+    let near = if ctx.count() < 200 {
+        did_you_mean(&name.value, all.clone())
+    } else {
+        None
+    };
+    let hint = near.unwrap_or_else(|| match all.clone().take(13).count() {
+        0 => none.to_string(),
+        1..=12 => format!("there is: {}", listing(all)),
+        _ => "it is none of the many names there are".to_string(),
     });
     let draft = Draft::error(name.at, format!("there is no {what} `{}`", name.value));
     ctx.push(draft.hint(hint).consequence());

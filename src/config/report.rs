@@ -128,6 +128,8 @@ pub(crate) struct Draft {
     hint: Option<String>,
     /// The parser itself stumbled.
     syntax: bool,
+    /// A header could not be read: what follows looks as if it belonged to the section above.
+    headless: bool,
     /// May only be the consequence of a syntax error elsewhere: something is missing.
     consequence: bool,
 }
@@ -140,6 +142,7 @@ impl Draft {
             what: what.into(),
             hint: None,
             syntax: false,
+            headless: false,
             consequence: false,
         }
     }
@@ -158,6 +161,11 @@ impl Draft {
 
     pub(crate) fn syntax(mut self) -> Draft {
         self.syntax = true;
+        self
+    }
+
+    pub(crate) fn headless(mut self, headless: bool) -> Draft {
+        self.headless = headless;
         self
     }
 
@@ -207,6 +215,11 @@ impl<'a> Ctx<'a> {
 
     pub(crate) fn warn(&self, at: Place, what: impl Into<String>, hint: impl Into<String>) {
         self.push(Draft::warning(at, what).hint(hint));
+    }
+
+    /// How many problems there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.drafts.borrow().len()
     }
 
     pub(crate) fn has_errors(&self) -> bool {
@@ -279,13 +292,39 @@ impl<'a> Ctx<'a> {
                 .filter(|d| d.syntax)
                 .map(|d| (d.at.file, self.line_of(d.at).0))
                 .collect();
-            drafts.retain(|d| d.syntax || !(d.consequence || syntax.contains(&(d.at.file, self.line_of(d.at).0))));
+            let headless: Vec<(u32, std::ops::Range<usize>)> = drafts
+                .iter()
+                .filter(|d| d.headless)
+                .filter_map(|d| self.below(d.at))
+                .collect();
+            let misplaced = |at: Place| {
+                headless
+                    .iter()
+                    .any(|(f, r)| *f == at.file && r.contains(&(at.start as usize)))
+            };
+            let explained =
+                |d: &Draft| d.consequence || misplaced(d.at) || syntax.contains(&(d.at.file, self.line_of(d.at).0));
+            drafts.retain(|d| d.syntax || !explained(d));
         }
         drafts.sort_by_key(|d| (d.at.file, d.at.start));
         // What a group says wrong is found once for each of its devices.
         let mut told = BTreeSet::new();
         drafts.retain(|d| told.insert((d.at, d.what.clone())));
         drafts.into_iter().map(|d| self.finish(d)).collect()
+    }
+
+    /// The lines below a header that could not be read: they look as if they belonged to the section above.
+    fn below(&self, at: Place) -> Option<(u32, std::ops::Range<usize>)> {
+        let line = self.line_span(at);
+        let text = self.files.get(at.file as usize)?.text.as_str();
+        let mut end = line.end;
+        for below in text.get(line.end..)?.split_inclusive('\n') {
+            if below.trim_start().starts_with('[') {
+                break;
+            }
+            end += below.len();
+        }
+        Some((at.file, line.start..end))
     }
 
     fn finish(&self, draft: Draft) -> Problem {

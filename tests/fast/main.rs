@@ -11,4 +11,3 @@ mod poll;
 mod scenarios;
 mod snmpd;
 mod wire;
-mod tmpx;

@@ -1,6 +1,6 @@
 //! The configurations of the stories, written as a NOC engineer would.
 
-use crate::parts::{COMMUNITY, Folder, V3_AUTH, V3_PRIVACY, V3_USER};
+use crate::parts::{COMMUNITY, Folder, RELAY_NAME, V3_AUTH, V3_PRIVACY, V3_USER};
 use crate::world::{AGG, EDGE_A, EDGE_B, GW, INST1, INST2, OFFICE, OOB, PLATFORM, SMTP};
 use std::fmt::Write;
 
@@ -16,9 +16,9 @@ pub(crate) struct Choices {
 
 /// The site of `world`. Platform: 5 s interval, confirm over 10 s, delay 30 s, as promised in the README.
 pub(crate) fn world(folder: &Folder, choices: &Choices) -> Result<String, String> {
-    folder.write("community", COMMUNITY)?;
-    folder.write("v3-auth", V3_AUTH)?;
-    folder.write("v3-privacy", V3_PRIVACY)?;
+    folder.secret("community", COMMUNITY)?;
+    folder.secret("v3-auth", V3_AUTH)?;
+    folder.secret("v3-privacy", V3_PRIVACY)?;
     let (v3, v2c) = match choices.snmp {
         true => ("snmp = \"v3\"\ninterfaces = [\"plat0\", \"up0\", \"agg0\"]\n", "snmp = \"v2c\"\n"),
         false => ("", ""),
@@ -118,7 +118,9 @@ tell  = ["noc"]
 [[route]]
 name    = "office"
 smtp    = "smtp://{OFFICE}:{SMTP}"
-tls     = "none"
+tls     = "starttls"
+tls_ca   = "ca.pem"
+tls_name = "{RELAY_NAME}"
 from    = "hinomi@example.net"
 crosses = ["platform-pe"]
 
@@ -126,7 +128,9 @@ crosses = ["platform-pe"]
 name        = "lte"
 out_of_band = true
 smtp        = "smtp://{OOB}:{SMTP}"
-tls         = "none"
+tls         = "starttls"
+tls_ca      = "ca.pem"
+tls_name    = "{RELAY_NAME}"
 bind        = {{ device = "wwan0" }}
 from        = "hinomi@example.org"
 "#
@@ -148,7 +152,7 @@ pub(crate) struct Crowd<'a> {
 
 /// Many agents on loopback, asked every second; two relays, the second as the out-of-band way.
 pub(crate) fn crowd(folder: &Folder, crowd: &Crowd<'_>) -> Result<String, String> {
-    folder.write("community", "lab")?;
+    folder.secret("community", "lab")?;
     let state = folder.path().join("state").display().to_string();
     let Crowd {
         agent_port,

@@ -5,7 +5,6 @@ use crate::mailbox::{Mail, epoch};
 use crate::parts::{Folder, Hinomi};
 use crate::runner::{Tale, ensure};
 use crate::story_mail_out::{Stage, name};
-use crate::words::{Tone, tone};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -127,7 +126,7 @@ fn verdict(tale: &Tale, stage: &Stage, kills: u32, due: usize, faults: usize) ->
     for number in 0..faults {
         let mut ids: Vec<&str> = mails
             .iter()
-            .filter(|m| m.subject().contains(&name(number)) && tone(m) != Tone::Recovered && m.header("In-Reply-To").is_empty())
+            .filter(|m| m.subject().contains(&name(number)) && m.header("X-Hinomi-Notice") == "opened")
             .map(Mail::message_id)
             .collect();
         ids.sort_unstable();

@@ -72,7 +72,7 @@ fn clock() -> Vec<String> {
 pub(crate) fn ten_faults(tale: &mut Tale) -> Result<(), String> {
     let folder = Folder::new(tale.name)?;
     let stage = Stage::new(&folder, 10, 1, "")?;
-    let hinomi = Hinomi::start(&folder, None, &stage.config)?;
+    let mut hinomi = Hinomi::start(&folder, None, &stage.config)?;
     tale.say("10 agents are watched");
     std::thread::sleep(Duration::from_secs(4));
     stage.dials.iter().for_each(|d| d.failing.store(1000, Ordering::SeqCst));
@@ -95,6 +95,9 @@ pub(crate) fn ten_faults(tale: &mut Tale) -> Result<(), String> {
 
     let until = tale.seconds() + 330.0;
     while stage.mails().len() < 10 && tale.seconds() < until {
+        if let Some(status) = hinomi.running.ended() {
+            return Err(format!("hinomi ended ({status}):\n      {}", hinomi.running.tail(20)));
+        }
         std::thread::sleep(Duration::from_millis(300));
     }
     std::thread::sleep(Duration::from_secs(15));
@@ -112,7 +115,6 @@ pub(crate) fn ten_faults(tale: &mut Tale) -> Result<(), String> {
         format!("the critical ones were not first: {}", list(&mails))
     })?;
     ensure(mails.iter().filter(|m| tone(m) == Tone::Critical).count() >= 3, || "three critical ones are still open".into())?;
-    drop(hinomi);
     Ok(())
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn without_witness(tale: &mut Tale) -> Result<(), String> {
 
 /// The words for "platform or demarcation link, undetermined".
 fn undetermined(mail: &Mail) -> bool {
-    mail.says("責任分界") && mail.says("特定でき") || mail.body.to_lowercase().contains("undetermined")
+    mail.says("未確定") || mail.says("undetermined")
 }
 
 /// Cuts the platform off and gives the first mail to each recipient.

@@ -188,6 +188,15 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
     };
     let (none, empty) = (Layer::default(), Class::default());
     let (group_part, class_part) = (group.unwrap_or(&none), class_part.unwrap_or(&empty));
+    let mut thresholds = thresholds(
+        owner,
+        &defaults.thresholds,
+        &[&class_part.thresholds, &group_part.thresholds, &own.thresholds],
+    );
+    if first(own, group, |l| l.snmp.as_ref()).is_none() {
+        // From [thresholds] they reach every device; where nothing can be read they would only ever miss their data.
+        thresholds.retain(|kind, _| by_echo(*kind));
+    }
     let device = Device {
         name: Arc::from(written.name.value.as_str()),
         role: Role::Managed,
@@ -210,11 +219,7 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
             .map(Arc::from),
         interfaces: first(own, group, |l| l.interfaces.as_ref()).map_or(Vec::new(), |i| i.value.clone()),
         watches: first(own, group, |l| l.watches.as_ref()).map_or(Vec::new(), |w| w.value.clone()),
-        thresholds: thresholds(
-            owner,
-            &defaults.thresholds,
-            &[&class_part.thresholds, &group_part.thresholds, &own.thresholds],
-        ),
+        thresholds,
         findings: findings::settle(&[
             defaults.findings,
             &class_part.findings,
@@ -267,6 +272,11 @@ fn known_class(ctx: &Ctx<'_>, class: &At<String>, defaults: &Defaults<'_>) {
     }
 }
 
+/// Judged from echoes alone.
+fn by_echo(kind: ThresholdKind) -> bool {
+    matches!(kind, ThresholdKind::Loss | ThresholdKind::Rtt)
+}
+
 /// Interfaces, watches of OIDs and liveness by SNMP need credentials.
 fn needs_snmp(ctx: &Ctx<'_>, written: &Written, group: Option<&Layer>, device: &Device) {
     if first(&written.layer, group, |l| l.snmp.as_ref()).is_some() {
@@ -290,6 +300,15 @@ fn needs_snmp(ctx: &Ctx<'_>, written: &Written, group: Option<&Layer>, device: &
             format!("a watch by `oid` of `{name}` cannot be read: the device has no `snmp`"),
             hint,
         );
+    }
+    if written
+        .layer
+        .thresholds
+        .iter()
+        .any(|(kind, line)| line.is_some() && !by_echo(*kind))
+    {
+        let what = format!("`thresholds` of `{name}` need what is read by SNMP, and the device has no `snmp`");
+        ctx.error(at, what, hint);
     }
     if device.liveness == Liveness::Snmp {
         let at = place(written.layer.liveness.as_ref(), at);

@@ -133,7 +133,8 @@ fn the_stronger_section_wins_line_by_line() {
     let site = site(
         "[thresholds]\ncpu = { warning = \"10 %\" }\nmemory = { warning = \"10 %\" }\nerrors = { warning = \"10 %\" }\nload5 = { warning = 1 }\n
          [class.gold]\nthresholds.cpu = { warning = \"20 %\" }\nthresholds.memory = { warning = \"20 %\" }\nthresholds.errors = { warning = \"20 %\" }\n
-         [group.g]\nclass = \"gold\"\nthresholds.cpu = { warning = \"30 %\" }\nthresholds.memory = { warning = \"30 %\" }\n
+         [group.g]\nclass = \"gold\"\nsnmp = \"s\"\nthresholds.cpu = { warning = \"30 %\" }\nthresholds.memory = { warning = \"30 %\" }\n
+         [snmp.s]\nversion = \"2c\"\ncommunity = { env = \"S\" }\n
          [[device]]\nname = \"a\"\naddress = \"192.0.2.3\"\ngroup = \"g\"\nthresholds = { cpu = { warning = \"40 %\" }, load5 = \"off\" }\n",
     );
     let a = device(&site, "a");
@@ -147,6 +148,13 @@ fn the_stronger_section_wins_line_by_line() {
     assert_eq!(raise(ThresholdKind::Errors), Some(20.0));
     assert_eq!(raise(ThresholdKind::Load5), None);
     assert_eq!(a.class.as_deref(), Some("gold"));
+}
+
+#[test]
+fn thresholds_that_nothing_is_read_for_do_not_reach_a_device() {
+    let text = "[thresholds]\ncpu = { warning = \"10 %\" }\nrtt = { warning = \"10ms\" }\n[[device]]\nname = \"a\"\naddress = \"192.0.2.3\"\n";
+    let kinds: Vec<ThresholdKind> = device(&site(text), "a").thresholds.keys().copied().collect();
+    assert_eq!(kinds, [ThresholdKind::Rtt]);
 }
 
 #[test]
@@ -308,4 +316,22 @@ fn relative_paths_start_at_the_folder_of_the_file() {
     };
     let site = config::check(&[file], &Dummies).site.unwrap();
     assert_eq!(site.daemon.state, Path::new("etc/hinomi/state"));
+}
+
+#[test]
+fn many_thousand_wrong_references_are_told_without_a_guess_each() {
+    // Guessing for each would compare 25 million pairs of names and take minutes.
+    let devices: String = (0..5_000u32)
+        .map(|n| {
+            format!(
+                "[[device]]\nname = \"d{n}\"\naddress = \"10.0.{}.{}\"\nparents = [\"x{n}\"]\n",
+                n / 250,
+                n % 250 + 1
+            )
+        })
+        .collect();
+    let loaded = check(&format!("[operator]\nname = \"x\"\n{devices}"));
+    let guesses = |p: &&config::Problem| p.hint.as_ref().is_some_and(|h| h.starts_with("did you mean"));
+    assert!(loaded.problems.len() >= 5_000);
+    assert!((1..=200).contains(&loaded.problems.iter().filter(guesses).count()));
 }
