@@ -425,6 +425,10 @@ fn a_killed_daemon_leaves_nothing_that_stops_the_next() {
     folder.write(&site(&["a"]));
     let mut first = Daemon::start(&folder.config());
     first.end("-KILL");
+    let config = folder.config();
+    let incidents = run(&["incidents", "--config", config.to_str().unwrap()]);
+    assert_eq!(incidents.status.code(), Some(0), "its ledger can be read: {}", text(&incidents.stderr));
+    assert!(text(&incidents.stderr).contains("hinomi is not running"), "and that is said");
     let second = Daemon::start(&folder.config());
     assert_eq!(second.get("/healthz").0, 200);
 }
