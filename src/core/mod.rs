@@ -10,6 +10,7 @@ pub mod snapshot;
 mod view;
 
 pub use snapshot::{DeviceStatus, InterfaceStatus, MetricStatus, ReachState, RouteStatus, Snapshot};
+pub use view::incidents;
 
 use commits::Commits;
 

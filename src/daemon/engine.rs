@@ -8,8 +8,8 @@ use super::health::{Health, Part};
 use super::messages::{ToEngine, ToLedger, Work};
 use super::words::Word;
 use crate::core::{Core, Effect, Input, Snapshot};
-use crate::incident::{Batch, Event};
-use crate::model::{Mono, Now};
+use crate::incident::{Batch, Event, EventBody};
+use crate::model::{FindingKey, Mono, Now};
 use crate::net::Net;
 use crate::notify::text::event_in_english;
 use crate::notify::{Delivery, Outcome, RouteTest, Stage};
@@ -126,6 +126,8 @@ impl Engine {
                 self.unanswered.remove(batch);
                 self.tell_ledger_state(result.as_ref().err().cloned());
             }
+            // Who acknowledged wants to see it.
+            Input::Acknowledge { .. } => self.picture = None,
             Input::Delivered { .. } => self.attempts = self.attempts.saturating_sub(1),
             _ => {}
         }
@@ -274,7 +276,23 @@ fn log_events(batch: &Batch) {
         let event = serde_json::from_str::<Event>(text).ok();
         if let Some((event, what)) = event.and_then(|e| event_in_english(&e).map(|what| (e, what))) {
             let incident = event.incident;
-            Word::Event { incident, what }.log();
+            Word::Event {
+                incident,
+                what: target(&event).map_or(what.clone(), |target| format!("{target}: {what}")),
+            }
+            .log();
         }
+    }
+}
+
+/// What an event of an incident is about.
+fn target(event: &Event) -> Option<&FindingKey> {
+    match &event.body {
+        EventBody::Opened { change }
+        | EventBody::Changed { change }
+        | EventBody::RootGood { change }
+        | EventBody::Recovered { change }
+        | EventBody::Reopened { change } => Some(&change.key),
+        _ => None,
     }
 }
