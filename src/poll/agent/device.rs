@@ -260,7 +260,7 @@ impl Agent {
         for item in get.items.into_iter().rev() {
             match item {
                 Item::Row { index, columns } if alone && columns.len() > table::SLIM_COLUMNS => {
-                    drop(rows.insert(index))
+                    rows.insert(index);
                 }
                 item if !alone => round.todo.push_front(item),
                 _ => {}
