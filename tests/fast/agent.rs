@@ -149,6 +149,20 @@ fn swapped_rows_never_feed_the_wrong_port() {
 }
 
 #[test]
+fn a_row_with_another_name_is_not_reported_when_the_names_cannot_be_read() {
+    let mut world = World::new(v2c(), &["a", "b"]);
+    world.honest();
+    world.fake.port(1, "c", 7_000);
+    let round = world.round(|world, asked| {
+        let walk = asked.kind != PduType::GetRequest;
+        if walk { Vec::new() } else { vec![world.truth(asked)] }
+    });
+    let reading = round.outcome.unwrap();
+    assert_eq!(ports(&reading), [("b", 2, Counter::C64(2_006))]);
+    assert!(missing(&reading).is_empty(), "nothing is known about where a is");
+}
+
+#[test]
 fn a_port_that_moves_to_a_new_row_is_found_in_the_same_round() {
     let mut world = World::new(v2c(), &["a", "b"]);
     world.honest();
