@@ -23,6 +23,8 @@ const BESIDE: Duration = Duration::from_secs(20);
 const LOST: Duration = Duration::from_secs(120);
 /// A ledger that does not answer for this long does not hold back a notice.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(30);
+/// A row that waits for its slot is called out of turn at most this often.
+const HURRY: Duration = Duration::from_secs(60);
 /// A row that waits longer is stuck, and shown everywhere.
 pub const STUCK: Duration = Duration::from_secs(3600);
 
@@ -84,6 +86,7 @@ struct Attempt {
     row: u64,
     route: Name,
     address: String,
+    critical: bool,
     started: Mono,
 }
 
@@ -308,13 +311,14 @@ impl Notifier {
         }
     }
 
-    /// Every row that waits for its slot tries again now: a way may be open.
+    /// Every row that waits for its slot tries again now: a way may be open. At most once a minute, whatever flaps.
     fn hurry(&mut self, now: Mono) {
-        for row in self
-            .rows
-            .values_mut()
-            .filter(|r| r.is_pending() && r.in_flight.is_empty())
-        {
+        let waits = |r: &&mut Row| r.is_pending() && r.in_flight.is_empty();
+        for row in self.rows.values_mut().filter(waits) {
+            if row.hurried.is_some_and(|t| now.since(t) < HURRY) {
+                continue;
+            }
+            row.hurried = Some(now);
             row.due = row.due.min(now);
             row.tried.clear();
             row.refused.clear();
@@ -333,9 +337,6 @@ impl Notifier {
         };
         let key = (attempt.route.to_string(), result_word(&outcome).to_owned());
         *self.counts.entry(key).or_default() += 1;
-        if let Some(route) = self.routes.get_mut(&attempt.route) {
-            route.open = route.open.saturating_sub(1);
-        }
         if let Some(row) = self.rows.get_mut(&attempt.row) {
             row.in_flight.retain(|(n, _, _)| *n != number);
         }
@@ -636,11 +637,10 @@ impl Notifier {
     fn is_full(&self, row: &Row, route: &str) -> bool {
         let beside = !row.in_flight.is_empty();
         let of_route = self
-            .routes
-            .list
-            .iter()
-            .find(|r| *r.name == *route)
-            .map_or(0, |r| r.open);
+            .attempts
+            .values()
+            .filter(|a| !a.critical && *a.route == *route)
+            .count();
         let route_full = !row.is_critical() && of_route >= OPEN_PER_ROUTE;
         route_full || (!beside && self.attempts.len() >= OPEN)
     }
@@ -660,9 +660,7 @@ impl Notifier {
             now: now.wall,
         });
         row.in_flight.push((number, route.clone(), now.mono));
-        if let Some(state) = self.routes.get_mut(&route) {
-            state.open += 1;
-        }
+        let critical = row.is_critical();
         let mail = Mail {
             to: address.clone(),
             message_id: row.stored.message_id.clone(),
@@ -678,6 +676,7 @@ impl Notifier {
                 row: id,
                 route: route.clone(),
                 address,
+                critical,
                 started: now.mono,
             },
         );

@@ -115,6 +115,8 @@ pub(crate) struct Row {
     pub(crate) in_flight: Vec<(u64, Name, Mono)>,
     /// An attempt ended so that the mail may have been accepted.
     pub(crate) ambiguous: bool,
+    /// When it was last called out of turn.
+    pub(crate) hurried: Option<Mono>,
     /// It is due but something else must end first.
     pub(crate) blocked: bool,
 }
@@ -135,6 +137,7 @@ impl Row {
             failing: BTreeMap::new(),
             in_flight: Vec::new(),
             ambiguous: false,
+            hurried: None,
             blocked: false,
         }
     }

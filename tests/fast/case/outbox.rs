@@ -196,6 +196,27 @@ fn both_ways_may_accept_and_say_so_with_the_same_message_id() {
 }
 
 #[test]
+fn a_relay_that_passes_every_test_and_fails_every_delivery_is_not_flooded() {
+    for relay in [
+        Relay::CutsAfterDot,
+        Relay::Later,
+        Relay::RejectsText,
+        Relay::WrongPassword,
+    ] {
+        let mut w = World::new();
+        w.relay("office", relay.clone());
+        w.relay("lte", relay.clone());
+        w.take(&w.change(&cpu("edge-a"), Level::Warning, above(75.0, 70.0)));
+        for i in 0..360 {
+            w.down(if i % 2 == 0 { &[1] } else { &[] }, false);
+            w.pass(s(10));
+        }
+        // 15 slots in an hour, and one out of turn a minute while the path flaps; over two routes.
+        assert!(w.attempts.len() <= 2 * 80, "{relay:?}: {}", w.attempts.len());
+    }
+}
+
+#[test]
 fn a_line_cut_after_the_final_dot_gives_at_most_one_duplicate() {
     let mut w = World::new();
     w.relay("office", Relay::CutsAfterDot);
@@ -267,7 +288,10 @@ fn ten_faults_while_mail_was_down_are_ten_mails_a_contact_critical_first() {
         .filter(|a| a.mail.to == NOC)
         .map(|a| incident_of(&a.mail.headers))
         .collect();
-    assert!(numbers[..5].iter().all(|n| n.is_multiple_of(2)), "critical first: {numbers:?}");
+    assert!(
+        numbers[..5].iter().all(|n| n.is_multiple_of(2)),
+        "critical first: {numbers:?}"
+    );
     assert_eq!(w.pending(), 0);
 }
 

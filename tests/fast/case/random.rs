@@ -99,7 +99,7 @@ fn play(w: &mut World, act: &Act, ambiguous: &mut bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_every_notice_gets_out_and_the_book_stays_possible(acts in prop::collection::vec(act(), 1..40)) {
