@@ -430,6 +430,8 @@ fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
                 at: event.at,
                 until: *until,
             });
+            // Somebody has it: that the call arrived needs no second way any more.
+            incident.told.values_mut().for_each(|told| told.repeated = true);
         }
         EventBody::AcknowledgeEnded { .. } => incident.acknowledged = None,
         EventBody::FlappingBegan => incident.flapping = true,

@@ -504,7 +504,14 @@ impl Notifier {
             .collect();
         due.sort();
         for (_, id) in due {
-            self.try_row(id, now);
+            // A row before it may have been collapsed into it and have started it.
+            if self
+                .rows
+                .get(&id)
+                .is_some_and(|r| r.is_pending() && self.wants_attempt(r, now.mono))
+            {
+                self.try_row(id, now);
+            }
         }
     }
 

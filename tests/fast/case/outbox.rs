@@ -245,7 +245,11 @@ fn a_fault_that_began_and_ended_while_mail_was_down_is_one_mail_with_its_times()
     }
     let mail = &w.arrived.iter().find(|a| a.mail.to == MANAGER).unwrap().mail;
     assert_eq!(mail.subject, "[RECOVERED] #1 edge-a down");
-    assert!(mail.body.contains("1 earlier notice of this incident"), "{}", mail.body);
+    assert!(
+        mail.body.contains("Could not be told before, oldest first (1 earlier"),
+        "{}",
+        mail.body
+    );
     assert!(
         mail.body.contains("[CRITICAL] opened: does not answer: 15 tries"),
         "{}",

@@ -116,7 +116,7 @@ proptest! {
         // A reminder or an escalation may have begun in the last moment.
         for _ in 0..5 {
             if w.pending() > 0 {
-                w.pass(s(7));
+                w.pass(s(31));
             }
         }
         prop_assert_eq!(w.pending(), 0, "rows: {:?}", w.rows.values().filter(|r| r.pending).map(|r| &r.json).collect::<Vec<_>>());
