@@ -104,6 +104,8 @@ pub struct Notifier {
     /// Names of devices that are down, for addresses with `crosses`.
     down: BTreeSet<Name>,
     rows: BTreeMap<u64, Row>,
+    /// Rows of one incident for one contact: those that may become one mail.
+    together: BTreeMap<(u64, Name), BTreeSet<u64>>,
     last_row: u64,
     attempts: BTreeMap<u64, Attempt>,
     last_attempt: u64,
@@ -128,6 +130,7 @@ impl Notifier {
             head: restored.head.clone(),
             down: BTreeSet::new(),
             rows: BTreeMap::new(),
+            together: BTreeMap::new(),
             last_row: restored.last_row,
             attempts: BTreeMap::new(),
             last_attempt: 0,
@@ -153,7 +156,7 @@ impl Notifier {
                 let mut row = Row::new(change.id, stored, now.mono);
                 row.age_before = now.wall.since(row.stored.notice.at);
                 row.released = true;
-                self.rows.insert(change.id, row);
+                self.insert(row);
             }
             Err(why) => {
                 let what = format!("outbox row {} cannot be read and is not delivered: {why}", change.id);
@@ -224,7 +227,23 @@ impl Notifier {
             .get(&id)
             .is_some_and(|r| !r.is_pending() && r.in_flight.is_empty());
         if done && !self.changed.contains(&id) {
-            self.rows.remove(&id);
+            self.remove(id);
+        }
+    }
+
+    fn insert(&mut self, row: Row) {
+        self.together.entry(row.group()).or_default().insert(row.id);
+        self.rows.insert(row.id, row);
+    }
+
+    fn remove(&mut self, id: u64) {
+        let Some(row) = self.rows.remove(&id) else { return };
+        let group = row.group();
+        if let Some(ids) = self.together.get_mut(&group) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.together.remove(&group);
+            }
         }
     }
 
@@ -264,7 +283,7 @@ impl Notifier {
         };
         let stored = Stored::new(contact, &site, notice, message_id, thread);
         book.record(Some(incident), noticed, now);
-        self.rows.insert(id, Row::new(id, stored, now.mono));
+        self.insert(Row::new(id, stored, now.mono));
         self.changed.insert(id);
     }
 

@@ -142,6 +142,11 @@ impl Row {
         }
     }
 
+    /// Rows of the same incident for the same contact may become one mail.
+    pub(crate) fn group(&self) -> (u64, Name) {
+        (self.stored.notice.incident, self.stored.contact.clone())
+    }
+
     pub(crate) fn is_pending(&self) -> bool {
         self.stored.ended.is_none()
     }

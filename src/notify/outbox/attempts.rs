@@ -32,6 +32,12 @@ impl Notifier {
             .collect();
         due.sort();
         for (_, id) in due {
+            let is_full = self.attempts.len() >= OPEN;
+            let Some(row) = self.rows.get_mut(&id) else { continue };
+            if is_full && row.in_flight.is_empty() {
+                row.blocked = true;
+                continue;
+            }
             // A row before it may have been collapsed into it and have started it.
             if self
                 .rows
@@ -74,16 +80,11 @@ impl Notifier {
         if !row.is_pending() || !row.in_flight.is_empty() {
             return row.is_pending().then_some(id);
         }
-        let same = |r: &&Row| {
-            r.released
-                && r.is_pending()
-                && r.stored.contact == row.stored.contact
-                && r.stored.notice.incident == row.stored.notice.incident
-        };
-        let group: Vec<(u64, bool)> = self
-            .rows
-            .values()
-            .filter(same)
+        let ids = self.together.get(&row.group())?;
+        let group: Vec<(u64, bool)> = ids
+            .iter()
+            .filter_map(|id| self.rows.get(id))
+            .filter(|r| r.released && r.is_pending())
             .map(|r| (r.id, r.in_flight.is_empty()))
             .collect();
         let is_urgent = row.stored.notice.kind.is_call() && row.is_critical();

@@ -472,3 +472,23 @@ fn a_row_that_cannot_be_read_is_said_and_harms_no_other() {
     assert_eq!(w.recorded(|b| matches!(b, EventBody::Damage { .. })), 1);
     assert_eq!(w.arrived.len(), 1);
 }
+
+#[test]
+fn six_hundred_notices_wait_and_all_get_out() {
+    let mut w = World::new();
+    w.relay("office", Relay::Dead);
+    w.relay("lte", Relay::Dead);
+    for i in 0..300 {
+        let key = hinomi::model::FindingKey {
+            device: Some(format!("cpe-{i}").into()),
+            ..down("clinic-1")
+        };
+        let change = w.change(&key, Level::Critical, no_answer());
+        w.book.take(&change, w.now);
+    }
+    w.pump();
+    w.pass(s(3));
+    w.relay("lte", Relay::Works);
+    w.pass(s(14 * MIN));
+    assert_eq!((w.pending(), w.arrived.len()), (0, 600));
+}
