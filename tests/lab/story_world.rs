@@ -62,7 +62,7 @@ fn relays(tale: &Tale, world: &World) -> Result<(), String> {
     let log = world.folder.path().join("mail-client.log");
     let boxes: [(&str, &Mailbox); 2] = [(OFFICE, &world.office_box), (OOB, &world.oob_box)];
     for (relay, mailbox) in boxes {
-        let relay = format!("{relay}:{}", SMTP + 1);
+        let relay = format!("{relay}:{SMTP}");
         let mut client = Running::start(Some("mon"), &log, &[], &[&own, "part", "mail", &relay, "noc@example.net"])?;
         let mails = mailbox.wait("test mail", Duration::from_secs(10), |m| (m.len() == 1).then(|| m.to_vec()))?;
         ensure(mails[0].recipient == "noc@example.net" && mails[0].subject() == "試験 test", || {
