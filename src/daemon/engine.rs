@@ -70,10 +70,15 @@ impl Engine {
         }
     }
 
-    /// Runs until told to stop.
-    pub(super) fn run(mut self) {
+    /// Runs until told to stop. `ready` hears of the first turn.
+    pub(super) fn run(mut self, ready: SyncSender<()>) {
+        let mut ready = Some(ready);
         loop {
             self.turn();
+            if let Some(ready) = ready.take() {
+                // Whoever started the engine may have given up.
+                let _ = ready.send(());
+            }
             if self.finished() {
                 return;
             }
@@ -135,6 +140,7 @@ impl Engine {
     }
 
     fn tell_ledger_state(&mut self, error: Option<String>) {
+        self.links.health.set_ledger_error(error.clone());
         match error {
             Some(error) if self.ledger_works => Word::CommitFailed { error }.log(),
             None if !self.ledger_works => Word::CommitWorks.log(),
@@ -245,6 +251,7 @@ impl Engine {
                 .log();
             }
             let error = format!("the ledger has not answered for {} s", COMMIT_DEADLINE.as_secs());
+            self.links.health.set_ledger_error(Some(error.clone()));
             self.core.take(Input::CommitLate { batch, error }, now);
             self.effects(now);
         }
@@ -350,17 +357,17 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_that_does_not_answer_is_given_up_and_its_late_answer_passed_over() {
+    fn no_notice_waits_for_a_hung_ledger_and_its_late_answer_counts() {
         let (mut engine, _to_engine, ledger, _work) = engine(4);
         engine.turn();
         let Ok(ToLedger::Commit(batch)) = ledger.try_recv() else {
             panic!("the start is an event");
         };
-        assert_eq!(engine.unanswered.len(), 1);
         engine.late_commits(later(5));
-        assert_eq!(engine.unanswered.len(), 1, "five seconds are not too long");
+        assert!(engine.ledger_works, "five seconds are not too long");
         engine.late_commits(later(11));
-        assert!(engine.unanswered.is_empty() && !engine.ledger_works);
+        assert!(!engine.ledger_works);
+        assert!(engine.links.health.ledger_error().is_some_and(|e| e.contains("10 s")));
         let answer = Input::Committed {
             batch: batch.id,
             result: Ok(Head {
@@ -369,10 +376,8 @@ mod tests {
             }),
         };
         engine.input(answer, later(12));
-        assert!(
-            !engine.ledger_works,
-            "the answer of a batch that was given up is passed over"
-        );
+        assert!(engine.ledger_works && engine.unanswered.is_empty());
+        assert_eq!(engine.links.health.ledger_error(), None);
     }
 
     #[test]

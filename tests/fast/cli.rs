@@ -822,11 +822,14 @@ fn a_fault_becomes_a_mail_even_if_the_daemon_is_killed_before_any_relay_took_it(
         mails[0].subject()
     );
 
-    let ack = run(&["incidents", "ack", "1", "--by", "Sato", "--config", config]);
+    let ack = run(&["incidents", "ack", "1", "--by", "night shift", "--config", config]);
     assert_eq!(ack.status.code(), Some(0), "{}", text(&ack.stderr));
     let show = run(&["incidents", "show", "1", "--config", config]);
     let said = text(&show.stdout);
-    assert!(said.contains("d2 device-down") && said.contains("by Sato"), "{said}");
+    assert!(
+        said.contains("d2 device-down") && said.contains("by night shift"),
+        "{said}"
+    );
     let explain = run(&["explain", "d2", "--config", config]);
     assert!(
         text(&explain.stdout).contains("device-down"),
@@ -843,4 +846,42 @@ fn a_fault_becomes_a_mail_even_if_the_daemon_is_killed_before_any_relay_took_it(
         "{metrics}"
     );
     promtool(&metrics);
+}
+
+/// This program as somebody without CAP_NET_RAW; `None` if that cannot be arranged here.
+fn unprivileged(words: &[&str]) -> Option<Command> {
+    let may = |line: &str| u64::from_str_radix(line.trim(), 16).is_ok_and(|caps| caps >> 13 & 1 == 1);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    if !status.lines().filter_map(|l| l.strip_prefix("CapEff:")).any(may) {
+        return Some(hinomi(words));
+    }
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--bounding-set",
+        "-net_raw",
+        "--inh-caps",
+        "-net_raw",
+        env!("CARGO_BIN_EXE_hinomi"),
+    ]);
+    command.args(words).stdin(Stdio::null());
+    let there = Command::new("setpriv").arg("--version").output().is_ok();
+    there.then_some(command)
+}
+
+#[test]
+fn echo_without_cap_net_raw_is_refused_with_the_two_ways_out() {
+    let folder = Folder::new();
+    folder.write(&(site(&["a"]) + "\n[[device]]\nname = \"echo\"\naddress = \"127.0.0.1\"\n"));
+    let config = folder.config();
+    let Some(mut command) = unprivileged(&["run", "--config", config.to_str().unwrap()]) else {
+        println!("skipped: needs setpriv");
+        return;
+    };
+    let output = command.output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("CAP_NET_RAW") && said.contains("liveness = \"snmp\""),
+        "{said}"
+    );
 }
