@@ -14,11 +14,19 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("rules", &["model", "poll", "sample"]),
     ("incident", &["model", "poll", "rules"]),
     ("notify", &["model", "poll", "rules", "incident"]),
-    ("core", &["model", "wire", "poll", "sample", "rules", "incident", "notify"]),
+    (
+        "core",
+        &["model", "wire", "poll", "sample", "rules", "incident", "notify"],
+    ),
     // Of the core, its snapshot only: see CORE_ONLY.
     ("metrics", &["model", "poll", "rules", "core"]),
     ("net", &["model", "poll"]),
-    ("web", &["model", "config", "poll", "sample", "rules", "incident", "notify", "core", "metrics", "net"]),
+    (
+        "web",
+        &[
+            "model", "config", "poll", "sample", "rules", "incident", "notify", "core", "metrics", "net",
+        ],
+    ),
     ("daemon", &["*"]),
     ("cli", &["*"]),
     ("main", &["cli"]),
@@ -80,26 +88,71 @@ fn the_house_rules_hold() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &root, &mut files);
-    assert!(files.len() > 30, "the walk over src found only {} files: it looks in the wrong place", files.len());
+    assert!(
+        files.len() > 30,
+        "the walk over src found only {} files: it looks in the wrong place",
+        files.len()
+    );
     let breaches = breaches(&files);
-    assert!(breaches.is_empty(), "{} breaches of the house rules:\n- {}", breaches.len(), breaches.join("\n- "));
+    assert!(
+        breaches.is_empty(),
+        "{} breaches of the house rules:\n- {}",
+        breaches.len(),
+        breaches.join("\n- ")
+    );
 }
 
 /// One planted breach a rule: (path, text, what the sentence must say).
 const PLANTED: &[(&str, &str, &str)] = &[
-    ("model/x.rs", "//! M.\nuse crate::poll::Channel;\n", "model may not import poll"),
-    ("wire/x.rs", "//! M.\nuse crate::{model::Name, wire::icmp};\n", "wire may not import model"),
-    ("poll/x.rs", "//! M.\nfn f() -> crate::rules::Cause { todo() }\n", "poll may not import rules"),
-    ("rules/a/x.rs", "//! M.\nuse super::super::super::notify::Mail;\n", "rules may not import notify"),
-    ("web/mod.rs", "//! M.\nuse crate::daemon::Handle;\n", "web may not import daemon"),
-    ("metrics/x.rs", "//! M.\nuse crate::core::{Snapshot, Input};\n", "metrics may not use core::Input"),
+    (
+        "model/x.rs",
+        "//! M.\nuse crate::poll::Channel;\n",
+        "model may not import poll",
+    ),
+    (
+        "wire/x.rs",
+        "//! M.\nuse crate::{model::Name, wire::icmp};\n",
+        "wire may not import model",
+    ),
+    (
+        "poll/x.rs",
+        "//! M.\nfn f() -> crate::rules::Cause { todo() }\n",
+        "poll may not import rules",
+    ),
+    (
+        "rules/a/x.rs",
+        "//! M.\nuse super::super::super::notify::Mail;\n",
+        "rules may not import notify",
+    ),
+    (
+        "web/mod.rs",
+        "//! M.\nuse crate::daemon::Handle;\n",
+        "web may not import daemon",
+    ),
+    (
+        "metrics/x.rs",
+        "//! M.\nuse crate::core::{Snapshot, Input};\n",
+        "metrics may not use core::Input",
+    ),
     ("rules/x.rs", "//! M.\nfn f() { std::fs::read(\"x\"); }\n", "files"),
     ("rules/x.rs", "//! M.\nuse std::{fmt, fs};\n", "files"),
-    ("sample/x.rs", "//! M.\nuse std::time::{Duration, Instant};\n", "a clock"),
-    ("notify/retry.rs", "//! M.\nfn f() { let jitter = rand::random::<f64>(); }\n", "randomness"),
+    (
+        "sample/x.rs",
+        "//! M.\nuse std::time::{Duration, Instant};\n",
+        "a clock",
+    ),
+    (
+        "notify/retry.rs",
+        "//! M.\nfn f() { let jitter = rand::random::<f64>(); }\n",
+        "randomness",
+    ),
     ("incident/book.rs", "//! M.\nuse super::ledger::Ledger;\n", "ledger"),
     ("notify/plan.rs", "//! M.\nuse crate::notify::channel;\n", "channel"),
-    ("core/x.rs", "//! M.\nuse crate::incident::{Batch, ledger::Ledger};\n", "ledger"),
+    (
+        "core/x.rs",
+        "//! M.\nuse crate::incident::{Batch, ledger::Ledger};\n",
+        "ledger",
+    ),
     ("net/x.rs", "//! M.\nfn f() { unsafe { g() } }\n", "unsafe"),
     ("poll/x.rs", "use crate::model::Name;\n", "says what it is for"),
     ("surprise/mod.rs", "//! M.\n", "does not stand in the import table"),
@@ -107,23 +160,44 @@ const PLANTED: &[(&str, &str, &str)] = &[
 
 /// What must not be taken for a breach.
 const HARMLESS: &[(&str, &str)] = &[
-    ("rules/x.rs", "//! M, see [`crate::notify`].\n// use crate::notify::Mail;\n/* tokio */\nconst T: &str = \"std::fs crate::cli\";\n"),
-    ("rules/x.rs", "//! M.\n#[cfg(test)]\nmod tests {\n    use crate::core::Core;\n    fn f() { std::fs::read(\"{\"); }\n}\n"),
-    ("poll/x.rs", "//! M.\nuse super::super::wire::icmp;\nuse std::net::{IpAddr, SocketAddr};\nconst C: char = '\"';\nfn f<'a>(x: &'a str) {}\n"),
-    ("config/load.rs", "//! M.\nfn f() { std::fs::read(r#\"unsafe \" \"#); }\n"),
+    (
+        "rules/x.rs",
+        "//! M, see [`crate::notify`].\n// use crate::notify::Mail;\n/* tokio */\nconst T: &str = \"std::fs crate::cli\";\n",
+    ),
+    (
+        "rules/x.rs",
+        "//! M.\n#[cfg(test)]\nmod tests {\n    use crate::core::Core;\n    fn f() { std::fs::read(\"{\"); }\n}\n",
+    ),
+    (
+        "poll/x.rs",
+        "//! M.\nuse super::super::wire::icmp;\nuse std::net::{IpAddr, SocketAddr};\nconst C: char = '\"';\nfn f<'a>(x: &'a str) {}\n",
+    ),
+    (
+        "config/load.rs",
+        "//! M.\nfn f() { std::fs::read(r#\"unsafe \" \"#); }\n",
+    ),
     ("metrics/x.rs", "//! M.\nuse crate::core::Snapshot;\n"),
-    ("config/check/x.rs", "//! M.\nuse super::poll;\nfn f() { poll::check(); }\n"),
+    (
+        "config/check/x.rs",
+        "//! M.\nuse super::poll;\nfn f() { poll::check(); }\n",
+    ),
 ];
 
 #[test]
 fn every_rule_can_fail() {
     for (path, text, wanted) in PLANTED {
         let found = breaches(&[((*path).to_owned(), (*text).to_owned())]);
-        assert!(found.iter().any(|b| b.contains(wanted)), "a planted breach was not seen: {path}: {text}: {found:?}");
+        assert!(
+            found.iter().any(|b| b.contains(wanted)),
+            "a planted breach was not seen: {path}: {text}: {found:?}"
+        );
     }
     for (path, text) in HARMLESS {
         let found = breaches(&[((*path).to_owned(), (*text).to_owned())]);
-        assert!(found.is_empty(), "harmless code was taken for a breach: {path}: {text}: {found:?}");
+        assert!(
+            found.is_empty(),
+            "harmless code was taken for a breach: {path}: {text}: {found:?}"
+        );
     }
 }
 
@@ -145,7 +219,9 @@ fn breaches(files: &[(String, String)]) -> Vec<String> {
     let mut found = BTreeSet::new();
     for (path, text) in files {
         if !text.starts_with("//!") && path != "main.rs" {
-            found.insert(format!("src/{path} does not open with //!: each module first says what it is for and what it never does"));
+            found.insert(format!(
+                "src/{path} does not open with //!: each module first says what it is for and what it never does"
+            ));
         }
         let tokens = tokens(&without_tests(&without_text(text)));
         imports(path, &tokens, &mut found);
@@ -164,7 +240,11 @@ fn imports(path: &str, tokens: &[String], found: &mut BTreeSet<String>) {
         found.insert(format!("module {top} does not stand in the import table of tests/fast/architecture.rs: say there what it may import"));
         return;
     };
-    for used in paths(tokens, &module).into_iter().filter(|(_, ours)| *ours).map(|(path, _)| path) {
+    for used in paths(tokens, &module)
+        .into_iter()
+        .filter(|(_, ours)| *ours)
+        .map(|(path, _)| path)
+    {
         let Some(target) = used.first() else { continue };
         // Macros and items of the crate's root are not modules.
         if !IMPORTS.iter().any(|(name, _)| name == target) || target == top {
@@ -173,17 +253,27 @@ fn imports(path: &str, tokens: &[String], found: &mut BTreeSet<String>) {
         if !allowed.contains(&"*") && !allowed.contains(&target.as_str()) {
             found.insert(format!(
                 "src/{path}: {top} may not import {target}: data flows one way, and {top} sees only {}",
-                if allowed.is_empty() { "itself".to_owned() } else { allowed.join(", ") }
+                if allowed.is_empty() {
+                    "itself".to_owned()
+                } else {
+                    allowed.join(", ")
+                }
             ));
         }
         if top == "metrics" && target == "core" && used.get(1).is_some_and(|n| CORE_ONLY.contains(&n.as_str())) {
-            found.insert(format!("src/{path}: metrics may not use core::{}: it reads snapshots and drives nothing", used[1]));
+            found.insert(format!(
+                "src/{path}: metrics may not use core::{}: it reads snapshots and drives nothing",
+                used[1]
+            ));
         }
     }
 }
 
 fn purity(path: &str, tokens: &[String], found: &mut BTreeSet<String>) {
-    if SHELL.iter().any(|s| path == *s || (s.ends_with('/') && path.starts_with(s))) {
+    if SHELL
+        .iter()
+        .any(|s| path == *s || (s.ends_with('/') && path.starts_with(s)))
+    {
         return;
     }
     let module = module_path(path);
@@ -191,18 +281,26 @@ fn purity(path: &str, tokens: &[String], found: &mut BTreeSet<String>) {
     let spelled: BTreeSet<String> = all.iter().map(|(p, _)| p.join("::")).collect();
     for (word, what) in IMPURE {
         let hit = if word.contains("::") {
-            spelled.iter().any(|p| p == word || p.starts_with(&format!("{word}::")) || p.ends_with(&format!("::{word}")))
+            spelled
+                .iter()
+                .any(|p| p == word || p.starts_with(&format!("{word}::")) || p.ends_with(&format!("::{word}")))
         } else {
             tokens.iter().any(|t| t == word)
         };
         if hit {
-            found.insert(format!("src/{path} is pure but names {word}: {what} belong to the shell and come in as an argument"));
+            found.insert(format!(
+                "src/{path} is pure but names {word}: {what} belong to the shell and come in as an argument"
+            ));
         }
     }
     for (place, name) in [("incident", "ledger"), ("notify", "channel")] {
-        let inside = all.iter().any(|(p, ours)| *ours && p.len() > 1 && p[0] == place && p[1] == name);
+        let inside = all
+            .iter()
+            .any(|(p, ours)| *ours && p.len() > 1 && p[0] == place && p[1] == name);
         if inside && path != format!("{place}/mod.rs") {
-            found.insert(format!("src/{path} is pure but imports {place}::{name}, which does I/O: only the shell does that"));
+            found.insert(format!(
+                "src/{path} is pure but imports {place}::{name}, which does I/O: only the shell does that"
+            ));
         }
     }
 }
@@ -257,7 +355,9 @@ fn spread(tokens: &[String], mut at: usize, before: &mut Vec<String>, out: &mut 
             Some(name) if is_name(name) || name == "*" => {
                 before.push(name.to_owned());
                 at += 1;
-                if tokens.get(at).is_some_and(|t| t == "::") && tokens.get(at + 1).is_some_and(|t| is_name(t) || t == "{" || t == "*") {
+                if tokens.get(at).is_some_and(|t| t == "::")
+                    && tokens.get(at + 1).is_some_and(|t| is_name(t) || t == "{" || t == "*")
+                {
                     at += 1;
                     continue;
                 }
@@ -279,7 +379,10 @@ fn resolve(path: Vec<String>, module: &[String]) -> (Vec<String>, bool) {
         Some("self") => ([module, &path[1..]].concat(), true),
         Some("super") => {
             let ups = path.iter().take_while(|p| *p == "super").count();
-            ([&module[..module.len().saturating_sub(ups)], &path[ups..]].concat(), true)
+            (
+                [&module[..module.len().saturating_sub(ups)], &path[ups..]].concat(),
+                true,
+            )
         }
         // Another crate, or a neighbour of the same name: `poll::check` inside config/check is config's own.
         _ => (path, false),
@@ -320,7 +423,9 @@ fn without_text(source: &str) -> String {
     let chars: Vec<char> = source.chars().collect();
     let (mut out, mut at) = (String::with_capacity(source.len()), 0);
     while at < chars.len() {
-        let end = comment_end(&chars, at).or_else(|| raw_string_end(&chars, at)).or_else(|| quoted_end(&chars, at));
+        let end = comment_end(&chars, at)
+            .or_else(|| raw_string_end(&chars, at))
+            .or_else(|| quoted_end(&chars, at));
         match end {
             Some(end) => {
                 out.extend(chars[at..end].iter().map(|c| if *c == '\n' { '\n' } else { ' ' }));
@@ -340,7 +445,12 @@ fn comment_end(chars: &[char], at: usize) -> Option<usize> {
         return None;
     }
     match chars.get(at + 1)? {
-        '/' => Some(chars[at..].iter().position(|c| *c == '\n').map_or(chars.len(), |n| at + n)),
+        '/' => Some(
+            chars[at..]
+                .iter()
+                .position(|c| *c == '\n')
+                .map_or(chars.len(), |n| at + n),
+        ),
         '*' => {
             let (mut depth, mut i) = (1, at + 2);
             while i < chars.len() && depth > 0 {

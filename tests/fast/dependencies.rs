@@ -17,7 +17,12 @@ struct Package {
 fn dependencies_are_what_the_lists_allow() {
     let lists = lists();
     let breaches = breaches(&packages(), &lists);
-    assert!(breaches.is_empty(), "{} breaches of .deny.toml:\n- {}", breaches.len(), breaches.join("\n- "));
+    assert!(
+        breaches.is_empty(),
+        "{} breaches of .deny.toml:\n- {}",
+        breaches.len(),
+        breaches.join("\n- ")
+    );
 }
 
 #[test]
@@ -39,12 +44,26 @@ fn every_list_can_fail() {
         package("twice", "2.0.0", "MIT", home),
     ];
     let found = breaches(&planted, &lists);
-    for wanted in ["copyleft 1.0.0 has", "both 1.0.0 has", "stranger 1.0.0 comes", "openssl is banned", "twice is built in 2 versions"] {
-        assert!(found.iter().any(|b| b.contains(wanted)), "not seen: {wanted}: {found:?}");
+    for wanted in [
+        "copyleft 1.0.0 has",
+        "both 1.0.0 has",
+        "stranger 1.0.0 comes",
+        "openssl is banned",
+        "twice is built in 2 versions",
+    ] {
+        assert!(
+            found.iter().any(|b| b.contains(wanted)),
+            "not seen: {wanted}: {found:?}"
+        );
     }
     // None of these packages is there, so every exception is one too many.
     assert!(found.iter().any(|b| b.contains("no longer needed")), "{found:?}");
-    for fine in ["MIT/Apache-2.0", "Apache-2.0 / MIT", "(MIT OR GPL-3.0-only) AND Unicode-3.0", "Unlicense OR MIT"] {
+    for fine in [
+        "MIT/Apache-2.0",
+        "Apache-2.0 / MIT",
+        "(MIT OR GPL-3.0-only) AND Unicode-3.0",
+        "Unlicense OR MIT",
+    ] {
         assert!(licensed(fine, &lists), "{fine}");
     }
 }
@@ -58,19 +77,41 @@ fn lists() -> toml::Table {
 fn packages() -> Vec<Package> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let out = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--locked",
+            "--offline",
+            "--filter-platform",
+            "x86_64-unknown-linux-gnu",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    assert!(out.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "cargo metadata: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     let all: Value = serde_json::from_slice(&out.stdout).unwrap();
-    let nodes: BTreeMap<&str, &Value> =
-        all["resolve"]["nodes"].as_array().unwrap().iter().map(|n| (n["id"].as_str().unwrap(), n)).collect();
+    let nodes: BTreeMap<&str, &Value> = all["resolve"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| (n["id"].as_str().unwrap(), n))
+        .collect();
     let root = all["resolve"]["root"].as_str().unwrap();
     let (mut built, mut open) = (BTreeSet::new(), vec![root]);
     while let Some(id) = open.pop() {
         if built.insert(id) {
-            open.extend(nodes[id]["deps"].as_array().unwrap().iter().map(|d| d["pkg"].as_str().unwrap()));
+            open.extend(
+                nodes[id]["deps"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|d| d["pkg"].as_str().unwrap()),
+            );
         }
     }
     let word = |p: &Value, key: &str| p[key].as_str().unwrap_or_default().to_owned();
@@ -90,15 +131,24 @@ fn packages() -> Vec<Package> {
 
 fn breaches(packages: &[Package], lists: &toml::Table) -> Vec<String> {
     let mut found = Vec::new();
-    let sources: Vec<String> = words(&lists["sources"]["allow-registry"]).iter().map(|s| format!("registry+{s}")).collect();
+    let sources: Vec<String> = words(&lists["sources"]["allow-registry"])
+        .iter()
+        .map(|s| format!("registry+{s}"))
+        .collect();
     let banned = named(&lists["bans"]["deny"]);
     let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for p in packages {
         if !licensed(&p.license, lists) {
-            found.push(format!("{} {} has the licence {:?}, which is not on the list", p.name, p.version, p.license));
+            found.push(format!(
+                "{} {} has the licence {:?}, which is not on the list",
+                p.name, p.version, p.license
+            ));
         }
         if !p.source.as_ref().is_some_and(|s| sources.contains(s)) {
-            found.push(format!("{} {} comes from a source that is not on the list", p.name, p.version));
+            found.push(format!(
+                "{} {} comes from a source that is not on the list",
+                p.name, p.version
+            ));
         }
         if let Some((_, _, reason)) = banned.iter().find(|(name, ..)| *name == p.name) {
             found.push(format!("{} is banned: {reason}", p.name));
@@ -107,11 +157,19 @@ fn breaches(packages: &[Package], lists: &toml::Table) -> Vec<String> {
     }
     let skips = named(&lists["bans"]["skip"]);
     for (name, all) in &versions {
-        let excused = |v: &&&str| skips.iter().any(|(n, of, _)| n == name && (**v == of || v.starts_with(&format!("{of}."))));
+        let excused = |v: &&&str| {
+            skips
+                .iter()
+                .any(|(n, of, _)| n == name && (**v == of || v.starts_with(&format!("{of}."))))
+        };
         let left = all.iter().filter(|v| !excused(v)).count();
         if left > 1 {
             let list: Vec<&str> = all.iter().copied().collect();
-            found.push(format!("{name} is built in {} versions ({}): give a reason in bans.skip", all.len(), list.join(", ")));
+            found.push(format!(
+                "{name} is built in {} versions ({}): give a reason in bans.skip",
+                all.len(),
+                list.join(", ")
+            ));
         }
     }
     for (name, of, reason) in skips {
@@ -128,16 +186,29 @@ fn breaches(packages: &[Package], lists: &toml::Table) -> Vec<String> {
 /// "OR" and the old "/" need one licence of the list, "AND" needs all.
 fn licensed(expression: &str, lists: &toml::Table) -> bool {
     let allowed = words(&lists["licenses"]["allow"]);
-    let plain = expression.replace(['(', ')'], "").replace(" / ", " OR ").replace('/', " OR ");
-    plain.split(" AND ").all(|part| part.split(" OR ").any(|l| allowed.contains(&l.trim().to_owned())))
+    let plain = expression
+        .replace(['(', ')'], "")
+        .replace(" / ", " OR ")
+        .replace('/', " OR ");
+    plain
+        .split(" AND ")
+        .all(|part| part.split(" OR ").any(|l| allowed.contains(&l.trim().to_owned())))
 }
 
 fn words(list: &toml::Value) -> Vec<String> {
-    list.as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// Name, version and reason of each entry.
 fn named(list: &toml::Value) -> Vec<(String, String, String)> {
     let word = |t: &toml::Value, key: &str| t.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-    list.as_array().unwrap().iter().map(|t| (word(t, "name"), word(t, "version"), word(t, "reason"))).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|t| (word(t, "name"), word(t, "version"), word(t, "reason")))
+        .collect()
 }
