@@ -16,6 +16,8 @@ pub(crate) struct Screen {
     /// The waiting line stands on the screen.
     waiting: bool,
     told: Option<String>,
+    /// Subject and body of the last mail.
+    last: (String, String),
 }
 
 /// Something to say, in English and Japanese.
@@ -32,6 +34,7 @@ impl Screen {
             begun: Instant::now(),
             waiting: false,
             told: None,
+            last: Default::default(),
         }
     }
 
@@ -80,19 +83,26 @@ impl Screen {
         let rule = "─".repeat(WIDTH.saturating_sub(width(&head) + 4));
         let mut out = format!("\n   {}\n", self.paint(colour, &format!("┌ {head} {rule}")));
         let edge = self.paint(colour, "│");
-        out.push_str(&format!("   {edge} {}\n   {edge}\n", self.paint("1", &subject)));
-        for line in mail.body().trim_end().lines().flat_map(|l| wrap(l, WIDTH - 4)) {
-            out.push_str(&format!("   {edge} {line}\n"));
+        let shown = (subject, mail.body());
+        let mut lines = vec![self.paint("1", &shown.0)];
+        if shown == self.last {
+            lines.push(self.say(("(the same text)", "(同文)")).to_owned());
+        } else {
+            lines.push(String::new());
+            lines.extend(shown.1.trim_end().lines().flat_map(|l| wrap(l, WIDTH - 4)));
         }
-        out.push_str(&format!(
-            "   {}\n\n",
-            self.paint(colour, &format!("└{}", "─".repeat(WIDTH - 3)))
-        ));
+        for line in lines {
+            out.push_str(format!("   {edge} {line}").trim_end());
+            out.push('\n');
+        }
+        let foot = format!("└{}", "─".repeat(WIDTH - 3));
+        out.push_str(&format!("   {}\n\n", self.paint(colour, &foot)));
+        self.last = shown;
         self.print(&out);
     }
 
     /// What is being waited for. On a terminal it moves, elsewhere it is said once.
-    pub(crate) fn waiting(&mut self, what: &str, since: Duration) {
+    pub(crate) fn waiting(&mut self, what: &str, since: Duration, state: &str) {
         if !self.terminal {
             if self.told.as_deref() != Some(what) {
                 println!("   … {what}");
@@ -102,7 +112,8 @@ impl Screen {
         }
         let wheel = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
         let turn = wheel[(since.as_millis() / 100) as usize % wheel.len()];
-        print!("\r\x1b[2K   {turn} {what}  {} s", since.as_secs());
+        let line = wrap(&format!("{turn} {what}  {} s {state}", since.as_secs()), WIDTH).swap_remove(0);
+        print!("\r\x1b[2K   {line}");
         let _ = std::io::stdout().flush();
         self.waiting = true;
     }

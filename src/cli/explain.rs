@@ -62,10 +62,8 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
     if let Some(loss) = d.loss_percent {
         line("loss", format!("{loss:.1} % of the last 5 min"))?;
     }
-    line(
-        "detection",
-        format!("a fault is called down after at most {:.0} s", d.detection_seconds),
-    )?;
+    let detection = (d.detection_seconds * 10.0).round() / 10.0;
+    line("detection", format!("a fault is called down after at most {detection} s"))?;
     line("level", painted(&words::level(d.level), colour))?;
     if let Some(error) = &d.agent_error {
         line("agent", painted(&plain(error.clone()), false))?;
@@ -92,7 +90,7 @@ fn findings(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Res
         writeln!(
             out,
             "  {}  {what}, since {}",
-            painted(&words::level(f.level), colour),
+            painted(&words::finding(f.level), colour),
             moment(f.since)
         )?;
         writeln!(
@@ -121,7 +119,7 @@ fn metrics(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Resu
         .iter()
         .map(|m| {
             let value = match &m.value {
-                Ok(v) => format!("{v:.2}"),
+                Ok(v) => words::value(m.metric, *v),
                 Err(why) => format!("unknown: {why}"),
             };
             let judged = if m.judged_by.is_empty() {

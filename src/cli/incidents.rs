@@ -3,14 +3,33 @@
 use super::status::json as to_json;
 use super::table::{Cell, Paint, cell, colour, moment, painted, plain, print};
 use super::{Daemon, Failure, client, words};
-use crate::core::snapshot::IncidentSummary;
+use crate::core::{self, snapshot::IncidentSummary};
+use crate::daemon::clock;
 use crate::daemon::control::{Reply, Request};
+use crate::incident::{Book, Ledger};
 use crate::notify::text::cause_in_english;
 use std::io::Write;
 
+/// What the daemon says; if it is not running, what stands in its ledger.
+fn read(daemon: &Daemon) -> Result<Vec<IncidentSummary>, Failure> {
+    let failure = match client::snapshot(daemon) {
+        Ok(snapshot) => return Ok(snapshot.incidents),
+        Err(failure) => failure,
+    };
+    if daemon.socket.is_some() {
+        return Err(failure);
+    }
+    let Ok(restored) = Ledger::read_only(&client::state(&daemon.config)) else {
+        return Err(failure);
+    };
+    eprintln!("hinomi: {failure}\nhinomi: this is what stands in its ledger");
+    let (book, _) = Book::restore(&restored.events);
+    Ok(core::incidents(&book, clock::now().wall))
+}
+
 /// All of them.
 pub(super) fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let incidents = client::snapshot(daemon)?.incidents;
+    let incidents = read(daemon)?;
     if json {
         writeln!(out, "{}", to_json(&incidents)?)?;
         return Ok(0);
@@ -53,7 +72,7 @@ fn row(i: &IncidentSummary) -> Vec<Cell> {
 
 /// One of them.
 pub(super) fn show(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let incidents = client::snapshot(daemon)?.incidents;
+    let incidents = read(daemon)?;
     let Some(i) = incidents.iter().find(|i| i.id == number) else {
         return Err(Failure::new(
             1,

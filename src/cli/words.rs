@@ -3,7 +3,7 @@
 use super::table::{Cell, Paint, cell, moment};
 use crate::core::ReachState;
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, Isolation, Level};
+use crate::model::{Evidence, Isolation, Level, Metric};
 
 /// A level with its colour.
 pub(super) fn level(level: Level) -> Cell {
@@ -11,6 +11,27 @@ pub(super) fn level(level: Level) -> Cell {
         Level::Ok => cell("ok", Paint::Good),
         Level::Warning => cell("WARNING", Paint::Warn),
         Level::Critical => cell("CRITICAL", Paint::Bad),
+    }
+}
+
+/// The level of a finding: one that tells nobody (yet) is "noted", not "ok".
+pub(super) fn finding(found: Level) -> Cell {
+    match found {
+        Level::Ok => cell("noted", Paint::Dim),
+        other => level(other),
+    }
+}
+
+/// A number with the unit of its metric. A watch has a unit of its own, which its thresholds show.
+pub(super) fn value(metric: Metric, value: f64) -> String {
+    match metric {
+        Metric::Load5 | Metric::Watch => format!("{value:.2}"),
+        Metric::Temperature => format!("{value:.1} C"),
+        Metric::Rtt => format!("{:.2} ms", value * 1e3),
+        Metric::Errors | Metric::Discards => format!("{value:.4} %"),
+        Metric::Cpu | Metric::Memory | Metric::UtilizationIn | Metric::UtilizationOut | Metric::Loss => {
+            format!("{value:.1} %")
+        }
     }
 }
 

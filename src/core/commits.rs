@@ -12,6 +12,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub(super) struct Commits {
     events: Vec<String>,
     rows: Vec<RowChange>,
+    /// So many of `events` were handed out before.
+    repeated: usize,
     under_way: Option<Batch>,
     last_id: u64,
     again_at: Option<Mono>,
@@ -33,10 +35,12 @@ impl Commits {
         self.again_at = None;
         self.last_id += 1;
         let (events, rows) = (std::mem::take(&mut self.events), std::mem::take(&mut self.rows));
+        let fresh_from = std::mem::take(&mut self.repeated);
         let batch = Batch {
             id: self.last_id,
             events,
             rows,
+            fresh_from,
         };
         self.under_way = Some(batch.clone());
         Some(batch)
@@ -49,11 +53,18 @@ impl Commits {
         };
         let rows = batch.rows.iter().map(|r| r.id).collect();
         if !written {
+            self.repeated = batch.events.len();
             self.events.splice(0..0, batch.events);
             self.rows.splice(0..0, batch.rows);
             self.again_at = Some(now.mono + AGAIN);
         }
         rows
+    }
+
+    /// The ledger has not answered for long: rows that must not wait for it. The batch may still be written.
+    pub(super) fn late(&self, id: u64) -> Vec<u64> {
+        let batch = self.under_way.as_ref().filter(|b| b.id == id);
+        batch.map(|b| b.rows.iter().map(|r| r.id).collect()).unwrap_or_default()
     }
 
     /// When to try again.

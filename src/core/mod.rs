@@ -10,6 +10,7 @@ pub mod snapshot;
 mod view;
 
 pub use snapshot::{DeviceStatus, InterfaceStatus, MetricStatus, ReachState, RouteStatus, Snapshot};
+pub use view::incidents;
 
 use commits::Commits;
 
@@ -42,6 +43,13 @@ pub enum Input {
         batch: u64,
         /// The new head of the chain, or the store's words.
         result: Result<Head, String>,
+    },
+    /// The ledger has not answered yet and seems to hang: notices leave unrecorded. Its answer still counts when it comes.
+    CommitLate {
+        /// [`Batch::id`].
+        batch: u64,
+        /// What is known, for people.
+        error: String,
     },
     /// The outcome of [`Effect::Deliver`].
     Delivered {
@@ -155,6 +163,10 @@ impl Core {
                 let _ = self.book.acknowledge(incident, &by, now);
             }
             Input::Committed { batch, result } => self.committed(batch, result, now),
+            Input::CommitLate { batch, error } => {
+                self.ledger_error = Some(error);
+                self.notifier.released(&self.commits.late(batch), None, now);
+            }
             Input::Delivered { attempt, outcome } => self.notifier.delivered(attempt, outcome, now),
             Input::RouteTested(test) => self.notifier.route_tested(test, now),
             Input::Reload(site) => self.reload(site, now),

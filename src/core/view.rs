@@ -2,6 +2,7 @@
 
 use super::snapshot::{FindingStatus, IncidentSummary};
 use super::{Core, DeviceStatus, InterfaceStatus, MetricStatus, RouteStatus, Snapshot};
+use crate::incident::Book;
 use crate::model::{Device, DeviceId, FindingKind, Level, Metric, Name, Now, Part, Role, Threshold, Wall, WatchKind};
 use crate::poll::observation::Number;
 use crate::poll::{Counter, InterfaceReading};
@@ -25,7 +26,7 @@ pub(super) fn snapshot(core: &Core, now: Now) -> Snapshot {
             .filter(|(_, d)| d.role == Role::Managed)
             .map(|(id, d)| device(core, id, d))
             .collect(),
-        incidents: incidents(core, now),
+        incidents: incidents(&core.book, now.wall),
         routes: stats.routes.into_iter().map(route).collect(),
         blind: core.rules.reach().blind(),
         outbox_pending: stats.pending,
@@ -240,11 +241,11 @@ fn raw(reading: &crate::poll::ScalarReading) -> (String, String) {
     (dotted(&reading.oid), value)
 }
 
-fn incidents(core: &Core, now: Now) -> Vec<IncidentSummary> {
-    let since: Wall = now.wall.before(RECENT);
-    let mut all: Vec<IncidentSummary> = core
-        .book
-        .recent(since)
+/// The incidents of a book that are open or recovered within the last 24 h, newest first. Also for a ledger that is read while no
+/// daemon runs.
+pub fn incidents(book: &Book, now: Wall) -> Vec<IncidentSummary> {
+    let mut all: Vec<IncidentSummary> = book
+        .recent(now.before(RECENT))
         .map(|incident| IncidentSummary {
             id: incident.id,
             root: incident.root.clone(),

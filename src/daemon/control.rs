@@ -25,7 +25,7 @@ const CLIENTS: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]
 pub enum Request {
-    /// The picture of everything, taken now.
+    /// The picture of everything, at most a second old, never older than the last acknowledgement or reload.
     Snapshot,
     /// Take an incident in hand.
     Acknowledge {
@@ -117,7 +117,7 @@ async fn one(shared: &Arc<Shared>, client: UnixStream) -> std::io::Result<()> {
 
 async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
     match request {
-        Request::Snapshot => match shared.snapshot(true).await {
+        Request::Snapshot => match shared.snapshot(false).await {
             Some(snapshot) => Reply::Snapshot(Box::new(Snapshot::clone(&snapshot))),
             None => Reply::Refused("the engine does not answer; see the log".to_owned()),
         },

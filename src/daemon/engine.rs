@@ -8,8 +8,8 @@ use super::health::{Health, Part};
 use super::messages::{ToEngine, ToLedger, Work};
 use super::words::Word;
 use crate::core::{Core, Effect, Input, Snapshot};
-use crate::incident::{Batch, Event};
-use crate::model::{Mono, Now};
+use crate::incident::{Batch, Event, EventBody};
+use crate::model::{FindingKey, Mono, Now};
 use crate::net::Net;
 use crate::notify::text::event_in_english;
 use crate::notify::{Delivery, Outcome, RouteTest, Stage};
@@ -44,8 +44,8 @@ pub(super) struct Engine {
     links: Links,
     /// Batches the ledger's queue had no room for yet, in order.
     backlog: VecDeque<Batch>,
-    /// Batches without an answer, with the moment they were handed out.
-    unanswered: BTreeMap<u64, Mono>,
+    /// Batches without an answer: when they were handed out, and whether the core knows that they are late.
+    unanswered: BTreeMap<u64, (Mono, bool)>,
     /// Mail attempts under way.
     attempts: usize,
     picture: Option<(Mono, Arc<Snapshot>)>,
@@ -123,11 +123,11 @@ impl Engine {
     fn input(&mut self, input: Input, now: Now) {
         match &input {
             Input::Committed { batch, result } => {
-                if self.unanswered.remove(batch).is_none() {
-                    return; // The answer of a batch that was given up: the core has been told already.
-                }
+                self.unanswered.remove(batch);
                 self.tell_ledger_state(result.as_ref().err().cloned());
             }
+            // Who acknowledged wants to see it.
+            Input::Acknowledge { .. } => self.picture = None,
             Input::Delivered { .. } => self.attempts = self.attempts.saturating_sub(1),
             _ => {}
         }
@@ -163,7 +163,7 @@ impl Engine {
             Effect::Send { channel, to, bytes } => self.net.send(channel, to, &bytes).map(Input::Poll),
             Effect::Commit(batch) => {
                 log_events(&batch);
-                self.unanswered.insert(batch.id, now.mono);
+                self.unanswered.insert(batch.id, (now.mono, false));
                 self.backlog.push_back(batch);
                 self.hand_over_backlog();
                 None
@@ -228,33 +228,26 @@ impl Engine {
         }
     }
 
-    /// Gives up waiting for a hung ledger; the batches stay queued and are written when it comes back.
+    /// No notice waits for a hung ledger. The batch stays with it, and its answer counts when it comes.
     fn late_commits(&mut self, now: Now) {
-        let late: Vec<u64> = self
-            .unanswered
-            .iter()
-            .filter(|(_, at)| now.mono.since(**at) > COMMIT_DEADLINE)
-            .map(|(id, _)| *id)
-            .collect();
-        if late.is_empty() {
-            return;
-        }
-        if self.ledger_works {
-            self.ledger_works = false;
-            Word::CommitLate {
-                waited: COMMIT_DEADLINE,
+        let mut late = Vec::new();
+        for (batch, (since, told)) in &mut self.unanswered {
+            if !*told && now.mono.since(*since) > COMMIT_DEADLINE {
+                *told = true;
+                late.push(*batch);
             }
-            .log();
         }
         for batch in late {
-            self.unanswered.remove(&batch);
-            let result = Err(format!(
-                "the ledger has not answered for {} s",
-                COMMIT_DEADLINE.as_secs()
-            ));
-            self.core.take(Input::Committed { batch, result }, now);
+            if std::mem::replace(&mut self.ledger_works, false) {
+                Word::CommitLate {
+                    waited: COMMIT_DEADLINE,
+                }
+                .log();
+            }
+            let error = format!("the ledger has not answered for {} s", COMMIT_DEADLINE.as_secs());
+            self.core.take(Input::CommitLate { batch, error }, now);
+            self.effects(now);
         }
-        self.effects(now);
     }
 
     fn snapshot(&mut self, fresh: bool, now: Now) -> Arc<Snapshot> {
@@ -279,11 +272,27 @@ impl Engine {
 
 /// What goes into the ledger also goes into the log.
 fn log_events(batch: &Batch) {
-    for text in &batch.events {
+    for text in batch.events.iter().skip(batch.fresh_from) {
         let event = serde_json::from_str::<Event>(text).ok();
         if let Some((event, what)) = event.and_then(|e| event_in_english(&e).map(|what| (e, what))) {
             let incident = event.incident;
-            Word::Event { incident, what }.log();
+            Word::Event {
+                incident,
+                what: target(&event).map_or(what.clone(), |target| format!("{target}: {what}")),
+            }
+            .log();
         }
+    }
+}
+
+/// What an event of an incident is about.
+fn target(event: &Event) -> Option<&FindingKey> {
+    match &event.body {
+        EventBody::Opened { change }
+        | EventBody::Changed { change }
+        | EventBody::RootGood { change }
+        | EventBody::Recovered { change }
+        | EventBody::Reopened { change } => Some(&change.key),
+        _ => None,
     }
 }

@@ -14,10 +14,10 @@ use std::time::Duration;
 /// Most batches in one transaction.
 const GROUP: usize = 256;
 /// Marks of progress while there is nothing to write.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_millis(500);
 
 /// After a failure, idle turns between two tries.
-const RETRY_EVERY: u32 = 5;
+const RETRY_EVERY: u32 = 10;
 
 /// Runs until told to stop, or until the engine is gone.
 pub(super) fn run(

@@ -3,8 +3,8 @@
 use super::messages::ToEngine;
 use super::words::Word;
 use super::{Shared, clock, keep, site};
-use crate::model::{Liveness, Site, Status};
-use std::collections::BTreeSet;
+use crate::model::{Device, Liveness, Site, Status};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -77,11 +77,9 @@ fn compare(old: &Site, new: &Site, force: bool) -> Result<String, String> {
             needs_restart.push(what);
         }
     }
-    let changed = new
-        .devices
-        .iter()
-        .filter(|d| old.devices.iter().any(|o| o.name == d.name && o != *d))
-        .count();
+    let known: BTreeMap<_, _> = old.devices.iter().map(|d| (&d.name, d)).collect();
+    let differs = |d: &&Device| known.get(&d.name).is_some_and(|o| o != d);
+    let changed = new.devices.iter().filter(differs).count();
     let mut summary = format!(
         "{} devices ({} new, {gone} gone, {changed} changed), {} routes",
         after.len(),

@@ -36,38 +36,45 @@ pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
+/// Which parts made progress since the last feed.
+#[derive(Debug, Default)]
+struct Feeder {
+    seen: [Mono; 3],
+}
+
+impl Feeder {
+    /// `None`: all did, feed. Otherwise the first that did not; then what is seen now still counts from the last feed.
+    fn look(&mut self, marks: [Mono; 3]) -> Option<Part> {
+        let still = Part::ALL.into_iter().find(|part| marks[*part as usize] <= self.seen[*part as usize]);
+        if still.is_none() {
+            self.seen = marks;
+        }
+        still
+    }
+}
+
 /// Leaves tokio's mark and feeds the watchdog while every part has made progress since the last feed.
 pub(super) async fn watchdog(shared: Arc<Shared>) {
     let period = sd_notify::watchdog_enabled();
     let every = period.map_or(Duration::from_secs(1), |p| (p / 3).min(Duration::from_secs(10)));
-    let mut seen = [Mono(0); 3];
-    let mut stuck = false;
+    let mut feeder = Feeder::default();
+    let mut told = false;
     loop {
         tokio::time::sleep(every).await;
         shared.health.mark(Part::Tokio);
-        let marks = Part::ALL.map(|part| shared.health.last(part));
-        let still = Part::ALL
-            .into_iter()
-            .zip(marks)
-            .zip(seen)
-            .find(|((_, mark), seen)| mark <= seen);
-        match still {
-            None => {
-                seen = marks;
-                stuck = false;
-                if period.is_some() {
-                    tell(&[NotifyState::Watchdog]);
-                    shared.own.watchdog_fed();
-                }
+        let Some(part) = feeder.look(Part::ALL.map(|part| shared.health.last(part))) else {
+            told = false;
+            if period.is_some() {
+                tell(&[NotifyState::Watchdog]);
+                shared.own.watchdog_fed();
             }
-            Some(((part, _), _)) => {
-                let age = shared.health.age(part);
-                // Idle parts leave a mark each second: two missed ones in a row are a hang, not a hiccup.
-                if !stuck && age > Duration::from_secs(5) {
-                    Word::Stuck { part: part.key(), age }.log();
-                    stuck = true;
-                }
-            }
+            continue;
+        };
+        let age = shared.health.age(part);
+        // Idle parts leave a mark twice a second: five seconds without one are a hang, not a hiccup.
+        if !told && age > Duration::from_secs(5) {
+            Word::Stuck { part: part.key(), age }.log();
+            told = true;
         }
     }
 }
@@ -128,4 +135,19 @@ pub(super) fn process(started: f64) -> crate::metrics::Process {
 /// Seconds since 1970, for the metric of the start.
 pub(super) fn started() -> f64 {
     clock::now().wall.0 as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_part_without_progress_stops_the_food_and_is_named() {
+        let mut feeder = Feeder::default();
+        assert_eq!(feeder.look([Mono(1), Mono(1), Mono(1)]), None);
+        assert_eq!(feeder.look([Mono(2), Mono(1), Mono(2)]), Some(Part::Ledger));
+        assert_eq!(feeder.look([Mono(3), Mono(1), Mono(3)]), Some(Part::Ledger));
+        assert_eq!(feeder.look([Mono(3), Mono(4), Mono(3)]), None, "all moved since the last feed");
+        assert_eq!(feeder.look([Mono(3), Mono(5), Mono(4)]), Some(Part::Engine));
+    }
 }

@@ -11,14 +11,14 @@ use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Version of the tables, in `PRAGMA user_version`.
 const SCHEMA: i64 = 1;
 /// Freed when the disk is full, so that the notices of the moment can still be recorded.
 const RESERVE: usize = 4 << 20;
-/// How often a freed reserve is tried to be made again.
-const RESERVE_RETRY: Duration = Duration::from_secs(300);
+/// A freed reserve is tried to be made again after this many commits that worked.
+const RESERVE_RETRY: u32 = 100;
 /// Events kept in memory while the store cannot be written.
 const BACKLOG: usize = 200_000;
 /// Above this the file's structure is checked only where it is read: a start must not take minutes.
@@ -82,7 +82,8 @@ pub struct Ledger {
     backlog: Vec<Batch>,
     /// Where the chain stands if the failed commit is in the file after all.
     expected: Option<(u64, [u8; 32])>,
-    reserve_freed: Option<Instant>,
+    /// The reserve was used; commits that worked since.
+    reserve_freed: Option<u32>,
     /// The last commit failed for want of room.
     was_full: bool,
 }
@@ -126,7 +127,7 @@ impl Ledger {
             was_full: false,
         };
         if make_reserve(&ledger.reserve()).is_err() {
-            ledger.reserve_freed = Some(Instant::now());
+            ledger.reserve_freed = Some(0);
         }
         Ok((ledger, contents.restored))
     }
@@ -253,18 +254,17 @@ impl Ledger {
     fn free_reserve(&mut self) -> bool {
         let freed = std::fs::remove_file(self.reserve()).is_ok();
         if freed {
-            self.reserve_freed = Some(Instant::now());
+            self.reserve_freed = Some(0);
         }
         freed
     }
 
     fn renew_reserve(&mut self) {
-        if self.reserve_freed.is_some_and(|t| t.elapsed() >= RESERVE_RETRY) {
-            self.reserve_freed = match make_reserve(&self.reserve()) {
-                Ok(()) => None,
-                Err(_) => Some(Instant::now()),
-            };
-        }
+        self.reserve_freed = match self.reserve_freed {
+            Some(commits) if commits < RESERVE_RETRY => Some(commits + 1),
+            Some(_) if make_reserve(&self.reserve()).is_err() => Some(0),
+            _ => None,
+        };
     }
 }
 
@@ -533,6 +533,7 @@ fn start_anew(path: &Path, what: &str) -> Result<(Connection, Contents), LedgerE
         id: 0,
         events: saved.events.clone(),
         rows: saved.rows.clone(),
+        fresh_from: 0,
     };
     let mut chain = (contents.seq, contents.hash);
     write_batches(&mut conn, [&batch].into_iter(), &mut chain).map_err(|e| sql_store(path, "written", &e))?;

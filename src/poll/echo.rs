@@ -3,12 +3,18 @@
 //! The identifier is one per process; the payload carries slot and generation of the round, and a random number that only the
 //! target (and who sees the traffic) can know. Address, identifier, sequence number and payload must all fit.
 //!
-//! Never here: when to send; what a lost echo means.
+//! Never here: which round is due; what a lost echo means.
 
+use super::engine::{Poll, Timer};
 use super::inflight::{AttemptState, Round, RoundKey, Rounds};
-use crate::model::{DeviceId, Site, Status};
-use crate::wire::icmp;
-use std::net::IpAddr;
+use super::{Channel, DropReason, PollEffect, RoundKind};
+use crate::model::{DeviceId, Mono, Now, Site, Status};
+use crate::wire::icmp::{self, IcmpMessage};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Between the echoes of a regular round.
+pub(super) const ECHO_GAP: Duration = Duration::from_millis(200);
 
 /// Slot, generation, nonce.
 pub(super) const PAYLOAD: usize = 16;
@@ -86,5 +92,134 @@ impl Addresses {
             .iter()
             .take_while(move |(a, _)| *a == address)
             .map(|(_, id)| *id)
+    }
+}
+
+impl Poll {
+    /// Sends the echoes that may leave in this tick.
+    pub(super) fn send_echoes(&mut self, now: Now) {
+        while let Some(key) = self.pacer.next_echo() {
+            let Some(id) = self.rounds.get(key).map(|r| r.device) else {
+                continue;
+            };
+            self.pacer.spend_echo();
+            let index = self.begin_attempt(key, None, now);
+            let Some(round) = self.rounds.get(key) else { continue };
+            let (address, settings) = (self.site.device(id).address, self.site.device(id).poll);
+            let bytes = request(address.is_ipv6(), self.ident, key, round, index);
+            let (confirm, last) = (round.kind == RoundKind::Confirm, round.attempts.len() >= round.planned);
+            let (begun, awake, (start, gap)) = (round.begun, self.clock.awake(), round.burst);
+            let in_burst = u32::try_from(round.attempts.len() - round.first).unwrap_or(u32::MAX);
+            self.effect(PollEffect::Send {
+                channel: Channel::Icmp,
+                to: SocketAddr::new(address, 0),
+                bytes,
+            });
+            match (last, confirm) {
+                (true, _) => self.timers.after(awake, settings.timeout, Timer::Expire(key, confirm)),
+                (false, false) => self.timers.after(awake, ECHO_GAP, Timer::Step(key, false)),
+                (false, true) => self
+                    .timers
+                    .at(start + gap.saturating_mul(in_burst), Timer::Step(key, true)),
+            }
+            if index == 0 && !self.states[id.index()].silent {
+                self.plan_cut(key, begun, &settings);
+            }
+        }
+    }
+
+    /// A packet came in on the RAW socket.
+    pub(super) fn icmp(&mut self, from: SocketAddr, at: Mono, bytes: &[u8], now: Now) {
+        match icmp::parse(from.is_ipv6(), bytes) {
+            Err(_) => self.drop_datagram(DropReason::Malformed),
+            Ok(IcmpMessage::Other) => {}
+            Ok(IcmpMessage::EchoReply { ident, seq, payload }) => {
+                if ident != self.ident || payload.len() != PAYLOAD {
+                    return self.drop_datagram(DropReason::ForeignEcho);
+                }
+                match cookie(payload, &self.rounds) {
+                    Some(Cookie::Ours(key)) => self.echo_reply(key, from, seq, at, now),
+                    Some(Cookie::Over) => self.drop_datagram(DropReason::LateEcho),
+                    Some(Cookie::Foreign) | None => self.drop_datagram(DropReason::ForeignEcho),
+                }
+            }
+            Ok(IcmpMessage::Error {
+                kind_type,
+                code,
+                original_to,
+                ident,
+                seq,
+                payload,
+            }) => {
+                if ident != self.ident {
+                    return self.drop_datagram(DropReason::ForeignEcho);
+                }
+                let about = self.round_of_error(original_to, seq, payload);
+                match about.and_then(|key| self.rounds.get_mut(key)) {
+                    Some(round) => round.note_error(from.ip().to_canonical(), kind_type, code),
+                    None => self.drop_datagram(DropReason::LateEcho),
+                }
+            }
+        }
+    }
+
+    /// The round that an ICMP error is about. Routers need not quote our payload; then address and sequence number must do.
+    fn round_of_error(&self, original_to: IpAddr, seq: u16, payload: &[u8]) -> Option<RoundKey> {
+        let quoted = match cookie(payload, &self.rounds) {
+            Some(Cookie::Ours(key)) => Some(key),
+            Some(Cookie::Over | Cookie::Foreign) => return None,
+            None => None,
+        };
+        let keys = self
+            .addresses
+            .find(original_to)
+            .filter_map(|d| self.states[d.index()].current);
+        let mut fitting = keys.filter(|key| quoted.is_none_or(|q| q == *key));
+        fitting.find(|key| self.rounds.get(*key).is_some_and(|r| attempt_of(r, seq).is_some()))
+    }
+
+    /// A reply that knows the cookie.
+    fn echo_reply(&mut self, key: RoundKey, from: SocketAddr, seq: u16, at: Mono, now: Now) {
+        let Some(round) = self.rounds.get_mut(key) else { return };
+        let device = self.site.device(round.device);
+        if device.address.to_canonical() != from.ip().to_canonical() {
+            return self.drop_datagram(DropReason::WrongSource);
+        }
+        let Some(attempt) = attempt_of(round, seq).and_then(|i| round.attempts.get_mut(i)) else {
+            return self.drop_datagram(DropReason::ForeignEcho);
+        };
+        if attempt.state == AttemptState::Answered {
+            return self.drop_datagram(DropReason::DuplicateEcho);
+        }
+        let rtt = at.since(attempt.sent);
+        // In time by its own stamp, or by the time this process was awake (then the stamp is when we got round to reading it).
+        if rtt.min(self.clock.awake().since(attempt.sent_awake)) > device.poll.timeout {
+            return self.drop_datagram(DropReason::LateEcho);
+        }
+        attempt.state = AttemptState::Answered;
+        round.rtts.push(rtt);
+        self.answered(key, now);
+    }
+
+    /// The operating system refused to send an echo.
+    pub(super) fn echo_not_sent(&mut self, to: SocketAddr, error: &str, now: Now) {
+        let keys: Vec<_> = self
+            .addresses
+            .find(to.ip())
+            .filter_map(|d| self.states[d.index()].current)
+            .collect();
+        for key in keys {
+            let Some(round) = self.rounds.get_mut(key) else {
+                continue;
+            };
+            let Some(index) = latest_open(round) else {
+                continue;
+            };
+            round.attempts[index].state = AttemptState::Failed;
+            round.send_error = Some(error.to_owned());
+            if round.complete() {
+                self.end(key, now);
+            }
+        }
     }
 }

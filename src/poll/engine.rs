@@ -9,7 +9,7 @@ use super::echo::Addresses;
 use super::inflight::{RoundKey, Rounds};
 use super::pace::Pacer;
 use super::schedule::{Due, Schedule, Stream};
-use super::timers::{StallClock, Timers};
+use super::timers::{Awake, StallClock, Timers};
 use super::{Channel, DropReason, Observation, PollEffect, PollInput, RoundKind, TcpReading};
 use crate::model::{DeviceId, Mono, Now, Site, Status, WatchKind};
 use rand::rngs::StdRng;
@@ -36,6 +36,10 @@ pub(super) struct DeviceState {
     pub(super) owed: bool,
     /// Something lies behind it.
     pub(super) parent: bool,
+    /// Before this no round is started on request; a request until then waits.
+    pub(super) next_probe: Awake,
+    /// One waits.
+    pub(super) probe_waits: bool,
 }
 
 /// The states of a site's devices before anything is known of them.
@@ -65,6 +69,8 @@ pub(super) enum Timer {
     Expire(RoundKey, bool),
     /// A regular round without any answer must give way to its confirm burst now, or detection would be late.
     Cut(RoundKey),
+    /// A device was asked for too soon after the last time: now it may.
+    Probe(DeviceId),
     /// Whoever should have told the end of this token has not.
     Guard(u64),
 }
@@ -193,6 +199,7 @@ impl Poll {
                 .get(*key)
                 .is_some_and(|r| r.kind == RoundKind::Regular && r.received() == 0),
             Timer::Guard(token) => tokens.contains_key(token),
+            Timer::Probe(_) => true,
         });
         self.clock.leave(self.next_wakeup());
     }
@@ -297,6 +304,7 @@ impl Poll {
             Timer::Step(key, confirm) => self.step(key, confirm, now),
             Timer::Expire(key, confirm) => self.expire(key, confirm, now),
             Timer::Cut(key) => self.cut(key, now),
+            Timer::Probe(device) => self.waiting_probe(device, now),
             Timer::Guard(token) => self.token_ended(token, Err("timed out".to_owned()), now),
         }
     }

@@ -6,19 +6,15 @@
 //!
 //! Never here: what silence means (the rules know), which round is due (the schedule knows).
 
-use super::echo::{self, Cookie};
+use super::echo::ECHO_GAP;
 use super::engine::{Poll, Timer, TokenUse};
 use super::inflight::{Attempt, AttemptState, RoundKey};
 use super::timers::Awake;
-use super::{Channel, DropReason, Observation, PollEffect, RoundKind};
+use super::{Observation, RoundKind};
 use crate::model::{DeviceId, Liveness, Mono, Now, Owner, PollSettings, Status};
-use crate::wire::icmp::{self, IcmpMessage};
 use rand::Rng;
 use std::net::SocketAddr;
 use std::time::Duration;
-
-/// Between the echoes of a regular round.
-const ECHO_GAP: Duration = Duration::from_millis(200);
 
 /// Between the echoes of a confirm burst, at least, where the time allows.
 const BURST_GAP: Duration = Duration::from_millis(20);
@@ -29,6 +25,9 @@ const CONNECT_GAP: Duration = Duration::from_millis(500);
 /// Thousandths of an echo a second, of all confirm bursts together, that devices of institutions without anything behind them may cause. When
 /// half a nation falls silent at once, bursts must end rather than all begin.
 const BURSTS: u32 = 4_000_000;
+
+/// Between two rounds of a device on request.
+const PROBE_GAP: Duration = Duration::from_secs(1);
 
 /// A GET may wait behind a whole SNMP round of its device.
 const GET_GUARD: Duration = Duration::from_secs(60);
@@ -49,11 +48,32 @@ impl Poll {
         }
     }
 
-    /// The rules want a fresh round.
+    /// The rules want a fresh round. When a thousand children fail at once each asks for its parent: once a second is enough, and
+    /// more would meet the rate limit of the parent's control plane.
     pub(super) fn probe_now(&mut self, device: DeviceId, now: Now) {
         let watched = |d: &crate::model::Device| d.status == Status::Active && d.liveness != Liveness::None;
-        if self.site.devices.get(device.index()).is_some_and(watched) {
+        if !self.site.devices.get(device.index()).is_some_and(watched) {
+            return;
+        }
+        let awake = self.clock.awake();
+        let state = &mut self.states[device.index()];
+        if awake >= state.next_probe {
+            state.next_probe = awake + PROBE_GAP;
             self.liveness_due(device, None, now);
+        } else if !state.probe_waits {
+            state.probe_waits = true;
+            self.timers.at(state.next_probe, Timer::Probe(device));
+        }
+    }
+
+    /// The second is over. (After a reload the number may be another device's: that one has not waited.)
+    pub(super) fn waiting_probe(&mut self, device: DeviceId, now: Now) {
+        let waits = self
+            .states
+            .get_mut(device.index())
+            .map(|s| std::mem::take(&mut s.probe_waits));
+        if waits == Some(true) {
+            self.probe_now(device, now);
         }
     }
 
@@ -96,7 +116,7 @@ impl Poll {
     }
 
     /// Notes that an attempt leaves now; returns its index.
-    fn begin_attempt(&mut self, key: RoundKey, token: Option<u64>, now: Now) -> usize {
+    pub(super) fn begin_attempt(&mut self, key: RoundKey, token: Option<u64>, now: Now) -> usize {
         let awake = self.clock.awake();
         let Some(round) = self.rounds.get_mut(key) else {
             return 0;
@@ -116,41 +136,9 @@ impl Poll {
         round.attempts.len() - 1
     }
 
-    /// Sends the echoes that may leave in this tick.
-    pub(super) fn send_echoes(&mut self, now: Now) {
-        while let Some(key) = self.pacer.next_echo() {
-            let Some(id) = self.rounds.get(key).map(|r| r.device) else {
-                continue;
-            };
-            self.pacer.spend_echo();
-            let index = self.begin_attempt(key, None, now);
-            let Some(round) = self.rounds.get(key) else { continue };
-            let (address, settings) = (self.site.device(id).address, self.site.device(id).poll);
-            let bytes = echo::request(address.is_ipv6(), self.ident, key, round, index);
-            let (confirm, last) = (round.kind == RoundKind::Confirm, round.attempts.len() >= round.planned);
-            let (begun, awake, (start, gap)) = (round.begun, self.clock.awake(), round.burst);
-            let in_burst = u32::try_from(round.attempts.len() - round.first).unwrap_or(u32::MAX);
-            self.effect(PollEffect::Send {
-                channel: Channel::Icmp,
-                to: SocketAddr::new(address, 0),
-                bytes,
-            });
-            match (last, confirm) {
-                (true, _) => self.timers.after(awake, settings.timeout, Timer::Expire(key, confirm)),
-                (false, false) => self.timers.after(awake, ECHO_GAP, Timer::Step(key, false)),
-                (false, true) => self
-                    .timers
-                    .at(start + gap.saturating_mul(in_burst), Timer::Step(key, true)),
-            }
-            if index == 0 && !self.states[id.index()].silent {
-                self.plan_cut(key, begun, &settings);
-            }
-        }
-    }
-
     /// Where `over` is hardly longer than a round of echoes, waiting for the last echo of the round would leave no time for the
     /// burst within the promised detection time.
-    fn plan_cut(&mut self, key: RoundKey, begun: Awake, settings: &PollSettings) {
+    pub(super) fn plan_cut(&mut self, key: RoundKey, begun: Awake, settings: &PollSettings) {
         let Some(round) = self.rounds.get(key) else { return };
         let echoes = u32::try_from(round.planned).unwrap_or(u32::MAX);
         let whole = ECHO_GAP.saturating_mul(echoes.saturating_sub(1)) + settings.timeout;
@@ -193,84 +181,7 @@ impl Poll {
         }
     }
 
-    /// A packet came in on the RAW socket.
-    pub(super) fn icmp(&mut self, from: SocketAddr, at: Mono, bytes: &[u8], now: Now) {
-        match icmp::parse(from.is_ipv6(), bytes) {
-            Err(_) => self.drop_datagram(DropReason::Malformed),
-            Ok(IcmpMessage::Other) => {}
-            Ok(IcmpMessage::EchoReply { ident, seq, payload }) => {
-                if ident != self.ident || payload.len() != echo::PAYLOAD {
-                    return self.drop_datagram(DropReason::ForeignEcho);
-                }
-                match echo::cookie(payload, &self.rounds) {
-                    Some(Cookie::Ours(key)) => self.echo_reply(key, from, seq, at, now),
-                    Some(Cookie::Over) => self.drop_datagram(DropReason::LateEcho),
-                    Some(Cookie::Foreign) | None => self.drop_datagram(DropReason::ForeignEcho),
-                }
-            }
-            Ok(IcmpMessage::Error {
-                kind_type,
-                code,
-                original_to,
-                ident,
-                seq,
-                payload,
-            }) => {
-                if ident != self.ident {
-                    return self.drop_datagram(DropReason::ForeignEcho);
-                }
-                let about = self.round_of_error(original_to, seq, payload);
-                match about.and_then(|key| self.rounds.get_mut(key)) {
-                    Some(round) => round.note_error(from.ip().to_canonical(), kind_type, code),
-                    None => self.drop_datagram(DropReason::LateEcho),
-                }
-            }
-        }
-    }
-
-    /// The round that an ICMP error is about. Routers need not quote our payload; then address and sequence number must do.
-    fn round_of_error(&self, original_to: std::net::IpAddr, seq: u16, payload: &[u8]) -> Option<RoundKey> {
-        let quoted = match echo::cookie(payload, &self.rounds) {
-            Some(Cookie::Ours(key)) => Some(key),
-            Some(Cookie::Over | Cookie::Foreign) => return None,
-            None => None,
-        };
-        let keys = self
-            .addresses
-            .find(original_to)
-            .filter_map(|d| self.states[d.index()].current);
-        let mut fitting = keys.filter(|key| quoted.is_none_or(|q| q == *key));
-        fitting.find(|key| {
-            self.rounds
-                .get(*key)
-                .is_some_and(|r| echo::attempt_of(r, seq).is_some())
-        })
-    }
-
-    /// A reply that knows the cookie.
-    fn echo_reply(&mut self, key: RoundKey, from: SocketAddr, seq: u16, at: Mono, now: Now) {
-        let Some(round) = self.rounds.get_mut(key) else { return };
-        let device = self.site.device(round.device);
-        if device.address.to_canonical() != from.ip().to_canonical() {
-            return self.drop_datagram(DropReason::WrongSource);
-        }
-        let Some(attempt) = echo::attempt_of(round, seq).and_then(|i| round.attempts.get_mut(i)) else {
-            return self.drop_datagram(DropReason::ForeignEcho);
-        };
-        if attempt.state == AttemptState::Answered {
-            return self.drop_datagram(DropReason::DuplicateEcho);
-        }
-        let rtt = at.since(attempt.sent);
-        // In time by its own stamp, or by the time this process was awake (then the stamp is when we got round to reading it).
-        if rtt.min(self.clock.awake().since(attempt.sent_awake)) > device.poll.timeout {
-            return self.drop_datagram(DropReason::LateEcho);
-        }
-        attempt.state = AttemptState::Answered;
-        round.rtts.push(rtt);
-        self.answered(key, now);
-    }
-
-    fn answered(&mut self, key: RoundKey, now: Now) {
+    pub(super) fn answered(&mut self, key: RoundKey, now: Now) {
         let Some(round) = self.rounds.get(key) else { return };
         let device = round.device;
         let owed = self.states[device.index()].owed && self.states[device.index()].current == Some(key);
@@ -278,28 +189,6 @@ impl Poll {
             self.end(key, now);
         } else if owed {
             self.start_regular(device, None, now);
-        }
-    }
-
-    /// The operating system refused to send an echo.
-    pub(super) fn echo_not_sent(&mut self, to: SocketAddr, error: &str, now: Now) {
-        let keys: Vec<_> = self
-            .addresses
-            .find(to.ip())
-            .filter_map(|d| self.states[d.index()].current)
-            .collect();
-        for key in keys {
-            let Some(round) = self.rounds.get_mut(key) else {
-                continue;
-            };
-            let Some(index) = echo::latest_open(round) else {
-                continue;
-            };
-            round.attempts[index].state = AttemptState::Failed;
-            round.send_error = Some(error.to_owned());
-            if round.complete() {
-                self.end(key, now);
-            }
         }
     }
 
@@ -344,7 +233,7 @@ impl Poll {
     }
 
     /// A round is over: tell it; a regular one without any answer becomes a confirm burst.
-    fn end(&mut self, key: RoundKey, now: Now) {
+    pub(super) fn end(&mut self, key: RoundKey, now: Now) {
         let Some(round) = self.rounds.get_mut(key) else { return };
         let report = round.report(now.mono);
         let (device, lost) = (round.device, report.received == 0);

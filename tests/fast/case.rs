@@ -1,1 +1,9 @@
-//! (being written)
+//! From findings to accepted mail: the book, the plan, the outbox, the texts and the ledger.
+
+mod book;
+mod ledger;
+mod outbox;
+mod plan;
+mod random;
+mod text;
+mod world;

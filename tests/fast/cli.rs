@@ -6,7 +6,7 @@
 )]
 
 #[path = "../support/relay.rs"]
-#[allow(dead_code, unused_imports, reason = "the relay can do more than these tests ask")]
+#[allow(unused_imports, reason = "the relay can do more than these tests ask")]
 mod relay;
 
 use relay::{Relay, Script};
@@ -131,8 +131,13 @@ struct Daemon {
 
 impl Daemon {
     fn start(config: &Path) -> Daemon {
+        Daemon::start_with(config, &[])
+    }
+
+    fn start_with(config: &Path, env: &[(&str, &str)]) -> Daemon {
         let mut child = hinomi(&["run", "--config", config.to_str().unwrap()])
             .env("HINOMI_LOG", "trace")
+            .envs(env.iter().copied())
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -420,6 +425,10 @@ fn a_killed_daemon_leaves_nothing_that_stops_the_next() {
     folder.write(&site(&["a"]));
     let mut first = Daemon::start(&folder.config());
     first.end("-KILL");
+    let config = folder.config();
+    let incidents = run(&["incidents", "--config", config.to_str().unwrap()]);
+    assert_eq!(incidents.status.code(), Some(0), "its ledger can be read: {}", text(&incidents.stderr));
+    assert!(text(&incidents.stderr).contains("hinomi is not running"), "and that is said");
     let second = Daemon::start(&folder.config());
     assert_eq!(second.get("/healthz").0, 200);
 }
@@ -700,4 +709,39 @@ fn the_units_are_valid_and_little_exposed() {
         let ours: Vec<_> = said.lines().filter(|l| l.contains("hinomi")).collect();
         assert!(ours.is_empty(), "{ours:#?}");
     }
+}
+
+#[test]
+fn systemd_is_told_ready_alive_reloading_and_stopping() {
+    let folder = Folder::new();
+    folder.write(&site(&["a"]));
+    let path = folder.0.join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+    let mut all = Vec::new();
+    let mut heard = |wanted: &str| {
+        loop {
+            let mut buffer = [0; 1024];
+            let Ok(length) = socket.recv(&mut buffer) else {
+                panic!("no {wanted} in {all:?}");
+            };
+            all.push(text(&buffer[..length]));
+            if all.iter().any(|m| m.lines().any(|l| l.starts_with(wanted))) {
+                return;
+            }
+        }
+    };
+    let env = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "3000000")];
+    let mut daemon = Daemon::start_with(&folder.config(), &env);
+    heard("READY=1");
+    heard("WATCHDOG=1");
+    let config = folder.config();
+    let reload = run(&["reload", "--config", config.to_str().unwrap()]);
+    assert_eq!(reload.status.code(), Some(0), "{}", text(&reload.stderr));
+    heard("RELOADING=1");
+    daemon.end("-TERM");
+    heard("STOPPING=1");
+    let position = |wanted: &str| all.iter().rposition(|m| m.starts_with(wanted));
+    assert!(position("STATUS=1 devices").is_some(), "{all:?}");
+    assert!(position("READY=1") > position("RELOADING=1"), "ready again after the reload: {all:?}");
 }

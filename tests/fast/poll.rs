@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod net;
+mod raw;
 
 use hinomi::model::{DeviceId, Liveness, Mono, Owner, Status, Watch, WatchKind};
 use hinomi::poll::{Channel, DropReason, Observation, PollEffect, PollInput, ReachRound, RoundKind};
@@ -281,6 +282,31 @@ fn probe_now_starts_a_round_at_once_and_never_two() {
     net.input(PollInput::ProbeNow(D));
     net.run_for(secs(1));
     assert_eq!((net.sent.len(), net.reach(D).count()), (1, 1));
+}
+
+#[test]
+fn a_thousand_requests_for_one_device_are_one_round_a_second() {
+    let mut d = device("edge-a", "192.0.2.1");
+    d.poll.interval = secs(3600);
+    let mut net = Net::new(site(vec![d]));
+    for _ in 0..1_000 {
+        net.input(PollInput::ProbeNow(D));
+        net.run_for(ms(5));
+    }
+    net.run_for(secs(2));
+    assert_eq!(
+        net.reach(D).count(),
+        6,
+        "five seconds of requests, the last still answered by a round of its own"
+    );
+    let last = net.reach(D).last().map(|(_, r)| r.started);
+    net.input(PollInput::ProbeNow(D));
+    net.run_for(ms(500));
+    assert_ne!(
+        net.reach(D).last().map(|(_, r)| r.started),
+        last,
+        "at once again after a rest"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The SNMP codec against an independent one (async-snmp): never our own on both sides.
 
+#![allow(clippy::unwrap_used)]
+
 use async_snmp::compatibility::DecodeConfig;
 use async_snmp::message::{
     CommunityMessage, Message as TheirMessage, MsgFlags, MsgGlobalData, SecurityLevel, V3Message,

@@ -7,9 +7,10 @@ use super::round::{Ask, Get, Item, Purpose, Round, Walk};
 use super::session::Session;
 use super::table::{self, Table};
 use super::text;
-use crate::model::profile::{self, Object, Profile};
+use super::wanted::{Wanted, columns_of, scalars_of};
+use crate::model::profile::{self, Profile};
 use crate::model::snmp::SnmpAccess;
-use crate::model::{Device, Mono, Name, WatchKind};
+use crate::model::{Device, Mono, Name};
 use crate::poll::{AgentFailure, AgentReading, ScalarReading};
 use crate::wire::snmp::{Pdu, PduKind, Value, Version};
 use std::collections::BTreeSet;
@@ -31,14 +32,6 @@ const NO_SUCH_NAME: u32 = 2;
 const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
 /// And this often without any reason.
 const COLUMNS_REFRESH: Duration = Duration::from_secs(3_600);
-
-/// What the configuration wants of a device.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Wanted {
-    pub(super) patterns: Vec<Name>,
-    pub(super) scalars: Vec<Vec<u32>>,
-    pub(super) profile: Option<Name>,
-}
 
 /// Everything remembered of a device.
 #[derive(Debug)]
@@ -71,31 +64,6 @@ pub(super) struct Agent {
 pub(super) enum Step {
     Continue,
     Fail(AgentFailure),
-}
-
-impl Wanted {
-    /// `also`: interfaces that other devices name as their demarcation point.
-    pub(super) fn of(device: &Device, also: &[Name]) -> Wanted {
-        let patterns: BTreeSet<Name> = device
-            .interfaces
-            .iter()
-            .map(|i| Name::clone(&i.pattern))
-            .chain(also.iter().cloned())
-            .collect();
-        let scalars: BTreeSet<Vec<u32>> = device
-            .watches
-            .iter()
-            .filter_map(|w| match &w.kind {
-                WatchKind::Oid { oid, .. } => Some(oid.clone()),
-                WatchKind::Tcp { .. } => None,
-            })
-            .collect();
-        Wanted {
-            patterns: patterns.into_iter().collect(),
-            scalars: scalars.into_iter().collect(),
-            profile: device.profile.clone(),
-        }
-    }
 }
 
 impl Agent {
@@ -146,12 +114,12 @@ impl Agent {
             let scalars = scalars_of(self.profile).chain(instances.iter().cloned());
             round.todo.extend(scalars.map(Item::Scalar));
         }
-        let rows: Vec<u32> = self.table.rows.iter().flatten().map(|r| r.index).collect();
+        let rows = self.table.rows.iter().flatten().map(|r| r.index).collect();
         self.round = Some(Box::new(round));
         self.want_rows(&rows);
     }
 
-    fn want_rows(&mut self, indices: &[u32]) {
+    fn want_rows(&mut self, indices: &BTreeSet<u32>) {
         let rows = self.table.rows.iter().flatten();
         let v1 = self.session.version() == Version::V1;
         let (by_descr, slim) = (self.table.by_descr, self.slim);
@@ -261,8 +229,11 @@ impl Agent {
         };
         round.tries = 0;
         if pdu.error_status == TOO_BIG {
-            return self.shrink(get);
+            round.refused = Some(TOO_BIG);
+            self.shrink(get);
+            return Step::Continue;
         }
+        round.refused = Some(pdu.error_status);
         let Some(oid) = get.refuse(pdu.error_index) else {
             return Step::Fail(AgentFailure::ErrorStatus(pdu.error_status));
         };
@@ -277,27 +248,26 @@ impl Agent {
         Step::Continue
     }
 
-    fn shrink(&mut self, get: Get) -> Step {
-        let Some(round) = &mut self.round else {
-            return Step::Continue;
-        };
+    /// tooBig: half as much from now on; a row alone is cut to what health needs; what is too big even so is done without.
+    fn shrink(&mut self, get: Get) {
         let overhead = self.session.overhead();
-        let alone = get.items.len() == 1;
         self.room = self.room.min(get.size / 2 + overhead).max(SMALLEST + overhead);
-        let row = matches!(get.items.first(), Some(Item::Row { .. }));
-        if alone && (!row || self.slim) {
-            return Step::Fail(AgentFailure::ErrorStatus(TOO_BIG));
-        }
-        let rows: Vec<u32> = get.items.iter().filter_map(Item::row_index).collect();
-        if alone {
-            self.slim = true;
-            self.want_rows(&rows);
-        } else {
-            for item in get.items.into_iter().rev() {
-                round.todo.push_front(item);
+        let alone = get.items.len() == 1;
+        let mut rows = BTreeSet::new();
+        let Some(round) = &mut self.round else {
+            return;
+        };
+        for item in get.items.into_iter().rev() {
+            match item {
+                Item::Row { index, columns } if alone && columns.len() > table::SLIM_COLUMNS => {
+                    rows.insert(index);
+                }
+                item if !alone => round.todo.push_front(item),
+                _ => {}
             }
         }
-        Step::Continue
+        self.slim |= !rows.is_empty();
+        self.want_rows(&rows);
     }
 
     fn walked(&mut self, mut walk: Walk, pdu: &Pdu, now: Mono) -> Step {
@@ -329,7 +299,7 @@ impl Agent {
                     self.set_instances(instances, now);
                 }
             }
-            Purpose::IfName if walk.rows.is_empty() && walk.whole => {
+            Purpose::IfName if walk.rows.is_empty() && walk.whole && !self.table.has_names() => {
                 round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
             }
             Purpose::IfName | Purpose::IfDescr => self.set_names(walk, now),
@@ -361,16 +331,20 @@ impl Agent {
         let Some(round) = &self.round else {
             return;
         };
-        self.table.by_descr = walk.purpose == Purpose::IfDescr;
         let found = walk.rows.iter().filter_map(|(suffix, value)| match suffix.as_slice() {
             [index] => Some((*index, text::name(value)?)),
             _ => None,
         });
-        self.table
-            .resolve(found.collect(), walk.whole, &self.wanted.patterns, now);
+        let found: Vec<(u32, Name)> = found.collect();
+        // No interface at all: the part of the agent that knows them is away. That says nothing about the interfaces.
+        if found.is_empty() {
+            return;
+        }
+        self.table.by_descr = walk.purpose == Purpose::IfDescr;
+        self.table.resolve(found, walk.whole, &self.wanted.patterns, now);
         self.table.set_version((round.if_number, round.if_last_change));
         // A row that was read under the name it has now needs no second reading.
-        let unread: Vec<u32> = self
+        let unread: BTreeSet<u32> = self
             .table
             .rows
             .iter()
@@ -391,7 +365,7 @@ impl Agent {
         }
         let uptime = get.uptime();
         round.uptime = round.uptime.or(uptime);
-        let mut again = Vec::new();
+        let mut again = BTreeSet::new();
         for (i, item) in get.items.iter().enumerate() {
             let value = get.single(i);
             match (item, value) {
@@ -408,16 +382,17 @@ impl Agent {
                     round.scalars.insert(oid.clone(), reading);
                 }
                 (Item::Row { index, .. }, _) => {
-                    let answer = uptime.and_then(|up| table::read_row(*index, &get.row(i), up, at));
-                    let row = self.table.rows.iter_mut().flatten().find(|r| r.index == *index);
+                    let answer = table::read_row(*index, &get.row(i), uptime, at);
+                    let row = self.table.row(*index);
                     round.row_moved |= row.as_ref().map(|r| &r.name) != answer.as_ref().map(|a| &a.reading.name);
                     match (answer, row) {
                         (Some(answer), Some(row)) if answer.narrow && row.wide => {
                             row.wide = false;
-                            again.push(*index);
+                            again.insert(*index);
                         }
-                        (Some(answer), _) => drop(round.rows.insert(*index, answer)),
-                        (None, _) => {}
+                        // Without sysUpTime beside them counters are worth nothing.
+                        (Some(answer), _) if uptime.is_some() => drop(round.rows.insert(*index, answer)),
+                        _ => {}
                     }
                 }
                 _ => {}
@@ -444,34 +419,4 @@ impl Agent {
         };
         Some((round, reading))
     }
-}
-
-impl Item {
-    fn row_index(&self) -> Option<u32> {
-        match self {
-            Item::Row { index, .. } => Some(*index),
-            _ => None,
-        }
-    }
-}
-
-fn objects_of(profile: Option<&'static Profile>) -> impl Iterator<Item = &'static Object> {
-    profile.into_iter().flat_map(|p| p.measures).flat_map(|m| m.objects)
-}
-
-fn scalars_of(profile: Option<&'static Profile>) -> impl Iterator<Item = Vec<u32>> {
-    objects_of(profile).filter_map(|o| match o {
-        Object::Scalar(oid) => Some(oid.to_vec()),
-        Object::Column(_) => None,
-    })
-}
-
-fn columns_of(profile: Option<&'static Profile>) -> Vec<Vec<u32>> {
-    let columns: BTreeSet<Vec<u32>> = objects_of(profile)
-        .filter_map(|o| match o {
-            Object::Column(oid) => Some(oid.to_vec()),
-            Object::Scalar(_) => None,
-        })
-        .collect();
-    columns.into_iter().collect()
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Rows of a walk, at most.
 const WALK_ROWS: usize = 100_000;
 /// Instances of one column of a profile, at most: they are all read each round.
-const COLUMN_ROWS: usize = 2_048;
+const COLUMN_ROWS: usize = 512;
 /// Time of a walk, at most.
 const WALK_TIME: Duration = Duration::from_secs(30);
 
@@ -94,6 +94,8 @@ pub(super) struct Round {
     /// Discoveries and resynchronisations so far.
     pub(super) detours: u8,
     pub(super) hint: Option<AgentFailure>,
+    /// error-status of the last refusal.
+    pub(super) refused: Option<u32>,
     pub(super) rtt: Option<Duration>,
     pub(super) uptime: Option<u32>,
     pub(super) object_id: Option<Vec<u32>>,

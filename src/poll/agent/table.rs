@@ -32,7 +32,7 @@ pub(super) struct Row {
 /// What is known about a device's interfaces.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    /// Rows by index; `None` until names were resolved.
+    /// In the order of their index; `None` until names were resolved.
     pub(super) rows: Option<Vec<Row>>,
     /// Names come from ifDescr: the agent has no ifXTable.
     pub(super) by_descr: bool,
@@ -54,6 +54,18 @@ pub(super) struct RowAnswer {
 }
 
 impl Table {
+    /// The row of an index.
+    pub(super) fn row(&mut self, index: u32) -> Option<&mut Row> {
+        let rows = self.rows.as_mut()?;
+        let at = rows.binary_search_by_key(&index, |r| r.index).ok()?;
+        rows.get_mut(at)
+    }
+
+    /// Names are known, and from ifName.
+    pub(super) fn has_names(&self) -> bool {
+        !self.by_descr && self.rows.as_ref().is_some_and(|rows| !rows.is_empty())
+    }
+
     /// Do the names have to be looked up, given what this round has read?
     pub(super) fn stale(&self, version: (Option<i64>, Option<u32>), patterns: &[Name], now: Mono) -> bool {
         let Some(rows) = &self.rows else {
@@ -80,7 +92,8 @@ impl Table {
                 wide: true,
                 octets: None,
             };
-            rows.insert(index, known.unwrap_or(fresh));
+            // 64-bit counters are tried again: they may have been away while the agent started.
+            rows.insert(index, known.map_or(fresh, |row| Row { wide: true, ..row }));
         }
         if !whole {
             let present: BTreeSet<Name> = rows.values().map(|r| Name::clone(&r.name)).collect();
@@ -170,6 +183,9 @@ impl Table {
     }
 }
 
+/// The most columns of a slim row.
+pub(super) const SLIM_COLUMNS: usize = 7;
+
 /// The columns asked of a row. `slim`: only what health needs, for agents whose answers must be short.
 pub(super) fn columns(by_descr: bool, wide: bool, slim: bool) -> Vec<Col> {
     let mut cols = vec![if by_descr { Col::Descr } else { Col::Name }, Col::Admin, Col::Oper];
@@ -197,8 +213,8 @@ pub(super) fn columns(by_descr: bool, wide: bool, slim: bool) -> Vec<Col> {
     cols
 }
 
-/// Reads a row's answer; `None` if the row has no name (it is gone).
-pub(super) fn read_row(index: u32, cells: &[(Col, &Value)], uptime: u32, at: Mono) -> Option<RowAnswer> {
+/// Reads a row's answer; `None` if the row has no name (it is gone). Without `uptime` the caller throws the counters away.
+pub(super) fn read_row(index: u32, cells: &[(Col, &Value)], uptime: Option<u32>, at: Mono) -> Option<RowAnswer> {
     let cell = |col: Col| cells.iter().find(|(c, _)| *c == col).map(|(_, v)| *v);
     let name = cell(Col::Name).or(cell(Col::Descr)).and_then(text::name)?;
     let counter = |col| cell(col).and_then(counter);
@@ -206,7 +222,8 @@ pub(super) fn read_row(index: u32, cells: &[(Col, &Value)], uptime: u32, at: Mon
         Some(Value::Integer(v)) => u8::try_from(*v).ok(),
         _ => None,
     };
-    let wide_asked = cell(Col::HcInOctets).is_some();
+    // Absent, not merely unreadable: one damaged answer must not change what is asked from now on.
+    let absent = |col| cell(col).is_some_and(Value::is_absent);
     let in_octets = counter(Col::HcInOctets).or(counter(Col::InOctets));
     let out_octets = counter(Col::HcOutOctets).or(counter(Col::OutOctets));
     let packets = [Col::HcInUcast, Col::HcInMulticast, Col::HcInBroadcast];
@@ -234,11 +251,11 @@ pub(super) fn read_row(index: u32, cells: &[(Col, &Value)], uptime: u32, at: Mon
             Some(Value::TimeTicks(v)) => Some(*v),
             _ => None,
         },
-        uptime,
+        uptime: uptime.unwrap_or(0),
         at,
         ambiguous: false,
     };
-    let narrow = wide_asked && (in_octets.is_none() || out_octets.is_none());
+    let narrow = absent(Col::HcInOctets) && absent(Col::HcOutOctets);
     Some(RowAnswer { reading, narrow })
 }
 
@@ -304,4 +321,73 @@ pub(super) fn matches(pattern: &str, name: &str) -> bool {
         }
     }
     p[i..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_and_names() {
+        for (pattern, name) in [
+            ("xe-0/0/1", "xe-0/0/1"),
+            ("xe-0/0/*", "xe-0/0/17"),
+            ("*", ""),
+            ("*", "anything"),
+            ("ge-?/0", "ge-7/0"),
+            ("a*b*c", "a-b-b-c"),
+            ("*-uplink", "tokyo-uplink"),
+            ("回線*", "回線1"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("xe-0/0/1", "xe-0/0/11"),
+            ("xe-0/0/?", "xe-0/0/"),
+            ("a*b", "a-b-c"),
+            ("", "a"),
+            ("XE*", "xe-0"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+        // The naive way takes 2^40 steps for this.
+        assert!(!matches(&"*a".repeat(40), &"a".repeat(39)));
+    }
+
+    #[test]
+    fn sums_keep_their_width() {
+        let (c32, c64) = (Counter::C32(u32::MAX), Counter::C64(5));
+        assert_eq!(
+            sum(&[c32, Counter::C32(3)]),
+            Some(Counter::C32(2)),
+            "it wraps like a counter"
+        );
+        assert_eq!(sum(&[c64, c64]), Some(Counter::C64(10)));
+        assert_eq!(sum(&[c32, c64]), None);
+        assert_eq!(sum(&[]), None);
+    }
+
+    #[test]
+    fn speed_below_and_above() {
+        let gauge = Value::Gauge32;
+        assert_eq!(
+            speed(Some(&gauge(10_000)), Some(&gauge(u32::MAX))),
+            Some(10_000_000_000)
+        );
+        assert_eq!(speed(Some(&gauge(0)), Some(&gauge(64_000))), Some(64_000));
+        assert_eq!(
+            speed(None, Some(&gauge(u32::MAX))),
+            None,
+            "that only says: more than 4.29 Gbit/s"
+        );
+        assert_eq!(speed(Some(&gauge(0)), None), None);
+    }
+
+    #[test]
+    fn the_slim_row_is_as_small_as_it_says() {
+        for (by_descr, wide) in [(false, true), (false, false), (true, false)] {
+            assert!(columns(by_descr, wide, true).len() <= SLIM_COLUMNS);
+            assert!(columns(by_descr, wide, false).len() > SLIM_COLUMNS);
+        }
+    }
 }

@@ -1,0 +1,239 @@
+//! Who is told, and what is due by time alone.
+
+use super::world::{MIN, Relay, World, above, answers, below, cpu, down, no_answer, platform_fault, s, site};
+use hinomi::incident::EventBody;
+use hinomi::model::{FindingKind, Level, Match, Owner, Verdict};
+
+#[test]
+fn the_first_procedure_that_matches_is_followed() {
+    let table: [(Match, &str, bool); 10] = [
+        (Match::default(), "edge-a", true),
+        (
+            Match {
+                owner: Some(Owner::Own),
+                ..Match::default()
+            },
+            "edge-a",
+            true,
+        ),
+        (
+            Match {
+                owner: Some(Owner::Platform),
+                ..Match::default()
+            },
+            "edge-a",
+            false,
+        ),
+        (
+            Match {
+                kind: Some(FindingKind::DeviceDown),
+                ..Match::default()
+            },
+            "edge-a",
+            true,
+        ),
+        (
+            Match {
+                kind: Some(FindingKind::Threshold),
+                ..Match::default()
+            },
+            "edge-a",
+            false,
+        ),
+        (
+            Match {
+                device: Some("agg".into()),
+                ..Match::default()
+            },
+            "edge-a",
+            false,
+        ),
+        (
+            Match {
+                site: Some("tokyo".into()),
+                ..Match::default()
+            },
+            "edge-a",
+            true,
+        ),
+        (
+            Match {
+                group: Some("core".into()),
+                ..Match::default()
+            },
+            "edge-a",
+            false,
+        ),
+        (
+            Match {
+                verdict: Some(Verdict::Platform),
+                ..Match::default()
+            },
+            "edge-a",
+            false,
+        ),
+        (
+            Match {
+                affected_at_least: Some(2),
+                ..Match::default()
+            },
+            "edge-a",
+            false,
+        ),
+    ];
+    for (matches, device, expected) in table {
+        let mut site = site();
+        site.procedures[0].matches = matches.clone();
+        site.procedures.truncate(1);
+        let mut w = World::of(site);
+        w.take(&w.change(&down(device), Level::Critical, no_answer()));
+        w.pass(s(5));
+        assert_eq!(!w.arrived.is_empty(), expected, "{matches:?}");
+        let nobody = w.recorded(|b| matches!(b, EventBody::NobodyTold { .. }));
+        assert_eq!(nobody == 1, !expected, "an event says so");
+    }
+}
+
+#[test]
+fn escalation_waits_for_its_time_and_for_nobody_who_acknowledged() {
+    for acknowledged in [false, true] {
+        let mut w = World::new();
+        w.take(&w.change(&down("edge-a"), Level::Critical, no_answer()));
+        w.pass(s(14 * MIN));
+        assert_eq!(w.subjects("boss@noc.example").len(), 0);
+        if acknowledged {
+            w.acknowledge(1, "tanaka").unwrap();
+        }
+        w.pass(s(2 * MIN));
+        assert_eq!(w.subjects("boss@noc.example").len(), usize::from(!acknowledged));
+        w.pass(s(60 * MIN));
+        assert_eq!(w.subjects("boss@noc.example").len(), usize::from(!acknowledged), "once");
+        w.take(&w.change(&down("edge-a"), Level::Ok, answers()));
+        w.pass(s(5));
+        assert_eq!(
+            w.subjects("boss@noc.example").len(),
+            2 * usize::from(!acknowledged),
+            "told before"
+        );
+    }
+}
+
+#[test]
+fn escalation_counts_from_when_its_procedure_began_to_apply_and_over_a_restart() {
+    let mut w = World::new();
+    let key = cpu("edge-a");
+    w.take(&w.change(&key, Level::Warning, above(75.0, 70.0)));
+    w.pass(s(60 * MIN));
+    w.take(&w.change(&key, Level::Critical, above(95.0, 90.0)));
+    w.pass(s(10 * MIN));
+    assert_eq!(w.subjects("boss@noc.example").len(), 0);
+    w.restart();
+    w.pass(s(4 * MIN));
+    assert_eq!(w.subjects("boss@noc.example").len(), 0);
+    w.pass(s(2 * MIN));
+    assert_eq!(w.subjects("boss@noc.example").len(), 1);
+    w.restart();
+    w.pass(s(30 * MIN));
+    assert_eq!(w.subjects("boss@noc.example").len(), 1);
+}
+
+#[test]
+fn reminders_come_until_somebody_acknowledges() {
+    let mut site = site();
+    site.procedures[1].remind = Some(s(60 * MIN));
+    let mut w = World::of(site);
+    w.take(&w.change(&cpu("edge-a"), Level::Warning, above(75.0, 70.0)));
+    w.pass(s(2 * 60 * MIN + 10));
+    assert_eq!(
+        w.times("noc@noc.example"),
+        [(0, "office"), (3600, "office"), (7200, "office")]
+    );
+    w.acknowledge(1, "tanaka").unwrap();
+    w.pass(s(7 * 60 * MIN));
+    assert_eq!(w.times("noc@noc.example").len(), 3);
+    w.pass(s(61 * MIN));
+    assert_eq!(w.times("noc@noc.example").len(), 4, "the acknowledgement is over");
+    w.take(&w.change(&cpu("edge-a"), Level::Ok, below(50.0, 63.0)));
+    w.pass(s(24 * 60 * MIN));
+    assert_eq!(w.times("noc@noc.example").len(), 5);
+}
+
+#[test]
+fn a_critical_call_without_acknowledgement_goes_out_once_more_another_way_to_another_address() {
+    let mut w = World::new();
+    w.take(&w.change(&down("edge-a"), Level::Critical, no_answer()));
+    w.pass(s(60 * MIN));
+    assert_eq!(w.times("noc@noc.example"), [(0, "office")]);
+    assert_eq!(w.times("oncall@mobile.example"), [(900, "lte")]);
+    assert_eq!(
+        w.times("manager@noc.example"),
+        [(0, "office"), (900, "lte")],
+        "it has no other address"
+    );
+    let body = &w
+        .arrived
+        .iter()
+        .find(|a| a.mail.to == "oncall@mobile.example")
+        .unwrap()
+        .mail
+        .body;
+    assert!(body.contains("【再送・別経路】"), "{body}");
+}
+
+#[test]
+fn the_repeat_counts_from_acceptance_and_an_acknowledgement_stops_it() {
+    let mut w = World::new();
+    w.relay("office", Relay::Dead);
+    w.relay("lte", Relay::Dead);
+    w.take(&w.change(&down("edge-a"), Level::Critical, no_answer()));
+    w.pass(s(10 * MIN));
+    w.relay("lte", Relay::Works);
+    w.pass(s(14 * MIN));
+    assert_eq!(w.times("manager@noc.example").len(), 1);
+    w.acknowledge(1, "tanaka").unwrap();
+    w.pass(s(60 * MIN));
+    assert_eq!(w.times("manager@noc.example").len(), 1);
+}
+
+#[test]
+fn warnings_are_not_repeated() {
+    let mut w = World::new();
+    w.take(&w.change(&cpu("edge-a"), Level::Warning, above(75.0, 70.0)));
+    w.pass(s(60 * MIN));
+    assert_eq!(w.arrived.len(), 1);
+}
+
+#[test]
+fn another_verdict_is_told_another_piece_of_evidence_is_not() {
+    let mut w = World::new();
+    let mut change = w.change(&down("platform-pe-1"), Level::Critical, no_answer());
+    let mut isolation = platform_fault(w.now.wall);
+    isolation.verdict = Verdict::PlatformOrDemarcation;
+    change.isolation = Some(isolation);
+    w.take(&change);
+    w.pass(s(30));
+    let mut isolation = platform_fault(w.now.wall);
+    isolation.verdict = Verdict::PlatformOrDemarcation;
+    isolation.evidence.pop();
+    change.isolation = Some(isolation);
+    w.take(&change);
+    w.pass(s(30));
+    assert_eq!(w.subjects("manager@noc.example").len(), 1);
+    change.isolation = Some(platform_fault(w.now.wall));
+    w.take(&change);
+    w.pass(s(30));
+    assert_eq!(w.subjects("manager@noc.example").len(), 2);
+    assert!(
+        w.arrived
+            .last()
+            .unwrap()
+            .mail
+            .body
+            .contains("Verdict: interconnection platform\n")
+    );
+    assert_eq!(
+        w.subjects("manager@noc.example")[0],
+        w.subjects("manager@noc.example")[1],
+        "phones thread by subject"
+    );
+}
