@@ -199,6 +199,30 @@ impl Rules {
         self.wake(now);
     }
 
+    /// The ledger was written, or could not be; `damaged` at start is told at once.
+    pub fn ledger(&mut self, result: Result<(), &str>, damaged: bool, now: Now) {
+        let key = FindingKey {
+            device: None,
+            part: Part::Host,
+            kind: FindingKind::LedgerFailed,
+            metric: None,
+        };
+        match result {
+            Ok(()) => self.end(&key, Cause::LedgerWorks, now),
+            Err(error) => {
+                let mut rule = self.site.rule(FindingKind::LedgerFailed);
+                if damaged {
+                    rule.after = std::time::Duration::ZERO;
+                }
+                let cause = Cause::LedgerFailed {
+                    error: error.to_owned(),
+                };
+                self.conditions.hold(key, rule, cause, now.mono, now.mono, now);
+            }
+        }
+        self.wake(now);
+    }
+
     /// Does what is due.
     pub fn wake(&mut self, now: Now) {
         self.with_reach(now, |reach, context| reach.wake(context));

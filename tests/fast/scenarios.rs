@@ -119,7 +119,7 @@ fn told(world: &World) -> String {
         for line in mail
             .body
             .lines()
-            .filter(|l| l.starts_with("Verdict") || l.starts_with("Unreachable"))
+            .filter(|l| l.starts_with("Unreachable"))
         {
             let _ = writeln!(out, "            | {line}");
         }

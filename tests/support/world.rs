@@ -3,7 +3,7 @@
 //! The truth of the world (who is up, what a counter says) is here and nowhere else; the core sees only datagrams.
 
 use hinomi::core::{Core, Effect, Input};
-use hinomi::incident::{Head, Restored, RowChange};
+use hinomi::incident::{Batch, Head, Restored, RowChange};
 use hinomi::model::{Mono, Now, Site, Wall};
 use hinomi::notify::{Delivery, Outcome, RouteTest, Stage};
 use hinomi::poll::{Channel, PollInput};
@@ -69,6 +69,7 @@ pub(super) struct World {
     /// What the ledger holds.
     pub(super) events: Vec<String>,
     rows: BTreeMap<u64, RowChange>,
+    unwritten: Vec<Batch>,
     hosts: BTreeMap<IpAddr, Host>,
     now: Duration,
     start: Now,
@@ -101,6 +102,7 @@ impl World {
             commit_fails: false,
             events: Vec::new(),
             rows: BTreeMap::new(),
+            unwritten: Vec::new(),
             hosts: BTreeMap::new(),
             now: Duration::ZERO,
             start,
@@ -245,11 +247,15 @@ impl World {
                     self.push(LATENCY, Input::Poll(PollInput::TcpEnded { token, result }));
                 }
                 Effect::Commit(batch) => {
+                    // As the real ledger does: what could not be written is written before the next batch.
+                    self.unwritten.push(batch.clone());
                     let result = match self.commit_fails {
                         true => Err("No space left on device".to_owned()),
                         false => {
-                            self.events.extend(batch.events);
-                            self.rows.extend(batch.rows.into_iter().map(|r| (r.id, r)));
+                            for batch in std::mem::take(&mut self.unwritten) {
+                                self.events.extend(batch.events);
+                                self.rows.extend(batch.rows.into_iter().map(|r| (r.id, r)));
+                            }
                             Ok(Head {
                                 seq: self.events.len() as u64,
                                 hash: "0".repeat(64),
