@@ -1,6 +1,6 @@
 //! The configurations of the stories, written as a NOC engineer would.
 
-use crate::parts::{COMMUNITY, Folder, RELAY_NAME, V3_AUTH, V3_PRIVACY, V3_USER};
+use crate::parts::{COMMUNITY, Folder, V3_AUTH, V3_PRIVACY, V3_USER};
 use crate::world::{AGG, EDGE_A, EDGE_B, GW, INST1, INST2, OFFICE, OOB, PLATFORM, SMTP};
 use std::fmt::Write;
 
@@ -121,9 +121,7 @@ tell  = ["noc"]
 [[route]]
 name    = "office"
 smtp    = "smtp://{OFFICE}:{SMTP}"
-tls     = "starttls"
-tls_ca   = "ca.pem"
-tls_name = "{RELAY_NAME}"
+tls     = "none"
 from    = "hinomi@example.net"
 crosses = ["platform-pe"]
 
@@ -131,9 +129,7 @@ crosses = ["platform-pe"]
 name        = "lte"
 out_of_band = true
 smtp        = "smtp://{OOB}:{SMTP}"
-tls         = "starttls"
-tls_ca      = "ca.pem"
-tls_name    = "{RELAY_NAME}"
+tls         = "none"
 bind        = {{ device = "wwan0" }}
 from        = "hinomi@example.org"
 "#

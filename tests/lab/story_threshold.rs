@@ -3,9 +3,11 @@
 use crate::mailbox::{Mail, epoch};
 use crate::runner::{Tale, ensure};
 use crate::site::{self, Choices};
-use crate::words::{Tone, tone};
+use crate::words::{Tone, list, tone};
 use crate::world::World;
 use std::time::Duration;
+
+const NOC: &str = "noc@example.net";
 
 /// Load, and what may be told while it lasts.
 const STEPS: [(u32, Option<Tone>); 7] = [
@@ -35,16 +37,14 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
 
     // A level needs 6 s of values 2 s apart; with the mail that is under 10 s. 16 s a step leave no doubt which step it came from.
     let hold = Duration::from_secs(16);
-    let mut inputs: Vec<(u128, u32)> = Vec::new();
-    for (percent, _) in STEPS {
+    for (percent, wanted) in STEPS {
         world.agents[edge].load(percent)?;
-        inputs.push((epoch(), percent));
+        let from = epoch();
         tale.say(format!("input: {percent} %"));
         std::thread::sleep(hold);
-        world.daemon()?;
+        step(tale, &mut world, percent, wanted, from)?;
     }
-    inputs.push((epoch(), 62));
-    judge(tale, &world, &inputs)
+    whole(&world)
 }
 
 /// The agent has been read once.
@@ -73,39 +73,45 @@ fn wait_for_load(world: &mut World, tale: &Tale) -> Result<(), String> {
     ))
 }
 
-fn judge(tale: &Tale, world: &World, inputs: &[(u128, u32)]) -> Result<(), String> {
-    let mails = world.mails();
-    let about: Vec<&Mail> = mails.iter().filter(|m| m.recipient == "noc@example.net").collect();
-    let mut told = about.iter();
-    for (step, (percent, wanted)) in STEPS.iter().enumerate() {
-        let (from, to) = (inputs[step].0, inputs[step + 1].0);
-        let here: Vec<&&Mail> = about.iter().filter(|m| m.arrived >= from && m.arrived < to).collect();
-        let tones: Vec<Tone> = here.iter().map(|m| tone(m)).collect();
-        for mail in &here {
-            let late = (mail.arrived - from) as f64 / 1e9;
-            tale.say(format!("{percent} % for {late:.1} s when accepted: {}", mail.brief()));
-            told.next();
-        }
-        ensure(tones == wanted.iter().copied().collect::<Vec<_>>(), || {
-            format!(
-                "at {percent} % there should be {wanted:?}, but there is {tones:?}; all mails: {}",
-                list(&about)
-            )
-        })?;
+/// What the NOC was told while one load lasted.
+fn step(tale: &Tale, world: &mut World, percent: u32, wanted: Option<Tone>, from: u128) -> Result<(), String> {
+    let mails: Vec<Mail> = world
+        .mails()
+        .into_iter()
+        .filter(|m| m.recipient == NOC && m.arrived >= from)
+        .collect();
+    for mail in &mails {
+        let late = (mail.arrived - from) as f64 / 1e9;
+        tale.say(format!("{percent} % for {late:.1} s when accepted: {}", mail.brief()));
     }
-    ensure(told.next().is_none(), || {
-        format!("mails outside the steps: {}", list(&about))
-    })?;
-    let first = about.first().ok_or("no mail at all")?.message_id().to_owned();
-    ensure(about.iter().skip(1).all(|m| m.header("In-Reply-To") == first), || {
-        format!("the later mails do not thread under {first}: {}", list(&about))
-    })?;
-    let strangers: Vec<&Mail> = mails.iter().filter(|m| !m.says("edge-a")).collect();
-    ensure(strangers.is_empty(), || {
-        format!("mails about something else: {}", list(&strangers))
+    let tones: Vec<Tone> = mails.iter().map(tone).collect();
+    let log = world.daemon()?.running.tail(6);
+    ensure(tones == wanted.into_iter().collect::<Vec<_>>(), || {
+        format!(
+            "at {percent} % there should be {wanted:?}, but there is {tones:?}: {}\n      {log}",
+            list(&mails)
+        )
     })
 }
 
-fn list(mails: &[&Mail]) -> String {
-    mails.iter().map(|m| format!("\n      {}", m.brief())).collect()
+/// One thread, about edge-a only, and the manager was told of what was critical.
+fn whole(world: &World) -> Result<(), String> {
+    let mails = world.mails();
+    let noc: Vec<&Mail> = mails.iter().filter(|m| m.recipient == NOC).collect();
+    let first = noc.first().ok_or("no mail at all")?.message_id();
+    ensure(noc.iter().skip(1).all(|m| m.header("In-Reply-To") == first), || {
+        format!(
+            "the later mails do not thread under {first}: {}",
+            list(noc.iter().copied())
+        )
+    })?;
+    let strangers: Vec<&Mail> = mails.iter().filter(|m| !m.subject().contains("edge-a")).collect();
+    ensure(strangers.is_empty(), || {
+        format!("mails about something else: {}", list(strangers))
+    })?;
+    let manager: Vec<Tone> = mails.iter().filter(|m| m.recipient != NOC).map(tone).collect();
+    ensure(
+        manager.first() == Some(&Tone::Critical) && manager.last() == Some(&Tone::Recovered),
+        || format!("the manager should hear of the critical level first and of the recovery last: {manager:?}"),
+    )
 }

@@ -78,7 +78,7 @@ fn relays(tale: &Tale, world: &World) -> Result<(), String> {
     let log = world.folder.path().join("mail-client.log");
     let boxes: [(&str, &Mailbox); 2] = [(OFFICE, &world.office_box), (OOB, &world.oob_box)];
     for (relay, mailbox) in boxes {
-        let relay = format!("{relay}:{}", SMTP + 1);
+        let relay = format!("{relay}:{SMTP}");
         let mut client = Running::start(
             Some("mon"),
             &log,

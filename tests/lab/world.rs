@@ -25,7 +25,7 @@ pub(crate) const PLATFORM: &str = "198.51.100.2";
 pub(crate) const OFFICE: &str = "198.51.100.66";
 pub(crate) const OOB: &str = "203.0.113.1";
 
-/// Both relays listen here, with STARTTLS required; on the next port in plain text, for the lab's own tries.
+/// Both relays listen here.
 pub(crate) const SMTP: u16 = 2525;
 
 const NAMES: [&str; 10] = [

@@ -189,19 +189,19 @@ fn a_child_with_its_own_incident_is_folded_in_whatever_comes_first() {
 fn an_acknowledgement_stops_expires_and_is_voided_by_a_rise() {
     let mut w = World::new();
     let key = cpu("edge-a");
-    assert!(w.acknowledge(1, "tanaka").is_err());
+    assert!(w.acknowledge(1, "noc").is_err());
     w.take(&w.change(&key, Level::Warning, above(75.0, 70.0)));
-    w.acknowledge(1, " tanaka\u{1b}[0m ").unwrap();
-    assert_eq!(w.book.get(1).unwrap().acknowledged.as_ref().unwrap().by, "tanaka[0m");
+    w.acknowledge(1, " noc\u{1b}[0m ").unwrap();
+    assert_eq!(w.book.get(1).unwrap().acknowledged.as_ref().unwrap().by, "noc[0m");
     w.pass(s(8 * 60 * MIN - 1));
     assert!(w.book.get(1).unwrap().acknowledged.is_some());
     w.pass(s(2));
     assert!(w.book.get(1).unwrap().acknowledged.is_none());
-    w.acknowledge(1, "tanaka").unwrap();
+    w.acknowledge(1, "noc").unwrap();
     w.take(&w.change(&key, Level::Critical, above(95.0, 90.0)));
     assert!(w.book.get(1).unwrap().acknowledged.is_none());
     w.take(&w.change(&key, Level::Ok, below(50.0, 65.0)));
-    assert!(w.acknowledge(1, "tanaka").unwrap_err().contains("already over"));
+    assert!(w.acknowledge(1, "noc").unwrap_err().contains("already over"));
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn a_stepped_clock_neither_ends_nor_repeats_anything() {
     for step in [86_400_000, -7_200_000] {
         let mut w = World::new();
         w.take(&w.change(&down("edge-a"), Level::Critical, no_answer()));
-        w.acknowledge(1, "tanaka").unwrap();
+        w.acknowledge(1, "noc").unwrap();
         w.pass(s(60));
         let before = (w.arrived.len(), w.events.len());
         w.now.wall = Wall(w.now.wall.0 + step);
@@ -315,7 +315,7 @@ fn four_changes_in_half_an_hour_are_one_notice_in_and_one_out() {
     w.take(&w.change(&key, Level::Critical, above(95.0, 90.0)));
     w.pass(s(60));
     assert_eq!(w.subjects("noc@noc.example")[5], "[警告] #1 edge-a CPU使用率");
-    w.acknowledge(1, "tanaka").unwrap();
+    w.acknowledge(1, "noc").unwrap();
     w.take(&w.change(&key, Level::Ok, below(50.0, 63.0)));
     w.pass(s(29 * MIN));
     assert_eq!(w.subjects("noc@noc.example").len(), 6);

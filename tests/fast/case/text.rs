@@ -46,7 +46,7 @@ fn cpu_story() -> World {
     w.pass(s(3 * MIN));
     w.take(&w.change(&key, Level::Critical, above(95.0, 90.0)));
     w.pass(s(5 * MIN));
-    w.acknowledge(1, "tanaka").unwrap();
+    w.acknowledge(1, "noc").unwrap();
     w.take(&w.change(&key, Level::Warning, below(84.0, 85.0)));
     w.pass(s(2 * MIN));
     w.take(&w.change(&key, Level::Ok, below(62.0, 65.0)));
@@ -264,7 +264,7 @@ fn the_timeline_tells_the_whole_story_in_order() {
         "notice 2 to noc: opened",
     ];
     assert_eq!(lines[..3], expected);
-    assert!(lines.contains(&"acknowledged by tanaka".to_owned()), "{lines:#?}");
+    assert!(lines.contains(&"acknowledged by noc".to_owned()), "{lines:#?}");
     assert!(
         lines
             .iter()
