@@ -8,6 +8,7 @@ mod config;
 mod dependencies;
 mod mail;
 mod poll;
+mod readme;
 mod scenarios;
 mod snmpd;
 mod wire;

@@ -299,7 +299,7 @@ impl Agent {
                     self.set_instances(instances, now);
                 }
             }
-            Purpose::IfName if walk.rows.is_empty() && walk.whole && !self.table.has_names() => {
+            Purpose::IfName if walk.whole && walk.is_nameless() && !self.table.has_names() => {
                 round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
             }
             Purpose::IfName | Purpose::IfDescr => self.set_names(walk, now),
@@ -342,7 +342,8 @@ impl Agent {
         }
         self.table.by_descr = walk.purpose == Purpose::IfDescr;
         self.table.resolve(found, walk.whole, &self.wanted.patterns, now);
-        self.table.set_version((round.if_number, round.if_last_change));
+        self.table
+            .set_version((round.if_number, round.if_last_change), walk.took(now));
         // A row that was read under the name it has now needs no second reading.
         let unread: BTreeSet<u32> = self
             .table
