@@ -63,7 +63,10 @@ impl Crossings {
         let Some(series) = self.history.get(&(device.clone(), interface.clone())) else {
             return Flow::Unknown(WitnessMissing::InterfaceNotRead);
         };
-        let before = rate(series.iter().filter(|p| p.0 <= since && since.since(p.0) <= BEFORE), BEFORE_MIN);
+        let before = rate(
+            series.iter().filter(|p| p.0 <= since && since.since(p.0) <= BEFORE),
+            BEFORE_MIN,
+        );
         let after = rate(series.iter().filter(|p| p.0 >= since + SETTLE), AFTER_MIN);
         match (before, after) {
             (Some((b, _)), Some(_)) if b < BEFORE_BPS_MIN => Flow::Unknown(WitnessMissing::TooLittleTraffic),
