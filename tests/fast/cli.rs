@@ -836,6 +836,17 @@ fn a_fault_becomes_a_mail_even_if_the_daemon_is_killed_before_any_relay_took_it(
         "{}",
         text(&explain.stdout)
     );
+    for _ in 0..20 {
+        let reload = run(&["reload", "--config", config]);
+        assert_eq!(reload.status.code(), Some(0), "{}", text(&reload.stderr));
+    }
+    let list = text(&run(&["incidents", "--json", "--config", config]).stdout);
+    let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+    assert_eq!(list.len(), 1, "twenty reloads neither end nor repeat a finding: {list:?}");
+    assert!(
+        list[0]["recovered"].is_null() && list[0]["acknowledged_by"] == "night shift",
+        "{list:?}"
+    );
     let (_, metrics) = second.get("/metrics");
     assert!(
         metrics.contains("\nhinomi_device_level{device=\"d2\"} 2\n"),
