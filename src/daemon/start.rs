@@ -188,6 +188,12 @@ pub fn start(options: RunOptions) -> Result<Handle, RunError> {
         tokio::spawn(super::beat::run(Arc::clone(&shared)));
     }
     keep::keep(&read.files, &site);
+    if read.warnings > 0 {
+        Word::ConfigDoubts {
+            warnings: read.warnings,
+        }
+        .log();
+    }
     Word::Started {
         devices: site.devices.len(),
         routes: site.routes.len(),
@@ -214,14 +220,18 @@ fn why(net: &Net, v6: bool) -> Option<String> {
     net.echo(v6).err().map(ToString::to_string)
 }
 
+/// Returns after the engine's first turn: a large site takes a moment to be set up.
 fn spawn_engine(site: Arc<Site>, restored: Restored, net: Net, links: Links) -> Result<JoinHandle<()>, RunError> {
-    std::thread::Builder::new()
+    let (ready, running) = sync_channel(1);
+    let thread = std::thread::Builder::new()
         .name("hinomi-engine".to_owned())
         .spawn(move || {
             let core = Core::new(site, restored, rand::random(), clock::now());
-            Engine::new(core, net, links).run();
+            Engine::new(core, net, links).run(ready);
         })
-        .map_err(RunError::Threads)
+        .map_err(RunError::Threads)?;
+    running.recv().map_err(|_| RunError::Broken(Part::Engine.key()))?;
+    Ok(thread)
 }
 
 fn spawn_ledger(

@@ -9,8 +9,10 @@ use sd_notify::NotifyState;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the status line is renewed and the process's numbers are read.
+/// How often the status line is renewed.
 const STATUS: Duration = Duration::from_secs(10);
+/// With more devices than this it is renewed less often: a picture of them all costs the engine time.
+const MANY: usize = 10_000;
 
 fn tell(states: &[NotifyState<'_>]) {
     // Not run by systemd, or it went away: nothing to be done.
@@ -45,7 +47,9 @@ struct Feeder {
 impl Feeder {
     /// `None`: all did, feed. Otherwise the first that did not; then what is seen now still counts from the last feed.
     fn look(&mut self, marks: [Mono; 3]) -> Option<Part> {
-        let still = Part::ALL.into_iter().find(|part| marks[*part as usize] <= self.seen[*part as usize]);
+        let still = Part::ALL
+            .into_iter()
+            .find(|part| marks[*part as usize] <= self.seen[*part as usize]);
         if still.is_none() {
             self.seen = marks;
         }
@@ -85,7 +89,8 @@ pub(super) async fn status(shared: Arc<Shared>) {
         if let Some(snapshot) = shared.snapshot(false).await {
             tell(&[NotifyState::Status(&line(&snapshot))]);
         }
-        tokio::time::sleep(STATUS).await;
+        let many = shared.site().devices.len() > MANY;
+        tokio::time::sleep(if many { STATUS * 6 } else { STATUS }).await;
     }
 }
 
@@ -147,7 +152,11 @@ mod tests {
         assert_eq!(feeder.look([Mono(1), Mono(1), Mono(1)]), None);
         assert_eq!(feeder.look([Mono(2), Mono(1), Mono(2)]), Some(Part::Ledger));
         assert_eq!(feeder.look([Mono(3), Mono(1), Mono(3)]), Some(Part::Ledger));
-        assert_eq!(feeder.look([Mono(3), Mono(4), Mono(3)]), None, "all moved since the last feed");
+        assert_eq!(
+            feeder.look([Mono(3), Mono(4), Mono(3)]),
+            None,
+            "all moved since the last feed"
+        );
         assert_eq!(feeder.look([Mono(3), Mono(5), Mono(4)]), Some(Part::Engine));
     }
 }

@@ -220,7 +220,8 @@ impl World {
         for host in self.hosts.values_mut() {
             for port in host.agent.iter_mut().flat_map(|a| &mut a.ports) {
                 port.in_octets += port.in_bps as f64 / 8.0 * seconds;
-                port.out_octets += port.out_bps as f64 / 8.0 * seconds;
+                // Our own echo requests, at the least.
+                port.out_octets += port.out_bps.max(400) as f64 / 8.0 * seconds;
             }
         }
         self.moved = self.moved.max(to);

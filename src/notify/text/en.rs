@@ -289,6 +289,7 @@ impl Words for English {
             Label::Recovered => "Recovered",
             Label::Lasted => "Lasted",
             Label::Verdict => "Verdict",
+            Label::Evidence => "Because:",
             Label::Next => "Next step",
             Label::Unreachable => "Unreachable behind it",
             Label::NotBack => "NOT BACK YET",
@@ -320,12 +321,7 @@ impl Words for English {
     }
 
     fn earlier(&self, count: usize) -> String {
-        let notices = if count == 1 {
-            "1 earlier notice"
-        } else {
-            &format!("{count} earlier notices")
-        };
-        format!("Mail could not get out; {notices} of this incident are told here:")
+        format!("Could not be told before, oldest first ({count} earlier, then the present state):")
     }
 
     fn flapping(&self) -> &'static str {

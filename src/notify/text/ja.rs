@@ -292,6 +292,7 @@ impl Words for Japanese {
             Label::Recovered => "復旧",
             Label::Lasted => "継続時間",
             Label::Verdict => "障害切り分け",
+            Label::Evidence => "根拠:",
             Label::Next => "次の手順",
             Label::Unreachable => "配下の到達不能",
             Label::NotBack => "未復旧",
@@ -326,7 +327,7 @@ impl Words for Japanese {
     }
 
     fn earlier(&self, count: usize) -> String {
-        format!("メールが送れなかった間の{count}件を、この1通にまとめています:")
+        format!("お知らせできなかった{count}件をまとめています（古い順、最後が現在の状態）:")
     }
 
     fn flapping(&self) -> &'static str {

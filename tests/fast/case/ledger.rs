@@ -83,7 +83,7 @@ fn reading_starts_at_the_last_checkpoint_and_still_proves_the_chain() {
         ],
         ..Batch::default()
     };
-    let head = ledger.commit(&[checkpoint.clone()]).unwrap();
+    let head = ledger.commit(std::slice::from_ref(&checkpoint)).unwrap();
     drop(ledger);
     let (_, restored) = Ledger::open(&dir.0).unwrap();
     assert_eq!(restored.events, checkpoint.events);
