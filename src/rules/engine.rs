@@ -266,8 +266,8 @@ impl Rules {
                 None
             }
             (FindingKind::RouteNotReady, None, Part::Route(name)) => {
-                // What it crosses is down and told already: the way is not the fault.
-                if self.crossed_out(name) {
+                // What it crosses is down and told already, or no way is left and that is told: this one is not the fault.
+                if self.crossed_out(name) || self.all_routes_lost() {
                     return self.end(key, Cause::RouteWorks, now);
                 }
                 None
@@ -288,6 +288,11 @@ impl Rules {
         if let Some(id) = id.filter(|id| down_key(site.device(*id)) == *key) {
             self.with_reach(now, |reach, context| reach.list_below(id, context));
         }
+    }
+
+    fn all_routes_lost(&self) -> bool {
+        let failed = |name: &Name| self.routes.get(name) == Some(&false);
+        self.site.routes.iter().all(|r| failed(&r.name))
     }
 
     fn crossed_out(&self, route: &Name) -> bool {

@@ -8,6 +8,7 @@ mod config;
 mod dependencies;
 mod mail;
 mod poll;
+mod random;
 mod readme;
 mod scenarios;
 mod snmpd;

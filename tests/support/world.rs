@@ -66,6 +66,8 @@ pub(super) struct World {
     pub(super) uplink_up: bool,
     pub(super) loss_percent: u32,
     pub(super) commit_fails: bool,
+    /// How often the core was woken or given something.
+    pub(super) wakes: u64,
     /// What the ledger holds.
     pub(super) events: Vec<String>,
     rows: BTreeMap<u64, RowChange>,
@@ -100,6 +102,7 @@ impl World {
             uplink_up: true,
             loss_percent: 0,
             commit_fails: false,
+            wakes: 0,
             events: Vec::new(),
             rows: BTreeMap::new(),
             unwritten: Vec::new(),
@@ -184,6 +187,7 @@ impl World {
             }
             self.advance(next);
             let mut moved = false;
+            self.wakes += 1;
             while let Some(key) = self.queue.keys().next().copied().filter(|k| k.0 <= self.now) {
                 moved = true;
                 let input = self.queue.remove(&key).expect("the key was just read");
