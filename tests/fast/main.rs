@@ -13,3 +13,8 @@ mod readme;
 mod scenarios;
 mod snmpd;
 mod wire;
+
+#[path = "../support/relay.rs"]
+mod relay;
+#[path = "../support/world.rs"]
+mod world;

@@ -6,9 +6,8 @@
 mod judge;
 mod town;
 mod truth;
-#[path = "../support/world.rs"]
-mod world;
 
+use crate::world;
 use std::time::Duration;
 use town::{Dice, Town};
 use truth::Truth;
