@@ -67,6 +67,11 @@ pub fn unit(device: &Device, part: &Part, metric: Metric) -> String {
     fixed.to_owned()
 }
 
+/// No number of a device sorts before this.
+fn first_key(device: &Name) -> NumberKey {
+    (device.clone(), Part::Device, Metric::Cpu)
+}
+
 fn key(number: &NumberKey, kind: FindingKind) -> FindingKey {
     FindingKey {
         device: Some(number.0.clone()),
@@ -79,7 +84,9 @@ fn key(number: &NumberKey, kind: FindingKind) -> FindingKey {
 impl Numbers {
     /// All numbers of a device, in a stable order.
     pub fn of<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = (&'a NumberKey, &'a Number)> {
-        self.numbers.iter().filter(move |(k, _)| k.0 == *device)
+        self.numbers
+            .range(first_key(device)..)
+            .take_while(move |(k, _)| k.0 == *device)
     }
 
     /// One number.
@@ -142,7 +149,11 @@ impl Numbers {
     /// Numbers with a threshold that have had no value for three intervals, while the agent answers.
     pub(super) fn overdue(&mut self, device: &Device, conditions: &mut Conditions, now: Now) {
         let patience = device.poll.interval * NO_DATA_INTERVALS;
-        for (id, number) in self.numbers.iter().filter(|(k, _)| k.0 == device.name) {
+        for (id, number) in self
+            .numbers
+            .range(first_key(&device.name)..)
+            .take_while(|(k, _)| k.0 == device.name)
+        {
             let asked = number.ever || matches!(id.1, Part::Watch(_));
             let silent = now.mono.since(number.known_at);
             if asked && silent >= patience && threshold(device, &id.1, id.2).is_some() {
@@ -207,5 +218,28 @@ fn change(id: &NumberKey, device: &Device, step: &Step, value: f64, now: Now) ->
         at: now.wall,
         cause,
         isolation: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_key_of_a_device_sorts_before_all_its_numbers() {
+        let name: Name = "edge-a".into();
+        let parts = [
+            Part::Device,
+            Part::Interface("".into()),
+            Part::Watch("".into()),
+            Part::Route("".into()),
+            Part::Host,
+        ];
+        let metrics = [Metric::Cpu, Metric::Memory, Metric::Load5, Metric::Loss, Metric::Rtt, Metric::Watch];
+        for part in parts {
+            for metric in metrics {
+                assert!(first_key(&name) <= (name.clone(), part.clone(), metric));
+            }
+        }
     }
 }
