@@ -63,7 +63,10 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
         line("loss", format!("{loss:.1} % of the last 5 min"))?;
     }
     let detection = (d.detection_seconds * 10.0).round() / 10.0;
-    line("detection", format!("a fault is called down after at most {detection} s"))?;
+    line(
+        "detection",
+        format!("a fault is called down after at most {detection} s"),
+    )?;
     line("level", painted(&words::level(d.level), colour))?;
     if let Some(error) = &d.agent_error {
         line("agent", painted(&plain(error.clone()), false))?;

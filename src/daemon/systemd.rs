@@ -45,7 +45,9 @@ struct Feeder {
 impl Feeder {
     /// `None`: all did, feed. Otherwise the first that did not; then what is seen now still counts from the last feed.
     fn look(&mut self, marks: [Mono; 3]) -> Option<Part> {
-        let still = Part::ALL.into_iter().find(|part| marks[*part as usize] <= self.seen[*part as usize]);
+        let still = Part::ALL
+            .into_iter()
+            .find(|part| marks[*part as usize] <= self.seen[*part as usize]);
         if still.is_none() {
             self.seen = marks;
         }
@@ -147,7 +149,11 @@ mod tests {
         assert_eq!(feeder.look([Mono(1), Mono(1), Mono(1)]), None);
         assert_eq!(feeder.look([Mono(2), Mono(1), Mono(2)]), Some(Part::Ledger));
         assert_eq!(feeder.look([Mono(3), Mono(1), Mono(3)]), Some(Part::Ledger));
-        assert_eq!(feeder.look([Mono(3), Mono(4), Mono(3)]), None, "all moved since the last feed");
+        assert_eq!(
+            feeder.look([Mono(3), Mono(4), Mono(3)]),
+            None,
+            "all moved since the last feed"
+        );
         assert_eq!(feeder.look([Mono(3), Mono(5), Mono(4)]), Some(Part::Engine));
     }
 }

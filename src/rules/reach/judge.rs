@@ -20,14 +20,16 @@ impl Reach {
         let asked_at = *self.nodes[id.index()].asked_at.get_or_insert(context.now.mono);
         match self.uplinks(since, asked_at, context) {
             Uplinks::Silent => return self.cut_off(since, context),
-            Uplinks::Asking(until) => return self.wait(id, until),
+            Uplinks::Asking(until) => return self.waiting.insert_for_uplinks(id, until),
             Uplinks::None if self.nodes[id.index()].send_error.is_some() => return self.cut_off(since, context),
             Uplinks::None | Uplinks::Answer => {}
         }
         if !self.looked_once_more(id, context) {
             return;
         }
-        if context.site.uplinks.is_empty() && self.many_fell_silent(context) {
+        // Without uplinks to ask: half the town silent and nobody else heard since, that is this host.
+        let alone = context.site.uplinks.is_empty() && self.many_fell_silent(context);
+        if alone && self.all_silent_since(since) {
             return self.cut_off(since, context);
         }
         self.forwards_no_more(id, since, context);
@@ -132,7 +134,7 @@ impl Reach {
         self.nodes[id.index()].root = Some(root);
         context.out.push(RuleEffect::Silent(id, true));
         if context.conditions.raised(&down_key(context.site.device(root))) {
-            self.list_below(root, context);
+            self.list(id, root, context);
         }
         self.children_again(id, context);
     }
@@ -163,7 +165,9 @@ impl Reach {
 
     pub(super) fn children_again(&mut self, id: DeviceId, context: &mut Context<'_>) {
         for child in self.below(id) {
-            self.judge(child, context);
+            if self.waiting.contains(&child) {
+                self.judge(child, context);
+            }
         }
     }
 

@@ -110,6 +110,7 @@ impl Node {
         self.end_of_silence();
         self.last_answer = None;
         self.last_miss = None;
+        self.loss_percent = None;
     }
 
     fn end_of_silence(&mut self) {
