@@ -427,8 +427,16 @@ fn a_killed_daemon_leaves_nothing_that_stops_the_next() {
     first.end("-KILL");
     let config = folder.config();
     let incidents = run(&["incidents", "--config", config.to_str().unwrap()]);
-    assert_eq!(incidents.status.code(), Some(0), "its ledger can be read: {}", text(&incidents.stderr));
-    assert!(text(&incidents.stderr).contains("hinomi is not running"), "and that is said");
+    assert_eq!(
+        incidents.status.code(),
+        Some(0),
+        "its ledger can be read: {}",
+        text(&incidents.stderr)
+    );
+    assert!(
+        text(&incidents.stderr).contains("hinomi is not running"),
+        "and that is said"
+    );
     let second = Daemon::start(&folder.config());
     assert_eq!(second.get("/healthz").0, 200);
 }
@@ -743,5 +751,8 @@ fn systemd_is_told_ready_alive_reloading_and_stopping() {
     heard("STOPPING=1");
     let position = |wanted: &str| all.iter().rposition(|m| m.starts_with(wanted));
     assert!(position("STATUS=1 devices").is_some(), "{all:?}");
-    assert!(position("READY=1") > position("RELOADING=1"), "ready again after the reload: {all:?}");
+    assert!(
+        position("READY=1") > position("RELOADING=1"),
+        "ready again after the reload: {all:?}"
+    );
 }

@@ -42,7 +42,10 @@ impl Agent {
         let ticks = u32::try_from(self.began.elapsed().as_millis() / 10).unwrap_or(0) + 100_000;
         let mut map = BTreeMap::new();
         map.insert(SYS_DESCR.to_vec(), tlv(0x04, b"agent of the lab"));
-        map.insert(SYS_OBJECT_ID.to_vec(), tlv(0x06, &oid_bytes(&[1, 3, 6, 1, 4, 1, 8072, 3, 2, 10])));
+        map.insert(
+            SYS_OBJECT_ID.to_vec(),
+            tlv(0x06, &oid_bytes(&[1, 3, 6, 1, 4, 1, 8072, 3, 2, 10])),
+        );
         map.insert(SYS_UPTIME.to_vec(), tlv(0x43, &unsigned(ticks)));
         map.insert(SYS_NAME.to_vec(), tlv(0x04, b"lab"));
         let load = u32::try_from(self.cpu.load(Ordering::SeqCst)).unwrap_or(0);
@@ -90,9 +93,15 @@ fn serve(socket: &UdpSocket, agent: &Agent) {
 
 /// A v2c GET, GETNEXT or GETBULK with community `lab` to its response.
 fn answer(request: &[u8], agent: &Agent) -> Option<Vec<u8>> {
-    let (0x30, message, _) = read(request)? else { return None };
-    let (0x02, version, rest) = read(message)? else { return None };
-    let (0x04, community, rest) = read(rest)? else { return None };
+    let (0x30, message, _) = read(request)? else {
+        return None;
+    };
+    let (0x02, version, rest) = read(message)? else {
+        return None;
+    };
+    let (0x04, community, rest) = read(rest)? else {
+        return None;
+    };
     if version != [1] || community != b"lab" {
         return None;
     }
@@ -103,13 +112,19 @@ fn answer(request: &[u8], agent: &Agent) -> Option<Vec<u8>> {
     let (0x30, mut list, _) = read(rest)? else { return None };
     let mut asked = Vec::new();
     while !list.is_empty() {
-        let (0x30, varbind, rest) = read(list)? else { return None };
+        let (0x30, varbind, rest) = read(list)? else {
+            return None;
+        };
         let (0x06, name, _) = read(varbind)? else { return None };
         asked.push(oid(name));
         list = rest;
     }
     if kind == 0xa0 && asked.iter().any(|o| o == CPU) {
-        agent.asked.lock().expect("no holder of the list panics").push(Instant::now());
+        agent
+            .asked
+            .lock()
+            .expect("no holder of the list panics")
+            .push(Instant::now());
     }
     let objects = agent.objects();
     let mut bindings = Vec::new();
@@ -120,7 +135,11 @@ fn answer(request: &[u8], agent: &Agent) -> Option<Vec<u8>> {
             let plain = usize::from(*first.last()?);
             for (at, name) in asked.iter().enumerate() {
                 let mut name = name.clone();
-                for _ in 0..if at < plain { 1 } else { usize::from(*second.last()?).min(20) } {
+                for _ in 0..if at < plain {
+                    1
+                } else {
+                    usize::from(*second.last()?).min(20)
+                } {
                     let (at, binding) = next(&objects, &name);
                     bindings.extend(binding);
                     match at {

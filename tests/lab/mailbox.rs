@@ -18,7 +18,10 @@ pub(crate) struct Mail {
 impl Mail {
     /// A header, unfolded and decoded; empty if it is not there.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or("", |(_, v)| v.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map_or("", |(_, v)| v.as_str())
     }
 
     /// The subject.
@@ -70,7 +73,12 @@ impl Mailbox {
     }
 
     /// Waits until `found` picks something out of what has been accepted.
-    pub(crate) fn wait<T>(&self, what: &str, limit: Duration, found: impl Fn(&[Mail]) -> Option<T>) -> Result<T, String> {
+    pub(crate) fn wait<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        found: impl Fn(&[Mail]) -> Option<T>,
+    ) -> Result<T, String> {
         let began = Instant::now();
         loop {
             let mails = self.all();
@@ -82,7 +90,11 @@ impl Mailbox {
                 return Err(format!(
                     "no {what} within {} s; accepted so far: {}",
                     limit.as_secs(),
-                    if seen.is_empty() { "nothing".to_owned() } else { format!("\n    {}", seen.join("\n    ")) }
+                    if seen.is_empty() {
+                        "nothing".to_owned()
+                    } else {
+                        format!("\n    {}", seen.join("\n    "))
+                    }
                 ));
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -110,7 +122,11 @@ fn parse(bytes: &[u8]) -> Mail {
         }
     }
     let get = |name: &str| {
-        headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone()).unwrap_or_default()
+        headers
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.clone())
+            .unwrap_or_default()
     };
     let body = match get("Content-Transfer-Encoding").to_ascii_lowercase().as_str() {
         "base64" => String::from_utf8_lossy(&base64(body)).into_owned(),

@@ -32,7 +32,20 @@ impl Net {
     pub(crate) fn cable(&self, a: (&str, &str, &str), b: (&str, &str, &str)) -> Result<(), String> {
         run(
             "ip",
-            &["link", "add", a.1, "netns", &full(a.0), "type", "veth", "peer", "name", b.1, "netns", &full(b.0)],
+            &[
+                "link",
+                "add",
+                a.1,
+                "netns",
+                &full(a.0),
+                "type",
+                "veth",
+                "peer",
+                "name",
+                b.1,
+                "netns",
+                &full(b.0),
+            ],
         )?;
         for (ns, interface, address) in [a, b] {
             run("ip", &["-n", &full(ns), "address", "add", address, "dev", interface])?;
@@ -48,7 +61,17 @@ impl Net {
 
     /// Pulls or plugs one end of a cable. The kernel forgets static routes over a cable that was pulled: `routes` puts them back.
     pub(crate) fn plug(&self, ns: &str, interface: &str, up: bool, routes: &[(&str, &str)]) -> Result<(), String> {
-        run("ip", &["-n", &full(ns), "link", "set", interface, if up { "up" } else { "down" }])?;
+        run(
+            "ip",
+            &[
+                "-n",
+                &full(ns),
+                "link",
+                "set",
+                interface,
+                if up { "up" } else { "down" },
+            ],
+        )?;
         if up {
             for (to, via) in routes {
                 run("ip", &["-n", &full(ns), "route", "replace", to, "via", via])?;
@@ -61,7 +84,9 @@ impl Net {
     pub(crate) fn silence(&self, ns: &str) -> Result<(), String> {
         let mut rules = String::from("table inet lab {\n");
         for hook in ["input", "output", "forward"] {
-            rules.push_str(&format!(" chain {hook} {{ type filter hook {hook} priority 0; policy drop; }}\n"));
+            rules.push_str(&format!(
+                " chain {hook} {{ type filter hook {hook} priority 0; policy drop; }}\n"
+            ));
         }
         rules.push_str("}\n");
         self.rules(ns, &rules)
@@ -82,7 +107,9 @@ impl Net {
     pub(crate) fn drop_tcp(&self, ns: &str, port: u16) -> Result<(), String> {
         self.rules(
             ns,
-            &format!("table inet lab {{\n chain input {{ type filter hook input priority 0; tcp dport {port} drop; }}\n}}\n"),
+            &format!(
+                "table inet lab {{\n chain input {{ type filter hook input priority 0; tcp dport {port} drop; }}\n}}\n"
+            ),
         )
     }
 
@@ -133,7 +160,10 @@ pub(crate) fn remove_stale() {
 
 /// `hnm-<pid>-…` of a lab that no longer runs.
 fn is_stale(name: &str) -> bool {
-    let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()).and_then(|p| p.parse::<u32>().ok());
+    let owner = name
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split('-').next())
+        .and_then(|p| p.parse::<u32>().ok());
     owner.is_some_and(|pid| !alive(pid))
 }
 
@@ -173,7 +203,10 @@ fn remove(name: &str) {
         let _ = Command::new("kill").args(&args).stderr(Stdio::null()).status();
         std::thread::sleep(Duration::from_millis(150));
     }
-    let _ = Command::new("ip").args(["netns", "delete", name]).stderr(Stdio::null()).status();
+    let _ = Command::new("ip")
+        .args(["netns", "delete", name])
+        .stderr(Stdio::null())
+        .status();
 }
 
 /// Runs a program to its end; its words if it fails.
@@ -208,7 +241,9 @@ fn run_with_input(program: &str, args: &[&str], input: &str) -> Result<(), Strin
         .spawn()
         .map_err(|e| format!("cannot run {program}: {e}"))?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input.as_bytes()).map_err(|e| format!("{program} takes no input: {e}"))?;
+        stdin
+            .write_all(input.as_bytes())
+            .map_err(|e| format!("{program} takes no input: {e}"))?;
     }
     let out = child.wait_with_output().map_err(|e| format!("{program}: {e}"))?;
     if out.status.success() {

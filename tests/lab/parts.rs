@@ -66,7 +66,11 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a program, inside a namespace if one is named.
     pub(crate) fn start(ns: Option<&str>, log: &Path, env: &[(&str, &str)], argv: &[&str]) -> Result<Running, String> {
-        let out = File::options().create(true).append(true).open(log).map_err(|e| format!("{}: {e}", log.display()))?;
+        let out = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(|e| format!("{}: {e}", log.display()))?;
         let err = out.try_clone().map_err(|e| e.to_string())?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]);
@@ -116,12 +120,18 @@ impl Running {
             std::thread::sleep(Duration::from_millis(20));
         }
         self.kill();
-        Err(format!("{} did not stop within {} s of SIGTERM", self.what, limit.as_secs()))
+        Err(format!(
+            "{} did not stop within {} s of SIGTERM",
+            self.what,
+            limit.as_secs()
+        ))
     }
 
     /// The last lines of its output.
     pub(crate) fn tail(&self, lines: usize) -> String {
-        let text = std::fs::read(&self.log).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
+        let text = std::fs::read(&self.log)
+            .map(|b| String::from_utf8_lossy(&b).into_owned())
+            .unwrap_or_default();
         let all: Vec<&str> = text.lines().collect();
         all[all.len().saturating_sub(lines)..].join("\n      ")
     }
@@ -162,8 +172,14 @@ pub(crate) fn smtpd(folder: &Folder, ns: &str, port: u16) -> Result<(Running, Pa
         ),
     )?;
     // A relay looks its client's name up before it greets: answer from a file, and refuse the rest at once.
-    let hosts = folder.write("hosts", "127.0.0.1 localhost\n192.0.2.2 mon.example.net\n203.0.113.2 mon.example.org\n")?;
-    let resolver = folder.write("resolv.conf", "nameserver 127.0.0.1\nlookup file bind\noptions timeout:1 attempts:1\n")?;
+    let hosts = folder.write(
+        "hosts",
+        "127.0.0.1 localhost\n192.0.2.2 mon.example.net\n203.0.113.2 mon.example.org\n",
+    )?;
+    let resolver = folder.write(
+        "resolv.conf",
+        "nameserver 127.0.0.1\nlookup file bind\noptions timeout:1 attempts:1\n",
+    )?;
     let start = folder.write(
         &format!("start-{ns}.sh"),
         &format!(
@@ -182,7 +198,10 @@ pub(crate) fn smtpd(folder: &Folder, ns: &str, port: u16) -> Result<(Running, Pa
     let listening = format!(":{port:04X} ");
     loop {
         if let Some(status) = running.ended() {
-            return Err(format!("OpenSMTPD in {ns} ended at once ({status}): {}", running.tail(5)));
+            return Err(format!(
+                "OpenSMTPD in {ns} ended at once ({status}): {}",
+                running.tail(5)
+            ));
         }
         let sockets = output("ip", &["netns", "exec", &full(ns), "cat", "/proc/net/tcp"]).unwrap_or_default();
         if sockets.contains(&listening) {
@@ -229,7 +248,16 @@ impl Snmpd {
             Some(ns),
             &log,
             &[("SNMP_PERSISTENT_DIR", &persistent), ("MIBS", "")],
-            &["snmpd", "-f", "-Lo", "-C", "-c", &config.display().to_string(), "-p", &format!("{persistent}.pid")],
+            &[
+                "snmpd",
+                "-f",
+                "-Lo",
+                "-C",
+                "-c",
+                &config.display().to_string(),
+                "-p",
+                &format!("{persistent}.pid"),
+            ],
         )?;
         let mut snmpd = Snmpd { running, load };
         snmpd.wait(ns)?;
@@ -240,7 +268,10 @@ impl Snmpd {
         let began = Instant::now();
         loop {
             if let Some(status) = self.running.ended() {
-                return Err(format!("snmpd in {ns} ended at once ({status}): {}", self.running.tail(5)));
+                return Err(format!(
+                    "snmpd in {ns} ended at once ({status}): {}",
+                    self.running.tail(5)
+                ));
             }
             // Port 161 is 00A1.
             let sockets = output("ip", &["netns", "exec", &full(ns), "cat", "/proc/net/udp"]).unwrap_or_default();
@@ -279,7 +310,10 @@ impl Hinomi {
         let began = Instant::now();
         loop {
             if let Some(status) = hinomi.running.ended() {
-                return Err(format!("hinomi ended at once ({status}):\n      {}", hinomi.running.tail(20)));
+                return Err(format!(
+                    "hinomi ended at once ({status}):\n      {}",
+                    hinomi.running.tail(20)
+                ));
             }
             if hinomi.ask(&["status"]).is_ok() {
                 return Ok(hinomi);
@@ -337,7 +371,9 @@ pub(crate) fn missing(need: &str) -> Option<String> {
                 made.err().map(|e| format!("network namespaces ({e})"))
             }
         },
-        "loopback" => std::net::UdpSocket::bind("127.1.0.1:0").err().map(|e| format!("loopback addresses 127.1.0.x ({e})")),
+        "loopback" => std::net::UdpSocket::bind("127.1.0.1:0")
+            .err()
+            .map(|e| format!("loopback addresses 127.1.0.x ({e})")),
         program => {
             let path = std::env::var("PATH").unwrap_or_default();
             let package = match program {
@@ -388,8 +424,13 @@ fn pass_persist(file: &Path) {
             "get" if lines.next().as_deref() == Some(&row) => format!("{row}\ninteger\n{}\n", value()),
             "getnext" => {
                 let asked = lines.next().unwrap_or_default();
-                let before = asked == COLUMN || asked == format!("{COLUMN}.0") || COLUMN.starts_with(&format!("{asked}."));
-                if before { format!("{row}\ninteger\n{}\n", value()) } else { "NONE\n".to_owned() }
+                let before =
+                    asked == COLUMN || asked == format!("{COLUMN}.0") || COLUMN.starts_with(&format!("{asked}."));
+                if before {
+                    format!("{row}\ninteger\n{}\n", value())
+                } else {
+                    "NONE\n".to_owned()
+                }
             }
             "set" => {
                 lines.next();
@@ -407,12 +448,24 @@ fn pass_persist(file: &Path) {
 /// The smallest mail client that can try a relay.
 fn send_mail(relay: &str, recipient: &str) -> Result<(), String> {
     let stream = std::net::TcpStream::connect(relay).map_err(|e| format!("{relay}: {e}"))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).map_err(|e| e.to_string())?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .map_err(|e| e.to_string())?;
     let mut replies = std::io::BufReader::new(&stream);
     let text = "Subject: =?utf-8?B?6Kmm6aiT?= test\r\nMessage-ID: <lab@example.net>\r\n\r\nbody\r\n.";
-    for line in ["", "EHLO lab.example.net", "MAIL FROM:<lab@example.net>", &format!("RCPT TO:<{recipient}>"), "DATA", text, "QUIT"] {
+    for line in [
+        "",
+        "EHLO lab.example.net",
+        "MAIL FROM:<lab@example.net>",
+        &format!("RCPT TO:<{recipient}>"),
+        "DATA",
+        text,
+        "QUIT",
+    ] {
         if !line.is_empty() {
-            (&stream).write_all(format!("{line}\r\n").as_bytes()).map_err(|e| e.to_string())?;
+            (&stream)
+                .write_all(format!("{line}\r\n").as_bytes())
+                .map_err(|e| e.to_string())?;
         }
         let mut reply = String::new();
         while reply.len() < 4 || reply.as_bytes()[3] == b'-' {

@@ -74,7 +74,13 @@ fn talk(stream: &TcpStream, dir: &Path, dial: &Dial) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let fault = if dial.draw(1000) < dial.failing.load(Ordering::SeqCst) {
         dial.failed.fetch_add(1, Ordering::SeqCst);
-        [Fault::AtOnce, Fault::Greeting, Fault::Recipient, Fault::BeforeDot, Fault::Dot][dial.draw(5) as usize]
+        [
+            Fault::AtOnce,
+            Fault::Greeting,
+            Fault::Recipient,
+            Fault::BeforeDot,
+            Fault::Dot,
+        ][dial.draw(5) as usize]
     } else {
         Fault::None
     };

@@ -76,7 +76,12 @@ pub(crate) fn main(stories: &'static [Story], args: &[String]) -> ExitCode {
     }
     let chosen: Vec<&Story> = stories
         .iter()
-        .filter(|s| names.is_empty() || names.iter().any(|n| s.name == n || s.name.starts_with(&format!("{n}-"))))
+        .filter(|s| {
+            names.is_empty()
+                || names
+                    .iter()
+                    .any(|n| s.name == n || s.name.starts_with(&format!("{n}-")))
+        })
         .collect();
     if chosen.is_empty() {
         eprintln!("lab: no story is called {}; see --list", names.join(", "));
@@ -127,7 +132,11 @@ fn summary(ends: &[(&Story, f64, End)]) -> ExitCode {
             }
             End::Failed(why) => {
                 failed += 1;
-                println!("{:<20} FAILED   {seconds:.1} s: {}", story.name, why.lines().next().unwrap_or(""));
+                println!(
+                    "{:<20} FAILED   {seconds:.1} s: {}",
+                    story.name,
+                    why.lines().next().unwrap_or("")
+                );
             }
             End::Skipped(why) => {
                 skipped += 1;
@@ -155,7 +164,10 @@ fn millis() -> u64 {
 }
 
 fn arm(limit: Duration) {
-    LIMIT.store(millis() + u64::try_from(limit.as_millis()).unwrap_or(u64::MAX / 2), Ordering::SeqCst);
+    LIMIT.store(
+        millis() + u64::try_from(limit.as_millis()).unwrap_or(u64::MAX / 2),
+        Ordering::SeqCst,
+    );
 }
 
 fn disarm() {
@@ -169,7 +181,9 @@ fn start_watchdog() {
             std::thread::sleep(Duration::from_millis(500));
             let limit = LIMIT.load(Ordering::SeqCst);
             if limit != 0 && millis() > limit {
-                println!("\n    FAILED: the story is past its deadline; the lab stops here\n0 passed, 1 failed, 0 skipped");
+                println!(
+                    "\n    FAILED: the story is past its deadline; the lab stops here\n0 passed, 1 failed, 0 skipped"
+                );
                 net::remove_own();
                 // The children die with this process (PR_SET_PDEATHSIG).
                 std::process::exit(1);

@@ -20,7 +20,10 @@ pub(crate) fn world(folder: &Folder, choices: &Choices) -> Result<String, String
     folder.secret("v3-auth", V3_AUTH)?;
     folder.secret("v3-privacy", V3_PRIVACY)?;
     let (v3, v2c) = match choices.snmp {
-        true => ("snmp = \"v3\"\ninterfaces = [\"plat0\", \"up0\", \"agg0\"]\n", "snmp = \"v2c\"\n"),
+        true => (
+            "snmp = \"v3\"\ninterfaces = [\"plat0\", \"up0\", \"agg0\"]\n",
+            "snmp = \"v2c\"\n",
+        ),
         false => ("", ""),
     };
     let state = folder.path().join("state").display().to_string();

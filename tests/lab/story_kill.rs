@@ -21,8 +21,13 @@ struct Fault {
 
 pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
     let kills: u32 = if tale.long { 200 } else { 12 };
-    let seed = std::env::var("HINOMI_LAB_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| epoch() as u64 | 1);
-    tale.say(format!("{kills} kills; HINOMI_LAB_SEED={seed} plays the same dice again"));
+    let seed = std::env::var("HINOMI_LAB_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or_else(|| epoch() as u64 | 1);
+    tale.say(format!(
+        "{kills} kills; HINOMI_LAB_SEED={seed} plays the same dice again"
+    ));
     let mut dice = Dice(seed | 1);
     let folder = Folder::new(tale.name)?;
     // On average 3.5 s from kill to kill and a fault every 2 s.
@@ -43,12 +48,19 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
             std::thread::sleep(Duration::from_millis(dice.between(5, 60)));
         }
         if let Some(status) = hinomi.running.ended() {
-            return Err(format!("hinomi ended by itself ({status}):\n      {}", hinomi.running.tail(20)));
+            return Err(format!(
+                "hinomi ended by itself ({status}):\n      {}",
+                hinomi.running.tail(20)
+            ));
         }
         hinomi.running.kill();
         ups.push((up, epoch()));
         if number % 10 == 0 || number == kills {
-            tale.say(format!("kill {number}: {} faults so far, {} mails accepted", faults.len(), stage.mails().len()));
+            tale.say(format!(
+                "kill {number}: {} faults so far, {} mails accepted",
+                faults.len(),
+                stage.mails().len()
+            ));
         }
     }
     let mut hinomi = Hinomi::start(&folder, None, &stage.config)?;
@@ -64,21 +76,36 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
     }
     ups.push((up, u128::MAX));
 
-    let due: Vec<&Fault> = faults.iter().filter(|f| ups.iter().any(|u| seconds(f.from.max(u.0), f.to.min(u.1)) > DETECTION)).collect();
+    let due: Vec<&Fault> = faults
+        .iter()
+        .filter(|f| ups.iter().any(|u| seconds(f.from.max(u.0), f.to.min(u.1)) > DETECTION))
+        .collect();
     let told = |mails: &[Mail], fault: &Fault| mails.iter().any(|m| m.says(&name(fault.device)));
     let limit = tale.seconds() + 330.0;
     loop {
         let mails = stage.mails();
-        let untold: Vec<String> = due.iter().filter(|f| !told(&mails, f)).map(|f| name(f.device)).collect();
+        let untold: Vec<String> = due
+            .iter()
+            .filter(|f| !told(&mails, f))
+            .map(|f| name(f.device))
+            .collect();
         if untold.is_empty() {
             break;
         }
         ensure(tale.seconds() < limit, || {
             let log = hinomi.running.tail(8);
-            format!("faults never told: {} of {}: {}\n      {log}", untold.len(), due.len(), untold.join(", "))
+            format!(
+                "faults never told: {} of {}: {}\n      {log}",
+                untold.len(),
+                due.len(),
+                untold.join(", ")
+            )
         })?;
         if let Some(status) = hinomi.running.ended() {
-            return Err(format!("hinomi ended by itself ({status}):\n      {}", hinomi.running.tail(20)));
+            return Err(format!(
+                "hinomi ended by itself ({status}):\n      {}",
+                hinomi.running.tail(20)
+            ));
         }
         std::thread::sleep(Duration::from_millis(500));
     }
@@ -97,7 +124,11 @@ fn step(stage: &Stage, faults: &mut Vec<Fault>, dice: &mut Dice) {
     if dice.between(0, 1000) < 18 && faults.len() < stage.agents.len() {
         let device = faults.len();
         stage.agents[device].set(if dice.between(0, 2) == 0 { 97 } else { 80 });
-        faults.push(Fault { device, from: now, to: 0 });
+        faults.push(Fault {
+            device,
+            from: now,
+            to: 0,
+        });
     }
     for fault in faults.iter_mut().filter(|f| f.to == 0) {
         if seconds(fault.from, now) > 1.0 && dice.between(0, 1000) < 4 {
@@ -121,7 +152,9 @@ fn verdict(tale: &Tale, stage: &Stage, kills: u32, due: usize, faults: usize) ->
          lost their 250, {duplicates} duplicates with the same Message-ID",
         mails.len()
     ));
-    ensure(duplicates <= u64::from(kills) + cut, || format!("{duplicates} duplicates for {kills} kills and {cut} lost 250s"))?;
+    ensure(duplicates <= u64::from(kills) + cut, || {
+        format!("{duplicates} duplicates for {kills} kills and {cut} lost 250s")
+    })?;
     // The same notice under another Message-ID would be a duplicate that no phone can fold.
     for number in 0..faults {
         let mut ids: Vec<&str> = mails
@@ -131,7 +164,14 @@ fn verdict(tale: &Tale, stage: &Stage, kills: u32, due: usize, faults: usize) ->
             .collect();
         ids.sort_unstable();
         ids.dedup();
-        ensure(ids.len() <= 1, || format!("{} was told first under {} Message-IDs: {}", name(number), ids.len(), ids.join(", ")))?;
+        ensure(ids.len() <= 1, || {
+            format!(
+                "{} was told first under {} Message-IDs: {}",
+                name(number),
+                ids.len(),
+                ids.join(", ")
+            )
+        })?;
     }
     Ok(())
 }

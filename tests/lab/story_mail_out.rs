@@ -38,7 +38,9 @@ pub(crate) fn one_fault(tale: &mut Tale) -> Result<(), String> {
     world.wait_reach(tale, &["edge-b"], &["up"], Duration::from_secs(60))?;
     std::thread::sleep(Duration::from_secs(5));
     let early = world.mails();
-    ensure(early.is_empty(), || format!("mails through dead relays: {}", list(&early)))?;
+    ensure(early.is_empty(), || {
+        format!("mails through dead relays: {}", list(&early))
+    })?;
 
     world.net.heal("oob")?;
     let (office, _) = smtpd(&world.folder, "office", SMTP)?;
@@ -51,13 +53,21 @@ pub(crate) fn one_fault(tale: &mut Tale) -> Result<(), String> {
     }
     std::thread::sleep(Duration::from_secs(15));
     let mails = world.mails();
-    ensure(mails.len() == 2, || format!("one mail to each of two recipients was expected: {}", list(&mails)))?;
+    ensure(mails.len() == 2, || {
+        format!("one mail to each of two recipients was expected: {}", list(&mails))
+    })?;
     for mail in &mails {
         tale.say(mail.brief());
-        ensure(mail.says("edge-b"), || format!("it does not name edge-b: {}", mail.brief()))?;
+        ensure(mail.says("edge-b"), || {
+            format!("it does not name edge-b: {}", mail.brief())
+        })?;
         // The fault began in this minute or the next (the first unanswered echo comes up to an interval later).
         ensure(began.iter().any(|minute| mail.says(minute)), || {
-            format!("the time it began ({}) is not in it:\n{}", began.join(" or "), mail.body)
+            format!(
+                "the time it began ({}) is not in it:\n{}",
+                began.join(" or "),
+                mail.body
+            )
         })?;
     }
     Ok(())
@@ -66,7 +76,10 @@ pub(crate) fn one_fault(tale: &mut Tale) -> Result<(), String> {
 /// This minute and the next in the operator's time zone, as HH:MM.
 fn clock() -> Vec<String> {
     let now = crate::mailbox::epoch() / 1_000_000_000 + 9 * 3600;
-    [now, now + 60].iter().map(|t| format!("{:02}:{:02}", t / 3600 % 24, t / 60 % 60)).collect()
+    [now, now + 60]
+        .iter()
+        .map(|t| format!("{:02}:{:02}", t / 3600 % 24, t / 60 % 60))
+        .collect()
 }
 
 pub(crate) fn ten_faults(tale: &mut Tale) -> Result<(), String> {
@@ -89,7 +102,9 @@ pub(crate) fn ten_faults(tale: &mut Tale) -> Result<(), String> {
     tale.say("10 faults began; 4 of them are over");
     std::thread::sleep(Duration::from_secs(8));
     let early = stage.mails();
-    ensure(early.is_empty(), || format!("mails through dead relays: {}", list(&early)))?;
+    ensure(early.is_empty(), || {
+        format!("mails through dead relays: {}", list(&early))
+    })?;
     stage.dials.iter().for_each(|d| d.failing.store(0, Ordering::SeqCst));
     tale.say("both relays are well again");
 
@@ -105,16 +120,23 @@ pub(crate) fn ten_faults(tale: &mut Tale) -> Result<(), String> {
     for mail in &mails {
         tale.say(mail.brief());
     }
-    ensure(mails.len() == 10, || format!("10 mails were expected, there are {}: {}", mails.len(), list(&mails)))?;
+    ensure(mails.len() == 10, || {
+        format!("10 mails were expected, there are {}: {}", mails.len(), list(&mails))
+    })?;
     for name in stage.names() {
         let count = mails.iter().filter(|m| m.subject().contains(&name)).count();
         ensure(count == 1, || format!("{name} has {count} mails"))?;
     }
     let first_five: Vec<_> = mails[..5].iter().collect();
-    ensure(first_five.iter().all(|m| (5..10).any(|n| m.subject().contains(&name(n)))), || {
-        format!("the critical ones were not first: {}", list(&mails))
+    ensure(
+        first_five
+            .iter()
+            .all(|m| (5..10).any(|n| m.subject().contains(&name(n)))),
+        || format!("the critical ones were not first: {}", list(&mails)),
+    )?;
+    ensure(mails.iter().filter(|m| tone(m) == Tone::Critical).count() >= 3, || {
+        "three critical ones are still open".into()
     })?;
-    ensure(mails.iter().filter(|m| tone(m) == Tone::Critical).count() >= 3, || "three critical ones are still open".into())?;
     Ok(())
 }
 
@@ -137,7 +159,10 @@ impl Stage {
         let (agents, port) = agents::start(count)?;
         let dials = [Arc::new(Dial::new(7)), Arc::new(Dial::new(11))];
         let dirs = [folder.path().join("mail-first"), folder.path().join("mail-second")];
-        let ports = [relay::start(&dirs[0], dials[0].clone())?, relay::start(&dirs[1], dials[1].clone())?];
+        let ports = [
+            relay::start(&dirs[0], dials[0].clone())?,
+            relay::start(&dirs[1], dials[1].clone())?,
+        ];
         let named: Vec<(String, String)> = agents
             .iter()
             .enumerate()

@@ -17,11 +17,22 @@ pub(crate) fn with_witness(tale: &mut Tale) -> Result<(), String> {
     world.background()?;
     let told = platform_falls(tale, &mut world, true)?;
     for mail in &told {
-        ensure(mail.says("相互接続基盤") || mail.body.to_lowercase().contains("platform"), || {
-            format!("the mail does not accuse the platform:\n{}", mail.body)
+        ensure(
+            mail.says("相互接続基盤") || mail.body.to_lowercase().contains("platform"),
+            || format!("the mail does not accuse the platform:\n{}", mail.body),
+        )?;
+        ensure(!undetermined(mail), || {
+            format!(
+                "there was a second witness, but the mail says undetermined:\n{}",
+                mail.body
+            )
         })?;
-        ensure(!undetermined(mail), || format!("there was a second witness, but the mail says undetermined:\n{}", mail.body))?;
-        ensure(mail.says("plat0"), || format!("the mail does not name its second witness, plat0 of edge-a:\n{}", mail.body))?;
+        ensure(mail.says("plat0"), || {
+            format!(
+                "the mail does not name its second witness, plat0 of edge-a:\n{}",
+                mail.body
+            )
+        })?;
     }
     recovery(tale, &mut world, &told)
 }
@@ -30,7 +41,9 @@ pub(crate) fn without_witness(tale: &mut Tale) -> Result<(), String> {
     let mut world = World::build(tale)?;
     let told = platform_falls(tale, &mut world, false)?;
     for mail in &told {
-        ensure(undetermined(mail), || format!("without a witness the mail must say undetermined:\n{}", mail.body))?;
+        ensure(undetermined(mail), || {
+            format!("without a witness the mail must say undetermined:\n{}", mail.body)
+        })?;
     }
     Ok(())
 }
@@ -58,32 +71,54 @@ fn platform_falls(tale: &Tale, world: &mut World, snmp: bool) -> Result<Vec<Mail
         std::thread::sleep(Duration::from_secs(45));
     }
     let before = world.mails();
-    ensure(before.is_empty(), || format!("mails before the fault: {}", list(&before)))?;
+    ensure(before.is_empty(), || {
+        format!("mails before the fault: {}", list(&before))
+    })?;
 
     world.net.silence("platform")?;
     let cut = epoch();
     tale.say("cut: the platform's router drops everything, the office relay is behind it");
-    let told = world.oob_box.wait("critical mail to both recipients out of band", Duration::from_secs(75), |mails| {
-        let first: Vec<Mail> = RECIPIENTS.iter().filter_map(|r| mails.iter().find(|m| m.recipient == *r).cloned()).collect();
-        (first.len() == RECIPIENTS.len()).then_some(first)
-    });
+    let told = world.oob_box.wait(
+        "critical mail to both recipients out of band",
+        Duration::from_secs(75),
+        |mails| {
+            let first: Vec<Mail> = RECIPIENTS
+                .iter()
+                .filter_map(|r| mails.iter().find(|m| m.recipient == *r).cloned())
+                .collect();
+            (first.len() == RECIPIENTS.len()).then_some(first)
+        },
+    );
     let told = match told {
         Ok(told) => told,
         Err(why) => return Err(format!("{why}\n      {}", world.daemon()?.running.tail(20))),
     };
     for mail in &told {
         let seconds = (mail.arrived - cut) as f64 / 1e9;
-        tale.say(format!("{seconds:.1} s after the cut the out-of-band relay accepted: {}", mail.brief()));
-        ensure(seconds <= 60.0, || format!("60 s were promised, it took {seconds:.1} s"))?;
-        ensure(tone(mail) == Tone::Critical, || format!("not critical: {}", mail.subject()))?;
-        ensure(mail.says("platform-pe"), || format!("it does not name platform-pe: {}", mail.brief()))?;
+        tale.say(format!(
+            "{seconds:.1} s after the cut the out-of-band relay accepted: {}",
+            mail.brief()
+        ));
+        ensure(seconds <= 60.0, || {
+            format!("60 s were promised, it took {seconds:.1} s")
+        })?;
+        ensure(tone(mail) == Tone::Critical, || {
+            format!("not critical: {}", mail.subject())
+        })?;
+        ensure(mail.says("platform-pe"), || {
+            format!("it does not name platform-pe: {}", mail.brief())
+        })?;
     }
     tale.say("20 s more: nothing else may come");
     std::thread::sleep(Duration::from_secs(20));
     let mails = world.mails();
-    ensure(mails.len() == RECIPIENTS.len(), || format!("one mail a recipient was promised: {}", list(&mails)))?;
+    ensure(mails.len() == RECIPIENTS.len(), || {
+        format!("one mail a recipient was promised: {}", list(&mails))
+    })?;
     let wrong = mails.iter().filter(|m| BEHIND.iter().any(|b| m.subject().contains(b)));
-    ensure(wrong.clone().count() == 0, || format!("mails about what is not at fault: {}", list(wrong)))?;
+    ensure(wrong.clone().count() == 0, || {
+        format!("mails about what is not at fault: {}", list(wrong))
+    })?;
     Ok(told)
 }
 
@@ -99,14 +134,24 @@ fn recovery(tale: &Tale, world: &mut World, told: &[Mail]) -> Result<(), String>
     }
     std::thread::sleep(Duration::from_secs(10));
     let mails = world.mails();
-    ensure(mails.len() == 2 * told.len(), || format!("one recovery mail a recipient was expected: {}", list(&mails)))?;
+    ensure(mails.len() == 2 * told.len(), || {
+        format!("one recovery mail a recipient was expected: {}", list(&mails))
+    })?;
     for first in told {
-        let later = mails.iter().find(|m| m.recipient == first.recipient && m.message_id() != first.message_id());
+        let later = mails
+            .iter()
+            .find(|m| m.recipient == first.recipient && m.message_id() != first.message_id());
         let later = later.ok_or_else(|| format!("no recovery mail to {}", first.recipient))?;
         tale.say(format!("recovery: {}", later.brief()));
-        ensure(tone(later) == Tone::Recovered, || format!("no recovery: {}", later.subject()))?;
+        ensure(tone(later) == Tone::Recovered, || {
+            format!("no recovery: {}", later.subject())
+        })?;
         ensure(later.header("In-Reply-To") == first.message_id(), || {
-            format!("it does not thread: In-Reply-To {}, first {}", later.header("In-Reply-To"), first.message_id())
+            format!(
+                "it does not thread: In-Reply-To {}, first {}",
+                later.header("In-Reply-To"),
+                first.message_id()
+            )
         })?;
     }
     Ok(())

@@ -52,9 +52,14 @@ fn wait_for_load(world: &mut World, tale: &Tale) -> Result<(), String> {
     for _ in 0..150 {
         let text = world.daemon()?.ask(&["status", "--json"])?;
         let status: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-        let edge = status["devices"].as_array().and_then(|l| l.iter().find(|d| d["name"] == "edge-a")).cloned();
+        let edge = status["devices"]
+            .as_array()
+            .and_then(|l| l.iter().find(|d| d["name"] == "edge-a"))
+            .cloned();
         let known = edge.is_some_and(|d| {
-            d["metrics"].as_array().is_some_and(|l| l.iter().any(|m| m["metric"] == "cpu" && m["value"]["Ok"].is_number()))
+            d["metrics"]
+                .as_array()
+                .is_some_and(|l| l.iter().any(|m| m["metric"] == "cpu" && m["value"]["Ok"].is_number()))
         });
         if known {
             tale.say("the first processor load is read over SNMPv3");
@@ -62,12 +67,19 @@ fn wait_for_load(world: &mut World, tale: &Tale) -> Result<(), String> {
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    Err(format!("the processor load of edge-a is never read; {}", world.daemon()?.running.tail(12)))
+    Err(format!(
+        "the processor load of edge-a is never read; {}",
+        world.daemon()?.running.tail(12)
+    ))
 }
 
 /// What the NOC was told while one load lasted.
 fn step(tale: &Tale, world: &mut World, percent: u32, wanted: Option<Tone>, from: u128) -> Result<(), String> {
-    let mails: Vec<Mail> = world.mails().into_iter().filter(|m| m.recipient == NOC && m.arrived >= from).collect();
+    let mails: Vec<Mail> = world
+        .mails()
+        .into_iter()
+        .filter(|m| m.recipient == NOC && m.arrived >= from)
+        .collect();
     for mail in &mails {
         let late = (mail.arrived - from) as f64 / 1e9;
         tale.say(format!("{percent} % for {late:.1} s when accepted: {}", mail.brief()));
@@ -75,7 +87,10 @@ fn step(tale: &Tale, world: &mut World, percent: u32, wanted: Option<Tone>, from
     let tones: Vec<Tone> = mails.iter().map(tone).collect();
     let log = world.daemon()?.running.tail(6);
     ensure(tones == wanted.into_iter().collect::<Vec<_>>(), || {
-        format!("at {percent} % there should be {wanted:?}, but there is {tones:?}: {}\n      {log}", list(&mails))
+        format!(
+            "at {percent} % there should be {wanted:?}, but there is {tones:?}: {}\n      {log}",
+            list(&mails)
+        )
     })
 }
 
@@ -85,12 +100,18 @@ fn whole(world: &World) -> Result<(), String> {
     let noc: Vec<&Mail> = mails.iter().filter(|m| m.recipient == NOC).collect();
     let first = noc.first().ok_or("no mail at all")?.message_id();
     ensure(noc.iter().skip(1).all(|m| m.header("In-Reply-To") == first), || {
-        format!("the later mails do not thread under {first}: {}", list(noc.iter().copied()))
+        format!(
+            "the later mails do not thread under {first}: {}",
+            list(noc.iter().copied())
+        )
     })?;
     let strangers: Vec<&Mail> = mails.iter().filter(|m| !m.subject().contains("edge-a")).collect();
-    ensure(strangers.is_empty(), || format!("mails about something else: {}", list(strangers)))?;
+    ensure(strangers.is_empty(), || {
+        format!("mails about something else: {}", list(strangers))
+    })?;
     let manager: Vec<Tone> = mails.iter().filter(|m| m.recipient != NOC).map(tone).collect();
-    ensure(manager.first() == Some(&Tone::Critical) && manager.last() == Some(&Tone::Recovered), || {
-        format!("the manager should hear of the critical level first and of the recovery last: {manager:?}")
-    })
+    ensure(
+        manager.first() == Some(&Tone::Critical) && manager.last() == Some(&Tone::Recovered),
+        || format!("the manager should hear of the critical level first and of the recovery last: {manager:?}"),
+    )
 }

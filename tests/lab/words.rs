@@ -14,7 +14,13 @@ pub(crate) enum Tone {
 /// Read off the word in brackets at the beginning of the subject.
 pub(crate) fn tone(mail: &Mail) -> Tone {
     let subject = mail.subject();
-    let word = subject.trim_start_matches("Re: ").split(']').next().unwrap_or("").trim_start_matches('[').to_uppercase();
+    let word = subject
+        .trim_start_matches("Re: ")
+        .split(']')
+        .next()
+        .unwrap_or("")
+        .trim_start_matches('[')
+        .to_uppercase();
     match () {
         () if ["復旧", "RECOVERED", "回復"].iter().any(|w| word.contains(w)) => Tone::Recovered,
         () if ["警告", "CRITICAL"].iter().any(|w| word.contains(w)) => Tone::Critical,
@@ -26,5 +32,9 @@ pub(crate) fn tone(mail: &Mail) -> Tone {
 /// One line a mail.
 pub(crate) fn list<'a>(mails: impl IntoIterator<Item = &'a Mail>) -> String {
     let lines: Vec<String> = mails.into_iter().map(|m| format!("\n      {}", m.brief())).collect();
-    if lines.is_empty() { "none".to_owned() } else { lines.concat() }
+    if lines.is_empty() {
+        "none".to_owned()
+    } else {
+        lines.concat()
+    }
 }

@@ -28,7 +28,9 @@ pub(crate) const OOB: &str = "203.0.113.1";
 /// Both relays listen here.
 pub(crate) const SMTP: u16 = 2525;
 
-const NAMES: [&str; 10] = ["mon", "gw", "edge-a", "edge-b", "platform", "agg", "inst1", "inst2", "office", "oob"];
+const NAMES: [&str; 10] = [
+    "mon", "gw", "edge-a", "edge-b", "platform", "agg", "inst1", "inst2", "office", "oob",
+];
 
 /// Routes of `mon` over its cable to `gw`, needed again when that was pulled.
 pub(crate) const MON_ROUTES: [(&str, &str); 2] = [("192.0.2.0/24", GW), ("198.51.100.0/24", GW)];
@@ -108,7 +110,13 @@ impl World {
     }
 
     /// Waits until the states of these devices are as wanted.
-    pub(crate) fn wait_reach(&mut self, tale: &Tale, devices: &[&str], wanted: &[&str], limit: Duration) -> Result<(), String> {
+    pub(crate) fn wait_reach(
+        &mut self,
+        tale: &Tale,
+        devices: &[&str],
+        wanted: &[&str],
+        limit: Duration,
+    ) -> Result<(), String> {
         let began = tale.seconds();
         loop {
             let status = self.daemon()?.status()?;
@@ -150,9 +158,18 @@ fn wire(net: &Net) -> Result<(), String> {
     net.cable(("edge-b", "agg0", "192.0.2.37/30"), ("agg", "up1", "192.0.2.38/30"))?;
     net.cable(("agg", "acc1", "192.0.2.65/30"), ("inst1", "wan0", "192.0.2.66/30"))?;
     net.cable(("agg", "acc2", "192.0.2.69/30"), ("inst2", "wan0", "192.0.2.70/30"))?;
-    net.cable(("edge-a", "plat0", "198.51.100.1/30"), ("platform", "edgea", "198.51.100.2/30"))?;
-    net.cable(("edge-b", "plat0", "198.51.100.5/30"), ("platform", "edgeb", "198.51.100.6/30"))?;
-    net.cable(("platform", "office", "198.51.100.65/30"), ("office", "eth0", "198.51.100.66/30"))?;
+    net.cable(
+        ("edge-a", "plat0", "198.51.100.1/30"),
+        ("platform", "edgea", "198.51.100.2/30"),
+    )?;
+    net.cable(
+        ("edge-b", "plat0", "198.51.100.5/30"),
+        ("platform", "edgeb", "198.51.100.6/30"),
+    )?;
+    net.cable(
+        ("platform", "office", "198.51.100.65/30"),
+        ("office", "eth0", "198.51.100.66/30"),
+    )?;
     net.cable(("mon", "wwan0", "203.0.113.2/30"), ("oob", "eth0", "203.0.113.1/30"))?;
     for (to, via) in MON_ROUTES {
         net.route("mon", to, via)?;

@@ -39,6 +39,10 @@ impl Reach {
         match self.ways(id, since, asked_at, context) {
             Way::Asking(until) => self.wait(id, until),
             Way::Cut(root) => self.unreachable(id, root, context),
+            Way::Open if self.missed_before_the_way_was_back(id, context) => {
+                context.out.push(RuleEffect::Probe(id));
+                self.wait(id, Mono::NEVER);
+            }
             Way::Open => match self.child_that_answers(id, confirmed, context) {
                 Some(child) => self.control_plane_silent(id, child, context),
                 None => self.down(id, since, confirmed, context),
@@ -65,6 +69,22 @@ impl Reach {
             self.wait(id, Mono::NEVER);
         }
         fresh
+    }
+
+    /// Something on the way, or an uplink, was silent for a moment too: what was missed until then says nothing about the device.
+    fn missed_before_the_way_was_back(&self, id: DeviceId, context: &Context<'_>) -> bool {
+        let Some(missed) = self.nodes[id.index()].last_miss else {
+            return false;
+        };
+        let mut look: Vec<DeviceId> = context.site.uplinks.clone();
+        look.extend(&context.site.device(id).parents);
+        while let Some(next) = look.pop() {
+            if next != id && self.nodes[next.index()].back_at.is_some_and(|back| back >= missed) {
+                return true;
+            }
+            look.extend(&context.site.device(next).parents);
+        }
+        false
     }
 
     /// A device that can be reached only through this one and has answered since its silence was confirmed, or during it.

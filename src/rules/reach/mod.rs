@@ -186,6 +186,9 @@ impl Reach {
                 let was_asked_little = matches!(node.state, ReachState::Unreachable | ReachState::Blind);
                 self.no_longer_fallen(id);
                 let node = &mut self.nodes[id.index()];
+                if !matches!(node.state, ReachState::Up | ReachState::Lossy) {
+                    node.back_at = Some(context.now.mono);
+                }
                 node.up(if lossy { ReachState::Lossy } else { ReachState::Up }, context.now);
                 if was_asked_little {
                     context.out.push(RuleEffect::Silent(id, false));
@@ -258,6 +261,7 @@ impl Reach {
         self.no_longer_fallen(id);
         let node = &mut self.nodes[id.index()];
         node.up(ReachState::Up, context.now);
+        node.back_at = Some(context.now.mono);
         node.loss_percent = None;
         context.out.push(RuleEffect::Silent(id, false));
         for key in [down_key(device), control_plane_key(device)] {

@@ -267,7 +267,10 @@ fn ten_faults_while_mail_was_down_are_ten_mails_a_contact_critical_first() {
         .filter(|a| a.mail.to == NOC)
         .map(|a| incident_of(&a.mail.headers))
         .collect();
-    assert!(numbers[..5].iter().all(|n| n.is_multiple_of(2)), "critical first: {numbers:?}");
+    assert!(
+        numbers[..5].iter().all(|n| n.is_multiple_of(2)),
+        "critical first: {numbers:?}"
+    );
     assert_eq!(w.pending(), 0);
 }
 
