@@ -65,7 +65,12 @@ fn run(japanese: bool, exit: bool) -> Result<ExitCode, String> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     runtime.spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
+        let ended = tokio::signal::unix::SignalKind::terminate();
+        if let Ok(mut ended) = tokio::signal::unix::signal(ended) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = ended.recv() => {}
+            }
             flag.store(true, Ordering::SeqCst);
         }
     });
@@ -97,8 +102,8 @@ fn run(japanese: bool, exit: bool) -> Result<ExitCode, String> {
     let code = match told {
         Ok(()) => {
             let good = story.sum_up();
-            story.where_to_look(&config.display().to_string());
             if !exit {
+                story.where_to_look(&config.display().to_string());
                 story.stay();
             }
             if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -91,7 +91,7 @@ port      = {snmp}
 cpu = {{ warning = "70 %", critical = "90 %", for = "3s" }}
 
 [findings]
-platform-down = {{ level = "critical", after = "32s" }}   # the second witness needs 30 s of counters
+platform-down = {{ level = "critical", after = "34s" }}   # the second witness needs 30 s of counters
 
 [group.all]                # an unprivileged host may not send echo: liveness by SNMP
 snmp     = "demo"

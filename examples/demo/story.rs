@@ -158,8 +158,8 @@ impl Story {
         ];
         self.expect(
             (
-                "32 s of silence, then the mail over the other way",
-                "無応答32秒の継続、そして別経路のメール",
+                "34 s of silence, then the mail over the other way",
+                "無応答34秒の継続、そして別経路のメール",
             ),
             &both,
         )?;

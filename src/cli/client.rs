@@ -6,6 +6,7 @@ use crate::daemon::control::{self, Reply, Request};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A reload reads files and secrets; everything else is quick.
@@ -29,7 +30,7 @@ pub(super) fn reload(daemon: &Daemon, force: bool, out: &mut dyn Write) -> Resul
 /// The picture of everything.
 pub(super) fn snapshot(daemon: &Daemon) -> Result<Snapshot, Failure> {
     match ask(daemon, &Request::Snapshot)? {
-        Reply::Snapshot(snapshot) => Ok(*snapshot),
+        Reply::Snapshot(snapshot) => Ok(Arc::unwrap_or_clone(snapshot)),
         Reply::Refused(why) => Err(Failure::new(3, why)),
         Reply::Done(_) => Err(unexpected()),
     }

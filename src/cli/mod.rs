@@ -181,6 +181,10 @@ impl Failure {
 impl From<std::io::Error> for Failure {
     /// Only output is written with `?`: a closed pipe or a full disk.
     fn from(error: std::io::Error) -> Failure {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            // `hinomi status | head -1`: whoever read has read enough.
+            return Failure::new(0, String::new());
+        }
         Failure::new(1, format!("cannot write the output: {error}"))
     }
 }
@@ -204,7 +208,9 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(code) if flushed.is_ok() => code,
         Ok(_) => 1,
         Err(failure) => {
-            eprintln!("hinomi: {failure}");
+            if !failure.text.is_empty() {
+                eprintln!("hinomi: {failure}");
+            }
             failure.code
         }
     }

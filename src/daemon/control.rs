@@ -46,7 +46,7 @@ pub enum Request {
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
     /// To [`Request::Snapshot`].
-    Snapshot(Box<Snapshot>),
+    Snapshot(Arc<Snapshot>),
     /// Done; words for a person.
     Done(String),
     /// Not done, and why.
@@ -118,7 +118,7 @@ async fn one(shared: &Arc<Shared>, client: UnixStream) -> std::io::Result<()> {
 async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
     match request {
         Request::Snapshot => match shared.snapshot(false).await {
-            Some(snapshot) => Reply::Snapshot(Box::new(Snapshot::clone(&snapshot))),
+            Some(snapshot) => Reply::Snapshot(snapshot),
             None => Reply::Refused("the engine does not answer; see the log".to_owned()),
         },
         Request::Acknowledge { incident, by } => acknowledge(shared, incident, by).await,

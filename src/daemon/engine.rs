@@ -70,10 +70,15 @@ impl Engine {
         }
     }
 
-    /// Runs until told to stop.
-    pub(super) fn run(mut self) {
+    /// Runs until told to stop. `ready` hears of the first turn.
+    pub(super) fn run(mut self, ready: SyncSender<()>) {
+        let mut ready = Some(ready);
         loop {
             self.turn();
+            if let Some(ready) = ready.take() {
+                // Whoever started the engine may have given up.
+                let _ = ready.send(());
+            }
             if self.finished() {
                 return;
             }
@@ -135,6 +140,7 @@ impl Engine {
     }
 
     fn tell_ledger_state(&mut self, error: Option<String>) {
+        self.links.health.set_ledger_error(error.clone());
         match error {
             Some(error) if self.ledger_works => Word::CommitFailed { error }.log(),
             None if !self.ledger_works => Word::CommitWorks.log(),
@@ -245,6 +251,7 @@ impl Engine {
                 .log();
             }
             let error = format!("the ledger has not answered for {} s", COMMIT_DEADLINE.as_secs());
+            self.links.health.set_ledger_error(Some(error.clone()));
             self.core.take(Input::CommitLate { batch, error }, now);
             self.effects(now);
         }
@@ -272,7 +279,7 @@ impl Engine {
 
 /// What goes into the ledger also goes into the log.
 fn log_events(batch: &Batch) {
-    for text in batch.events.iter().skip(batch.fresh_from) {
+    for text in &batch.events {
         let event = serde_json::from_str::<Event>(text).ok();
         if let Some((event, what)) = event.and_then(|e| event_in_english(&e).map(|what| (e, what))) {
             let incident = event.incident;
@@ -294,5 +301,132 @@ fn target(event: &Event) -> Option<&FindingKey> {
         | EventBody::Recovered { change }
         | EventBody::Reopened { change } => Some(&change.key),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Host, SourceFile, check};
+    use crate::incident::{Head, Restored};
+    use crate::model::Site;
+    use std::sync::mpsc::sync_channel;
+
+    fn site() -> Arc<Site> {
+        let text =
+            "[operator]\nname = \"Test\"\n[[device]]\nname = \"a\"\naddress = \"127.0.0.1\"\nliveness = \"none\"\n";
+        let file = SourceFile {
+            path: "hinomi.toml".into(),
+            text: text.to_owned(),
+            private: true,
+        };
+        let loaded = check(&[file], &Host::new().without_secrets());
+        let words: String = loaded.problems.iter().map(ToString::to_string).collect();
+        Arc::new(loaded.site.unwrap_or_else(|| panic!("{words}")))
+    }
+
+    /// An engine whose ledger queue holds `room` batches and is never read.
+    fn engine(
+        room: usize,
+    ) -> (
+        Engine,
+        SyncSender<ToEngine>,
+        Receiver<ToLedger>,
+        tokio::sync::mpsc::Receiver<Work>,
+    ) {
+        let (to_engine, inbox) = sync_channel(16);
+        let (ledger, ledger_inbox) = sync_channel(room);
+        let (work, work_inbox) = tokio::sync::mpsc::channel(1);
+        let links = Links {
+            inbox,
+            ledger,
+            work,
+            health: Arc::new(Health::new()),
+        };
+        let core = Core::new(site(), Restored::default(), [7; 32], clock::now());
+        let engine = Engine::new(core, Net::open().unwrap(), links);
+        (engine, to_engine, ledger_inbox, work_inbox)
+    }
+
+    fn later(seconds: u64) -> Now {
+        let now = clock::now();
+        Now {
+            mono: now.mono + Duration::from_secs(seconds),
+            ..now
+        }
+    }
+
+    #[test]
+    fn no_notice_waits_for_a_hung_ledger_and_its_late_answer_counts() {
+        let (mut engine, _to_engine, ledger, _work) = engine(4);
+        engine.turn();
+        let Ok(ToLedger::Commit(batch)) = ledger.try_recv() else {
+            panic!("the start is an event");
+        };
+        engine.late_commits(later(5));
+        assert!(engine.ledger_works, "five seconds are not too long");
+        engine.late_commits(later(11));
+        assert!(!engine.ledger_works);
+        assert!(engine.links.health.ledger_error().is_some_and(|e| e.contains("10 s")));
+        let answer = Input::Committed {
+            batch: batch.id,
+            result: Ok(Head {
+                seq: 1,
+                hash: "00".to_owned(),
+            }),
+        };
+        engine.input(answer, later(12));
+        assert!(engine.ledger_works && engine.unanswered.is_empty());
+        assert_eq!(engine.links.health.ledger_error(), None);
+    }
+
+    #[test]
+    fn a_full_ledger_queue_never_holds_the_engine() {
+        let (mut engine, _to_engine, ledger, _work) = engine(1);
+        for id in 100..110 {
+            let batch = Batch { id, ..Batch::default() };
+            assert!(engine.carry_out(Effect::Commit(batch), later(0)).is_none());
+        }
+        assert_eq!(engine.backlog.len(), 9);
+        let mut order = Vec::new();
+        while let Ok(ToLedger::Commit(batch)) = ledger.try_recv() {
+            order.push(batch.id);
+            engine.hand_over_backlog();
+        }
+        assert_eq!(order, (100..110).collect::<Vec<_>>(), "all, in order");
+    }
+
+    #[test]
+    fn work_without_room_fails_at_once_and_comes_back() {
+        let (mut engine, _to_engine, _ledger, _work) = engine(1);
+        let test = || Effect::TestRoute {
+            route: "lte".into(),
+            with_auth: false,
+        };
+        assert!(engine.carry_out(test(), later(0)).is_none());
+        let Some(Input::RouteTested(answer)) = engine.carry_out(test(), later(0)) else {
+            panic!("the second finds no room");
+        };
+        assert!(answer.result.is_err());
+    }
+
+    #[test]
+    fn a_picture_is_a_second_old_at_most_and_taken_now_where_that_is_asked() {
+        let (mut engine, _to_engine, _ledger, _work) = engine(4);
+        let first = engine.snapshot(false, later(0));
+        assert!(Arc::ptr_eq(&first, &engine.snapshot(false, later(0))));
+        assert!(!Arc::ptr_eq(&first, &engine.snapshot(true, later(0))));
+        assert!(!Arc::ptr_eq(&first, &engine.snapshot(false, later(2))));
+    }
+
+    #[test]
+    fn a_stop_ends_at_once_when_nothing_is_under_way_and_soon_when_something_is() {
+        let (mut engine, to_engine, _ledger, _work) = engine(4);
+        engine.turn();
+        to_engine.send(ToEngine::Stop).unwrap();
+        engine.turn();
+        assert!(!engine.finished(), "a batch waits for its answer");
+        std::thread::sleep(LAST_ATTEMPTS);
+        assert!(engine.finished(), "but not for ever");
     }
 }

@@ -3,6 +3,7 @@
 use super::clock;
 use crate::model::Mono;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Parts that must make progress.
@@ -33,6 +34,7 @@ impl Part {
 pub(crate) struct Health {
     marks: [AtomicU64; 3],
     config_ok: AtomicBool,
+    ledger_error: Mutex<Option<String>>,
 }
 
 impl Health {
@@ -41,6 +43,7 @@ impl Health {
         Health {
             marks: std::array::from_fn(|_| AtomicU64::new(now)),
             config_ok: AtomicBool::new(true),
+            ledger_error: Mutex::new(None),
         }
     }
 
@@ -57,6 +60,16 @@ impl Health {
     /// How long ago.
     pub(crate) fn age(&self, part: Part) -> Duration {
         clock::mono().since(self.last(part))
+    }
+
+    /// The ledger works (`None`), or its words.
+    pub(crate) fn set_ledger_error(&self, error: Option<String>) {
+        *self.ledger_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    /// The ledger's words while it does not work.
+    pub(crate) fn ledger_error(&self) -> Option<String> {
+        self.ledger_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The last reload worked.

@@ -20,6 +20,8 @@ const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) config: PathBuf,
+    /// The state directory of this run; a reload cannot move it.
+    pub(super) state: PathBuf,
     site: Mutex<Arc<Site>>,
     engine: SyncSender<ToEngine>,
     pub(super) health: Arc<Health>,
@@ -42,6 +44,7 @@ impl Shared {
         own.reloaded(Some(started));
         Shared {
             config,
+            state: site.daemon.state.clone(),
             site: Mutex::new(site),
             engine,
             health: Arc::new(Health::new()),
@@ -99,15 +102,12 @@ impl Shared {
         tokio::time::timeout(ENGINE_PATIENCE, ask).await.ok().flatten()
     }
 
-    fn problems(&self, snapshot: Option<&Snapshot>) -> Vec<String> {
+    /// What does not work, for `/readyz`.
+    fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        match snapshot {
-            None => problems.push("engine: does not answer".to_owned()),
-            Some(s) => {
-                if let Some(error) = &s.ledger_error {
-                    problems.push(format!("ledger: {error}"));
-                }
-            }
+        problems.extend(self.alive().err());
+        if let Some(error) = self.health.ledger_error() {
+            problems.push(format!("ledger: {error}"));
         }
         if let Err(error) = self.check_sockets(&self.site()) {
             problems.push(format!("sockets: {error}"));
@@ -118,6 +118,14 @@ impl Shared {
             );
         }
         problems
+    }
+
+    fn alive(&self) -> Result<(), String> {
+        let age = clock::mono().since(self.health.last(Part::Engine));
+        if age < ENGINE_PATIENCE {
+            return Ok(());
+        }
+        Err(format!("the engine has made no progress for {} s", age.as_secs()))
     }
 }
 
@@ -139,19 +147,11 @@ impl Pages for WebPages {
     }
 
     fn health(&self) -> Result<(), String> {
-        let age = clock::mono().since(self.0.health.last(Part::Engine));
-        if age < ENGINE_PATIENCE {
-            return Ok(());
-        }
-        Err(format!("the engine has made no progress for {} s", age.as_secs()))
+        self.0.alive()
     }
 
-    fn ready(&self) -> Page<Result<(), Vec<String>>> {
-        let shared = Arc::clone(&self.0);
-        Box::pin(async move {
-            let snapshot = shared.snapshot(false).await;
-            let problems = shared.problems(snapshot.as_deref());
-            if problems.is_empty() { Ok(()) } else { Err(problems) }
-        })
+    fn ready(&self) -> Result<(), Vec<String>> {
+        let problems = self.0.problems();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 pub(super) struct Read {
     pub(super) site: Arc<Site>,
     pub(super) files: Vec<PathBuf>,
+    pub(super) warnings: usize,
 }
 
 /// Loads and checks a configuration; `Err` holds every error in it, worded for people.
@@ -40,10 +41,13 @@ pub fn load_last_good(state: &Path) -> Result<Arc<Site>, String> {
 }
 
 fn taken(loaded: Loaded) -> Result<Read, String> {
+    let doubts = loaded.problems.iter().filter(|p| p.severity == Severity::Warning);
+    let warnings = doubts.count();
     match loaded.site {
         Some(site) => Ok(Read {
             site: Arc::new(site),
             files: loaded.files,
+            warnings,
         }),
         None => {
             let errors = loaded.problems.iter().filter(|p| p.severity == Severity::Error);

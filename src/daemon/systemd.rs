@@ -9,8 +9,10 @@ use sd_notify::NotifyState;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the status line is renewed and the process's numbers are read.
+/// How often the status line is renewed.
 const STATUS: Duration = Duration::from_secs(10);
+/// With more devices than this it is renewed less often: a picture of them all costs the engine time.
+const MANY: usize = 10_000;
 
 fn tell(states: &[NotifyState<'_>]) {
     // Not run by systemd, or it went away: nothing to be done.
@@ -87,7 +89,8 @@ pub(super) async fn status(shared: Arc<Shared>) {
         if let Some(snapshot) = shared.snapshot(false).await {
             tell(&[NotifyState::Status(&line(&snapshot))]);
         }
-        tokio::time::sleep(STATUS).await;
+        let many = shared.site().devices.len() > MANY;
+        tokio::time::sleep(if many { STATUS * 6 } else { STATUS }).await;
     }
 }
 

@@ -19,6 +19,11 @@ pub enum Word {
         /// Sockets, for people.
         sockets: String,
     },
+    /// The configuration is usable, with warnings.
+    ConfigDoubts {
+        /// How many.
+        warnings: usize,
+    },
     /// The HTTP listener is open.
     Listening {
         /// Where.
@@ -136,6 +141,9 @@ impl Word {
                 routes,
                 sockets,
             } => info!(devices, routes, %sockets, "watching"),
+            Word::ConfigDoubts { warnings } => {
+                info!(warnings, "the configuration has warnings; hinomi check prints them");
+            }
             Word::Listening { at } => info!(%at, "listening"),
             Word::Stopping => info!("stopping"),
             Word::Stopped => info!("stopped"),

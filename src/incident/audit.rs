@@ -71,6 +71,10 @@ fn lint_phase(incident: &Incident, problems: &mut Vec<String>) {
     );
     check(incident.worst < incident.level, "has a level above its worst one");
     check(
+        incident.missing != incident.unreachable().count(),
+        "miscounts those behind it",
+    );
+    check(
         incident.phase != Phase::Folded && incident.folded_into.is_some(),
         "is folded into another one and lives on its own",
     );

@@ -122,7 +122,7 @@ impl Book {
             self.push(Some(id), EventBody::Folded { change, into }, now);
             return;
         }
-        if incident.unreachable().next().is_some() && change.cause != Cause::Removed {
+        if incident.missing > 0 && change.cause != Cause::Removed {
             self.push(Some(id), EventBody::RootGood { change }, now);
             self.check_all_back(id, now);
         } else {
@@ -208,8 +208,7 @@ impl Book {
         if incident.phase != Phase::Recovering {
             return;
         }
-        let missing = incident.unreachable().count();
-        if missing * 20 <= incident.affected.len() {
+        if incident.missing * 20 <= incident.affected.len() {
             let change = incident.last.clone();
             self.push(Some(id), EventBody::Recovered { change }, now);
         }

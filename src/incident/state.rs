@@ -92,6 +92,8 @@ pub struct Incident {
     pub last: FindingChange,
     /// Devices behind it, those that came back included.
     pub affected: BTreeMap<Name, Hanging>,
+    /// How many of them are unreachable now.
+    pub missing: usize,
     /// In force.
     pub acknowledged: Option<Acknowledgement>,
     /// The incident it is folded into, once known.
@@ -159,6 +161,7 @@ impl Incident {
             good: None,
             last: change.clone(),
             affected: BTreeMap::new(),
+            missing: 0,
             acknowledged: None,
             folded_into: None,
             flapping: false,
@@ -411,10 +414,18 @@ fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
                 since: event.at,
                 back: None,
             };
-            incident.affected.insert(device.clone(), hanging);
+            let before = incident.affected.insert(device.clone(), hanging);
+            if before.is_none_or(|h| h.back.is_some()) {
+                incident.missing += 1;
+            }
         }
         EventBody::AffectedRemoved { device } => match incident.affected.get_mut(device) {
-            Some(hanging) => hanging.back = Some(event.at),
+            Some(hanging) => {
+                if hanging.back.is_none() {
+                    incident.missing -= 1;
+                }
+                hanging.back = Some(event.at);
+            }
             None => {
                 return Err(format!(
                     "{device} came back from incident #{id}, but never hung below it"
@@ -430,6 +441,8 @@ fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
                 at: event.at,
                 until: *until,
             });
+            // Somebody has it: that the call arrived needs no second way any more.
+            incident.told.values_mut().for_each(|told| told.repeated = true);
         }
         EventBody::AcknowledgeEnded { .. } => incident.acknowledged = None,
         EventBody::FlappingBegan => incident.flapping = true,

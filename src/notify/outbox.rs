@@ -2,8 +2,10 @@
 //!
 //! Pure: outcomes and time come in, attempts go out. Duplicates are allowed, silence is not. Never here: a socket, a clock, words.
 
-use super::mail::{Delivery, Mail, Outcome, RouteTest, Stage};
-use super::plan::{Notice, Planned, Planner, Wanted};
+mod attempts;
+
+use super::mail::{Delivery, Outcome, RouteTest, Stage};
+use super::plan::{Planned, Planner, Wanted};
 use super::retry::{Failing, Routes, next_slot};
 use super::row::{Ended, Row, Stored};
 use super::text;
@@ -23,6 +25,8 @@ const BESIDE: Duration = Duration::from_secs(20);
 const LOST: Duration = Duration::from_secs(120);
 /// A ledger that does not answer for this long does not hold back a notice.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(30);
+/// A row that waits for its slot is called out of turn at most this often.
+const HURRY: Duration = Duration::from_secs(60);
 /// A row that waits longer is stuck, and shown everywhere.
 pub const STUCK: Duration = Duration::from_secs(3600);
 
@@ -84,6 +88,7 @@ struct Attempt {
     row: u64,
     route: Name,
     address: String,
+    critical: bool,
     started: Mono,
 }
 
@@ -99,6 +104,8 @@ pub struct Notifier {
     /// Names of devices that are down, for addresses with `crosses`.
     down: BTreeSet<Name>,
     rows: BTreeMap<u64, Row>,
+    /// Rows of one incident for one contact: those that may become one mail.
+    together: BTreeMap<(u64, Name), BTreeSet<u64>>,
     last_row: u64,
     attempts: BTreeMap<u64, Attempt>,
     last_attempt: u64,
@@ -123,6 +130,7 @@ impl Notifier {
             head: restored.head.clone(),
             down: BTreeSet::new(),
             rows: BTreeMap::new(),
+            together: BTreeMap::new(),
             last_row: restored.last_row,
             attempts: BTreeMap::new(),
             last_attempt: 0,
@@ -148,7 +156,7 @@ impl Notifier {
                 let mut row = Row::new(change.id, stored, now.mono);
                 row.age_before = now.wall.since(row.stored.notice.at);
                 row.released = true;
-                self.rows.insert(change.id, row);
+                self.insert(row);
             }
             Err(why) => {
                 let what = format!("outbox row {} cannot be read and is not delivered: {why}", change.id);
@@ -219,7 +227,23 @@ impl Notifier {
             .get(&id)
             .is_some_and(|r| !r.is_pending() && r.in_flight.is_empty());
         if done && !self.changed.contains(&id) {
-            self.rows.remove(&id);
+            self.remove(id);
+        }
+    }
+
+    fn insert(&mut self, row: Row) {
+        self.together.entry(row.group()).or_default().insert(row.id);
+        self.rows.insert(row.id, row);
+    }
+
+    fn remove(&mut self, id: u64) {
+        let Some(row) = self.rows.remove(&id) else { return };
+        let group = row.group();
+        if let Some(ids) = self.together.get_mut(&group) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.together.remove(&group);
+            }
         }
     }
 
@@ -259,7 +283,7 @@ impl Notifier {
         };
         let stored = Stored::new(contact, &site, notice, message_id, thread);
         book.record(Some(incident), noticed, now);
-        self.rows.insert(id, Row::new(id, stored, now.mono));
+        self.insert(Row::new(id, stored, now.mono));
         self.changed.insert(id);
     }
 
@@ -308,13 +332,14 @@ impl Notifier {
         }
     }
 
-    /// Every row that waits for its slot tries again now: a way may be open.
+    /// Every row that waits for its slot tries again now: a way may be open. At most once a minute, whatever flaps.
     fn hurry(&mut self, now: Mono) {
-        for row in self
-            .rows
-            .values_mut()
-            .filter(|r| r.is_pending() && r.in_flight.is_empty())
-        {
+        let waits = |r: &&mut Row| r.is_pending() && r.in_flight.is_empty();
+        for row in self.rows.values_mut().filter(waits) {
+            if row.hurried.is_some_and(|t| now.since(t) < HURRY) {
+                continue;
+            }
+            row.hurried = Some(now);
             row.due = row.due.min(now);
             row.tried.clear();
             row.refused.clear();
@@ -333,9 +358,6 @@ impl Notifier {
         };
         let key = (attempt.route.to_string(), result_word(&outcome).to_owned());
         *self.counts.entry(key).or_default() += 1;
-        if let Some(route) = self.routes.get_mut(&attempt.route) {
-            route.open = route.open.saturating_sub(1);
-        }
         if let Some(row) = self.rows.get_mut(&attempt.row) {
             row.in_flight.retain(|(n, _, _)| *n != number);
         }
@@ -490,204 +512,6 @@ impl Notifier {
         self.reckon();
     }
 
-    /// Starts what is due: critical first, then the oldest.
-    fn start_attempts(&mut self, now: Now) {
-        for row in self.rows.values_mut() {
-            row.blocked = false;
-        }
-        let mut due: Vec<(std::cmp::Reverse<Level>, u64)> = self
-            .rows
-            .values()
-            .filter(|r| r.released && r.is_pending() && self.wants_attempt(r, now.mono))
-            .map(|r| (std::cmp::Reverse(r.stored.priority), r.id))
-            .collect();
-        due.sort();
-        for (_, id) in due {
-            self.try_row(id, now);
-        }
-    }
-
-    fn wants_attempt(&self, row: &Row, now: Mono) -> bool {
-        match row.in_flight.iter().map(|(_, _, started)| *started).max() {
-            None => row.due <= now,
-            Some(last) => row.is_critical() && row.in_flight.len() < self.routes.list.len() && now >= last + BESIDE,
-        }
-    }
-
-    fn try_row(&mut self, id: u64, now: Now) {
-        let id = self.collapse(id, now);
-        let Some(id) = id else { return };
-        let choice = self.choose(id, now.mono);
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        match choice {
-            Choice::Go(route, address) => self.attempt(id, route, address, now),
-            Choice::Wait => row.blocked = true,
-            Choice::RoundOver if row.in_flight.is_empty() => {
-                row.tried.clear();
-                row.refused.clear();
-                row.due = next_slot(row.started, now.mono);
-            }
-            Choice::RoundOver => row.blocked = true,
-        }
-    }
-
-    /// Rows of one incident for one contact that wait together become one mail. Gives the row whose mail that is, or nothing if
-    /// there is nothing to be sent now.
-    fn collapse(&mut self, id: u64, now: Now) -> Option<u64> {
-        let row = self.rows.get(&id)?;
-        if !row.is_pending() || !row.in_flight.is_empty() {
-            return row.is_pending().then_some(id);
-        }
-        let same = |r: &&Row| {
-            r.released
-                && r.is_pending()
-                && r.stored.contact == row.stored.contact
-                && r.stored.notice.incident == row.stored.notice.incident
-        };
-        let group: Vec<(u64, bool)> = self
-            .rows
-            .values()
-            .filter(same)
-            .map(|r| (r.id, r.in_flight.is_empty()))
-            .collect();
-        let is_urgent = row.stored.notice.kind.is_call() && row.is_critical();
-        let overtakes = group.iter().any(|(other, waits)| !waits && *other < id);
-        if overtakes && !is_urgent {
-            if let Some(row) = self.rows.get_mut(&id) {
-                row.blocked = true;
-            }
-            return None;
-        }
-        let waiting: Vec<u64> = group.iter().filter(|(_, waits)| *waits).map(|(id, _)| *id).collect();
-        let newest = *waiting.last()?;
-        if waiting.len() > 1 {
-            self.merge(&waiting, newest, now);
-        }
-        Some(newest)
-    }
-
-    fn merge(&mut self, group: &[u64], newest: u64, now: Now) {
-        let older: Vec<u64> = group.iter().copied().filter(|id| *id != newest).collect();
-        let mut earlier: Vec<Notice> = Vec::new();
-        let mut messages = BTreeSet::new();
-        let mut thread = None;
-        let mut priority = Level::Ok;
-        let mut ambiguous = false;
-        for id in &older {
-            let Some(row) = self.rows.get_mut(id) else { continue };
-            earlier.append(&mut row.stored.earlier);
-            earlier.push(row.stored.notice.clone());
-            messages.insert(row.stored.message_id.clone());
-            thread = thread.or_else(|| row.stored.thread.clone());
-            priority = priority.max(row.stored.priority);
-            ambiguous |= row.ambiguous;
-            row.stored.ended = Some(Ended::Collapsed { into: newest });
-            self.changed.insert(*id);
-        }
-        let Some(row) = self.rows.get_mut(&newest) else { return };
-        earlier.append(&mut row.stored.earlier);
-        earlier.sort_by_key(|n| n.at);
-        row.stored.earlier = earlier;
-        row.stored.priority = row.stored.priority.max(priority);
-        // A mail cannot answer one that was never sent; one that may have been sent is a thread to hold on to.
-        if row.stored.thread.as_ref().is_some_and(|t| messages.contains(t)) && !ambiguous {
-            row.stored.thread = thread.filter(|t| !messages.contains(t));
-        }
-        row.due = row.due.min(now.mono);
-        let body = EventBody::Collapsed {
-            rows: older,
-            into: newest,
-            message_id: row.stored.message_id.clone(),
-            contact: row.stored.contact.clone(),
-        };
-        self.said.push((Some(row.stored.notice.incident), body));
-        self.changed.insert(newest);
-    }
-
-    fn choose(&self, id: u64, now: Mono) -> Choice {
-        let Some(row) = self.rows.get(&id) else {
-            return Choice::RoundOver;
-        };
-        let used = row.stored.notice.accepted.as_ref().map(|(route, _)| route);
-        let order = self.routes.order(
-            |r| {
-                let fails = row.failing.get(&r.name).is_some_and(|f| f.is_enough(now));
-                u8::from(fails) + 4 * u8::from(used == Some(&r.name))
-            },
-            now,
-        );
-        let addresses = row.addresses(&self.down);
-        for route in order {
-            if row.tried.contains(&route) || row.in_flight.iter().any(|(_, r, _)| *r == route) {
-                continue;
-            }
-            let open = |a: &&String| !row.refused.contains(&(route.clone(), (*a).clone()));
-            let Some(address) = addresses.iter().find(open) else {
-                continue;
-            };
-            return match self.is_full(row, &route) {
-                true => Choice::Wait,
-                false => Choice::Go(route, address.clone()),
-            };
-        }
-        Choice::RoundOver
-    }
-
-    fn is_full(&self, row: &Row, route: &str) -> bool {
-        let beside = !row.in_flight.is_empty();
-        let of_route = self
-            .routes
-            .list
-            .iter()
-            .find(|r| *r.name == *route)
-            .map_or(0, |r| r.open);
-        let route_full = !row.is_critical() && of_route >= OPEN_PER_ROUTE;
-        route_full || (!beside && self.attempts.len() >= OPEN)
-    }
-
-    fn attempt(&mut self, id: u64, route: Name, address: String, now: Now) {
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        self.last_attempt += 1;
-        let number = self.last_attempt;
-        let letter = text::render(&text::Facts {
-            notice: &row.stored.notice,
-            earlier: &row.stored.earlier,
-            language: row.stored.language,
-            operator: &self.site.operator,
-            head: self.head.as_ref(),
-            not_ledgered: row.not_ledgered,
-            possible_duplicate: row.ambiguous,
-            now: now.wall,
-        });
-        row.in_flight.push((number, route.clone(), now.mono));
-        if let Some(state) = self.routes.get_mut(&route) {
-            state.open += 1;
-        }
-        let mail = Mail {
-            to: address.clone(),
-            message_id: row.stored.message_id.clone(),
-            in_reply_to: row.stored.thread.clone(),
-            subject: letter.subject,
-            body: letter.body,
-            headers: letter.headers,
-            date: now.wall,
-        };
-        self.attempts.insert(
-            number,
-            Attempt {
-                row: id,
-                route: route.clone(),
-                address,
-                started: now.mono,
-            },
-        );
-        self.effects.push(NotifyEffect::Deliver(Delivery {
-            attempt: number,
-            route,
-            mail,
-        }));
-    }
-
     /// Works out the next wake-up.
     fn reckon(&mut self) {
         let mut next = self.plan_next.min(self.routes.next_test());
@@ -734,14 +558,6 @@ impl Notifier {
         stats.routes = self.routes.list.iter().map(view).collect();
         stats
     }
-}
-
-enum Choice {
-    Go(Name, String),
-    /// Something must end first.
-    Wait,
-    /// Every route was tried in this round.
-    RoundOver,
 }
 
 fn result_word(outcome: &Outcome) -> &'static str {

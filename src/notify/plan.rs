@@ -231,9 +231,9 @@ impl Planner {
             decided: incident.last.at,
             recovered: incident.recovered,
             unreachable: incident.unreachable().take(NAMES).cloned().collect(),
-            unreachable_count: incident.unreachable().count(),
+            unreachable_count: incident.missing,
             back: incident.back().take(NAMES).cloned().collect(),
-            back_count: incident.back().count(),
+            back_count: incident.affected.len() - incident.missing,
             told: Vec::new(),
             procedure: procedure.map(|p| p.name.clone()),
             acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
@@ -374,7 +374,7 @@ fn repeats(incident: &Incident, site: &Site, dues: &mut Vec<Due>) {
 /// Do all given conditions hold?
 fn matches(m: &Match, incident: &Incident, device: Option<&crate::model::Device>) -> bool {
     let named = |wanted: &Option<Name>, have: Option<&Name>| wanted.as_ref().is_none_or(|w| Some(w) == have);
-    let affected = || incident.unreachable().count() + 1;
+    let affected = incident.missing + 1;
     m.level.is_none_or(|l| l == incident.level)
         && m.verdict
             .is_none_or(|v| incident.isolation().is_some_and(|i| i.verdict == v))
@@ -384,5 +384,5 @@ fn matches(m: &Match, incident: &Incident, device: Option<&crate::model::Device>
         && named(&m.group, device.and_then(|d| d.group.as_ref()))
         && named(&m.site, device.and_then(|d| d.site.as_ref()))
         && named(&m.device, incident.root.device.as_ref())
-        && m.affected_at_least.is_none_or(|n| affected() >= n as usize)
+        && m.affected_at_least.is_none_or(|n| affected >= n as usize)
 }

@@ -62,7 +62,6 @@ pub(crate) struct RouteState {
     next_test: Mono,
     next_auth: Mono,
     testing: Option<Mono>,
-    pub(crate) open: usize,
 }
 
 impl RouteState {
@@ -81,7 +80,6 @@ impl RouteState {
             next_test: now,
             next_auth: now,
             testing: None,
-            open: 0,
         }
     }
 
@@ -141,15 +139,12 @@ impl Routes {
                 .position(|s| s.name == route.name)
                 .map(|i| before.swap_remove(i));
             let mut state = RouteState::new(route, now);
-            if let Some(kept) = kept {
-                state.open = kept.open;
-                if same {
-                    state = RouteState {
-                        out_of_band: route.out_of_band,
-                        crosses: route.crosses.clone(),
-                        ..kept
-                    };
-                }
+            if let Some(kept) = kept.filter(|_| same) {
+                state = RouteState {
+                    out_of_band: route.out_of_band,
+                    crosses: route.crosses.clone(),
+                    ..kept
+                };
             }
             self.list.push(state);
         }
@@ -193,9 +188,6 @@ impl Routes {
             route.refuse_auth(now);
         }
         route.failed(format!("{}: {words}", stage_words(stage)), now);
-        if route.is_demoted(now) && route.testing.is_none() && route.auth_refused_until.is_none() {
-            route.next_test = now;
-        }
     }
 
     /// A delivery was accepted. `true` if the route was not known to work.
@@ -209,7 +201,8 @@ impl Routes {
         news
     }
 
-    /// The result of a test. `true` if the route came back.
+    /// The result of a test. `true` if the test before failed. (A relay that passes every test and fails every delivery must not
+    /// call for attempts each time.)
     pub(crate) fn tested(&mut self, test: &RouteTest, now: Now) -> bool {
         let Some(route) = self.get_mut(&test.route) else {
             return false;
@@ -221,7 +214,8 @@ impl Routes {
             // A test without AUTH says nothing about an AUTH that was refused.
             Ok(_) if route.auth_refused_until.is_some() && !test.with_auth => {}
             Ok(_) => {
-                back = route.worked();
+                back = route.ready == Some(false);
+                route.worked();
                 route.next_test = now.mono + TEST;
                 if test.with_auth {
                     route.next_auth = now.mono + TEST_AUTH;

@@ -115,6 +115,8 @@ pub(crate) struct Row {
     pub(crate) in_flight: Vec<(u64, Name, Mono)>,
     /// An attempt ended so that the mail may have been accepted.
     pub(crate) ambiguous: bool,
+    /// When it was last called out of turn.
+    pub(crate) hurried: Option<Mono>,
     /// It is due but something else must end first.
     pub(crate) blocked: bool,
 }
@@ -135,8 +137,14 @@ impl Row {
             failing: BTreeMap::new(),
             in_flight: Vec::new(),
             ambiguous: false,
+            hurried: None,
             blocked: false,
         }
+    }
+
+    /// Rows of the same incident for the same contact may become one mail.
+    pub(crate) fn group(&self) -> (u64, Name) {
+        (self.stored.notice.incident, self.stored.contact.clone())
     }
 
     pub(crate) fn is_pending(&self) -> bool {

@@ -10,7 +10,7 @@ mod ja;
 
 use super::plan::{NAMES, Notice};
 use crate::incident::{Event, EventBody, Head, Incident, NoticeKind};
-use crate::model::{Evidence, FindingKey, Language, Level, Name, Operator, Part, Verdict, Wall};
+use crate::model::{Evidence, FindingKey, Isolation, Language, Level, Name, Operator, Part, Verdict, Wall};
 use crate::rules::Cause;
 use std::time::Duration;
 
@@ -96,6 +96,7 @@ enum Label {
     Recovered,
     Lasted,
     Verdict,
+    Evidence,
     Next,
     Unreachable,
     NotBack,
@@ -186,6 +187,7 @@ fn body(facts: &Facts<'_>, words: &dyn Words, clock: &Clock) -> String {
     let notice = facts.notice;
     let mut lines = Vec::new();
     lines.push(headline(notice, words));
+    lines.extend(accused(notice).map(|i| line(words, Label::Verdict, words.verdict(i.verdict))));
     lines.extend(words.why(facts, clock));
     if facts.not_ledgered {
         lines.push(words.not_ledgered().to_owned());
@@ -196,7 +198,7 @@ fn body(facts: &Facts<'_>, words: &dyn Words, clock: &Clock) -> String {
     }
     lines.push(String::new());
     lines.extend(times(notice, words, clock));
-    lines.extend(verdict(notice, words, clock));
+    lines.extend(evidence(notice, words, clock));
     lines.extend(behind(notice, words));
     lines.extend(earlier(facts, words, clock));
     lines.push(String::new());
@@ -244,19 +246,22 @@ fn levels(notice: &Notice, words: &dyn Words) -> String {
     format!("{} → {now}", words.level(notice.before))
 }
 
-fn verdict(notice: &Notice, words: &dyn Words, clock: &Clock) -> Vec<String> {
-    let Some(isolation) = notice.isolation.as_ref().filter(|_| notice.level > Level::Ok) else {
+/// The verdict, while there is something to be accused of.
+fn accused(notice: &Notice) -> Option<&Isolation> {
+    notice.isolation.as_ref().filter(|_| notice.level > Level::Ok)
+}
+
+/// What the verdict rests on, and what to do about it.
+fn evidence(notice: &Notice, words: &dyn Words, clock: &Clock) -> Vec<String> {
+    let Some(isolation) = accused(notice) else {
         return Vec::new();
     };
-    let mut lines = vec![
-        String::new(),
-        line(words, Label::Verdict, words.verdict(isolation.verdict)),
-    ];
-    let evidence = isolation
-        .evidence
-        .iter()
-        .map(|e| format!("  - {}", words.evidence(e, clock)));
-    lines.extend(evidence);
+    let mut lines = vec![String::new()];
+    if !isolation.evidence.is_empty() {
+        lines.push(words.label(Label::Evidence).to_owned());
+    }
+    let evidence = isolation.evidence.iter();
+    lines.extend(evidence.map(|e| format!("  - {}", words.evidence(e, clock))));
     lines.push(line(words, Label::Next, words.next_step(isolation.verdict)));
     lines
 }

@@ -196,7 +196,7 @@ impl Rules {
         let one = key(Part::Route(route.clone()), FindingKind::RouteNotReady);
         let all = key(Part::Host, FindingKind::LastRouteLost);
         let states = || self.site.routes.iter().map(|r| self.routes.get(&r.name));
-        let lost = states().all(|ready| ready == Some(&false));
+        let lost = self.all_routes_lost();
         // After a start nothing is known of the others yet: that ends nothing.
         let known = lost || states().any(|ready| ready == Some(&true));
         for (key, holds) in [(one, !ready), (all, lost)].into_iter().take(if known { 2 } else { 1 }) {
@@ -207,6 +207,30 @@ impl Rules {
             match holds {
                 true => self.conditions.hold(key, rule, cause, now.mono, now.mono, now),
                 false => self.end(&key, Cause::RouteWorks, now),
+            }
+        }
+        self.wake(now);
+    }
+
+    /// The ledger was written, or could not be; `damaged` at start is told at once.
+    pub fn ledger(&mut self, result: Result<(), &str>, damaged: bool, now: Now) {
+        let key = FindingKey {
+            device: None,
+            part: Part::Host,
+            kind: FindingKind::LedgerFailed,
+            metric: None,
+        };
+        match result {
+            Ok(()) => self.end(&key, Cause::LedgerWorks, now),
+            Err(error) => {
+                let mut rule = self.site.rule(FindingKind::LedgerFailed);
+                if damaged {
+                    rule.after = std::time::Duration::ZERO;
+                }
+                let cause = Cause::LedgerFailed {
+                    error: error.to_owned(),
+                };
+                self.conditions.hold(key, rule, cause, now.mono, now.mono, now);
             }
         }
         self.wake(now);
@@ -270,9 +294,9 @@ impl Rules {
                 }
                 _ => false,
             },
-            // What it crosses is down and told already: the way is not the fault.
+            // What it crosses is down and told already, or no way is left and that is told: this one is not the fault.
             (FindingKind::RouteNotReady, Part::Route(name)) => {
-                if self.crossed_out(name) {
+                if self.crossed_out(name) || self.all_routes_lost() {
                     self.end(key, Cause::RouteWorks, now);
                     return true;
                 }
@@ -338,6 +362,11 @@ impl Rules {
             (FindingKind::Blind, ..) => Some(self.reach.blind_isolation(&self.site)),
             _ => None,
         }
+    }
+
+    fn all_routes_lost(&self) -> bool {
+        let failed = |name: &Name| self.routes.get(name) == Some(&false);
+        self.site.routes.iter().all(|r| failed(&r.name))
     }
 
     fn crossed_out(&self, route: &Name) -> bool {

@@ -9,7 +9,7 @@ use crate::model::verdict::WitnessMissing;
 use crate::model::{
     Demarcation, Device, DeviceId, Evidence, Isolation, Mono, Name, Now, Owner, ReachState, Site, Verdict,
 };
-use crate::sample::OctetsIn;
+use crate::sample::CrossingOctets;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -17,8 +17,11 @@ use std::time::Duration;
 const HISTORY: Duration = Duration::from_secs(600);
 /// Rate before the fault is taken over at most this long.
 const BEFORE: Duration = Duration::from_secs(180);
-/// … and over at least this long, before and after: agents refresh counters on timers of their own.
-const SPAN_MIN: Duration = Duration::from_secs(25);
+/// … and over at least this long: agents refresh counters on timers of their own.
+const BEFORE_MIN: Duration = Duration::from_secs(25);
+/// Since the fault this much is enough, because there the out-octets tell whether the counters are alive: our own echo requests
+/// go on leaving by this interface.
+const AFTER_MIN: Duration = Duration::from_secs(15);
 /// Readings this soon after the first miss may still show the time before it.
 const SETTLE: Duration = Duration::from_secs(5);
 /// Less traffic than this before the fault, and its absence says nothing.
@@ -26,10 +29,13 @@ const BEFORE_BPS_MIN: f64 = 1_000.0;
 /// "Stopped" is at most this share of what it was.
 const STOPPED_SHARE: f64 = 0.05;
 
-/// In-octets of the interfaces that cross the demarcation point.
+/// When, octets in, octets out.
+type Point = (Mono, u64, u64);
+
+/// Octets of the interfaces that cross the demarcation point.
 #[derive(Default)]
 pub struct Crossings {
-    history: BTreeMap<(Name, Name), VecDeque<(Mono, u64)>>,
+    history: BTreeMap<(Name, Name), VecDeque<Point>>,
 }
 
 /// What the in-octets of the demarcation interface say.
@@ -42,16 +48,16 @@ enum Flow {
 
 impl Crossings {
     /// Takes a reading.
-    pub fn take(&mut self, octets: &OctetsIn, device: &Device) {
+    pub fn take(&mut self, octets: &CrossingOctets, device: &Device) {
         let series = self
             .history
             .entry((device.name.clone(), octets.interface.clone()))
             .or_default();
         match octets.octets {
-            Some(count) => series.push_back((octets.at, count)),
+            Some((inward, outward)) => series.push_back((octets.at, inward, outward)),
             None => series.clear(),
         }
-        while series.front().is_some_and(|(at, _)| octets.at.since(*at) > HISTORY) {
+        while series.front().is_some_and(|(at, ..)| octets.at.since(*at) > HISTORY) {
             series.pop_front();
         }
     }
@@ -61,27 +67,29 @@ impl Crossings {
             return Flow::Unknown(WitnessMissing::InterfaceNotRead);
         };
         let before = rate(
-            series
-                .iter()
-                .filter(|(at, _)| *at <= since && since.since(*at) <= BEFORE),
+            series.iter().filter(|p| p.0 <= since && since.since(p.0) <= BEFORE),
+            BEFORE_MIN,
         );
-        let after = rate(series.iter().filter(|(at, _)| *at >= since + SETTLE));
+        let after = rate(series.iter().filter(|p| p.0 >= since + SETTLE), AFTER_MIN);
         match (before, after) {
-            (Some(b), Some(_)) if b < BEFORE_BPS_MIN => Flow::Unknown(WitnessMissing::TooLittleTraffic),
-            (Some(b), Some(a)) if a <= b * STOPPED_SHARE => Flow::Stopped {
+            (Some((b, _)), Some(_)) if b < BEFORE_BPS_MIN => Flow::Unknown(WitnessMissing::TooLittleTraffic),
+            (_, Some((_, false))) => Flow::Unknown(WitnessMissing::InterfaceNotRead),
+            (Some((b, _)), Some((a, _))) if a <= b * STOPPED_SHARE => Flow::Stopped {
                 before_bps: b,
                 after_bps: a,
             },
-            (Some(_), Some(a)) => Flow::Flowing { after_bps: a },
+            (Some(_), Some((a, _))) => Flow::Flowing { after_bps: a },
             _ => Flow::Unknown(WitnessMissing::InterfaceNotRead),
         }
     }
 }
 
-fn rate<'a>(points: impl Iterator<Item = &'a (Mono, u64)> + Clone) -> Option<f64> {
+/// Bit/s in, and whether anything went out, over points that span at least `min`.
+fn rate<'a>(points: impl Iterator<Item = &'a Point> + Clone, min: Duration) -> Option<(f64, bool)> {
     let (first, last) = (points.clone().next()?, points.last()?);
     let span = last.0.since(first.0);
-    (span >= SPAN_MIN).then(|| last.1.saturating_sub(first.1) as f64 * 8.0 / span.as_secs_f64())
+    let bps = last.1.saturating_sub(first.1) as f64 * 8.0 / span.as_secs_f64();
+    (span >= min).then_some((bps, last.2 > first.2))
 }
 
 /// What a verdict is made from.

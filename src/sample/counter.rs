@@ -79,13 +79,15 @@ impl InterfaceCounters {
         &self.rates
     }
 
-    /// The in-octets counter of the last reading, if the series did not just break.
-    pub fn octets_in(&self) -> Option<u64> {
-        let broke = matches!(self.rates.in_bps, Err(reason) if !reason.neutral());
-        match self.points.back()?.in_octets? {
-            _ if broke => None,
-            Counter::C64(v) => Some(v),
-            Counter::C32(_) => None,
+    /// The octet counters of the last reading, in and out, if they are 64 bits wide and the series did not just break.
+    pub fn octets(&self) -> Option<(u64, u64)> {
+        if matches!(self.rates.in_bps, Err(reason) if !reason.neutral()) {
+            return None;
+        }
+        let last = self.points.back()?;
+        match (last.in_octets?, last.out_octets?) {
+            (Counter::C64(inward), Counter::C64(outward)) => Some((inward, outward)),
+            _ => None,
         }
     }
 

@@ -75,17 +75,17 @@ pub struct Sample {
     pub at: Mono,
 }
 
-/// The in-octets counter of an interface at a demarcation point, as evidence for the verdict.
+/// The octet counters of an interface at a demarcation point, as evidence for the verdict.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct OctetsIn {
+pub struct CrossingOctets {
     /// The edge device.
     pub device: DeviceId,
     /// ifName.
     pub interface: Name,
     /// When.
     pub at: Mono,
-    /// The counter; `None` if the series broke here.
-    pub octets: Option<u64>,
+    /// In and out; `None` if the series broke here.
+    pub octets: Option<(u64, u64)>,
 }
 
 /// What one observation gave.
@@ -94,7 +94,7 @@ pub struct Samples {
     /// Numbers.
     pub numbers: Vec<Sample>,
     /// Counters at demarcation points.
-    pub octets: Vec<OctetsIn>,
+    pub octets: Vec<CrossingOctets>,
 }
 
 /// State of all devices' counters and windows.
@@ -282,8 +282,8 @@ impl Sampler {
             });
         }
         if self.crossings.contains(&(device, reading.name.clone())) {
-            let octets = counters.octets_in();
-            out.octets.push(OctetsIn {
+            let octets = counters.octets();
+            out.octets.push(CrossingOctets {
                 device,
                 interface: reading.name.clone(),
                 at: reading.at,

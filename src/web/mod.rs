@@ -1,6 +1,6 @@
 //! The HTTP listener: `/metrics`, `/healthz`, `/readyz`, and 404 for everything else.
 //!
-//! A slow or silent client costs one connection for at most [`PATIENCE`]: the header timer is set (hyper has none by itself),
+//! A slow or silent client costs one connection for at most a minute: the header timer is set (hyper has none by itself),
 //! connections are counted, and each serves one request.
 //!
 //! Never here: what the pages say ([`Pages`] does), a way to change anything.
@@ -38,7 +38,7 @@ pub trait Pages: Send + Sync + 'static {
     /// `/healthz`: the process lives; `Err` says what does not.
     fn health(&self) -> Result<(), String>;
     /// `/readyz`: everything works; `Err` lists what does not.
-    fn ready(&self) -> Page<Result<(), Vec<String>>>;
+    fn ready(&self) -> Result<(), Vec<String>>;
 }
 
 /// Which pages a listener has.
@@ -113,7 +113,7 @@ async fn answer(request: &Request<Incoming>, pages: &dyn Pages, offer: Offer) ->
             Ok(()) => text(StatusCode::OK, "ok\n"),
             Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
         },
-        _ => match pages.ready().await {
+        _ => match pages.ready() {
             Ok(()) => text(StatusCode::OK, "ready\n"),
             Err(what) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{}\n", what.join("\n"))),
         },

@@ -149,6 +149,20 @@ fn swapped_rows_never_feed_the_wrong_port() {
 }
 
 #[test]
+fn a_row_with_another_name_is_not_reported_when_the_names_cannot_be_read() {
+    let mut world = World::new(v2c(), &["a", "b"]);
+    world.honest();
+    world.fake.port(1, "c", 7_000);
+    let round = world.round(|world, asked| {
+        let walk = asked.kind != PduType::GetRequest;
+        if walk { Vec::new() } else { vec![world.truth(asked)] }
+    });
+    let reading = round.outcome.unwrap();
+    assert_eq!(ports(&reading), [("b", 2, Counter::C64(2_006))]);
+    assert!(missing(&reading).is_empty(), "nothing is known about where a is");
+}
+
+#[test]
 fn a_port_that_moves_to_a_new_row_is_found_in_the_same_round() {
     let mut world = World::new(v2c(), &["a", "b"]);
     world.honest();
@@ -176,6 +190,7 @@ fn a_port_that_vanishes_is_missing_until_it_is_back() {
     let reading = world.honest();
     assert_eq!((ports(&reading).len(), missing(&reading)), (2, vec![]));
     // With a sign of it, at once.
+    world.pass(Duration::from_secs(1));
     world.fake.port(3, "c", 3_000);
     world.fake.set(&IF_NUMBER, Value::Integer(3));
     assert_eq!(ports(&world.honest()).len(), 3);
@@ -206,7 +221,7 @@ fn a_table_that_is_away_says_nothing_about_the_ports() {
 #[test]
 fn counters_without_sysuptime_are_not_handed_on() {
     let mut world = World::new(v2c(), &["a"]);
-    world.fake.objects.remove(&UPTIME.to_vec());
+    world.fake.objects.remove(UPTIME.as_slice());
     let reading = world.honest();
     assert_eq!((reading.uptime, ports(&reading).len()), (None, 0));
 }
@@ -280,6 +295,40 @@ fn an_agent_without_ifxtable_is_read_by_ifdescr() {
         [("descr-a", 1, Counter::C32(1_010)), ("descr-b", 2, Counter::C32(2_010))]
     );
     assert_eq!(reading.interfaces[0].speed_bps, Some(1_000_000_000));
+}
+
+#[test]
+fn an_agent_with_empty_names_is_read_by_ifdescr() {
+    let mut world = World::new(v2c(), &["descr-b"]);
+    for index in [1, 2] {
+        world.fake.set(
+            &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 1, index],
+            Value::OctetString(Vec::new().into()),
+        );
+    }
+    assert_eq!(ports(&world.honest()), [("descr-b", 2, Counter::C32(2_010))]);
+}
+
+#[test]
+fn a_table_that_changes_all_the_time_is_not_walked_all_the_time() {
+    let mut world = World::new(v2c(), &["a"]);
+    for index in 3..400 {
+        world.fake.port(index, &format!("ppp{index}"), 1);
+    }
+    let (mut walked, mut rounds) = (0, 0);
+    for change in 0..60 {
+        world.fake.set(&IF_NUMBER, Value::Integer(400 + change));
+        let round = world.round(|world, asked| {
+            let mut answer = world.truth(asked);
+            answer.delay = Duration::from_millis(100);
+            vec![answer]
+        });
+        assert_eq!(ports(&round.outcome.unwrap()).len(), 1);
+        walked += usize::from(world.asked.len() > 5);
+        rounds += 1;
+        world.pass(Duration::from_secs(2));
+    }
+    assert!(walked >= 2 && walked * 4 < rounds, "{walked} of {rounds}");
 }
 
 #[test]

@@ -5,11 +5,7 @@
     reason = "a test reads the clock to see that it ends in time"
 )]
 
-#[path = "../support/relay.rs"]
-#[allow(unused_imports, reason = "the relay can do more than these tests ask")]
-mod relay;
-
-use relay::{Relay, Script};
+use crate::relay::{Relay, Script};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -754,5 +750,149 @@ fn systemd_is_told_ready_alive_reloading_and_stopping() {
     assert!(
         position("READY=1") > position("RELOADING=1"),
         "ready again after the reload: {all:?}"
+    );
+}
+
+/// Three devices that take TCP connections, and one way for mail.
+fn tcp_site(relay: &Relay, listeners: &[std::net::TcpListener]) -> String {
+    let mut text = site(&[])
+        + &format!(
+            "\n[[route]]\nname = \"lte\"\nout_of_band = true\nsmtp = \"smtp://127.0.0.1:{}\"\ntls = \"none\"\n\
+             from = \"hinomi@example.org\"\n",
+            relay.port()
+        );
+    for (number, listener) in listeners.iter().enumerate() {
+        let port = listener.local_addr().unwrap().port();
+        text.push_str(&format!(
+            "\n[[device]]\nname = \"d{number}\"\naddress = \"127.0.0.1\"\nliveness = {{ tcp = {port} }}\n"
+        ));
+    }
+    text
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_fault_becomes_a_mail_even_if_the_daemon_is_killed_before_any_relay_took_it() {
+    let folder = Folder::new();
+    let relay = Relay::start(Script::default());
+    let mut listeners: Vec<_> = (0..3)
+        .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    folder.write(&tcp_site(&relay, &listeners));
+    let config = folder.config();
+    let config = config.to_str().unwrap();
+    let mut first = Daemon::start(&folder.config());
+    let up = || {
+        text(&run(&["status", "--config", config]).stdout)
+            .matches(" up ")
+            .count()
+            == 3
+    };
+    until("all three are up", up);
+    relay.stop();
+    assert_eq!(run(&["probe", "d2", "--config", config]).status.code(), Some(0));
+    drop(listeners.pop());
+    let probe = run(&["probe", "d2", "--config", config]);
+    assert_eq!(probe.status.code(), Some(1), "{}", text(&probe.stdout));
+    first.wait_for("incident id=1");
+    first.wait_for("mail not accepted");
+    first.end("-KILL");
+    assert!(relay.mails().is_empty());
+
+    relay.restart().unwrap();
+    let second = Daemon::start(&folder.config());
+    until("the mail is accepted", || !relay.mails().is_empty());
+    second.wait_for("mail accepted");
+    let mails = relay.mails();
+    assert_eq!(mails.len(), 1, "one mail");
+    assert!(
+        mails[0].subject().contains("#1") && mails[0].subject().contains("d2"),
+        "{}",
+        mails[0].subject()
+    );
+
+    let ack = run(&["incidents", "ack", "1", "--by", "night shift", "--config", config]);
+    assert_eq!(ack.status.code(), Some(0), "{}", text(&ack.stderr));
+    let show = run(&["incidents", "show", "1", "--config", config]);
+    let said = text(&show.stdout);
+    assert!(
+        said.contains("d2 device-down") && said.contains("by night shift"),
+        "{said}"
+    );
+    let explain = run(&["explain", "d2", "--config", config]);
+    assert!(
+        text(&explain.stdout).contains("device-down"),
+        "{}",
+        text(&explain.stdout)
+    );
+    for _ in 0..20 {
+        let reload = run(&["reload", "--config", config]);
+        assert_eq!(reload.status.code(), Some(0), "{}", text(&reload.stderr));
+    }
+    let list = text(&run(&["incidents", "--json", "--config", config]).stdout);
+    let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+    assert_eq!(
+        list.len(),
+        1,
+        "twenty reloads neither end nor repeat a finding: {list:?}"
+    );
+    assert!(
+        list[0]["recovered"].is_null() && list[0]["acknowledged_by"] == "night shift",
+        "{list:?}"
+    );
+    let (_, metrics) = second.get("/metrics");
+    assert!(
+        metrics.contains("\nhinomi_device_level{device=\"d2\"} 2\n"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("\nhinomi_notices_total{route=\"lte\",result=\"accepted\"} 1\n"),
+        "{metrics}"
+    );
+    promtool(&metrics);
+}
+
+/// This program as somebody without CAP_NET_RAW; `None` if that cannot be arranged here.
+fn unprivileged(words: &[&str]) -> Option<Command> {
+    let may = |line: &str| u64::from_str_radix(line.trim(), 16).is_ok_and(|caps| caps >> 13 & 1 == 1);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    if !status.lines().filter_map(|l| l.strip_prefix("CapEff:")).any(may) {
+        return Some(hinomi(words));
+    }
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--bounding-set",
+        "-net_raw",
+        "--inh-caps",
+        "-net_raw",
+        env!("CARGO_BIN_EXE_hinomi"),
+    ]);
+    command.args(words).stdin(Stdio::null());
+    let there = Command::new("setpriv").arg("--version").output().is_ok();
+    there.then_some(command)
+}
+
+#[test]
+fn echo_without_cap_net_raw_is_refused_with_the_two_ways_out() {
+    let folder = Folder::new();
+    folder.write(&(site(&["a"]) + "\n[[device]]\nname = \"echo\"\naddress = \"127.0.0.1\"\n"));
+    let config = folder.config();
+    let Some(mut command) = unprivileged(&["run", "--config", config.to_str().unwrap()]) else {
+        println!("skipped: needs setpriv");
+        return;
+    };
+    let output = command.output().unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("CAP_NET_RAW") && said.contains("liveness = \"snmp\""),
+        "{said}"
     );
 }

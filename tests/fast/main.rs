@@ -9,6 +9,12 @@ mod dependencies;
 mod mail;
 mod poll;
 mod random;
+mod readme;
 mod scenarios;
 mod snmpd;
 mod wire;
+
+#[path = "../support/relay.rs"]
+mod relay;
+#[path = "../support/world.rs"]
+mod world;

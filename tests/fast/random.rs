@@ -6,13 +6,11 @@
 mod judge;
 mod town;
 mod truth;
-#[path = "../support/world.rs"]
-mod world;
 
 use std::time::Duration;
 use town::{Dice, Town};
 use truth::Truth;
-use world::World;
+use crate::world::World;
 
 /// Seeds that once showed a bug, with what it was.
 const REGRESSIONS: &[(u64, &str)] = &[];

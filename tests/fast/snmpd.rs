@@ -6,7 +6,7 @@ use crate::agent::site;
 use hinomi::model::snmp::{AuthProtocol, Credentials, PrivacyProtocol, V3User};
 use hinomi::model::{DeviceId, Mono, Now, Secret, Wall};
 use hinomi::poll::agent::{AgentEvent, Agents};
-use hinomi::poll::{AgentFailure, AgentReading, AgentRound, Channel};
+use hinomi::poll::{AgentFailure, AgentReading, AgentRound, Channel, DropReason};
 use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -160,6 +160,14 @@ impl Poller {
         }
     }
 
+    /// Nothing was refused but, on a busy machine, answers that came too late.
+    fn undisturbed(&self) -> bool {
+        self.agents
+            .dropped()
+            .keys()
+            .all(|reason| *reason == DropReason::UnknownRequest)
+    }
+
     fn reading(&mut self) -> AgentReading {
         self.round().outcome.unwrap()
     }
@@ -222,7 +230,7 @@ fn v1_and_v2c_read_profile_and_interfaces() {
             "a settled round needs no walk: {} datagrams",
             poller.datagrams
         );
-        assert!(poller.agents.dropped().is_empty(), "{:?}", poller.agents.dropped());
+        assert!(poller.undisturbed(), "{:?}", poller.agents.dropped());
     }
 }
 
@@ -239,11 +247,7 @@ fn v3_in_every_level_and_protocol() {
             round.outcome,
             poller.agents.dropped()
         );
-        assert!(
-            poller.agents.dropped().is_empty(),
-            "{name}: {:?}",
-            poller.agents.dropped()
-        );
+        assert!(poller.undisturbed(), "{name}: {:?}", poller.agents.dropped());
         done.push(name.to_owned());
     };
     poll("plain", v3("plain", None, None));
@@ -267,7 +271,7 @@ fn wrong_user_key_and_privacy_are_three_different_failures() {
     let (auth, privacy) = (AuthProtocol::Sha256, PrivacyProtocol::Aes128);
     let failure = |user: &str, key: &str, privacy: Option<(PrivacyProtocol, &str)>| {
         let credentials = v3(user, Some((auth, key)), privacy);
-        let mut poller = Poller::with_timeout(snmpd.port, credentials, &[], Duration::from_millis(300));
+        let mut poller = Poller::with_timeout(snmpd.port, credentials, &[], Duration::from_millis(500));
         (poller.round().outcome.map(|_| ()), poller.agents.dropped().clone())
     };
     let good = Some((privacy, "privpassword"));

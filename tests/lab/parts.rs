@@ -302,7 +302,10 @@ pub(crate) struct Hinomi {
 }
 
 impl Hinomi {
-    const BINARY: &str = env!("CARGO_BIN_EXE_hinomi");
+    /// The binary that was built with the lab, or another one to be tried (a package's, an older version's).
+    fn binary() -> String {
+        std::env::var("HINOMI_LAB_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_hinomi").to_owned())
+    }
 
     /// Starts `hinomi run` and waits until it answers `status`.
     pub(crate) fn start(folder: &Folder, ns: Option<&str>, config: &Path) -> Result<Hinomi, String> {
@@ -328,7 +331,8 @@ impl Hinomi {
     /// Starts it and does not wait.
     pub(crate) fn launch(folder: &Folder, ns: Option<&str>, config: &Path) -> Result<Hinomi, String> {
         let log = folder.path().join("hinomi.log");
-        let argv = [Hinomi::BINARY, "run", "--config", &config.display().to_string()];
+        let binary = Hinomi::binary();
+        let argv = [binary.as_str(), "run", "--config", &config.display().to_string()];
         Ok(Hinomi {
             running: Running::start(ns, &log, &[("HINOMI_LOG", "info"), ("NO_COLOR", "1")], &argv)?,
             config: config.to_owned(),
@@ -338,17 +342,17 @@ impl Hinomi {
 
     /// A verb of the command line, against this daemon; its standard output if it succeeded.
     pub(crate) fn ask(&self, verb: &[&str]) -> Result<String, String> {
-        let config = self.config.display().to_string();
+        let (config, binary) = (self.config.display().to_string(), Hinomi::binary());
         let mut args: Vec<&str> = verb.to_vec();
         args.extend(["--config", &config]);
         match &self.ns {
             Some(ns) => {
                 let name = full(ns);
-                let mut all = vec!["netns", "exec", &name, Hinomi::BINARY];
+                let mut all = vec!["netns", "exec", &name, binary.as_str()];
                 all.extend(args);
                 output("ip", &all)
             }
-            None => output(Hinomi::BINARY, &args),
+            None => output(&binary, &args),
         }
     }
 

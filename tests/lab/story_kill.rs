@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Asked every second, a load counts at once; retries and one busy second more.
-const DETECTION: f64 = 4.0;
+const DETECTION: f64 = 3.5;
 
 /// A fault: from when to when its device was overloaded, nanoseconds since 1970.
 struct Fault {
@@ -30,8 +30,8 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
     ));
     let mut dice = Dice(seed | 1);
     let folder = Folder::new(tale.name)?;
-    // On average 3.5 s from kill to kill and a fault every 2 s.
-    let stage = Stage::new(&folder, u16::try_from(kills * 3 + 20).unwrap_or(600), 0, "")?;
+    // On average 5 s from kill to kill and a fault every second, each for 8 s or so.
+    let stage = Stage::new(&folder, u16::try_from((kills * 4 + 20).min(400)).unwrap_or(400), 0, "")?;
     for dial in &stage.dials {
         dial.failing.store(300, Ordering::SeqCst);
         dial.forgetting.store(30, Ordering::SeqCst);
@@ -121,7 +121,7 @@ fn seconds(from: u128, to: u128) -> f64 {
 /// Now and then a fault begins on a fresh device, now and then one ends.
 fn step(stage: &Stage, faults: &mut Vec<Fault>, dice: &mut Dice) {
     let now = epoch();
-    if dice.between(0, 1000) < 18 && faults.len() < stage.agents.len() {
+    if dice.between(0, 1000) < 35 && faults.len() < stage.agents.len() {
         let device = faults.len();
         stage.agents[device].set(if dice.between(0, 2) == 0 { 97 } else { 80 });
         faults.push(Fault {

@@ -3,7 +3,7 @@
 //! The truth of the world (who is up, what a counter says) is here and nowhere else; the core sees only datagrams.
 
 use hinomi::core::{Core, Effect, Input};
-use hinomi::incident::{Head, Restored, RowChange};
+use hinomi::incident::{Batch, Head, Restored, RowChange};
 use hinomi::model::{Mono, Now, Site, Wall};
 use hinomi::notify::{Delivery, Outcome, RouteTest, Stage};
 use hinomi::poll::{Channel, PollInput};
@@ -71,6 +71,7 @@ pub(super) struct World {
     /// What the ledger holds.
     pub(super) events: Vec<String>,
     rows: BTreeMap<u64, RowChange>,
+    unwritten: Vec<Batch>,
     hosts: BTreeMap<IpAddr, Host>,
     now: Duration,
     start: Now,
@@ -104,6 +105,7 @@ impl World {
             wakes: 0,
             events: Vec::new(),
             rows: BTreeMap::new(),
+            unwritten: Vec::new(),
             hosts: BTreeMap::new(),
             now: Duration::ZERO,
             start,
@@ -224,7 +226,8 @@ impl World {
         for host in self.hosts.values_mut() {
             for port in host.agent.iter_mut().flat_map(|a| &mut a.ports) {
                 port.in_octets += port.in_bps as f64 / 8.0 * seconds;
-                port.out_octets += port.out_bps as f64 / 8.0 * seconds;
+                // Our own echo requests, at the least.
+                port.out_octets += port.out_bps.max(400) as f64 / 8.0 * seconds;
             }
         }
         self.moved = self.moved.max(to);
@@ -248,11 +251,15 @@ impl World {
                     self.push(LATENCY, Input::Poll(PollInput::TcpEnded { token, result }));
                 }
                 Effect::Commit(batch) => {
+                    // As the real ledger does: what could not be written is written before the next batch.
+                    self.unwritten.push(batch.clone());
                     let result = match self.commit_fails {
                         true => Err("No space left on device".to_owned()),
                         false => {
-                            self.events.extend(batch.events);
-                            self.rows.extend(batch.rows.into_iter().map(|r| (r.id, r)));
+                            for batch in std::mem::take(&mut self.unwritten) {
+                                self.events.extend(batch.events);
+                                self.rows.extend(batch.rows.into_iter().map(|r| (r.id, r)));
+                            }
                             Ok(Head {
                                 seq: self.events.len() as u64,
                                 hash: "0".repeat(64),

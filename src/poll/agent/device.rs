@@ -28,7 +28,7 @@ const REPETITIONS: u32 = 16;
 const TOO_BIG: u32 = 1;
 /// noSuchName
 const NO_SUCH_NAME: u32 = 2;
-/// Look for the instances of a profile's columns again at most this often because one of them is gone.
+/// Look for the instances of a profile's columns again at most this often because one of them is gone, or a column has none.
 const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
 /// And this often without any reason.
 const COLUMNS_REFRESH: Duration = Duration::from_secs(3_600);
@@ -182,7 +182,9 @@ impl Agent {
             self.instances = None;
         }
         let age = now.since(self.instances_at);
-        let gone = round.instance_gone && age >= COLUMNS_AGAIN;
+        // A column without rows may get some later (a card comes up, an agent module is loaded).
+        let empty = |base: &Vec<u32>| !self.instances.iter().flatten().any(|o| o.starts_with(base));
+        let gone = age >= COLUMNS_AGAIN && (round.instance_gone || columns_of(self.profile).iter().any(empty));
         if !round.columns_walked && (self.instances.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
             round.columns_walked = true;
             round.walks.extend(
@@ -299,7 +301,7 @@ impl Agent {
                     self.set_instances(instances, now);
                 }
             }
-            Purpose::IfName if walk.rows.is_empty() && walk.whole && !self.table.has_names() => {
+            Purpose::IfName if walk.whole && walk.is_nameless() && !self.table.has_names() => {
                 round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
             }
             Purpose::IfName | Purpose::IfDescr => self.set_names(walk, now),
@@ -342,7 +344,8 @@ impl Agent {
         }
         self.table.by_descr = walk.purpose == Purpose::IfDescr;
         self.table.resolve(found, walk.whole, &self.wanted.patterns, now);
-        self.table.set_version((round.if_number, round.if_last_change));
+        self.table
+            .set_version((round.if_number, round.if_last_change), walk.took(now));
         // A row that was read under the name it has now needs no second reading.
         let unread: BTreeSet<u32> = self
             .table

@@ -235,9 +235,14 @@ impl Agents {
     /// Takes a datagram that came in on `channel` at `at`.
     pub fn take(&mut self, channel: Channel, from: SocketAddr, at: Mono, bytes: &[u8], now: Now) {
         let reason = match decode(bytes) {
-            Err(DecodeError::TrailingBytes) => Some(DropReason::TrailingBytes),
-            Err(_) => Some(DropReason::Malformed),
-            Ok(message) => self.received(channel, from, at, bytes, &message, now),
+            Err(error) => {
+                self.suspect(channel, from);
+                Some(match error {
+                    DecodeError::TrailingBytes => DropReason::TrailingBytes,
+                    _ => DropReason::Malformed,
+                })
+            }
+            Ok(message) => self.received(channel, from, at, bytes, message, now),
         };
         if let Some(reason) = reason {
             *self.dropped.entry(reason).or_default() += 1;

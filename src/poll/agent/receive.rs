@@ -19,10 +19,10 @@ impl Agents {
         from: SocketAddr,
         at: Mono,
         bytes: &[u8],
-        message: &Message<'_>,
+        message: Message<'_>,
         now: Now,
     ) -> Option<DropReason> {
-        let id = match message {
+        let id = match &message {
             Message::Community { pdu, .. } => pdu.request_id,
             Message::V3(v3) => v3.header.id,
         };
@@ -37,9 +37,9 @@ impl Agents {
         }
         let opened = match (&mut agent.session, message) {
             (Session::V3(v3), Message::V3(message)) if flight.stage == Stage::Discovery => {
-                v3.discovered(message, at, &mut self.keys)
+                v3.discovered(&message, at, &mut self.keys)
             }
-            (Session::V3(v3), Message::V3(message)) => v3.open(message, bytes, flight, at),
+            (Session::V3(v3), Message::V3(message)) => v3.open(&message, bytes, flight, at),
             (
                 Session::Community { version, community },
                 Message::Community {
@@ -48,14 +48,14 @@ impl Agents {
                     pdu,
                 },
             ) => {
-                if v != version {
+                if v != *version {
                     Opened::Drop(DropReason::WrongVersion)
-                } else if *c != community.expose() {
+                } else if c != community.expose() {
                     Opened::Drop(DropReason::WrongCommunity)
                 } else if pdu.kind != PduKind::Response {
                     Opened::Drop(DropReason::WrongContent)
                 } else {
-                    Opened::Answer(pdu.clone())
+                    Opened::Answer(pdu)
                 }
             }
             _ => Opened::Drop(DropReason::WrongVersion),
@@ -63,10 +63,27 @@ impl Agents {
         self.opened(slot, opened, at, now)
     }
 
+    /// Something that is no message came from where an answer is awaited: if no answer comes, that is what the operator should hear.
+    pub(super) fn suspect(&mut self, channel: Channel, from: SocketAddr) {
+        for device in self.by_target.get(&from).into_iter().flatten() {
+            let agent = self.agents.get_mut(*device).and_then(Option::as_mut);
+            if let Some(agent) = agent.filter(|a| Channel::Udp(a.channel) == channel)
+                && let Some(round) = &mut agent.round
+            {
+                round.hint.get_or_insert(AgentFailure::Malformed);
+            }
+        }
+    }
+
     fn opened(&mut self, slot: usize, opened: Opened, at: Mono, now: Now) -> Option<DropReason> {
         let flight = self.flights.get_mut(slot)?;
         match opened {
-            Opened::Drop(reason) => return Some(reason),
+            Opened::Drop(reason) => {
+                if reason == DropReason::WrongContent {
+                    flight.hint.get_or_insert(AgentFailure::Malformed);
+                }
+                return Some(reason);
+            }
             Opened::Hint(failure) => {
                 flight.hint = Some(failure);
                 return None;
@@ -79,6 +96,7 @@ impl Agents {
             Opened::Answer(pdu) => {
                 let agent = self.agents.get(flight.device)?.as_ref()?;
                 if !answers(flight, &pdu, agent.repetitions()) {
+                    flight.hint.get_or_insert(AgentFailure::Malformed);
                     return Some(DropReason::WrongContent);
                 }
                 let flight = self.flights.land(slot)?;

@@ -4,6 +4,7 @@
 
 use super::oids::{Col, IF_NUMBER, IF_TABLE_LAST_CHANGE, SYS_OBJECT_ID, SYS_UP_TIME};
 use super::table::RowAnswer;
+use super::text;
 use crate::model::Mono;
 use crate::poll::{AgentFailure, ScalarReading};
 use crate::wire::snmp::{Value, VarBind, ber};
@@ -241,6 +242,16 @@ impl Walk {
     /// Remembers when the first request went out.
     pub(super) fn begin(&mut self, now: Mono) {
         self.started.get_or_insert(now);
+    }
+
+    /// Time since the first request.
+    pub(super) fn took(&self, now: Mono) -> Duration {
+        self.started.map_or(Duration::ZERO, |at| now.since(at))
+    }
+
+    /// No row bears a name: there is no such column, or the agent leaves it empty.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.rows.iter().all(|(_, value)| text::name(value).is_none())
     }
 
     /// Takes one answer. Ends the walk at the end of the column, or where going on makes no sense: an object that does not

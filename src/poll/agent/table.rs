@@ -37,6 +37,8 @@ pub(super) struct Table {
     /// Names come from ifDescr: the agent has no ifXTable.
     pub(super) by_descr: bool,
     resolved_at: Mono,
+    /// How long the last walk over the names took.
+    cost: Duration,
     /// Every name that was ever matched; what is not in `rows` is missing.
     seen: BTreeSet<Name>,
     /// ifNumber and ifTableLastChange when the names were resolved.
@@ -73,7 +75,10 @@ impl Table {
         };
         let age = now.since(self.resolved_at);
         let missing = age >= LOOK_AGAIN && !self.missing(patterns, rows).is_empty();
-        version != self.version || missing || age >= REFRESH
+        // Where sessions come and go the table changes all the time: walk a tenth of the time at most. A row that bears another name is
+        // noticed without a walk.
+        let changed = version != self.version && age >= self.cost * 10;
+        changed || missing || age >= REFRESH
     }
 
     /// Takes the names found by a walk. `whole`: the walk came to its end; if not, nothing is said about what it did not find.
@@ -108,9 +113,10 @@ impl Table {
         self.resolved_at = now;
     }
 
-    /// Remembers what the table looked like when its names were right.
-    pub(super) fn set_version(&mut self, version: (Option<i64>, Option<u32>)) {
+    /// Remembers what the table looked like when its names were right, and how long it took to read them.
+    pub(super) fn set_version(&mut self, version: (Option<i64>, Option<u32>), cost: Duration) {
         self.version = version;
+        self.cost = cost;
     }
 
     /// The configuration wants other names: look them up again, keep what was seen of those still wanted.

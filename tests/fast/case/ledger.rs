@@ -36,7 +36,6 @@ fn batch(id: u64) -> Batch {
             pending: !id.is_multiple_of(2),
             json: format!("{{\"row\":{id},\"text\":\"復旧\"}}"),
         }],
-        fresh_from: 0,
     }
 }
 
@@ -83,7 +82,7 @@ fn reading_starts_at_the_last_checkpoint_and_still_proves_the_chain() {
         ],
         ..Batch::default()
     };
-    let head = ledger.commit(&[checkpoint.clone()]).unwrap();
+    let head = ledger.commit(std::slice::from_ref(&checkpoint)).unwrap();
     drop(ledger);
     let (_, restored) = Ledger::open(&dir.0).unwrap();
     assert_eq!(restored.events, checkpoint.events);

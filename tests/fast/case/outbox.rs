@@ -196,6 +196,27 @@ fn both_ways_may_accept_and_say_so_with_the_same_message_id() {
 }
 
 #[test]
+fn a_relay_that_passes_every_test_and_fails_every_delivery_is_not_flooded() {
+    for relay in [
+        Relay::CutsAfterDot,
+        Relay::Later,
+        Relay::RejectsText,
+        Relay::WrongPassword,
+    ] {
+        let mut w = World::new();
+        w.relay("office", relay.clone());
+        w.relay("lte", relay.clone());
+        w.take(&w.change(&cpu("edge-a"), Level::Warning, above(75.0, 70.0)));
+        for i in 0..360 {
+            w.down(if i % 2 == 0 { &[1] } else { &[] }, false);
+            w.pass(s(10));
+        }
+        // 15 slots in an hour, and one out of turn a minute while the path flaps; over two routes.
+        assert!(w.attempts.len() <= 2 * 80, "{relay:?}: {}", w.attempts.len());
+    }
+}
+
+#[test]
 fn a_line_cut_after_the_final_dot_gives_at_most_one_duplicate() {
     let mut w = World::new();
     w.relay("office", Relay::CutsAfterDot);
@@ -224,7 +245,11 @@ fn a_fault_that_began_and_ended_while_mail_was_down_is_one_mail_with_its_times()
     }
     let mail = &w.arrived.iter().find(|a| a.mail.to == MANAGER).unwrap().mail;
     assert_eq!(mail.subject, "[RECOVERED] #1 edge-a down");
-    assert!(mail.body.contains("1 earlier notice of this incident"), "{}", mail.body);
+    assert!(
+        mail.body.contains("Could not be told before, oldest first (1 earlier"),
+        "{}",
+        mail.body
+    );
     assert!(
         mail.body.contains("[CRITICAL] opened: does not answer: 15 tries"),
         "{}",
@@ -446,4 +471,24 @@ fn a_row_that_cannot_be_read_is_said_and_harms_no_other() {
     w.pass(s(5));
     assert_eq!(w.recorded(|b| matches!(b, EventBody::Damage { .. })), 1);
     assert_eq!(w.arrived.len(), 1);
+}
+
+#[test]
+fn six_hundred_notices_wait_and_all_get_out() {
+    let mut w = World::new();
+    w.relay("office", Relay::Dead);
+    w.relay("lte", Relay::Dead);
+    for i in 0..300 {
+        let key = hinomi::model::FindingKey {
+            device: Some(format!("cpe-{i}").into()),
+            ..down("clinic-1")
+        };
+        let change = w.change(&key, Level::Critical, no_answer());
+        w.book.take(&change, w.now);
+    }
+    w.pump();
+    w.pass(s(3));
+    w.relay("lte", Relay::Works);
+    w.pass(s(14 * MIN));
+    assert_eq!((w.pending(), w.arrived.len()), (0, 600));
 }

@@ -223,14 +223,8 @@ fn another_verdict_is_told_another_piece_of_evidence_is_not() {
     w.take(&change);
     w.pass(s(30));
     assert_eq!(w.subjects("manager@noc.example").len(), 2);
-    assert!(
-        w.arrived
-            .last()
-            .unwrap()
-            .mail
-            .body
-            .contains("Verdict: interconnection platform\n")
-    );
+    let last = w.arrived.iter().rfind(|a| a.mail.to == "manager@noc.example").unwrap();
+    assert!(last.mail.body.contains("Verdict: interconnection platform\n"));
     assert_eq!(
         w.subjects("manager@noc.example")[0],
         w.subjects("manager@noc.example")[1],

@@ -98,8 +98,14 @@ fn play(w: &mut World, act: &Act, ambiguous: &mut bool) {
     }
 }
 
+/// 100, or what `PROPTEST_CASES` says.
+fn cases() -> u32 {
+    let said = std::env::var("PROPTEST_CASES").ok();
+    said.and_then(|n| n.parse().ok()).unwrap_or(100)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_every_notice_gets_out_and_the_book_stays_possible(acts in prop::collection::vec(act(), 1..40)) {
@@ -116,7 +122,7 @@ proptest! {
         // A reminder or an escalation may have begun in the last moment.
         for _ in 0..5 {
             if w.pending() > 0 {
-                w.pass(s(7));
+                w.pass(s(31));
             }
         }
         prop_assert_eq!(w.pending(), 0, "rows: {:?}", w.rows.values().filter(|r| r.pending).map(|r| &r.json).collect::<Vec<_>>());

@@ -292,7 +292,9 @@ impl World {
             }
             let effects = self.notifier.effects();
             if effects.is_empty() && self.notifier.next_wakeup() > Mono(0) {
-                assert_eq!(lint(&self.book), Vec::<String>::new());
+                if self.book.state().incidents.len() < 100 {
+                    assert_eq!(lint(&self.book), Vec::<String>::new());
+                }
                 return;
             }
             for effect in effects {

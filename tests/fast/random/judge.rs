@@ -1,7 +1,7 @@
 //! What must hold at the end of a run, asked of the mails, the ledger and the picture, against the truth.
 
 use super::truth::{Fault, Truth, What};
-use super::world::World;
+use crate::world::World;
 use hinomi::incident::{Book, Event, EventBody};
 use hinomi::model::{FindingKind, Name, Owner, Part, ReachState, Verdict, Wall};
 use hinomi::rules::FindingChange;

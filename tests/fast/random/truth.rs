@@ -2,7 +2,7 @@
 
 use super::TROUBLE;
 use super::town::{Dice, Town};
-use super::world::World;
+use crate::world::World;
 use hinomi::model::{Liveness, Owner};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

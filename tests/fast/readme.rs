@@ -1,0 +1,128 @@
+//! What the READMEs say must be true: the configuration checks clean, both languages state the same facts, the files they name exist.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its own files has failed")]
+
+use hinomi::config::{Host, load_with};
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn readme(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The text of the first block of this kind.
+fn block(text: &str, kind: &str) -> String {
+    let start = text
+        .find(&format!("```{kind}\n"))
+        .unwrap_or_else(|| panic!("no ```{kind} block"))
+        + kind.len()
+        + 4;
+    text[start..].split("```").next().unwrap().to_owned()
+}
+
+#[test]
+fn the_configuration_of_the_readme_checks_clean() {
+    let toml = block(&readme("README.md"), "toml");
+    let lines = toml.lines().filter(|l| !l.trim().is_empty()).count();
+    assert!(lines <= 30, "30 lines were promised, there are {lines}");
+    assert_eq!(
+        toml,
+        block(&readme("README.ja.md"), "toml"),
+        "both READMEs show the same configuration"
+    );
+
+    let dir = std::env::temp_dir().join(format!("hinomi-readme-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("hinomi.toml");
+    std::fs::write(&file, &toml).unwrap();
+    let loaded = load_with(&file, &Host::new().without_secrets());
+    std::fs::remove_dir_all(&dir).unwrap();
+    let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert_eq!(loaded.site.unwrap().routes.len(), 2);
+}
+
+#[test]
+fn both_readmes_state_the_same_facts() {
+    let (en, ja) = (readme("README.md"), readme("README.ja.md"));
+    // Names, numbers of clauses, commands, options and metrics are the same words in both.
+    let mut facts: Vec<&str> = en
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|c| c.is_ascii() && !c.contains('\n'))
+        .collect();
+    let clauses = en
+        .lines()
+        .filter(|l| l.starts_with("| 1.") || l.starts_with("| 2.") || l.starts_with("| 3."));
+    facts.extend(clauses.filter_map(|l| l.split(['|', ',']).nth(1)).map(str::trim));
+    facts.sort_unstable();
+    facts.dedup();
+    assert!(facts.len() > 40, "the facts are not found: {facts:?}");
+    let missing: Vec<&&str> = facts.iter().filter(|f| !ja.contains(**f)).collect();
+    assert!(missing.is_empty(), "not in README.ja.md: {missing:?}");
+    let rows = |text: &str| text.lines().filter(|l| l.starts_with("| ")).count();
+    assert_eq!(rows(&en), rows(&ja), "the tables differ in length");
+    for kind in ["sh", "text"] {
+        let commands = |t: &str| {
+            block(t, kind)
+                .lines()
+                .map(|l| l.split('#').next().unwrap().trim().to_owned())
+                .collect::<Vec<_>>()
+        };
+        if kind == "sh" {
+            assert_eq!(commands(&en), commands(&ja));
+        }
+    }
+}
+
+#[test]
+fn what_the_readmes_name_exists() {
+    for name in ["README.md", "README.ja.md"] {
+        let text = readme(name);
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            assert!(Path::new(&root()).join(link).exists(), "{name} links to {link}");
+        }
+        for file in [
+            "tests/run",
+            ".ci/run",
+            "systemd/hinomi.service",
+            "systemd/hinomi-alarm@.service",
+            "systemd/hinomi.sysusers",
+        ] {
+            assert!(
+                text.contains(file),
+                "{name} no longer names {file}: drop it from this test"
+            );
+            assert!(root().join(file).exists(), "{name} names {file}");
+        }
+    }
+}
+
+#[test]
+fn the_verbs_of_the_readme_are_the_verbs_of_the_program() {
+    let text = readme("README.md");
+    for verb in [
+        "run",
+        "check",
+        "reload",
+        "status",
+        "explain",
+        "incidents",
+        "probe",
+        "route-test",
+    ] {
+        assert!(
+            text.contains(&format!("`hinomi {verb}")),
+            "the README does not name {verb}"
+        );
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_hinomi"))
+            .args([verb, "--help"])
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "hinomi {verb} --help");
+    }
+}
