@@ -18,6 +18,7 @@ mod story_kill;
 mod story_mail_out;
 mod story_network;
 mod story_platform;
+mod story_port;
 mod story_reload;
 mod story_threshold;
 mod story_world;
@@ -34,6 +35,7 @@ const STORIES: &[Story] = &[
         name: "world",
         headline: "the lab's own network, agents and relays do what the other stories believe",
         needs: &["root", "ip", "nft", "snmpd", "snmpget", "smtpd", "ping"],
+        usual: 12,
         limit: Duration::from_secs(120),
         run: story_world::run,
     },
@@ -41,6 +43,7 @@ const STORIES: &[Story] = &[
         name: "threshold",
         headline: "real snmpd driven 65, 75, 95, 87, 84, 68, 62 %: warning, critical, warning, recovered",
         needs: &["root", "ip", "nft", "snmpd", "smtpd"],
+        usual: 116,
         limit: Duration::from_secs(240),
         run: story_threshold::run,
     },
@@ -48,6 +51,7 @@ const STORIES: &[Story] = &[
         name: "platform",
         headline: "platform silent and the office relay gone with it: the notice leaves out of band within 60 s",
         needs: &["root", "ip", "nft", "snmpd", "smtpd", "ping"],
+        usual: 141,
         limit: Duration::from_secs(420),
         run: story_platform::with_witness,
     },
@@ -55,6 +59,7 @@ const STORIES: &[Story] = &[
         name: "platform-no-witness",
         headline: "the same without a second witness: platform or demarcation link, undetermined",
         needs: &["root", "ip", "nft", "smtpd"],
+        usual: 72,
         limit: Duration::from_secs(300),
         run: story_platform::without_witness,
     },
@@ -62,6 +67,7 @@ const STORIES: &[Story] = &[
         name: "edge-cut",
         headline: "own edge cut: one incident, everything behind it inside, no other mail",
         needs: &["root", "ip", "nft", "smtpd"],
+        usual: 75,
         limit: Duration::from_secs(300),
         run: story_network::edge_cut,
     },
@@ -69,6 +75,7 @@ const STORIES: &[Story] = &[
         name: "blind",
         headline: "the monitor's own uplink cut: one notice out of band, nobody accused, nothing false on return",
         needs: &["root", "ip", "nft", "smtpd"],
+        usual: 72,
         limit: Duration::from_secs(300),
         run: story_network::blind,
     },
@@ -76,13 +83,23 @@ const STORIES: &[Story] = &[
         name: "loss",
         headline: "20 % loss on all links: nothing is called down",
         needs: &["root", "ip", "nft", "smtpd"],
+        usual: 68,
         limit: Duration::from_secs(900),
         run: story_network::loss,
+    },
+    Story {
+        name: "port",
+        headline: "a port down and back, a port renumbered while the agent restarts: no spike, no port taken for another",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd"],
+        usual: 150,
+        limit: Duration::from_secs(420),
+        run: story_port::run,
     },
     Story {
         name: "mail-dead-one",
         headline: "a fault that starts and ends while both relays are dead is told afterwards",
         needs: &["root", "ip", "nft", "smtpd"],
+        usual: 62,
         limit: Duration::from_secs(420),
         run: story_mail_out::one_fault,
     },
@@ -90,6 +107,7 @@ const STORIES: &[Story] = &[
         name: "mail-dead-ten",
         headline: "ten faults while both relays are dead: one mail per incident and recipient, critical first",
         needs: &["loopback"],
+        usual: 37,
         limit: Duration::from_secs(420),
         run: story_mail_out::ten_faults,
     },
@@ -97,6 +115,7 @@ const STORIES: &[Story] = &[
         name: "reload",
         headline: "100 reloads under load: no poll lost, no finding reset",
         needs: &["loopback"],
+        usual: 32,
         limit: Duration::from_secs(300),
         run: story_reload::run,
     },
@@ -104,6 +123,7 @@ const STORIES: &[Story] = &[
         name: "kill",
         headline: "kill -9 at random moments under load with a failing relay: every fault is told",
         needs: &["loopback"],
+        usual: 72,
         limit: Duration::from_secs(7200),
         run: story_kill::run,
     },
