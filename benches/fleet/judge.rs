@@ -80,7 +80,7 @@ impl Verdict {
         self.liveness.missed + self.rounds.missed
     }
 
-    pub(crate) fn print(&self, cpu: Duration, window: Duration, memory: u64, kernel: f64) {
+    pub(crate) fn print(&self, cpu: Duration, window: Duration, memory: u64, kernel: f64) -> f64 {
         let Verdict { liveness, rounds, .. } = self;
         let copy = |s: &Stream| Stream {
             off: s.off.clone(),
@@ -100,5 +100,6 @@ impl Verdict {
             kernel * 100.0
         );
         println!("memory           {} MiB resident", memory / 1024);
+        cpu.as_secs_f64() * 1e6 / polls as f64
     }
 }

@@ -27,7 +27,8 @@ pub(crate) struct Options {
     pub(crate) devices: u32,
     pub(crate) seconds: u64,
     pub(crate) interval: u64,
-    pub(crate) subject: Subject,
+    /// `None`: the floor, then the daemon, and their ratio.
+    pub(crate) subject: Option<Subject>,
     /// This process is the subject.
     pub(crate) child: bool,
 }
@@ -38,7 +39,7 @@ impl Options {
             devices: 1_000,
             seconds: 300,
             interval: 10,
-            subject: Subject::Engine,
+            subject: None,
             child: false,
         };
         while let Some(argument) = arguments.next() {
@@ -49,12 +50,12 @@ impl Options {
                 "--seconds" => o.seconds = number(value()?)?,
                 "--interval" => o.interval = number(value()?)?,
                 "--subject" => {
-                    o.subject = match value()?.as_str() {
+                    o.subject = Some(match value()?.as_str() {
                         "engine" => Subject::Engine,
                         "daemon" => Subject::Daemon,
                         "floor" => Subject::Floor,
                         other => return Err(format!("--subject {other}: engine, daemon or floor")),
-                    };
+                    });
                 }
                 "--child" => o.child = true,
                 "--bench" => {} // cargo adds it

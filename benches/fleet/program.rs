@@ -16,16 +16,12 @@ pub(crate) struct Program {
 }
 
 /// Starts what is to be measured.
-pub(crate) fn start(options: &Options) -> Program {
+pub(crate) fn start(options: &Options, subject: Subject) -> Program {
     let words = |c: &mut Command| c.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    match options.subject {
+    match subject {
         Subject::Engine | Subject::Floor => {
             let mut command = Command::new(std::env::current_exe().unwrap());
-            let name = if options.subject == Subject::Floor {
-                "floor"
-            } else {
-                "engine"
-            };
+            let name = if subject == Subject::Floor { "floor" } else { "engine" };
             command.args(["--child", "--subject", name, "--devices", &options.devices.to_string()]);
             command.args([
                 "--seconds",

@@ -1,4 +1,5 @@
-//! One batch at a time goes to the ledger, in order; what could not be written waits and is tried again.
+//! One batch at a time goes to the ledger, in order. A batch that could not be written stays with the ledger, which writes it before
+//! the next one; here it is only seen to that a next one comes soon.
 
 use crate::incident::{Batch, Event, RowChange};
 use crate::model::{Mono, Now};
@@ -12,8 +13,6 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub(super) struct Commits {
     events: Vec<String>,
     rows: Vec<RowChange>,
-    /// So many of `events` were handed out before.
-    repeated: usize,
     under_way: Option<Batch>,
     last_id: u64,
     again_at: Option<Mono>,
@@ -26,36 +25,33 @@ impl Commits {
         self.rows.extend(rows);
     }
 
-    /// The next batch to write, if none is under way and there is something to write.
+    /// The next batch to write, if none is under way and there is something to write; an empty one asks a ledger that refused to
+    /// try again.
     pub(super) fn next(&mut self, now: Now) -> Option<Batch> {
-        let waits = self.again_at.is_some_and(|at| at > now.mono);
-        if self.under_way.is_some() || waits || self.events.is_empty() && self.rows.is_empty() {
+        let again = self.again_at.is_some_and(|at| at <= now.mono);
+        let nothing = self.events.is_empty() && self.rows.is_empty();
+        if self.under_way.is_some() || nothing && !again {
             return None;
         }
         self.again_at = None;
         self.last_id += 1;
         let (events, rows) = (std::mem::take(&mut self.events), std::mem::take(&mut self.rows));
-        let fresh_from = std::mem::take(&mut self.repeated);
         let batch = Batch {
             id: self.last_id,
             events,
             rows,
-            fresh_from,
         };
         self.under_way = Some(batch.clone());
         Some(batch)
     }
 
-    /// The ledger's answer: the rows that may leave now. What was not written goes back to the front.
+    /// The ledger's answer: the rows that may leave now.
     pub(super) fn ended(&mut self, id: u64, written: bool, now: Now) -> Vec<u64> {
         let Some(batch) = self.under_way.take_if(|b| b.id == id) else {
             return Vec::new();
         };
         let rows = batch.rows.iter().map(|r| r.id).collect();
         if !written {
-            self.repeated = batch.events.len();
-            self.events.splice(0..0, batch.events);
-            self.rows.splice(0..0, batch.rows);
             self.again_at = Some(now.mono + AGAIN);
         }
         rows

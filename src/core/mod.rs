@@ -134,7 +134,7 @@ impl Core {
             },
             now,
         );
-        for what in &problems {
+        for what in restored.damage.iter().chain(&problems) {
             book.record(None, EventBody::Damage { what: what.clone() }, now);
         }
         let mut core = Core {
@@ -145,11 +145,14 @@ impl Core {
             book,
             last: site.devices.iter().map(|_| LastSeen::default()).collect(),
             commits: Commits::default(),
-            head: restored.head,
+            head: restored.head.clone(),
             ledger_error: None,
             out: Vec::new(),
             site,
         };
+        if let Some(damage) = &restored.damage {
+            core.rules.ledger(Err(damage), true, now);
+        }
         core.turn(now);
         core
     }
@@ -164,6 +167,7 @@ impl Core {
             }
             Input::Committed { batch, result } => self.committed(batch, result, now),
             Input::CommitLate { batch, error } => {
+                self.rules.ledger(Err(&error), false, now);
                 self.ledger_error = Some(error);
                 self.notifier.released(&self.commits.late(batch), None, now);
             }
@@ -244,10 +248,14 @@ impl Core {
         let ledgered = result.is_ok();
         match result {
             Ok(head) => {
+                self.rules.ledger(Ok(()), false, now);
                 self.head = Some(head);
                 self.ledger_error = None;
             }
-            Err(error) => self.ledger_error = Some(error),
+            Err(error) => {
+                self.rules.ledger(Err(&error), false, now);
+                self.ledger_error = Some(error);
+            }
         }
         let rows = self.commits.ended(batch, ledgered, now);
         self.notifier

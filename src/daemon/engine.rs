@@ -279,7 +279,7 @@ impl Engine {
 
 /// What goes into the ledger also goes into the log.
 fn log_events(batch: &Batch) {
-    for text in batch.events.iter().skip(batch.fresh_from) {
+    for text in &batch.events {
         let event = serde_json::from_str::<Event>(text).ok();
         if let Some((event, what)) = event.and_then(|e| event_in_english(&e).map(|what| (e, what))) {
             let incident = event.incident;

@@ -4,7 +4,6 @@
 //! looked up again where the files say, relative to where they stood.
 
 use super::words::Word;
-use crate::model::Site;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -25,8 +24,8 @@ pub struct Kept {
 }
 
 /// Keeps the files of a configuration that was just taken. A failure is logged: it does not stop the watch.
-pub(super) fn keep(files: &[PathBuf], site: &Site) {
-    let folder = site.daemon.state.join(FOLDER);
+pub(super) fn keep(files: &[PathBuf], state: &Path) {
+    let folder = state.join(FOLDER);
     if let Err(error) = write(files, &folder) {
         Word::LastGoodNotKept {
             at: folder,

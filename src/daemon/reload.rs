@@ -52,7 +52,7 @@ async fn attempt(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
         .await
         .map_err(|_| "the engine is ending; the configuration was not taken".to_owned())?;
     shared.set_site(Arc::clone(&site));
-    keep::keep(&read.files, &site);
+    keep::keep(&read.files, &shared.state);
     Ok(summary)
 }
 

@@ -20,6 +20,8 @@ const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) config: PathBuf,
+    /// The state directory of this run; a reload cannot move it.
+    pub(super) state: PathBuf,
     site: Mutex<Arc<Site>>,
     engine: SyncSender<ToEngine>,
     pub(super) health: Arc<Health>,
@@ -42,6 +44,7 @@ impl Shared {
         own.reloaded(Some(started));
         Shared {
             config,
+            state: site.daemon.state.clone(),
             site: Mutex::new(site),
             engine,
             health: Arc::new(Health::new()),

@@ -20,6 +20,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 
 /// Messages that may wait for the engine.
@@ -105,39 +106,57 @@ pub struct Handle {
 
 /// Runs until SIGTERM or SIGINT.
 pub fn run(options: RunOptions) -> Result<(), RunError> {
-    let handle = start(options)?;
+    let (handle, signals) = begin(options, Signals::listen)?;
     let runtime = handle.runtime.as_ref().ok_or(RunError::Broken("runtime"))?;
-    let ended = runtime.block_on(signals(&handle));
+    let ended = runtime.block_on(signals.serve(&handle));
     handle.stop();
     ended
 }
 
-/// Waits for a signal to end; reloads on SIGHUP.
-async fn signals(handle: &Handle) -> Result<(), RunError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut end = signal(SignalKind::terminate()).map_err(RunError::Threads)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Threads)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(RunError::Threads)?;
-    let mut look = tokio::time::interval(Duration::from_millis(500));
-    loop {
-        tokio::select! {
-            _ = end.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                let shared = Arc::clone(&handle.shared);
-                // Its outcome is logged and counted.
-                tokio::spawn(async move { super::reload::reload(&shared, false).await });
+/// The signals the program answers to. They are listened for before anybody is told that it is ready.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal to end; reloads on SIGHUP.
+    async fn serve(mut self, handle: &Handle) -> Result<(), RunError> {
+        let mut look = tokio::time::interval(Duration::from_millis(500));
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return Ok(()),
+                _ = self.interrupt.recv() => return Ok(()),
+                _ = self.hangup.recv() => {
+                    let shared = Arc::clone(&handle.shared);
+                    // Its outcome is logged and counted.
+                    tokio::spawn(async move { super::reload::reload(&shared, false).await });
+                }
+                _ = look.tick() => if let Some(part) = handle.ended() {
+                    Word::ThreadEnded { part }.log();
+                    return Err(RunError::Broken(part));
+                },
             }
-            _ = look.tick() => if let Some(part) = handle.ended() {
-                Word::ThreadEnded { part }.log();
-                return Err(RunError::Broken(part));
-            },
         }
     }
 }
 
-/// Starts everything and returns; the daemon runs until [`Handle::stop`].
+/// Starts everything and returns; the daemon runs until [`Handle::stop`]. Signals are left to the caller.
 pub fn start(options: RunOptions) -> Result<Handle, RunError> {
+    begin(options, || Ok(())).map(|(handle, ())| handle)
+}
+
+/// Starts everything. `prepare` is called inside the runtime, before anything listens.
+fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Result<(Handle, S), RunError> {
     let read = site::read(&options.config).map_err(RunError::Config)?;
     let site = read.site;
     let state = site.daemon.state.clone();
@@ -164,9 +183,9 @@ pub fn start(options: RunOptions) -> Result<Handle, RunError> {
         .enable_all()
         .build()
         .map_err(RunError::Threads)?;
-    let doors = {
+    let (prepared, doors) = {
         let _inside = runtime.enter();
-        Doors::open(&site)?
+        (prepare().map_err(RunError::Threads)?, Doors::open(&site)?)
     };
     let (work_queue, work_inbox) = mpsc::channel(WORK_QUEUE);
     let (to_ledger, ledger_inbox) = sync_channel(LEDGER_QUEUE);
@@ -181,30 +200,13 @@ pub fn start(options: RunOptions) -> Result<Handle, RunError> {
     let (listen, metrics) = doors.addresses();
     {
         let _inside = runtime.enter();
-        tokio::spawn(work::run(Arc::clone(&shared), work_inbox));
         doors.serve(&shared);
-        tokio::spawn(systemd::watchdog(Arc::clone(&shared)));
-        tokio::spawn(systemd::status(Arc::clone(&shared)));
-        tokio::spawn(super::beat::run(Arc::clone(&shared)));
+        spawn_tasks(&shared, work_inbox);
     }
-    keep::keep(&read.files, &site);
-    if read.warnings > 0 {
-        Word::ConfigDoubts {
-            warnings: read.warnings,
-        }
-        .log();
-    }
-    Word::Started {
-        devices: site.devices.len(),
-        routes: site.routes.len(),
-        sockets,
-    }
-    .log();
-    for at in [Some(listen), metrics].into_iter().flatten() {
-        Word::Listening { at }.log();
-    }
+    keep::keep(&read.files, &state);
+    announce(&site, read.warnings, sockets, [Some(listen), metrics]);
     systemd::ready();
-    Ok(Handle {
+    let handle = Handle {
         shared,
         engine: to_engine,
         engine_thread: Some(engine_thread),
@@ -213,7 +215,30 @@ pub fn start(options: RunOptions) -> Result<Handle, RunError> {
         runtime: Some(runtime),
         listen,
         metrics,
-    })
+    };
+    Ok((handle, prepared))
+}
+
+fn spawn_tasks(shared: &Arc<Shared>, work_inbox: mpsc::Receiver<messages::Work>) {
+    tokio::spawn(work::run(Arc::clone(shared), work_inbox));
+    tokio::spawn(systemd::watchdog(Arc::clone(shared)));
+    tokio::spawn(systemd::status(Arc::clone(shared)));
+    tokio::spawn(super::beat::run(Arc::clone(shared)));
+}
+
+fn announce(site: &Site, warnings: usize, sockets: String, listening: [Option<SocketAddr>; 2]) {
+    if warnings > 0 {
+        Word::ConfigDoubts { warnings }.log();
+    }
+    Word::Started {
+        devices: site.devices.len(),
+        routes: site.routes.len(),
+        sockets,
+    }
+    .log();
+    for at in listening.into_iter().flatten() {
+        Word::Listening { at }.log();
+    }
 }
 
 fn why(net: &Net, v6: bool) -> Option<String> {
@@ -358,6 +383,8 @@ impl Handle {
             // It ends by itself within its own grace; a panic in it has been logged by the panic hook.
             let _ = engine.join();
         }
+        // While the ledger's lock is still ours: after that it may be another daemon's.
+        let _ = std::fs::remove_file(control::path(&self.shared.state));
         let _ = self.ledger.try_send(messages::ToLedger::Stop);
         if let Some(thread) = self.ledger_thread.take() {
             let began = clock::mono();

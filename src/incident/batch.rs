@@ -11,9 +11,6 @@ pub struct Batch {
     pub events: Vec<String>,
     /// Outbox rows, new or changed.
     pub rows: Vec<RowChange>,
-    /// Events before this index were handed out before, in a batch that could not be written.
-    #[serde(default)]
-    pub fresh_from: usize,
 }
 
 /// One outbox row as it is to stand in the store.

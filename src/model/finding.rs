@@ -48,13 +48,15 @@ pub enum FindingKind {
     RouteNotReady,
     /// No mail route works.
     LastRouteLost,
+    /// The ledger cannot be written, or was found damaged.
+    LedgerFailed,
     /// A number is above its threshold.
     Threshold,
 }
 
 impl FindingKind {
     /// Every kind, in the order they are documented.
-    pub const ALL: [FindingKind; 13] = [
+    pub const ALL: [FindingKind; 14] = [
         FindingKind::DeviceDown,
         FindingKind::PlatformDown,
         FindingKind::CircuitSilent,
@@ -67,6 +69,7 @@ impl FindingKind {
         FindingKind::Blind,
         FindingKind::RouteNotReady,
         FindingKind::LastRouteLost,
+        FindingKind::LedgerFailed,
         FindingKind::Threshold,
     ];
 
@@ -85,6 +88,7 @@ impl FindingKind {
             FindingKind::Blind => "blind",
             FindingKind::RouteNotReady => "route-not-ready",
             FindingKind::LastRouteLost => "last-route-lost",
+            FindingKind::LedgerFailed => "ledger-failed",
             FindingKind::Threshold => "threshold",
         }
     }
@@ -101,6 +105,7 @@ impl FindingKind {
             FindingKind::Blind => (Level::Critical, 0),
             FindingKind::RouteNotReady => (Level::Warning, 600),
             FindingKind::LastRouteLost => (Level::Critical, 0),
+            FindingKind::LedgerFailed => (Level::Critical, 60),
             FindingKind::Threshold => (Level::Warning, 0),
         };
         FindingRule {

@@ -133,6 +133,13 @@ pub enum Cause {
     },
     /// It works again.
     RouteWorks,
+    /// The ledger cannot be written, or was found damaged.
+    LedgerFailed {
+        /// The store's words.
+        error: String,
+    },
+    /// The ledger is written again.
+    LedgerWorks,
     /// Everything on its path is down: what it says is not known; it hangs below that root now.
     Unreachable,
     /// Removed from the configuration, or no longer judged by it.

@@ -199,6 +199,30 @@ impl Rules {
         self.wake(now);
     }
 
+    /// The ledger was written, or could not be; `damaged` at start is told at once.
+    pub fn ledger(&mut self, result: Result<(), &str>, damaged: bool, now: Now) {
+        let key = FindingKey {
+            device: None,
+            part: Part::Host,
+            kind: FindingKind::LedgerFailed,
+            metric: None,
+        };
+        match result {
+            Ok(()) => self.end(&key, Cause::LedgerWorks, now),
+            Err(error) => {
+                let mut rule = self.site.rule(FindingKind::LedgerFailed);
+                if damaged {
+                    rule.after = std::time::Duration::ZERO;
+                }
+                let cause = Cause::LedgerFailed {
+                    error: error.to_owned(),
+                };
+                self.conditions.hold(key, rule, cause, now.mono, now.mono, now);
+            }
+        }
+        self.wake(now);
+    }
+
     /// Does what is due.
     pub fn wake(&mut self, now: Now) {
         self.with_reach(now, |reach, context| reach.wake(context));
@@ -242,8 +266,8 @@ impl Rules {
                 None
             }
             (FindingKind::RouteNotReady, None, Part::Route(name)) => {
-                // What it crosses is down and told already: the way is not the fault.
-                if self.crossed_out(name) {
+                // What it crosses is down and told already, or no way is left and that is told: this one is not the fault.
+                if self.crossed_out(name) || self.all_routes_lost() {
                     return self.end(key, Cause::RouteWorks, now);
                 }
                 None
@@ -264,6 +288,11 @@ impl Rules {
         if let Some(id) = id.filter(|id| down_key(site.device(*id)) == *key) {
             self.with_reach(now, |reach, context| reach.list_below(id, context));
         }
+    }
+
+    fn all_routes_lost(&self) -> bool {
+        let failed = |name: &Name| self.routes.get(name) == Some(&false);
+        self.site.routes.iter().all(|r| failed(&r.name))
     }
 
     fn crossed_out(&self, route: &Name) -> bool {

@@ -29,10 +29,13 @@ const BEFORE_BPS_MIN: f64 = 1_000.0;
 /// "Stopped" is at most this share of what it was.
 const STOPPED_SHARE: f64 = 0.05;
 
-/// In-octets of the interfaces that cross the demarcation point.
+/// When, octets in, octets out.
+type Point = (Mono, u64, u64);
+
+/// Octets of the interfaces that cross the demarcation point.
 #[derive(Default)]
 pub struct Crossings {
-    history: BTreeMap<(Name, Name), VecDeque<(Mono, u64, u64)>>,
+    history: BTreeMap<(Name, Name), VecDeque<Point>>,
 }
 
 /// What the in-octets of the demarcation interface say.
@@ -82,7 +85,7 @@ impl Crossings {
 }
 
 /// Bit/s in, and whether anything went out, over points that span at least `min`.
-fn rate<'a>(points: impl Iterator<Item = &'a (Mono, u64, u64)> + Clone, min: Duration) -> Option<(f64, bool)> {
+fn rate<'a>(points: impl Iterator<Item = &'a Point> + Clone, min: Duration) -> Option<(f64, bool)> {
     let (first, last) = (points.clone().next()?, points.last()?);
     let span = last.0.since(first.0);
     let bps = last.1.saturating_sub(first.1) as f64 * 8.0 / span.as_secs_f64();

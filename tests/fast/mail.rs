@@ -5,9 +5,7 @@
     reason = "a test reads the clock to see that deadlines hold"
 )]
 
-#[path = "../support/relay.rs"]
-mod relay;
-
+use crate::relay;
 use hinomi::model::{Bind, Language, Operator, Relay as Target, Route, Secret, Tls, Wall};
 use hinomi::notify::channel::{deliver, send_test_mail, test};
 use hinomi::notify::{Mail, Outcome, Stage};

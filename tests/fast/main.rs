@@ -8,7 +8,13 @@ mod config;
 mod dependencies;
 mod mail;
 mod poll;
+mod random;
 mod readme;
 mod scenarios;
 mod snmpd;
 mod wire;
+
+#[path = "../support/relay.rs"]
+mod relay;
+#[path = "../support/world.rs"]
+mod world;

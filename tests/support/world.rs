@@ -3,7 +3,7 @@
 //! The truth of the world (who is up, what a counter says) is here and nowhere else; the core sees only datagrams.
 
 use hinomi::core::{Core, Effect, Input};
-use hinomi::incident::{Head, Restored, RowChange};
+use hinomi::incident::{Batch, Head, Restored, RowChange};
 use hinomi::model::{Mono, Now, Site, Wall};
 use hinomi::notify::{Delivery, Outcome, RouteTest, Stage};
 use hinomi::poll::{Channel, PollInput};
@@ -66,9 +66,12 @@ pub(super) struct World {
     pub(super) uplink_up: bool,
     pub(super) loss_percent: u32,
     pub(super) commit_fails: bool,
+    /// How often the core was woken or given something.
+    pub(super) wakes: u64,
     /// What the ledger holds.
     pub(super) events: Vec<String>,
     rows: BTreeMap<u64, RowChange>,
+    unwritten: Vec<Batch>,
     hosts: BTreeMap<IpAddr, Host>,
     now: Duration,
     start: Now,
@@ -99,8 +102,10 @@ impl World {
             uplink_up: true,
             loss_percent: 0,
             commit_fails: false,
+            wakes: 0,
             events: Vec::new(),
             rows: BTreeMap::new(),
+            unwritten: Vec::new(),
             hosts: BTreeMap::new(),
             now: Duration::ZERO,
             start,
@@ -182,6 +187,7 @@ impl World {
             }
             self.advance(next);
             let mut moved = false;
+            self.wakes += 1;
             while let Some(key) = self.queue.keys().next().copied().filter(|k| k.0 <= self.now) {
                 moved = true;
                 let input = self.queue.remove(&key).expect("the key was just read");
@@ -245,11 +251,15 @@ impl World {
                     self.push(LATENCY, Input::Poll(PollInput::TcpEnded { token, result }));
                 }
                 Effect::Commit(batch) => {
+                    // As the real ledger does: what could not be written is written before the next batch.
+                    self.unwritten.push(batch.clone());
                     let result = match self.commit_fails {
                         true => Err("No space left on device".to_owned()),
                         false => {
-                            self.events.extend(batch.events);
-                            self.rows.extend(batch.rows.into_iter().map(|r| (r.id, r)));
+                            for batch in std::mem::take(&mut self.unwritten) {
+                                self.events.extend(batch.events);
+                                self.rows.extend(batch.rows.into_iter().map(|r| (r.id, r)));
+                            }
                             Ok(Head {
                                 seq: self.events.len() as u64,
                                 hash: "0".repeat(64),

@@ -22,10 +22,11 @@ pub(super) const NOT_YET_KINDS: [&str; 6] = [
 ];
 
 /// What belongs to this host, not to a device.
-const OF_THE_HOST: [FindingKind; 3] = [
+const OF_THE_HOST: [FindingKind; 4] = [
     FindingKind::Blind,
     FindingKind::RouteNotReady,
     FindingKind::LastRouteLost,
+    FindingKind::LedgerFailed,
 ];
 
 /// One line, as far as it is written.

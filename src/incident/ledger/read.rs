@@ -212,7 +212,6 @@ pub(super) fn start_anew(path: &Path, what: &str) -> Result<(Connection, Content
         id: 0,
         events: saved.events.clone(),
         rows: saved.rows.clone(),
-        fresh_from: 0,
     };
     let mut chain = (contents.seq, contents.hash);
     write_batches(&mut conn, [&batch].into_iter(), &mut chain).map_err(|e| sql_store(path, "written", &e))?;

@@ -49,6 +49,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::Blind => "monitoring host cut off".to_owned(),
         FindingKind::RouteNotReady => format!("mail route {part} not ready"),
         FindingKind::LastRouteLost => "no mail route works".to_owned(),
+        FindingKind::LedgerFailed => "ledger not written".to_owned(),
         FindingKind::Threshold => number,
     }
 }
@@ -115,6 +116,8 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::TcpWorks => format!("{part} takes connections again"),
         Cause::RouteFailed { error } => format!("mail route does not work: {}", clean(error)),
         Cause::RouteWorks => "mail route works again".to_owned(),
+        Cause::LedgerFailed { error } => format!("the ledger cannot be written: {}", clean(error)),
+        Cause::LedgerWorks => "the ledger is written again".to_owned(),
         Cause::Unreachable => "unreachable: everything on its path is down".to_owned(),
         Cause::Removed => "no longer watched: removed from the configuration".to_owned(),
         Cause::Loss { percent } => format!("{percent:.1} % of the echoes are lost"),

@@ -48,6 +48,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::Blind => "監視装置の孤立".to_owned(),
         FindingKind::RouteNotReady => format!("通知経路 {part} 不通"),
         FindingKind::LastRouteLost => "通知経路 全て不通".to_owned(),
+        FindingKind::LedgerFailed => "台帳 書き込み不可".to_owned(),
         FindingKind::Threshold => number,
     }
 }
@@ -124,6 +125,8 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::TcpWorks => format!("{part} に再び接続できます"),
         Cause::RouteFailed { error } => format!("通知経路が使えません: {}", clean(error)),
         Cause::RouteWorks => "通知経路が再び使えます".to_owned(),
+        Cause::LedgerFailed { error } => format!("台帳に記録できません: {}", clean(error)),
+        Cause::LedgerWorks => "台帳への記録が再開しました".to_owned(),
         Cause::Unreachable => "到達できません（経路上の機器が全てダウン）".to_owned(),
         Cause::Removed => "監視対象から外されました（設定から削除）".to_owned(),
         Cause::Loss { percent } => format!("エコーの{percent:.1} %が失われています"),

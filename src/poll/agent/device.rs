@@ -28,7 +28,7 @@ const REPETITIONS: u32 = 16;
 const TOO_BIG: u32 = 1;
 /// noSuchName
 const NO_SUCH_NAME: u32 = 2;
-/// Look for the instances of a profile's columns again at most this often because one of them is gone.
+/// Look for the instances of a profile's columns again at most this often because one of them is gone, or a column has none.
 const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
 /// And this often without any reason.
 const COLUMNS_REFRESH: Duration = Duration::from_secs(3_600);
@@ -182,7 +182,9 @@ impl Agent {
             self.instances = None;
         }
         let age = now.since(self.instances_at);
-        let gone = round.instance_gone && age >= COLUMNS_AGAIN;
+        // A column without rows may get some later (a card comes up, an agent module is loaded).
+        let empty = |base: &Vec<u32>| !self.instances.iter().flatten().any(|o| o.starts_with(base));
+        let gone = age >= COLUMNS_AGAIN && (round.instance_gone || columns_of(self.profile).iter().any(empty));
         if !round.columns_walked && (self.instances.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
             round.columns_walked = true;
             round.walks.extend(

@@ -36,7 +36,6 @@ fn batch(id: u64) -> Batch {
             pending: !id.is_multiple_of(2),
             json: format!("{{\"row\":{id},\"text\":\"復旧\"}}"),
         }],
-        fresh_from: 0,
     }
 }
 

@@ -1,0 +1,77 @@
+//! Random small sites under random faults, on the virtual clock: what must hold whatever happens.
+//!
+//! `HINOMI_SEEDS=1..5000 cargo test --release --test fast random` tries more than the fixed list. A failure prints its seed
+//! and its history; a seed that once failed is kept in [`REGRESSIONS`].
+
+mod judge;
+mod town;
+mod truth;
+
+use crate::world;
+use std::time::Duration;
+use town::{Dice, Town};
+use truth::Truth;
+use world::World;
+
+/// Seeds that once showed a bug, with what it was.
+const REGRESSIONS: &[(u64, &str)] = &[];
+
+/// Faults begin and end within this time; then everything is well.
+const TROUBLE: Duration = Duration::from_secs(5400);
+/// Long enough for `recover`, for flapping to end, and for everybody to be told.
+const CALM: Duration = Duration::from_secs(45 * 60);
+
+/// Runs one seed and says what was wrong.
+fn run(seed: u64) -> Result<(), String> {
+    let mut dice = Dice::new(seed);
+    let town = Town::build(&mut dice);
+    let faults = truth::faults(&town, &mut dice);
+    let truth = Truth::new(town, faults);
+    let mut world = World::new(truth.town.site(Duration::ZERO, &truth.faults));
+    for at in truth.moments() {
+        world.run_to(at);
+        truth.apply(&mut world, at);
+    }
+    world.run_to(TROUBLE + CALM);
+    let wrong = judge::judge(&truth, &world);
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "seed {seed}:\n  {}\n{}{}",
+        wrong.join("\n  "),
+        truth.story(),
+        judge::story(&world)
+    ))
+}
+
+fn seeds() -> Vec<u64> {
+    let Ok(range) = std::env::var("HINOMI_SEEDS") else {
+        return (1..=150).chain(REGRESSIONS.iter().map(|(seed, _)| *seed)).collect();
+    };
+    let (from, to) = range.split_once("..").unwrap_or((&range, &range));
+    let number = |s: &str| s.parse::<u64>().expect("HINOMI_SEEDS=from..to");
+    (number(from)..=number(to)).collect()
+}
+
+#[test]
+fn whatever_happens_the_right_people_are_told_and_nobody_is_accused_wrongly() {
+    let failed: Vec<String> = seeds()
+        .into_iter()
+        .filter_map(|seed| {
+            // A panic is a failure of its seed, not the end of the others.
+            std::panic::catch_unwind(|| run(seed))
+                .unwrap_or_else(|_| Err(format!("seed {seed}: panicked, see above")))
+                .err()
+        })
+        .collect();
+    let shown: Vec<&str> = failed.iter().take(3).map(String::as_str).collect();
+    let heads: Vec<&str> = failed.iter().flat_map(|f| f.lines().take(2)).collect();
+    assert!(
+        failed.is_empty(),
+        "{} seeds failed\n{}\n\n{}",
+        failed.len(),
+        shown.join("\n\n"),
+        heads.join("\n")
+    );
+}
