@@ -202,7 +202,9 @@ fn end(mut telling: Telling) -> (&'static Story, f64, End) {
         End::Skipped(why)
     } else {
         let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
-        End::Failed(after("FAILED").unwrap_or_else(|| format!("the story ended with {status}")))
+        // `FAILED   12.3 s: why`
+        let why = after("FAILED").and_then(|rest| rest.split_once(" s: ").map(|(_, why)| why.to_owned()));
+        End::Failed(why.unwrap_or_else(|| format!("the story ended with {status}")))
     };
     (telling.story, telling.began.elapsed().as_secs_f64(), end)
 }
