@@ -15,7 +15,7 @@ pub use view::incidents;
 use commits::Commits;
 
 use crate::incident::{Batch, Book, EventBody, Head, Restored};
-use crate::model::{DeviceId, Mono, Name, Now, Site};
+use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site};
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
 use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
@@ -101,6 +101,8 @@ pub enum Effect {
 /// The core.
 pub struct Core {
     site: Arc<Site>,
+    /// Devices that some way for mail depends on.
+    crossed: BTreeSet<DeviceId>,
     poll: Poll,
     sampler: Sampler,
     rules: Rules,
@@ -148,6 +150,7 @@ impl Core {
             head: restored.head.clone(),
             ledger_error: None,
             out: Vec::new(),
+            crossed: crossed(&site),
             site,
         };
         if let Some(damage) = &restored.damage {
@@ -215,6 +218,8 @@ impl Core {
     }
 
     fn reload(&mut self, site: Arc<Site>, now: Now) {
+        // What was observed under the old ids is judged before they change.
+        self.settle(now);
         let mut before: BTreeMap<Name, LastSeen> = self
             .site
             .devices
@@ -227,8 +232,6 @@ impl Core {
             .iter()
             .map(|d| before.remove(&d.name).unwrap_or_default())
             .collect();
-        // What was observed under the old ids is judged before they change.
-        self.settle(now);
         self.poll.reload(site.clone(), now);
         self.sampler.reload(site.clone());
         self.rules.reload(site.clone(), now);
@@ -240,6 +243,7 @@ impl Core {
             },
             now,
         );
+        self.crossed = crossed(&site);
         self.site = site;
         self.tell_paths(now);
     }
@@ -317,7 +321,7 @@ impl Core {
             let node = reach.node(*id);
             matches!(node.state, ReachState::Down | ReachState::Unreachable) && !node.control_plane
         };
-        let down: BTreeSet<DeviceId> = self.site.iter().map(|(id, _)| id).filter(cut).collect();
+        let down: BTreeSet<DeviceId> = self.crossed.iter().copied().filter(cut).collect();
         self.notifier.set_paths(&down, reach.blind(), now);
     }
 
@@ -358,4 +362,15 @@ impl Core {
             Observation::Reach(_) => {}
         }
     }
+}
+
+/// Devices that some route, or some address of a contact, depends on: only these matter to the choice of ways.
+fn crossed(site: &Site) -> BTreeSet<DeviceId> {
+    let routes = site.routes.iter().flat_map(|r| &r.crosses);
+    let addresses = site.contacts.iter().flat_map(|c| &c.mail).flat_map(|a| &a.crosses);
+    let devices = |crossing: &Crossing| match crossing {
+        Crossing::Device(id) => vec![*id],
+        Crossing::Any(ids) => ids.clone(),
+    };
+    routes.chain(addresses).flat_map(devices).collect()
 }

@@ -114,11 +114,7 @@ pub(super) fn failure(failure: &crate::poll::AgentFailure) -> String {
 }
 
 fn findings(core: &Core, device: &Name) -> Vec<FindingStatus> {
-    let conditions = core
-        .rules
-        .conditions()
-        .iter()
-        .filter(|(k, _)| k.device.as_ref() == Some(device));
+    let conditions = core.rules.conditions().of(device);
     let mut all: Vec<FindingStatus> = conditions
         .map(|(key, c)| FindingStatus {
             key: key.clone(),
@@ -128,10 +124,8 @@ fn findings(core: &Core, device: &Name) -> Vec<FindingStatus> {
             isolation: c.isolation.clone(),
         })
         .collect();
-    let threshold = |i: &&crate::incident::Incident| {
-        i.is_open() && i.root.device.as_ref() == Some(device) && i.root.kind == FindingKind::Threshold
-    };
-    for incident in core.book.open().filter(threshold) {
+    let threshold = |i: &&crate::incident::Incident| i.root.kind == FindingKind::Threshold;
+    for incident in core.book.open_about(device).filter(threshold) {
         if all.iter().all(|f| f.key != incident.root) {
             all.push(FindingStatus {
                 key: incident.root.clone(),
@@ -151,16 +145,16 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
         .rules
         .numbers()
         .of(&device.name)
-        .map(|((_, part, metric), number)| MetricStatus {
-            metric: *metric,
+        .map(|(part, metric, number)| MetricStatus {
+            metric,
             part: match part {
                 Part::Interface(name) | Part::Watch(name) => Some(name.clone()),
                 _ => None,
             },
             value: words(&number.last),
             level: number.state.level(),
-            judged_by: number::threshold(device, part, *metric)
-                .map(|t| judged_by(t, &number::unit(device, part, *metric)))
+            judged_by: number::threshold(device, part, metric)
+                .map(|t| judged_by(t, &number::unit(device, part, metric)))
                 .unwrap_or_default(),
         })
         .collect();

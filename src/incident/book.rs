@@ -310,6 +310,15 @@ impl Book {
         self.state.incidents.iter().filter(|i| i.is_open())
     }
 
+    /// Open incidents about a device.
+    pub fn open_about<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = &'a Incident> {
+        self.by_root
+            .range(first_key_of(device)..)
+            .take_while(move |(key, _)| key.device.as_ref() == Some(device))
+            .filter_map(|(_, id)| self.state.get(*id))
+            .filter(|i| i.is_open())
+    }
+
     /// An incident by number.
     pub fn get(&self, id: u64) -> Option<&Incident> {
         self.state.get(id)

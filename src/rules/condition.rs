@@ -1,7 +1,7 @@
 //! Conditions that are true or false: each has a level and a delay, and becomes a finding when it has lasted that long.
 
 use super::{Cause, FindingChange};
-use crate::model::{FindingKey, FindingRule, Isolation, Level, Mono, Now, Wall};
+use crate::model::{FindingKey, FindingKind, FindingRule, Isolation, Level, Mono, Name, Now, Part, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One condition that holds.
@@ -147,6 +147,28 @@ impl Conditions {
     /// Looks one up.
     pub fn get(&self, key: &FindingKey) -> Option<&Condition> {
         self.held.get(key)
+    }
+
+    /// Those of a device, in a stable order.
+    pub fn of<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = (&'a FindingKey, &'a Condition)> {
+        let first = FindingKey {
+            device: Some(device.clone()),
+            part: Part::Device,
+            kind: FindingKind::DeviceDown,
+            metric: None,
+        };
+        self.held
+            .range(first..)
+            .take_while(move |(key, _)| key.device.as_ref() == Some(device))
+    }
+
+    /// A ripe condition is looked at again later: what it rests on is being found out.
+    pub(super) fn put_off(&mut self, key: &FindingKey, until: Mono) {
+        if let Some(condition) = self.held.get_mut(key).filter(|c| !c.raised) {
+            self.due.remove(&(condition.due, key.clone()));
+            condition.due = until;
+            self.due.insert((until, key.clone()));
+        }
     }
 
     /// All of them.

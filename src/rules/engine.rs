@@ -3,21 +3,24 @@
 use super::condition::Conditions;
 use super::interface::Interfaces;
 use super::isolation::{Crossings, Scene};
+use super::judged::{is_tcp, judged};
 use super::number::Numbers;
-use super::reach::{Context, Reach, control_plane_key, down_key};
+use super::reach::{Context, Reach, down_key};
 use super::{Cause, FindingChange, RuleEffect};
 use crate::model::{
-    Crossing, Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, Metric, Mono, Name, Now, Part, ReachState,
-    Site, Wall,
+    Crossing, Device, DeviceId, FindingKey, FindingKind, FindingRule, Isolation, Level, Metric, Mono, Name, Now, Part,
+    ReachState, Site, Verdict, Wall,
 };
 use crate::poll::{AgentFailure, AgentRound, Observation, TcpReading};
 use crate::sample::Samples;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The rules and their state.
 pub struct Rules {
     site: Arc<Site>,
+    ids: HashMap<Name, DeviceId>,
     reach: Reach,
     conditions: Conditions,
     interfaces: Interfaces,
@@ -26,6 +29,8 @@ pub struct Rules {
     agents: BTreeMap<Name, AgentState>,
     tcp_failing: BTreeMap<(Name, Name), Mono>,
     routes: BTreeMap<Name, bool>,
+    /// Raised findings whose verdict later readings may settle.
+    unsettled: BTreeSet<FindingKey>,
     out: Vec<RuleEffect>,
 }
 
@@ -38,6 +43,9 @@ pub struct AgentState {
     pub failure: Option<AgentFailure>,
 }
 
+/// Beyond a device's timeout, until a round that was asked for has been taken.
+const ASKED: Duration = Duration::from_secs(1);
+
 fn reachable(state: ReachState) -> bool {
     matches!(state, ReachState::Up | ReachState::Lossy | ReachState::NotWatched)
 }
@@ -47,6 +55,7 @@ impl Rules {
     pub fn new(site: Arc<Site>, open: &[(FindingKey, Level, Wall)], hanging: &[(FindingKey, Name)], now: Now) -> Rules {
         let mut rules = Rules {
             reach: Reach::new(&site, now),
+            ids: ids(&site),
             site,
             conditions: Conditions::default(),
             interfaces: Interfaces::default(),
@@ -55,14 +64,15 @@ impl Rules {
             agents: BTreeMap::new(),
             tcp_failing: BTreeMap::new(),
             routes: BTreeMap::new(),
+            unsettled: BTreeSet::new(),
             out: Vec::new(),
         };
         for (key, level, since) in open {
             rules.restore(key, *level, *since, now);
         }
         for (root, device) in hanging {
-            let root = root.device.as_deref().and_then(|name| rules.site.find(name));
-            if let (Some(root), Some(device)) = (root, rules.site.find(device)) {
+            let root = root.device.as_ref().and_then(|name| rules.find(name));
+            if let (Some(root), Some(device)) = (root, rules.find(device)) {
                 rules.with_reach(now, |reach, c| reach.restore_hanging(device, root, c));
             }
         }
@@ -113,31 +123,35 @@ impl Rules {
         )
     }
 
+    fn find(&self, device: &Name) -> Option<DeviceId> {
+        self.ids.get(device).copied()
+    }
+
     fn restore(&mut self, key: &FindingKey, level: Level, since: Wall, now: Now) {
-        let id = key.device.as_deref().map(|name| self.site.find(name));
-        if id == Some(None) {
+        let site = self.site.clone();
+        let id = key.device.as_ref().and_then(|name| self.find(name));
+        let device = id.map(|id| site.device(id));
+        if !judged(&site, device, key) {
             self.out.push(RuleEffect::Finding(removed(key, level, since, now)));
             return;
         }
-        match (key.kind, id.flatten(), key.metric) {
-            (FindingKind::Threshold, Some(_), Some(metric)) if metric != Metric::Watch => {
-                let device = key.device.clone().unwrap_or_else(|| "".into());
-                self.numbers.restore((device, key.part.clone(), metric), level, now);
+        if let (FindingKind::Threshold, Some(device), Some(metric)) = (key.kind, device, key.metric)
+            && !is_tcp(device, &key.part)
+        {
+            let number = (device.name.clone(), key.part.clone(), metric);
+            return self.numbers.restore(number, level, now);
+        }
+        self.conditions.restore(key.clone(), level, since, Cause::Removed, now);
+        let since = now.mono - now.wall.since(since);
+        match (key.kind, id) {
+            (FindingKind::Blind, _) => self.with_reach(now, |reach, c| reach.restore_blind(since, c)),
+            (FindingKind::DeviceDown | FindingKind::PlatformDown | FindingKind::CircuitSilent, Some(id)) => {
+                self.with_reach(now, |reach, c| reach.restore_down(id, since, false, c));
             }
-            (kind, Some(id), _) => {
-                let control_plane = kind == FindingKind::ControlPlaneSilent;
-                let since_mono = now.mono - now.wall.since(since);
-                if control_plane || kind == self.site.device(id).owner.down_kind() {
-                    self.with_reach(now, |reach, c| reach.restore_down(id, since_mono, control_plane, c));
-                }
-                self.conditions.restore(key.clone(), level, since, Cause::Removed, now);
+            (FindingKind::ControlPlaneSilent, Some(id)) => {
+                self.with_reach(now, |reach, c| reach.restore_down(id, since, true, c));
             }
-            (FindingKind::Blind, ..) => {
-                self.conditions.restore(key.clone(), level, since, Cause::Removed, now);
-                let since = now.mono - now.wall.since(since);
-                self.with_reach(now, |reach, c| reach.restore_blind(since, c));
-            }
-            _ => self.conditions.restore(key.clone(), level, since, Cause::Removed, now),
+            _ => {}
         }
     }
 
@@ -181,12 +195,11 @@ impl Rules {
         };
         let one = key(Part::Route(route.clone()), FindingKind::RouteNotReady);
         let all = key(Part::Host, FindingKind::LastRouteLost);
-        let lost = self
-            .site
-            .routes
-            .iter()
-            .all(|r| self.routes.get(&r.name) == Some(&false));
-        for (key, holds) in [(one, !ready), (all, lost)] {
+        let states = || self.site.routes.iter().map(|r| self.routes.get(&r.name));
+        let lost = self.all_routes_lost();
+        // After a start nothing is known of the others yet: that ends nothing.
+        let known = lost || states().any(|ready| ready == Some(&true));
+        for (key, holds) in [(one, !ready), (all, lost)].into_iter().take(if known { 2 } else { 1 }) {
             let cause = Cause::RouteFailed {
                 error: error.to_owned(),
             };
@@ -238,55 +251,116 @@ impl Rules {
 
     /// A condition has lasted its delay: it becomes a finding, unless what it rests on is not known any more.
     fn ripe(&mut self, key: &FindingKey, now: Now) {
-        let id = key.device.as_deref().and_then(|name| self.site.find(name));
+        let id = key.device.as_ref().and_then(|name| self.find(name));
+        if self.rests_on_nothing(key, id, now) {
+            return;
+        }
+        let isolation = self.isolate(key, id, now);
+        if isolation
+            .as_ref()
+            .is_some_and(|i| i.verdict == Verdict::PlatformOrDemarcation)
+        {
+            self.unsettled.insert(key.clone());
+        }
+        self.out
+            .extend(self.conditions.raise(key, isolation, now).map(RuleEffect::Finding));
         let site = self.site.clone();
+        if let Some(id) = id.filter(|id| down_key(site.device(*id)) == *key) {
+            self.with_reach(now, |reach, context| reach.list_below(id, context));
+        }
+    }
+
+    /// What a ripe condition rests on may be gone (it ends untold), or being found out (it is put off).
+    fn rests_on_nothing(&mut self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> bool {
+        let gone = match (key.kind, &key.part) {
+            // A platform that is silent over this very link is the finding; the link is its evidence.
+            (FindingKind::InterfaceDown, Part::Interface(name)) => {
+                let silent = id.is_some_and(|id| self.platform_silent_over(id, name));
+                silent || !self.answers(id)
+            }
+            (FindingKind::NoData, Part::Interface(name)) => {
+                let missing = FindingKey {
+                    kind: FindingKind::InterfaceMissing,
+                    part: Part::Interface(name.clone()),
+                    metric: None,
+                    device: key.device.clone(),
+                };
+                !self.answers(id) || self.conditions.get(&missing).is_some()
+            }
+            (FindingKind::NoData | FindingKind::InterfaceMissing, _) => !self.answers(id),
+            (FindingKind::AgentSilent | FindingKind::Threshold, _) => match id {
+                Some(id) if !self.answers(Some(id)) || !self.answered_since(key, id) => {
+                    return self.ask_whether_alive(key, id, now);
+                }
+                _ => false,
+            },
+            // What it crosses is down and told already, or no way is left and that is told: this one is not the fault.
+            (FindingKind::RouteNotReady, Part::Route(name)) => {
+                if self.crossed_out(name) || self.all_routes_lost() {
+                    self.end(key, Cause::RouteWorks, now);
+                    return true;
+                }
+                false
+            }
+            _ => false,
+        };
+        if gone {
+            self.end(key, Cause::Unreachable, now);
+        }
+        gone
+    }
+
+    fn answers(&self, id: Option<DeviceId>) -> bool {
+        id.is_some_and(|id| reachable(self.reach.node(id).state))
+    }
+
+    /// Has the device itself answered since its agent or port fell silent?
+    fn answered_since(&self, key: &FindingKey, id: DeviceId) -> bool {
+        let node = self.reach.node(id);
+        let since = self.conditions.get(key).map(|c| c.since);
+        node.state == ReachState::NotWatched || since.is_none_or(|since| node.last_answer.is_some_and(|a| a >= since))
+    }
+
+    /// A silent agent or port may be a silent device that was not looked at yet: looks, and decides later. True always.
+    fn ask_whether_alive(&mut self, key: &FindingKey, id: DeviceId, now: Now) -> bool {
+        match self.reach.node(id).state {
+            ReachState::Up | ReachState::Lossy => {
+                self.out.push(RuleEffect::Probe(id));
+                self.conditions
+                    .put_off(key, now.mono + self.site.device(id).poll.timeout + ASKED);
+            }
+            ReachState::Suspect | ReachState::Unknown => {
+                self.conditions
+                    .put_off(key, now.mono + self.site.device(id).poll.timeout + ASKED);
+            }
+            _ => {
+                // Once the device is back, the time of its agent and its ports counts anew.
+                let name = self.site.device(id).name.clone();
+                if let Some(agent) = self.agents.get_mut(&name) {
+                    agent.failing_since = None;
+                }
+                self.tcp_failing.retain(|(device, _), _| *device != name);
+                self.end(key, Cause::Unreachable, now);
+            }
+        }
+        true
+    }
+
+    fn isolate(&self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> Option<Isolation> {
         let scene = Scene {
-            site: &site,
+            site: &self.site,
             reach: &self.reach,
             interfaces: &self.interfaces,
             crossings: &self.crossings,
             now,
         };
-        let state = id.map(|id| self.reach.node(id).state);
-        let isolation = match (key.kind, id, &key.part) {
+        match (key.kind, id, &key.part) {
             (FindingKind::DeviceDown | FindingKind::PlatformDown | FindingKind::CircuitSilent, Some(id), _) => {
                 Some(scene.silent(id))
             }
-            (FindingKind::InterfaceDown, Some(id), Part::Interface(name)) => {
-                // A platform that is silent over this very link is the finding; the link is its evidence.
-                if !state.is_some_and(reachable) || self.platform_silent_over(id, name) {
-                    return self.end(key, Cause::Unreachable, now);
-                }
-                Some(scene.interface_down(id, name))
-            }
-            (FindingKind::AgentSilent | FindingKind::NoData | FindingKind::InterfaceMissing, Some(_), _) => {
-                if !state.is_some_and(reachable) {
-                    return self.end(key, Cause::Unreachable, now);
-                }
-                None
-            }
-            (FindingKind::RouteNotReady, None, Part::Route(name)) => {
-                // What it crosses is down and told already, or no way is left and that is told: this one is not the fault.
-                if self.crossed_out(name) || self.all_routes_lost() {
-                    return self.end(key, Cause::RouteWorks, now);
-                }
-                None
-            }
-            (FindingKind::Blind, ..) => {
-                let (conditions, out) = (&mut Conditions::default(), &mut Vec::new());
-                Some(self.reach.blind_isolation(&Context {
-                    site: &site,
-                    conditions,
-                    out,
-                    now,
-                }))
-            }
+            (FindingKind::InterfaceDown, Some(id), Part::Interface(name)) => Some(scene.interface_down(id, name)),
+            (FindingKind::Blind, ..) => Some(self.reach.blind_isolation(&self.site)),
             _ => None,
-        };
-        self.out
-            .extend(self.conditions.raise(key, isolation, now).map(RuleEffect::Finding));
-        if let Some(id) = id.filter(|id| down_key(site.device(*id)) == *key) {
-            self.with_reach(now, |reach, context| reach.list_below(id, context));
         }
     }
 
@@ -325,34 +399,21 @@ impl Rules {
 
     /// A verdict that was left open may be settled by readings that came later.
     fn isolate_again(&mut self, now: Now) {
-        use crate::model::Verdict::PlatformOrDemarcation;
-        let open: Vec<FindingKey> = self
-            .conditions
-            .iter()
-            .filter(|(k, c)| {
-                k.kind == FindingKind::PlatformDown
-                    && c.raised
-                    && c.isolation.as_ref().is_some_and(|i| i.verdict == PlatformOrDemarcation)
-            })
-            .map(|(k, _)| k.clone())
-            .collect();
-        for key in open {
-            let Some(id) = key.device.as_deref().and_then(|name| self.site.find(name)) else {
+        for key in self.unsettled.clone() {
+            let id = key.device.as_ref().and_then(|name| self.find(name));
+            let Some(id) = id.filter(|_| self.conditions.raised(&key)) else {
+                self.unsettled.remove(&key);
                 continue;
             };
             if self.reach.node(id).good_rounds > 0 {
                 continue;
             }
-            let scene = Scene {
-                site: &self.site,
-                reach: &self.reach,
-                interfaces: &self.interfaces,
-                crossings: &self.crossings,
-                now,
-            };
-            let isolation = scene.silent(id);
-            let change = self.conditions.isolate_again(&key, isolation, now);
-            self.out.extend(change.map(RuleEffect::Finding));
+            if let Some(isolation) = self.isolate(&key, Some(id), now)
+                && let Some(change) = self.conditions.isolate_again(&key, isolation, now)
+            {
+                self.unsettled.remove(&key);
+                self.out.push(RuleEffect::Finding(change));
+            }
         }
     }
 
@@ -447,19 +508,24 @@ impl Rules {
     /// Takes a new configuration: what did not change keeps its state; findings of what is gone end.
     pub fn reload(&mut self, site: Arc<Site>, now: Now) {
         let old = std::mem::replace(&mut self.site, site.clone());
+        self.ids = ids(&site);
         let devices: BTreeMap<Name, &Device> = site.devices.iter().map(|d| (d.name.clone(), d)).collect();
         self.with_reach(now, |reach, context| reach.reload(&old, context));
         self.interfaces.reload();
         self.numbers.reload(&devices, &mut self.out, now);
-        self.agents.retain(|name, _| devices.contains_key(name));
-        self.tcp_failing.retain(|(name, _), _| devices.contains_key(name));
+        self.agents
+            .retain(|name, _| devices.get(name).is_some_and(|d| d.snmp.is_some()));
+        self.tcp_failing.retain(|(name, watch), _| {
+            let part = Part::Watch(watch.clone());
+            devices.get(name).is_some_and(|d| is_tcp(d, &part))
+        });
         self.routes
             .retain(|name, _| site.routes.iter().any(|r| r.name == *name));
         let gone: Vec<FindingKey> = self
             .conditions
             .iter()
             .map(|(k, _)| k)
-            .filter(|k| !self.still_judged(k, &devices))
+            .filter(|k| !self.still_judged(k))
             .cloned()
             .collect();
         for key in gone {
@@ -467,34 +533,23 @@ impl Rules {
         }
     }
 
-    fn still_judged(&self, key: &FindingKey, devices: &BTreeMap<Name, &Device>) -> bool {
-        let device = match &key.device {
-            Some(name) => match devices.get(name) {
-                Some(device) => device,
-                None => return false,
-            },
-            None => {
-                return match &key.part {
-                    Part::Route(name) => self.site.routes.iter().any(|r| r.name == *name),
-                    _ => true,
-                };
-            }
-        };
-        let down = *key == down_key(device) || *key == control_plane_key(device);
-        match &key.part {
-            Part::Interface(name) => device
-                .interfaces
-                .iter()
-                .any(|w| crate::model::device::glob(&w.pattern, name)),
-            Part::Watch(name) => device.watches.iter().any(|w| w.name == *name),
-            // An address that changed starts afresh: the silence of the old one ends with it.
-            _ if down => self
-                .site
-                .find(&device.name)
-                .is_some_and(|id| self.reach.node(id).state == ReachState::Down),
-            _ => true,
-        }
+    fn still_judged(&self, key: &FindingKey) -> bool {
+        let id = key.device.as_ref().and_then(|name| self.find(name));
+        let silence = matches!(
+            key.kind,
+            FindingKind::DeviceDown
+                | FindingKind::PlatformDown
+                | FindingKind::CircuitSilent
+                | FindingKind::ControlPlaneSilent
+        );
+        // An address that changed starts afresh: the silence of the old one ends with it.
+        let lasts = !silence || id.is_some_and(|id| self.reach.node(id).state == ReachState::Down);
+        lasts && judged(&self.site, id.map(|id| self.site.device(id)), key)
     }
+}
+
+fn ids(site: &Site) -> HashMap<Name, DeviceId> {
+    site.iter().map(|(id, d)| (d.name.clone(), id)).collect()
 }
 
 fn removed(key: &FindingKey, level: Level, since: Wall, now: Now) -> FindingChange {

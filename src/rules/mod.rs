@@ -7,6 +7,7 @@ pub mod condition;
 pub mod engine;
 pub mod interface;
 pub mod isolation;
+mod judged;
 pub mod number;
 pub mod reach;
 pub mod threshold;

@@ -1,9 +1,13 @@
 //! Numbers against their thresholds, and numbers that stopped coming.
 
 use super::condition::Conditions;
+use super::interface::interface_key;
 use super::threshold::{Step, ThresholdState};
 use super::{Cause, FindingChange, RuleEffect};
-use crate::model::{Device, FindingKey, FindingKind, Level, Metric, Mono, Name, Now, Part, Threshold, WatchKind};
+use crate::model::device::glob;
+use crate::model::{
+    Device, FindingKey, FindingKind, Level, Liveness, Metric, Mono, Name, Now, Part, Status, Threshold, WatchKind,
+};
 use crate::sample::{Sample, Unknown};
 use std::collections::BTreeMap;
 
@@ -29,7 +33,8 @@ pub struct Number {
 /// All numbers.
 #[derive(Default)]
 pub struct Numbers {
-    numbers: BTreeMap<NumberKey, Number>,
+    /// By device first: a device's own are looked through every round.
+    numbers: BTreeMap<Name, BTreeMap<(Part, Metric), Number>>,
 }
 
 /// The threshold that judges a number of a device.
@@ -78,13 +83,15 @@ fn key(number: &NumberKey, kind: FindingKind) -> FindingKey {
 
 impl Numbers {
     /// All numbers of a device, in a stable order.
-    pub fn of<'a>(&'a self, device: &'a Name) -> impl Iterator<Item = (&'a NumberKey, &'a Number)> {
-        self.numbers.iter().filter(move |(k, _)| k.0 == *device)
+    pub fn of<'a>(&'a self, device: &Name) -> impl Iterator<Item = (&'a Part, Metric, &'a Number)> {
+        let of_device = self.numbers.get(device).into_iter().flatten();
+        of_device.map(|((part, metric), number)| (part, *metric, number))
     }
 
     /// One number.
     pub fn get(&self, number: &NumberKey) -> Option<&Number> {
-        self.numbers.get(number)
+        let (device, part, metric) = number;
+        self.numbers.get(device)?.get(&(part.clone(), *metric))
     }
 
     /// A level that was in force when the daemon stopped.
@@ -96,7 +103,8 @@ impl Numbers {
             known_at: now.mono,
             ever: true,
         };
-        self.numbers.insert(number, fresh);
+        let (device, part, metric) = number;
+        self.numbers.entry(device).or_default().insert((part, metric), fresh);
     }
 
     /// Takes one number.
@@ -109,7 +117,8 @@ impl Numbers {
         now: Now,
     ) {
         let id = (device.name.clone(), sample.part.clone(), sample.metric);
-        let number = self.numbers.entry(id.clone()).or_insert_with(|| Number {
+        let of_device = self.numbers.entry(id.0.clone()).or_default();
+        let number = of_device.entry((id.1.clone(), id.2)).or_insert_with(|| Number {
             state: ThresholdState::default(),
             last: Err(Unknown::WarmingUp),
             known_at: sample.at,
@@ -142,10 +151,19 @@ impl Numbers {
     /// Numbers with a threshold that have had no value for three intervals, while the agent answers.
     pub(super) fn overdue(&mut self, device: &Device, conditions: &mut Conditions, now: Now) {
         let patience = device.poll.interval * NO_DATA_INTERVALS;
-        for (id, number) in self.numbers.iter().filter(|(k, _)| k.0 == device.name) {
-            let asked = number.ever || matches!(id.1, Part::Watch(_));
+        for ((part, metric), number) in self.numbers.get(&device.name).into_iter().flatten() {
+            let id = &(device.name.clone(), part.clone(), *metric);
+            let asked = number.ever || matches!(part, Part::Watch(_));
             let silent = now.mono.since(number.known_at);
-            if asked && silent >= patience && threshold(device, &id.1, id.2).is_some() {
+            if asked && silent >= patience && judged(device, part, *metric) {
+                // That the port is gone is the finding; that it gives no numbers follows from it.
+                if let Part::Interface(name) = part
+                    && conditions
+                        .get(&interface_key(device, name, FindingKind::InterfaceMissing))
+                        .is_some()
+                {
+                    continue;
+                }
                 let reason = number.last.err().map_or("no answer", Unknown::key).to_owned();
                 let cause = Cause::NoData {
                     seconds: silent.as_secs_f64(),
@@ -164,25 +182,47 @@ impl Numbers {
         }
     }
 
-    /// Ends findings whose threshold is gone, and forgets numbers of devices that are gone.
+    /// Ends findings whose threshold is gone, and forgets numbers that are not measured any more.
     pub(super) fn reload(&mut self, devices: &BTreeMap<Name, &Device>, out: &mut Vec<RuleEffect>, now: Now) {
-        self.numbers.retain(|id, number| {
-            let judged = devices.get(&id.0).is_some_and(|d| threshold(d, &id.1, id.2).is_some());
-            if !judged && number.state.level() > Level::Ok {
-                out.push(RuleEffect::Finding(FindingChange {
-                    key: key(id, FindingKind::Threshold),
-                    from: number.state.level(),
-                    to: Level::Ok,
-                    since: now.wall,
-                    at: now.wall,
-                    cause: Cause::Removed,
-                    isolation: None,
-                }));
-                number.state = ThresholdState::default();
-            }
-            devices.contains_key(&id.0)
+        self.numbers.retain(|name, numbers| {
+            let device = devices.get(name);
+            numbers.retain(|(part, metric), number| {
+                let kept = device.is_some_and(|d| judged(d, part, *metric));
+                if !kept && number.state.level() > Level::Ok {
+                    out.push(RuleEffect::Finding(FindingChange {
+                        key: key(&(name.clone(), part.clone(), *metric), FindingKind::Threshold),
+                        from: number.state.level(),
+                        to: Level::Ok,
+                        since: now.wall,
+                        at: now.wall,
+                        cause: Cause::Removed,
+                        isolation: None,
+                    }));
+                    number.state = ThresholdState::default();
+                }
+                kept || device.is_some_and(|d| measured(d, part, *metric))
+            });
+            device.is_some()
         });
     }
+}
+
+/// Is the number asked for at all?
+fn measured(device: &Device, part: &Part, metric: Metric) -> bool {
+    if device.status != Status::Active {
+        return false;
+    }
+    match (part, metric) {
+        (_, Metric::Loss | Metric::Rtt) => device.liveness != Liveness::None,
+        (Part::Interface(name), _) => device.snmp.is_some() && device.interfaces.iter().any(|w| glob(&w.pattern, name)),
+        (Part::Watch(name), _) => device.watches.iter().any(|w| w.name == *name),
+        _ => device.snmp.is_some(),
+    }
+}
+
+/// Is it held against a threshold?
+pub(super) fn judged(device: &Device, part: &Part, metric: Metric) -> bool {
+    measured(device, part, metric) && threshold(device, part, metric).is_some()
 }
 
 fn change(id: &NumberKey, device: &Device, step: &Step, value: f64, now: Now) -> FindingChange {

@@ -11,7 +11,7 @@ use crate::model::{DeviceId, Metric, Mono, Name, Part, Site, WatchKind};
 use crate::poll::{AgentReading, InterfaceReading, Observation, ReachRound};
 use counter::{InterfaceCounters, Rates};
 use loss::LossWindow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Why a number is not known.
@@ -100,6 +100,8 @@ pub struct Samples {
 /// State of all devices' counters and windows.
 pub struct Sampler {
     site: Arc<Site>,
+    /// Interfaces at demarcation points.
+    crossings: BTreeSet<(DeviceId, Name)>,
     devices: Vec<DeviceSamples>,
     unknown: BTreeMap<Unknown, u64>,
 }
@@ -116,6 +118,7 @@ impl Sampler {
     pub fn new(site: Arc<Site>) -> Sampler {
         let devices = site.devices.iter().map(|_| DeviceSamples::default()).collect();
         Sampler {
+            crossings: crossings(&site),
             site,
             devices,
             unknown: BTreeMap::new(),
@@ -135,6 +138,7 @@ impl Sampler {
             });
             self.devices.push(kept.map(|(_, state)| state).unwrap_or_default());
         }
+        self.crossings = crossings(&site);
         self.site = site;
     }
 
@@ -277,12 +281,7 @@ impl Sampler {
                 at: reading.at,
             });
         }
-        let demarcation = |d: &crate::model::Device| {
-            d.demarcation
-                .as_ref()
-                .is_some_and(|x| x.device == device && x.interface == reading.name)
-        };
-        if self.site.devices.iter().any(demarcation) {
+        if self.crossings.contains(&(device, reading.name.clone())) {
             let octets = counters.octets();
             out.octets.push(CrossingOctets {
                 device,
@@ -292,4 +291,9 @@ impl Sampler {
             });
         }
     }
+}
+
+fn crossings(site: &Site) -> BTreeSet<(DeviceId, Name)> {
+    let demarcations = site.devices.iter().filter_map(|d| d.demarcation.as_ref());
+    demarcations.map(|x| (x.device, x.interface.clone())).collect()
 }

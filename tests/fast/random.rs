@@ -7,11 +7,10 @@ mod judge;
 mod town;
 mod truth;
 
-use crate::world;
 use std::time::Duration;
 use town::{Dice, Town};
 use truth::Truth;
-use world::World;
+use crate::world::World;
 
 /// Seeds that once showed a bug, with what it was.
 const REGRESSIONS: &[(u64, &str)] = &[];

@@ -1,10 +1,9 @@
 //! The blind guard: when this host itself is cut off it accuses nobody and says so once.
 
-use super::{Context, Reach, RuleEffect, watched};
+use super::{Context, Reach, RuleEffect};
 use crate::model::ReachState;
-use crate::model::{DeviceId, Evidence, FindingKey, FindingKind, Isolation, Mono, Part, Verdict};
+use crate::model::{DeviceId, Evidence, FindingKey, FindingKind, Isolation, Mono, Part, Site, Verdict};
 use crate::rules::Cause;
-use std::time::Duration;
 
 /// With fewer targets "more than half" says nothing.
 const MASS_TARGETS_MIN: usize = 4;
@@ -61,24 +60,23 @@ impl Reach {
         }
     }
 
+    /// Does an answer of this device say that this host is not cut off? Without uplinks any device does.
+    pub(super) fn is_witness(&self, id: DeviceId, context: &Context<'_>) -> bool {
+        let uplinks = &context.site.uplinks;
+        let watched = |u: &DeviceId| self.nodes[u.index()].state != ReachState::NotWatched;
+        uplinks.contains(&id) || !uplinks.iter().any(watched)
+    }
+
     /// More than half of all targets fell silent within one round.
-    pub(super) fn many_fell_silent(&self, context: &Context<'_>) -> bool {
-        let targets = context.site.devices.iter().filter(|d| watched(d)).count();
-        let round = context
-            .site
-            .devices
-            .iter()
-            .map(|d| d.poll.detection())
-            .max()
-            .unwrap_or(Duration::ZERO);
-        let oldest = context.now.mono - round;
-        let fell = |n: &&super::Node| {
-            matches!(
-                n.state,
-                ReachState::Suspect | ReachState::Down | ReachState::Unreachable
-            ) && n.first_miss.is_some_and(|f| f >= oldest)
-        };
-        targets >= MASS_TARGETS_MIN && self.nodes.iter().filter(fell).count() * 2 > targets
+    pub(super) fn many_fell_silent(&mut self, context: &Context<'_>) -> bool {
+        let oldest = context.now.mono - self.slowest;
+        self.fallen = self.fallen.split_off(&(oldest, DeviceId(0)));
+        self.targets >= MASS_TARGETS_MIN && self.fallen.len() * 2 > self.targets
+    }
+
+    /// Has nobody at all answered a round begun since then?
+    pub(super) fn all_silent_since(&self, since: Mono) -> bool {
+        self.nodes.iter().all(|n| n.last_answer.is_none_or(|a| a < since))
     }
 
     /// This host is cut off: hold every accusation, say so once.
@@ -99,16 +97,9 @@ impl Reach {
         self.waiting.clear();
     }
 
-    /// This host was cut off when the daemon stopped.
-    pub(in crate::rules) fn restore_blind(&mut self, since: Mono, context: &mut Context<'_>) {
-        self.blind_since = Some(since);
-        for uplink in context.site.uplinks.clone() {
-            self.hide(uplink, context);
-        }
-    }
-
     /// While blind, what falls silent is nobody's fault.
     pub(super) fn hide(&mut self, id: DeviceId, context: &mut Context<'_>) {
+        self.no_longer_fallen(id);
         let node = &mut self.nodes[id.index()];
         if node.state != ReachState::Blind {
             node.state = ReachState::Blind;
@@ -134,15 +125,13 @@ impl Reach {
         );
         for (id, _) in context.site.iter() {
             if self.nodes[id.index()].state == ReachState::Blind {
-                self.nodes[id.index()].forget(context.now);
-                context.out.push(RuleEffect::Silent(id, false));
-                context.out.push(RuleEffect::Probe(id));
+                self.forget(id, context);
             }
         }
     }
 
-    pub(in crate::rules) fn blind_isolation(&self, context: &Context<'_>) -> Isolation {
-        let uplinks = &context.site.uplinks;
+    pub(in crate::rules) fn blind_isolation(&self, site: &Site) -> Isolation {
+        let uplinks = &site.uplinks;
         let mut evidence = vec![Evidence::UplinksSilent {
             uplinks: u32::try_from(uplinks.len()).unwrap_or(u32::MAX),
             own_gateway: uplinks

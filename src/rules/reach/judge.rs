@@ -20,14 +20,16 @@ impl Reach {
         let asked_at = *self.nodes[id.index()].asked_at.get_or_insert(context.now.mono);
         match self.uplinks(since, asked_at, context) {
             Uplinks::Silent => return self.cut_off(since, context),
-            Uplinks::Asking(until) => return self.wait(id, until),
+            Uplinks::Asking(until) => return self.waiting.insert_for_uplinks(id, until),
             Uplinks::None if self.nodes[id.index()].send_error.is_some() => return self.cut_off(since, context),
             Uplinks::None | Uplinks::Answer => {}
         }
         if !self.looked_once_more(id, context) {
             return;
         }
-        if context.site.uplinks.is_empty() && self.many_fell_silent(context) {
+        // Without uplinks to ask: half the town silent and nobody else heard since, that is this host.
+        let alone = context.site.uplinks.is_empty() && self.many_fell_silent(context);
+        if alone && self.all_silent_since(since) {
             return self.cut_off(since, context);
         }
         self.forwards_no_more(id, since, context);
@@ -37,6 +39,10 @@ impl Reach {
         match self.ways(id, since, asked_at, context) {
             Way::Asking(until) => self.wait(id, until),
             Way::Cut(root) => self.unreachable(id, root, context),
+            Way::Open if self.missed_before_the_way_was_back(id, context) => {
+                context.out.push(RuleEffect::Probe(id));
+                self.wait(id, Mono::NEVER);
+            }
             Way::Open => match self.child_that_answers(id, confirmed, context) {
                 Some(child) => self.control_plane_silent(id, child, context),
                 None => self.down(id, since, confirmed, context),
@@ -63,6 +69,22 @@ impl Reach {
             self.wait(id, Mono::NEVER);
         }
         fresh
+    }
+
+    /// Something on the way, or an uplink, was silent for a moment too: what was missed until then says nothing about the device.
+    fn missed_before_the_way_was_back(&self, id: DeviceId, context: &Context<'_>) -> bool {
+        let Some(missed) = self.nodes[id.index()].last_miss else {
+            return false;
+        };
+        let mut look: Vec<DeviceId> = context.site.uplinks.clone();
+        look.extend(&context.site.device(id).parents);
+        while let Some(next) = look.pop() {
+            if next != id && self.nodes[next.index()].back_at.is_some_and(|back| back >= missed) {
+                return true;
+            }
+            look.extend(&context.site.device(next).parents);
+        }
+        false
     }
 
     /// A device that can be reached only through this one and has answered since its silence was confirmed, or during it.
@@ -132,7 +154,7 @@ impl Reach {
         self.nodes[id.index()].root = Some(root);
         context.out.push(RuleEffect::Silent(id, true));
         if context.conditions.raised(&down_key(context.site.device(root))) {
-            self.list_below(root, context);
+            self.list(id, root, context);
         }
         self.children_again(id, context);
     }
@@ -163,7 +185,9 @@ impl Reach {
 
     pub(super) fn children_again(&mut self, id: DeviceId, context: &mut Context<'_>) {
         for child in self.below(id) {
-            self.judge(child, context);
+            if self.waiting.contains(&child) {
+                self.judge(child, context);
+            }
         }
     }
 

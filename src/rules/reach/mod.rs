@@ -8,6 +8,8 @@ mod blind;
 mod judge;
 mod node;
 mod path;
+mod reload;
+mod waiting;
 
 pub use node::Node;
 
@@ -16,8 +18,9 @@ use super::{Affected, Cause, RuleEffect};
 use crate::model::ReachState;
 use crate::model::{Device, DeviceId, FindingKey, FindingKind, Liveness, Mono, Now, Part, Role, Site, Status};
 use crate::poll::{ReachRound, RoundKind};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
+use waiting::Waiting;
 
 /// How long a child waits for a result of a parent that is not itself being confirmed (design section 4).
 pub const PARENT_HOLD: Duration = Duration::from_secs(15);
@@ -35,8 +38,14 @@ pub struct Reach {
     pub(super) nodes: Vec<Node>,
     pub(super) children: Vec<Vec<DeviceId>>,
     pub(super) blind_since: Option<Mono>,
-    /// Nodes that wait for a parent or an uplink, with the time to look again at the latest.
-    pub(super) waiting: BTreeMap<DeviceId, Mono>,
+    /// Nodes that wait for a parent or an uplink.
+    waiting: Waiting,
+    /// First misses of those that are silent now: how many fell silent at once.
+    fallen: BTreeSet<(Mono, DeviceId)>,
+    /// How many are watched.
+    targets: usize,
+    /// The longest time from a fault to "down" of any device.
+    slowest: Duration,
 }
 
 /// The finding that says this device does not answer.
@@ -68,7 +77,10 @@ impl Reach {
             nodes: site.devices.iter().map(|d| Node::new(watched(d), now)).collect(),
             children: Vec::new(),
             blind_since: None,
-            waiting: BTreeMap::new(),
+            waiting: Waiting::default(),
+            fallen: BTreeSet::new(),
+            targets: 0,
+            slowest: Duration::ZERO,
         };
         reach.link(site);
         reach
@@ -76,71 +88,13 @@ impl Reach {
 
     fn link(&mut self, site: &Site) {
         self.children = vec![Vec::new(); site.devices.len()];
+        let all = || site.devices.iter().filter(|d| watched(d));
+        self.targets = all().count();
+        self.slowest = all().map(|d| d.poll.detection()).max().unwrap_or(Duration::ZERO);
         for (id, device) in site.iter() {
             for parent in &device.parents {
                 self.children[parent.index()].push(id);
             }
-        }
-    }
-
-    /// Takes a new configuration: devices of the same name and address keep their state.
-    pub(super) fn reload(&mut self, old: &Site, context: &mut Context<'_>) {
-        let mut before: BTreeMap<_, _> = BTreeMap::new();
-        let roots: Vec<_> = self
-            .nodes
-            .iter()
-            .map(|n| n.root.map(|r| old.device(r).name.clone()))
-            .collect();
-        for ((id, device), node) in old.iter().zip(std::mem::take(&mut self.nodes)) {
-            before.insert(device.name.clone(), (id, node));
-        }
-        for (_, device) in context.site.iter() {
-            let kept = before.remove(&device.name).filter(|(id, _)| {
-                let was = old.device(*id);
-                was.address == device.address && watched(was) == watched(device) && was.owner == device.owner
-            });
-            let node = match kept {
-                Some((id, mut node)) => {
-                    node.root = roots[id.index()].as_deref().and_then(|name| context.site.find(name));
-                    if node.root.is_none() && node.state == ReachState::Unreachable {
-                        node.state = ReachState::Unknown;
-                    }
-                    node
-                }
-                None => Node::new(watched(device), context.now),
-            };
-            self.nodes.push(node);
-        }
-        self.waiting.clear();
-        self.link(context.site);
-        for (id, _) in context.site.iter() {
-            let state = self.nodes[id.index()].state;
-            if state == ReachState::Suspect {
-                self.waiting.insert(id, context.now.mono);
-            }
-            let little = matches!(state, ReachState::Down | ReachState::Unreachable | ReachState::Blind);
-            context.out.push(RuleEffect::Silent(id, little));
-        }
-    }
-
-    /// A "does not answer" finding that was open when the daemon stopped.
-    pub(super) fn restore_down(&mut self, id: DeviceId, since: Mono, control_plane: bool, context: &mut Context<'_>) {
-        let node = &mut self.nodes[id.index()];
-        node.state = ReachState::Down;
-        node.control_plane = control_plane;
-        node.first_miss = Some(since);
-        node.confirmed_at = Some(since);
-        node.since = context.now.wall_at(since);
-        context.out.push(RuleEffect::Silent(id, true));
-    }
-
-    /// A device that hung below a root when the daemon stopped.
-    pub(super) fn restore_hanging(&mut self, id: DeviceId, root: DeviceId, context: &mut Context<'_>) {
-        let node = &mut self.nodes[id.index()];
-        if node.state == ReachState::Unknown {
-            node.state = ReachState::Unreachable;
-            (node.root, node.listed) = (Some(root), true);
-            context.out.push(RuleEffect::Silent(id, true));
         }
     }
 
@@ -156,19 +110,12 @@ impl Reach {
 
     /// When a node that waits wants to be looked at again.
     pub fn next_wakeup(&self) -> Mono {
-        self.waiting.values().min().copied().unwrap_or(Mono::NEVER)
+        self.waiting.next()
     }
 
     /// Looks again at nodes whose waiting time is over.
     pub(super) fn wake(&mut self, context: &mut Context<'_>) {
-        let over: Vec<DeviceId> = self
-            .waiting
-            .iter()
-            .filter(|(_, at)| **at <= context.now.mono)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in over {
-            self.waiting.remove(&id);
+        while let Some(id) = self.waiting.over(context.now.mono) {
             self.judge(id, context);
         }
     }
@@ -190,12 +137,11 @@ impl Reach {
         }
         // A fresh result of this device may be what others wait for.
         if context.site.uplinks.contains(&id) {
-            for other in self.waiting.keys().copied().collect::<Vec<_>>() {
+            for other in self.waiting.for_uplinks() {
                 self.judge(other, context);
             }
-        } else {
-            self.children_again(id, context);
         }
+        self.children_again(id, context);
     }
 
     /// What hangs below a device, looking through those that are not watched themselves.
@@ -217,18 +163,20 @@ impl Reach {
         let device = context.site.device(id);
         self.nodes[id.index()].note_answer(round);
         self.waiting.remove(&id);
+        // Its answer, repeated as `recover` asks, says that this host sees the network again.
+        let witness = self.blind_since.is_some() && self.is_witness(id, context);
         let node = &mut self.nodes[id.index()];
         match node.state {
             ReachState::NotWatched => {}
             ReachState::Down => {
                 if node.recovers(round, &device.poll.recover) {
                     self.recovered(id, context);
-                    if context.site.uplinks.contains(&id) {
+                    if witness {
                         self.connected(context);
                     }
                 }
             }
-            ReachState::Blind if context.site.uplinks.contains(&id) && self.blind_since.is_some() => {
+            _ if witness => {
                 if node.recovers(round, &device.poll.recover) {
                     self.connected(context);
                 }
@@ -236,6 +184,11 @@ impl Reach {
             _ => {
                 let lossy = round.kind == RoundKind::Confirm || node.loss_percent.is_some_and(|l| l > 0.0);
                 let was_asked_little = matches!(node.state, ReachState::Unreachable | ReachState::Blind);
+                self.no_longer_fallen(id);
+                let node = &mut self.nodes[id.index()];
+                if !matches!(node.state, ReachState::Up | ReachState::Lossy) {
+                    node.back_at = Some(context.now.mono);
+                }
                 node.up(if lossy { ReachState::Lossy } else { ReachState::Up }, context.now);
                 if was_asked_little {
                     context.out.push(RuleEffect::Silent(id, false));
@@ -265,6 +218,8 @@ impl Reach {
             }
             ReachState::Unknown | ReachState::Up | ReachState::Lossy | ReachState::Blind => {
                 node.suspect(round, context.now);
+                self.fallen.insert((round.started, id));
+                let node = &mut self.nodes[id.index()];
                 if round.kind == RoundKind::Confirm {
                     node.confirmed_at = Some(context.now.mono);
                 }
@@ -303,7 +258,11 @@ impl Reach {
         let silent_seconds = node
             .first_miss
             .map_or(0.0, |f| node.good_since.unwrap_or(f).since(f).as_secs_f64());
+        self.no_longer_fallen(id);
+        let node = &mut self.nodes[id.index()];
         node.up(ReachState::Up, context.now);
+        node.back_at = Some(context.now.mono);
+        node.loss_percent = None;
         context.out.push(RuleEffect::Silent(id, false));
         for key in [down_key(device), control_plane_key(device)] {
             let cause = Cause::Answers { silent_seconds };
@@ -316,14 +275,43 @@ impl Reach {
         }
         self.unlist(id, context);
         // What hung below it is judged only on results newer than this moment.
-        for (child, _) in context.site.iter() {
-            if self.nodes[child.index()].root == Some(id) && self.nodes[child.index()].state == ReachState::Unreachable
-            {
-                self.nodes[child.index()].forget(context.now);
-                context.out.push(RuleEffect::Silent(child, false));
-                context.out.push(RuleEffect::Probe(child));
+        for child in self.hanging_below(id) {
+            if self.nodes[child.index()].state == ReachState::Unreachable {
+                self.forget(child, context);
             }
         }
+    }
+
+    /// Back to not judged: only a newer result counts.
+    pub(super) fn forget(&mut self, id: DeviceId, context: &mut Context<'_>) {
+        self.no_longer_fallen(id);
+        self.nodes[id.index()].forget(context.now);
+        context.out.push(RuleEffect::Silent(id, false));
+        context.out.push(RuleEffect::Probe(id));
+    }
+
+    /// To be called before a node's `first_miss` changes.
+    pub(super) fn no_longer_fallen(&mut self, id: DeviceId) {
+        if let Some(first) = self.nodes[id.index()].first_miss {
+            self.fallen.remove(&(first, id));
+        }
+    }
+
+    /// Everything whose root this is, nearest first.
+    fn hanging_below(&self, root: DeviceId) -> Vec<DeviceId> {
+        let (mut found, mut seen, mut look) = (Vec::new(), BTreeSet::new(), vec![root]);
+        while let Some(next) = look.pop() {
+            for child in &self.children[next.index()] {
+                let hangs = self.nodes[child.index()].root == Some(root);
+                let through = hangs || self.nodes[child.index()].state == ReachState::NotWatched;
+                if through && seen.insert(*child) {
+                    look.push(*child);
+                    found.extend(hangs.then_some(*child));
+                }
+            }
+        }
+        found.sort();
+        found
     }
 
     /// Takes the device off the list of whatever root it hung below.
@@ -342,17 +330,23 @@ impl Reach {
 
     /// Lists everything that hangs below a root which has just become a finding.
     pub(super) fn list_below(&mut self, root: DeviceId, context: &mut Context<'_>) {
-        for (id, device) in context.site.iter() {
-            let node = &mut self.nodes[id.index()];
-            if node.root == Some(root) && !node.listed && device.role == Role::Managed {
-                node.listed = true;
-                context.out.push(RuleEffect::Affected(Affected {
-                    root: down_key(context.site.device(root)),
-                    device: device.name.clone(),
-                    unreachable: true,
-                    at: context.now.wall,
-                }));
-            }
+        for id in self.hanging_below(root) {
+            self.list(id, root, context);
+        }
+    }
+
+    /// Lists a device in the incident of its root.
+    fn list(&mut self, id: DeviceId, root: DeviceId, context: &mut Context<'_>) {
+        let device = context.site.device(id);
+        let node = &mut self.nodes[id.index()];
+        if !node.listed && device.role == Role::Managed {
+            node.listed = true;
+            context.out.push(RuleEffect::Affected(Affected {
+                root: down_key(context.site.device(root)),
+                device: device.name.clone(),
+                unreachable: true,
+                at: context.now.wall,
+            }));
         }
     }
 

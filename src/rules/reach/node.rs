@@ -26,6 +26,8 @@ pub struct Node {
     pub fresh_after: Option<Mono>,
     /// Waiting for a parent's result since.
     pub asked_at: Option<Mono>,
+    /// When it last answered again after a silence, however short.
+    pub back_at: Option<Mono>,
     /// Good rounds in a row while down.
     pub good_rounds: u32,
     /// Start of the first of them.
@@ -110,6 +112,7 @@ impl Node {
         self.end_of_silence();
         self.last_answer = None;
         self.last_miss = None;
+        self.loss_percent = None;
     }
 
     fn end_of_silence(&mut self) {

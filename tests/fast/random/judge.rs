@@ -1,7 +1,7 @@
 //! What must hold at the end of a run, asked of the mails, the ledger and the picture, against the truth.
 
 use super::truth::{Fault, Truth, What};
-use super::world::World;
+use crate::world::World;
 use hinomi::incident::{Book, Event, EventBody};
 use hinomi::model::{FindingKind, Name, Owner, Part, ReachState, Verdict, Wall};
 use hinomi::rules::FindingChange;
@@ -82,7 +82,10 @@ fn nobody_accused(truth: &Truth, events: &[Event], wrong: &mut Vec<String>) {
         let mut faults = truth.faults.iter().filter(during);
         if !faults.any(|f| explains(truth, change, f)) && !uplinks_silent(truth, change) {
             let (since, decided) = (since.as_secs_f64(), decided.as_secs_f64());
-            wrong.push(format!("{} since {since:.1} s, decided {decided:.1} s: not broken", change.key));
+            wrong.push(format!(
+                "{} since {since:.1} s, decided {decided:.1} s: not broken",
+                change.key
+            ));
         }
         wrong_party(truth, change, wrong);
     }
@@ -90,7 +93,10 @@ fn nobody_accused(truth: &Truth, events: &[Event], wrong: &mut Vec<String>) {
 
 fn uplinks_silent(truth: &Truth, change: &FindingChange) -> bool {
     let host = change.key.device.is_none() && change.key.kind != FindingKind::RouteNotReady;
-    host && truth.faults.iter().any(|f| truth.blind(f.from) && f.from <= at(change.at))
+    host && truth
+        .faults
+        .iter()
+        .any(|f| truth.blind(f.from) && f.from <= at(change.at))
 }
 
 fn explains(truth: &Truth, change: &FindingChange, fault: &Fault) -> bool {
@@ -130,9 +136,10 @@ fn wrong_party(truth: &Truth, change: &FindingChange, wrong: &mut Vec<String>) {
             && matches!(&f.what, What::PortDown(d, p) if change.key.part == Part::Interface(Name::from(p.as_str())) && d == device
                 || dev.demarcation.as_ref().is_some_and(|(e, q)| e == d && q == p))
     });
-    let itself = truth.faults.iter().any(|f| {
-        f.overlaps(since, decided) && matches!(&f.what, What::Dead(d) | What::Mute(d) if d == device)
-    });
+    let itself = truth
+        .faults
+        .iter()
+        .any(|f| f.overlaps(since, decided) && matches!(&f.what, What::Dead(d) | What::Mute(d) if d == device));
     let other = truth.faults.iter().any(|f| {
         let platform = |d: &String| d != device && truth.town.dev(d).owner == Owner::Platform;
         f.overlaps(since, decided) && matches!(&f.what, What::Dead(d) | What::Mute(d) if platform(d))
@@ -147,14 +154,23 @@ fn wrong_party(truth: &Truth, change: &FindingChange, wrong: &mut Vec<String>) {
     };
     if !fits {
         let decided = decided.as_secs_f64();
-        wrong.push(format!("{} at {decided:.1} s: verdict {}", change.key, isolation.verdict.key()));
+        wrong.push(format!(
+            "{} at {decided:.1} s: verdict {}",
+            change.key,
+            isolation.verdict.key()
+        ));
     }
 }
 
 /// Every outage that lasted long enough and could be seen was told to everybody it concerns.
 fn everybody_told(truth: &Truth, world: &World, events: &[Event], wrong: &mut Vec<String>) {
     for fault in &truth.faults {
-        for dev in truth.town.devices.iter().filter(|d| d.role == hinomi::model::Role::Managed) {
+        for dev in truth
+            .town
+            .devices
+            .iter()
+            .filter(|d| d.role == hinomi::model::Role::Managed)
+        {
             if !truth.broken(&dev.name, &fault.what) {
                 continue;
             }
@@ -207,9 +223,10 @@ fn clear_view(truth: &Truth, name: &str, fault: &Fault, needs: Duration) -> Opti
     while now < fault.to {
         let clear = !truth.blind(now) && !truth.hidden(name, now) && truth.watched(name, now);
         // A reload or a restart begins anew; a view that opens does too.
-        let begun = truth.faults.iter().any(|f| {
-            matches!(f.what, What::Killed) && f.to > now.saturating_sub(step) && f.to <= now
-        });
+        let begun = truth
+            .faults
+            .iter()
+            .any(|f| matches!(f.what, What::Killed) && f.to > now.saturating_sub(step) && f.to <= now);
         if !clear || begun {
             clear_since = None;
         } else if now - *clear_since.get_or_insert(now) >= needs {
@@ -225,7 +242,10 @@ fn mails_of<'a>(world: &'a World, incident: u64, contact: &str) -> impl DoubleEn
     let number = incident.to_string();
     world.taken.iter().filter_map(move |t| {
         let mail = &t.delivery.mail;
-        let ours = mail.headers.iter().any(|(k, v)| k == "X-Hinomi-Incident" && *v == number);
+        let ours = mail
+            .headers
+            .iter()
+            .any(|(k, v)| k == "X-Hinomi-Incident" && *v == number);
         (ours && mail.to == address).then_some(mail.subject.as_str())
     })
 }
@@ -253,7 +273,10 @@ fn nothing_twice(truth: &Truth, world: &World, wrong: &mut Vec<String>) {
     for taken in &world.taken {
         let mail = &taken.delivery.mail;
         if let Some(first) = seen.insert(&mail.message_id, taken.at) {
-            let killed = truth.faults.iter().any(|f| f.what == What::Killed && f.from <= taken.at && first <= f.to);
+            let killed = truth
+                .faults
+                .iter()
+                .any(|f| f.what == What::Killed && f.from <= taken.at && first <= f.to);
             if !killed {
                 wrong.push(format!("{} went out twice: {}", mail.message_id, mail.subject));
             }

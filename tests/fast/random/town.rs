@@ -86,15 +86,24 @@ impl Town {
             uplinks: vec!["gw".to_owned()],
             crosses: None,
         };
-        let role = if dice.chance(50) { Role::UplinkOnly } else { Role::Managed };
+        let role = if dice.chance(50) {
+            Role::UplinkOnly
+        } else {
+            Role::Managed
+        };
         town.add("gw", Owner::Own, &[], dice).role = role;
-        let edges: &[&str] = if dice.chance(60) { &["edge-a", "edge-b"] } else { &["edge-a"] };
+        let edges: &[&str] = if dice.chance(60) {
+            &["edge-a", "edge-b"]
+        } else {
+            &["edge-a"]
+        };
         for edge in edges {
             let device = town.add(edge, Owner::Own, &[], dice);
             device.snmp = true;
             device.ports = vec!["xe-0".to_owned(), "xe-1".to_owned(), "xe-2".to_owned()];
         }
-        town.uplinks.extend(edges.iter().take(dice.below(3) as usize).map(|e| (*e).to_owned()));
+        town.uplinks
+            .extend(edges.iter().take(dice.below(3) as usize).map(|e| (*e).to_owned()));
         for i in 0..dice.below(3) as usize {
             let (name, edge) = (format!("pe-{}", i + 1), edges[i % edges.len()]);
             let port = format!("xe-{}", i / edges.len());
@@ -113,7 +122,12 @@ impl Town {
             for j in 0..dice.below(4) {
                 let double = i > 0 && dice.chance(20);
                 let parents: Vec<&str> = if double { vec![&agg, "agg-1"] } else { vec![&agg] };
-                town.add(&format!("clinic-{}{}", i + 1, j + 1), Owner::Institution, &parents, dice);
+                town.add(
+                    &format!("clinic-{}{}", i + 1, j + 1),
+                    Owner::Institution,
+                    &parents,
+                    dice,
+                );
             }
         }
         town
@@ -143,7 +157,10 @@ impl Town {
     }
 
     pub(super) fn dev(&self, name: &str) -> &Dev {
-        self.devices.iter().find(|d| d.name == name).expect("a device of the town")
+        self.devices
+            .iter()
+            .find(|d| d.name == name)
+            .expect("a device of the town")
     }
 
     pub(super) fn is_leaf(&self, name: &str) -> bool {
@@ -152,7 +169,11 @@ impl Town {
 
     /// The longest time from a fault to "down" of any device.
     pub(super) fn slowest(&self) -> Duration {
-        self.devices.iter().map(|d| d.poll.detection()).max().unwrap_or_default()
+        self.devices
+            .iter()
+            .map(|d| d.poll.detection())
+            .max()
+            .unwrap_or_default()
     }
 
     /// The site as it is configured at a moment.
@@ -166,7 +187,10 @@ impl Town {
         };
         let devs: Vec<&Dev> = self.devices.iter().filter(there).collect();
         let id = |name: &String| {
-            let i = devs.iter().position(|d| d.name == *name).expect("only leaves come and go");
+            let i = devs
+                .iter()
+                .position(|d| d.name == *name)
+                .expect("only leaves come and go");
             DeviceId(i as u32)
         };
         let crosses = self.crosses.iter().filter(|c| devs.iter().any(|d| d.name == **c));

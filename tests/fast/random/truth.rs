@@ -2,7 +2,7 @@
 
 use super::TROUBLE;
 use super::town::{Dice, Town};
-use super::world::World;
+use crate::world::World;
 use hinomi::model::{Liveness, Owner};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -74,9 +74,11 @@ pub(super) fn faults(town: &Town, dice: &mut Dice) -> Vec<Fault> {
         };
         // What the ledger never got is lost with a kill, and a device comes and goes once.
         let clash = |f: &Fault| match (&f.what, &what) {
-            (What::Killed, What::LedgerFull) | (What::LedgerFull, What::Killed) | (What::Killed, What::Killed) => {
-                f.overlaps(from.saturating_sub(Duration::from_secs(30)), to + Duration::from_secs(30))
-            }
+            (What::Killed, What::LedgerFull) | (What::LedgerFull, What::Killed) | (What::Killed, What::Killed) => f
+                .overlaps(
+                    from.saturating_sub(Duration::from_secs(30)),
+                    to + Duration::from_secs(30),
+                ),
             (What::Added(_) | What::Removed(_), What::Added(_) | What::Removed(_)) => true,
             _ => false,
         };
@@ -116,7 +118,12 @@ fn what(town: &Town, dice: &mut Dice) -> What {
         91..94 if leaf => What::Added(name),
         94..98 if leaf => What::Removed(name),
         _ => {
-            let edges: Vec<&str> = town.devices.iter().map(|d| d.name.as_str()).filter(|n| *n != "gw").collect();
+            let edges: Vec<&str> = town
+                .devices
+                .iter()
+                .map(|d| d.name.as_str())
+                .filter(|n| *n != "gw")
+                .collect();
             What::Dead((*dice.pick(&edges)).to_owned())
         }
     }
@@ -174,10 +181,9 @@ impl Truth {
 
     fn apply_to(&self, world: &mut World, name: &str, at: Duration) {
         let dev = self.town.dev(name);
-        let cut = dev
-            .demarcation
-            .as_ref()
-            .is_some_and(|(edge, port)| self.holds(at, |w| matches!(w, What::PortDown(d, p) if d == edge && p == port)));
+        let cut = dev.demarcation.as_ref().is_some_and(|(edge, port)| {
+            self.holds(at, |w| matches!(w, What::PortDown(d, p) if d == edge && p == port))
+        });
         let dead = self.holds(at, |w| matches!(w, What::Dead(d) if d == name));
         world.host(name, !dead && !cut);
         world.mute(name, self.holds(at, |w| matches!(w, What::Mute(d) if d == name)));
@@ -187,22 +193,31 @@ impl Truth {
         let flows: Vec<bool> = dev.ports.iter().map(|port| self.flows(name, port, at)).collect();
         let agent = world.agent(name);
         agent.running = !self.holds(at, |w| matches!(w, What::AgentStopped(d) if d == name));
-        let cpu = self.faults.iter().filter(|f| f.from <= at && at < f.to).filter_map(|f| match &f.what {
-            What::Cpu(d, percent) if d == name => Some(*percent),
-            _ => None,
-        });
+        let cpu = self
+            .faults
+            .iter()
+            .filter(|f| f.from <= at && at < f.to)
+            .filter_map(|f| match &f.what {
+                What::Cpu(d, percent) if d == name => Some(*percent),
+                _ => None,
+            });
         agent.cpu = Some(cpu.max().unwrap_or(10));
         for (port, flows) in agent.ports.iter_mut().zip(flows) {
-            port.up = !self.holds(at, |w| matches!(w, What::PortDown(d, p) if d == name && *p == port.name));
+            port.up = !self.holds(
+                at,
+                |w| matches!(w, What::PortDown(d, p) if d == name && *p == port.name),
+            );
             (port.in_bps, port.out_bps) = if flows { (8_000_000, 8_000_000) } else { (0, 0) };
         }
     }
 
     fn flows(&self, edge: &str, port: &str, at: Duration) -> bool {
         let down = self.holds(at, |w| matches!(w, What::PortDown(d, p) if d == edge && p == port));
-        let behind = self.town.devices.iter().find(|d| {
-            d.demarcation.as_ref().is_some_and(|(e, p)| e == edge && p == port)
-        });
+        let behind = self
+            .town
+            .devices
+            .iter()
+            .find(|d| d.demarcation.as_ref().is_some_and(|(e, p)| e == edge && p == port));
         let dead = behind.is_some_and(|d| self.holds(at, |w| matches!(w, What::Dead(n) if *n == d.name)));
         !down && !dead
     }
@@ -245,7 +260,10 @@ impl Truth {
     }
 
     pub(super) fn story(&self) -> String {
-        let mut out = format!("uplinks {:?}, office crosses {:?}\n", self.town.uplinks, self.town.crosses);
+        let mut out = format!(
+            "uplinks {:?}, office crosses {:?}\n",
+            self.town.uplinks, self.town.crosses
+        );
         for d in &self.town.devices {
             let p = &d.poll;
             let _ = writeln!(
