@@ -106,11 +106,12 @@ pub(crate) fn main(stories: &'static [Story], args: &[String]) -> ExitCode {
         Ok(asked) => asked,
         Err(code) => return code,
     };
+    let is_one = |n: &String| stories.iter().any(|s| s.name == n);
     let named = |s: &Story| {
         asked
             .names
             .iter()
-            .any(|n| s.name == n || s.name.starts_with(&format!("{n}-")))
+            .any(|n| s.name == n || (!is_one(n) && s.name.starts_with(&format!("{n}-"))))
     };
     let chosen: Vec<&Story> = stories.iter().filter(|s| asked.names.is_empty() || named(s)).collect();
     if chosen.is_empty() {
