@@ -7,10 +7,10 @@ mod judge;
 mod town;
 mod truth;
 
+use crate::world::World;
 use std::time::Duration;
 use town::{Dice, Town};
 use truth::Truth;
-use crate::world::World;
 
 /// Seeds that once showed a bug, with what it was.
 const REGRESSIONS: &[(u64, &str)] = &[];

@@ -120,7 +120,7 @@ fn explains(truth: &Truth, change: &FindingChange, fault: &Fault) -> bool {
                 truth.broken(c, what) || truth.town.dev(c).parents.iter().any(|p| truth.broken(p, what))
             })
         }
-        (FindingKind::Blind, What::Cut) => true,
+        (FindingKind::Blind, What::Cut) | (FindingKind::LedgerFailed, What::LedgerFull) => true,
         _ => false,
     }
 }
