@@ -26,7 +26,8 @@ pub struct Rules {
     pub(super) crossings: Crossings,
     numbers: Numbers,
     pub(super) agents: BTreeMap<Name, AgentState>,
-    pub(super) tcp_failing: BTreeMap<(Name, Name), Mono>,
+    /// Ports that do not take connections: since when, and when last.
+    pub(super) tcp_failing: BTreeMap<(Name, Name), (Mono, Mono)>,
     pub(super) routes: BTreeMap<Name, bool>,
     /// Raised findings whose verdict later readings may settle.
     pub(super) unsettled: BTreeSet<FindingKey>,
@@ -38,6 +39,8 @@ pub struct Rules {
 pub struct AgentState {
     /// Since when it gives nothing.
     pub failing_since: Option<Mono>,
+    /// When it last gave nothing.
+    pub failed_at: Option<Mono>,
     /// How it failed last.
     pub failure: Option<AgentFailure>,
 }
@@ -279,6 +282,7 @@ impl Rules {
         match &round.outcome {
             Err(failure) => {
                 agent.failure = Some(failure.clone());
+                agent.failed_at = Some(round.started);
                 let since = *agent.failing_since.get_or_insert(round.started);
                 if reachable(self.reach.node(round.device).state) {
                     let rule = device.rule(FindingKind::AgentSilent);
@@ -321,7 +325,9 @@ impl Rules {
                 self.end(&key, Cause::TcpWorks, now);
             }
             Err(error) if reachable(self.reach.node(reading.device).state) => {
-                let since = *self.tcp_failing.entry(id).or_insert(reading.at);
+                let failing = self.tcp_failing.entry(id).or_insert((reading.at, reading.at));
+                failing.1 = reading.at;
+                let since = failing.0;
                 let rule = FindingRule {
                     level: Level::Warning,
                     after: device.poll.confirm.over,

@@ -56,6 +56,7 @@ impl Rules {
                 Some(id) if !self.answers(Some(id)) || !self.answered_since(key, id) => {
                     return self.ask_whether_alive(key, id, now);
                 }
+                Some(id) => return self.failed_before_it_was_back(key, id, now),
                 _ => false,
             },
             // What it crosses is down and told already, or no way is left and that is told: this one is not the fault.
@@ -83,6 +84,29 @@ impl Rules {
         let node = self.reach.node(id);
         let since = self.conditions.get(key).map(|c| c.since);
         node.state == ReachState::NotWatched || since.is_none_or(|since| node.last_answer.is_some_and(|a| a >= since))
+    }
+
+    /// The last failure is older than the return of the device, or of something before it: waits for a newer one.
+    fn failed_before_it_was_back(&mut self, key: &FindingKey, id: DeviceId, now: Now) -> bool {
+        let site = self.site.clone();
+        let device = site.device(id);
+        let (failed, after) = match &key.part {
+            Part::Watch(watch) => {
+                let failing = self.tcp_failing.get(&(device.name.clone(), watch.clone()));
+                (failing.map(|(_, last)| *last), device.poll.confirm.over)
+            }
+            _ => {
+                let agent = self.agents.get(&device.name);
+                (agent.and_then(|a| a.failed_at), device.rule(key.kind).after)
+            }
+        };
+        let back = self.reach.node(id).back_at.max(self.reach.way_back_at(id, &site));
+        let stale = back.filter(|back| failed.is_none_or(|failed| failed <= *back + device.poll.timeout));
+        if let Some(back) = stale {
+            let next = now.mono + device.poll.interval + device.poll.timeout + ASKED;
+            self.conditions.put_off(key, next.max(back + after));
+        }
+        stale.is_some()
     }
 
     /// A silent agent or port may be a silent device that was not looked at yet: looks, and decides later. True always.
