@@ -149,7 +149,7 @@ fn wrong_party(truth: &Truth, change: &FindingChange, wrong: &mut Vec<String>) {
         Verdict::Platform => dev.owner == Owner::Platform && (itself || other),
         Verdict::DemarcationLink => link_down,
         Verdict::PlatformOrDemarcation => dev.owner == Owner::Platform,
-        Verdict::Undetermined => dev.owner == Owner::Institution,
+        Verdict::Undetermined => dev.owner == Owner::Institution || change.key.kind == FindingKind::InterfaceDown,
         Verdict::Blind | Verdict::AccessCarrier | Verdict::InstitutionSide => false,
     };
     if !fits {
