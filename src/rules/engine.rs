@@ -2,36 +2,36 @@
 
 use super::condition::Conditions;
 use super::interface::Interfaces;
-use super::isolation::{Crossings, Scene};
+use super::isolation::Crossings;
 use super::judged::{is_tcp, judged};
 use super::number::Numbers;
 use super::reach::{Context, Reach, down_key};
 use super::{Cause, FindingChange, RuleEffect};
 use crate::model::{
-    Crossing, Device, DeviceId, FindingKey, FindingKind, FindingRule, Isolation, Level, Metric, Mono, Name, Now, Part,
-    ReachState, Site, Verdict, Wall,
+    Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, Metric, Mono, Name, Now, Part, ReachState, Site,
+    Wall,
 };
 use crate::poll::{AgentFailure, AgentRound, Observation, TcpReading};
 use crate::sample::Samples;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The rules and their state.
 pub struct Rules {
-    site: Arc<Site>,
+    pub(super) site: Arc<Site>,
     ids: HashMap<Name, DeviceId>,
-    reach: Reach,
-    conditions: Conditions,
-    interfaces: Interfaces,
-    crossings: Crossings,
+    pub(super) reach: Reach,
+    pub(super) conditions: Conditions,
+    pub(super) interfaces: Interfaces,
+    pub(super) crossings: Crossings,
     numbers: Numbers,
-    agents: BTreeMap<Name, AgentState>,
-    tcp_failing: BTreeMap<(Name, Name), Mono>,
-    routes: BTreeMap<Name, bool>,
+    pub(super) agents: BTreeMap<Name, AgentState>,
+    /// Ports that do not take connections: since when, and when last.
+    pub(super) tcp_failing: BTreeMap<(Name, Name), (Mono, Mono)>,
+    pub(super) routes: BTreeMap<Name, bool>,
     /// Raised findings whose verdict later readings may settle.
-    unsettled: BTreeSet<FindingKey>,
-    out: Vec<RuleEffect>,
+    pub(super) unsettled: BTreeSet<FindingKey>,
+    pub(super) out: Vec<RuleEffect>,
 }
 
 /// How a device's agent behaves.
@@ -39,14 +39,13 @@ pub struct Rules {
 pub struct AgentState {
     /// Since when it gives nothing.
     pub failing_since: Option<Mono>,
+    /// When it last gave nothing.
+    pub failed_at: Option<Mono>,
     /// How it failed last.
     pub failure: Option<AgentFailure>,
 }
 
-/// Beyond a device's timeout, until a round that was asked for has been taken.
-const ASKED: Duration = Duration::from_secs(1);
-
-fn reachable(state: ReachState) -> bool {
+pub(super) fn reachable(state: ReachState) -> bool {
     matches!(state, ReachState::Up | ReachState::Lossy | ReachState::NotWatched)
 }
 
@@ -109,7 +108,7 @@ impl Rules {
         self.agents.get(device)
     }
 
-    fn with_reach<R>(&mut self, now: Now, run: impl FnOnce(&mut Reach, &mut Context<'_>) -> R) -> R {
+    pub(super) fn with_reach<R>(&mut self, now: Now, run: impl FnOnce(&mut Reach, &mut Context<'_>) -> R) -> R {
         let site = self.site.clone();
         let (conditions, out) = (&mut self.conditions, &mut self.out);
         run(
@@ -123,7 +122,7 @@ impl Rules {
         )
     }
 
-    fn find(&self, device: &Name) -> Option<DeviceId> {
+    pub(super) fn find(&self, device: &Name) -> Option<DeviceId> {
         self.ids.get(device).copied()
     }
 
@@ -244,177 +243,9 @@ impl Rules {
         }
     }
 
-    fn end(&mut self, key: &FindingKey, cause: Cause, now: Now) {
+    pub(super) fn end(&mut self, key: &FindingKey, cause: Cause, now: Now) {
         self.out
             .extend(self.conditions.end(key, cause, now).map(RuleEffect::Finding));
-    }
-
-    /// A condition has lasted its delay: it becomes a finding, unless what it rests on is not known any more.
-    fn ripe(&mut self, key: &FindingKey, now: Now) {
-        let id = key.device.as_ref().and_then(|name| self.find(name));
-        if self.rests_on_nothing(key, id, now) {
-            return;
-        }
-        let isolation = self.isolate(key, id, now);
-        if isolation
-            .as_ref()
-            .is_some_and(|i| i.verdict == Verdict::PlatformOrDemarcation)
-        {
-            self.unsettled.insert(key.clone());
-        }
-        self.out
-            .extend(self.conditions.raise(key, isolation, now).map(RuleEffect::Finding));
-        let site = self.site.clone();
-        if let Some(id) = id.filter(|id| down_key(site.device(*id)) == *key) {
-            self.with_reach(now, |reach, context| reach.list_below(id, context));
-        }
-    }
-
-    /// What a ripe condition rests on may be gone (it ends untold), or being found out (it is put off).
-    fn rests_on_nothing(&mut self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> bool {
-        let gone = match (key.kind, &key.part) {
-            // A platform that is silent over this very link is the finding; the link is its evidence.
-            (FindingKind::InterfaceDown, Part::Interface(name)) => {
-                let silent = id.is_some_and(|id| self.platform_silent_over(id, name));
-                silent || !self.answers(id)
-            }
-            (FindingKind::NoData, Part::Interface(name)) => {
-                let missing = FindingKey {
-                    kind: FindingKind::InterfaceMissing,
-                    part: Part::Interface(name.clone()),
-                    metric: None,
-                    device: key.device.clone(),
-                };
-                !self.answers(id) || self.conditions.get(&missing).is_some()
-            }
-            (FindingKind::NoData | FindingKind::InterfaceMissing, _) => !self.answers(id),
-            (FindingKind::AgentSilent | FindingKind::Threshold, _) => match id {
-                Some(id) if !self.answers(Some(id)) || !self.answered_since(key, id) => {
-                    return self.ask_whether_alive(key, id, now);
-                }
-                _ => false,
-            },
-            // What it crosses is down and told already, or no way is left and that is told: this one is not the fault.
-            (FindingKind::RouteNotReady, Part::Route(name)) => {
-                if self.crossed_out(name) || self.all_routes_lost() {
-                    self.end(key, Cause::RouteWorks, now);
-                    return true;
-                }
-                false
-            }
-            _ => false,
-        };
-        if gone {
-            self.end(key, Cause::Unreachable, now);
-        }
-        gone
-    }
-
-    fn answers(&self, id: Option<DeviceId>) -> bool {
-        id.is_some_and(|id| reachable(self.reach.node(id).state))
-    }
-
-    /// Has the device itself answered since its agent or port fell silent?
-    fn answered_since(&self, key: &FindingKey, id: DeviceId) -> bool {
-        let node = self.reach.node(id);
-        let since = self.conditions.get(key).map(|c| c.since);
-        node.state == ReachState::NotWatched || since.is_none_or(|since| node.last_answer.is_some_and(|a| a >= since))
-    }
-
-    /// A silent agent or port may be a silent device that was not looked at yet: looks, and decides later. True always.
-    fn ask_whether_alive(&mut self, key: &FindingKey, id: DeviceId, now: Now) -> bool {
-        match self.reach.node(id).state {
-            ReachState::Up | ReachState::Lossy => {
-                self.out.push(RuleEffect::Probe(id));
-                self.conditions
-                    .put_off(key, now.mono + self.site.device(id).poll.timeout + ASKED);
-            }
-            ReachState::Suspect | ReachState::Unknown => {
-                self.conditions
-                    .put_off(key, now.mono + self.site.device(id).poll.timeout + ASKED);
-            }
-            _ => {
-                // Once the device is back, the time of its agent and its ports counts anew.
-                let name = self.site.device(id).name.clone();
-                if let Some(agent) = self.agents.get_mut(&name) {
-                    agent.failing_since = None;
-                }
-                self.tcp_failing.retain(|(device, _), _| *device != name);
-                self.end(key, Cause::Unreachable, now);
-            }
-        }
-        true
-    }
-
-    fn isolate(&self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> Option<Isolation> {
-        let scene = Scene {
-            site: &self.site,
-            reach: &self.reach,
-            interfaces: &self.interfaces,
-            crossings: &self.crossings,
-            now,
-        };
-        match (key.kind, id, &key.part) {
-            (FindingKind::DeviceDown | FindingKind::PlatformDown | FindingKind::CircuitSilent, Some(id), _) => {
-                Some(scene.silent(id))
-            }
-            (FindingKind::InterfaceDown, Some(id), Part::Interface(name)) => Some(scene.interface_down(id, name)),
-            (FindingKind::Blind, ..) => Some(self.reach.blind_isolation(&self.site)),
-            _ => None,
-        }
-    }
-
-    fn all_routes_lost(&self) -> bool {
-        let failed = |name: &Name| self.routes.get(name) == Some(&false);
-        self.site.routes.iter().all(|r| failed(&r.name))
-    }
-
-    fn crossed_out(&self, route: &Name) -> bool {
-        let down = |id: &DeviceId| {
-            let node = self.reach.node(*id);
-            matches!(
-                node.state,
-                ReachState::Suspect | ReachState::Down | ReachState::Unreachable
-            ) && !node.control_plane
-        };
-        self.site.routes.iter().filter(|r| r.name == *route).any(|route| {
-            let blind = self.reach.blind() && !route.out_of_band;
-            blind
-                || route.crosses.iter().any(|c| match c {
-                    Crossing::Device(id) => down(id),
-                    Crossing::Any(ids) => ids.iter().all(down),
-                })
-        })
-    }
-
-    fn platform_silent_over(&self, edge: DeviceId, interface: &Name) -> bool {
-        self.site.iter().any(|(id, device)| {
-            let over = device
-                .demarcation
-                .as_ref()
-                .is_some_and(|x| x.device == edge && x.interface == *interface);
-            over && matches!(self.reach.node(id).state, ReachState::Suspect | ReachState::Down)
-        })
-    }
-
-    /// A verdict that was left open may be settled by readings that came later.
-    fn isolate_again(&mut self, now: Now) {
-        for key in self.unsettled.clone() {
-            let id = key.device.as_ref().and_then(|name| self.find(name));
-            let Some(id) = id.filter(|_| self.conditions.raised(&key)) else {
-                self.unsettled.remove(&key);
-                continue;
-            };
-            if self.reach.node(id).good_rounds > 0 {
-                continue;
-            }
-            if let Some(isolation) = self.isolate(&key, Some(id), now)
-                && let Some(change) = self.conditions.isolate_again(&key, isolation, now)
-            {
-                self.unsettled.remove(&key);
-                self.out.push(RuleEffect::Finding(change));
-            }
-        }
     }
 
     fn lossy(&mut self, id: DeviceId, percent: f64, at: Mono, now: Now) {
@@ -451,6 +282,7 @@ impl Rules {
         match &round.outcome {
             Err(failure) => {
                 agent.failure = Some(failure.clone());
+                agent.failed_at = Some(round.started);
                 let since = *agent.failing_since.get_or_insert(round.started);
                 if reachable(self.reach.node(round.device).state) {
                     let rule = device.rule(FindingKind::AgentSilent);
@@ -493,7 +325,9 @@ impl Rules {
                 self.end(&key, Cause::TcpWorks, now);
             }
             Err(error) if reachable(self.reach.node(reading.device).state) => {
-                let since = *self.tcp_failing.entry(id).or_insert(reading.at);
+                let failing = self.tcp_failing.entry(id).or_insert((reading.at, reading.at));
+                failing.1 = reading.at;
+                let since = failing.0;
                 let rule = FindingRule {
                     level: Level::Warning,
                     after: device.poll.confirm.over,

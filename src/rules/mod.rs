@@ -10,6 +10,7 @@ pub mod isolation;
 mod judged;
 pub mod number;
 pub mod reach;
+mod ripe;
 pub mod threshold;
 
 pub use change::{Affected, Cause, FindingChange};

@@ -13,7 +13,15 @@ use town::{Dice, Town};
 use truth::Truth;
 
 /// Seeds that once showed a bug, with what it was.
-const REGRESSIONS: &[(u64, &str)] = &[];
+const REGRESSIONS: &[(u64, &str)] = &[
+    (16, "accused of what was missed before the way to it was back"),
+    (170, "an agent told the moment its device was back, not asked since"),
+    (192, "a port told after two short cuts of the way, not asked since"),
+    (209, "an edge that came back in its confirm counted as forwarding all the time"),
+    (380, "hidden below a root for ever: what lay between was back before the root"),
+    (457, "an agent told without its delay after an outage"),
+    (705, "a port told on a failure older than the outage's end"),
+];
 
 /// Faults begin and end within this time; then everything is well.
 const TROUBLE: Duration = Duration::from_secs(5400);

@@ -4,7 +4,7 @@ use super::blind::Uplinks;
 use super::path::Way;
 use super::{Context, Reach, RuleEffect, control_plane_key, down_key};
 use crate::model::ReachState;
-use crate::model::{DeviceId, FindingKind, Mono, Role};
+use crate::model::{DeviceId, FindingKind, Mono, Role, Site};
 use crate::rules::Cause;
 
 impl Reach {
@@ -73,18 +73,22 @@ impl Reach {
 
     /// Something on the way, or an uplink, was silent for a moment too: what was missed until then says nothing about the device.
     fn missed_before_the_way_was_back(&self, id: DeviceId, context: &Context<'_>) -> bool {
-        let Some(missed) = self.nodes[id.index()].last_miss else {
-            return false;
-        };
-        let mut look: Vec<DeviceId> = context.site.uplinks.clone();
-        look.extend(&context.site.device(id).parents);
+        let missed = self.nodes[id.index()].last_miss;
+        missed.is_some_and(|missed| self.way_back_at(id, context.site).is_some_and(|back| back >= missed))
+    }
+
+    /// When anything on the way to a device, or an uplink, last came back.
+    pub(in crate::rules) fn way_back_at(&self, id: DeviceId, site: &Site) -> Option<Mono> {
+        let mut newest = None;
+        let mut look: Vec<DeviceId> = site.uplinks.clone();
+        look.extend(&site.device(id).parents);
         while let Some(next) = look.pop() {
-            if next != id && self.nodes[next.index()].back_at.is_some_and(|back| back >= missed) {
-                return true;
+            if next != id {
+                newest = newest.max(self.nodes[next.index()].back_at);
             }
-            look.extend(&context.site.device(next).parents);
+            look.extend(&site.device(next).parents);
         }
-        false
+        newest
     }
 
     /// A device that can be reached only through this one and has answered since its silence was confirmed, or during it.
@@ -166,6 +170,8 @@ impl Reach {
         let since = node.first_miss.unwrap_or(context.now.mono);
         node.state = ReachState::Down;
         node.control_plane = true;
+        // It may have been away altogether until this moment.
+        node.back_at = Some(context.now.mono);
         node.since = context.now.wall_at(since);
         self.waiting.remove(&id);
         context.out.push(RuleEffect::Silent(id, true));

@@ -297,21 +297,15 @@ impl Reach {
         }
     }
 
-    /// Everything whose root this is, nearest first.
+    /// Everything whose root this is. Between them may lie devices that are back already.
     fn hanging_below(&self, root: DeviceId) -> Vec<DeviceId> {
-        let (mut found, mut seen, mut look) = (Vec::new(), BTreeSet::new(), vec![root]);
+        let (mut seen, mut look) = (BTreeSet::new(), vec![root]);
         while let Some(next) = look.pop() {
-            for child in &self.children[next.index()] {
-                let hangs = self.nodes[child.index()].root == Some(root);
-                let through = hangs || self.nodes[child.index()].state == ReachState::NotWatched;
-                if through && seen.insert(*child) {
-                    look.push(*child);
-                    found.extend(hangs.then_some(*child));
-                }
-            }
+            let children = self.children[next.index()].iter();
+            look.extend(children.filter(|child| seen.insert(**child)));
         }
-        found.sort();
-        found
+        seen.retain(|id| self.nodes[id.index()].root == Some(root));
+        seen.into_iter().collect()
     }
 
     /// Takes the device off the list of whatever root it hung below.

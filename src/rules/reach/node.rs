@@ -26,7 +26,7 @@ pub struct Node {
     pub fresh_after: Option<Mono>,
     /// Waiting for a parent's result since.
     pub asked_at: Option<Mono>,
-    /// When it last answered again after a silence, however short.
+    /// When it, or what lies behind it, last answered again after a silence, however short.
     pub back_at: Option<Mono>,
     /// Good rounds in a row while down.
     pub good_rounds: u32,

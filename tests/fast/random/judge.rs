@@ -120,7 +120,7 @@ fn explains(truth: &Truth, change: &FindingChange, fault: &Fault) -> bool {
                 truth.broken(c, what) || truth.town.dev(c).parents.iter().any(|p| truth.broken(p, what))
             })
         }
-        (FindingKind::Blind, What::Cut) => true,
+        (FindingKind::Blind, What::Cut) | (FindingKind::LedgerFailed, What::LedgerFull) => true,
         _ => false,
     }
 }
@@ -149,7 +149,7 @@ fn wrong_party(truth: &Truth, change: &FindingChange, wrong: &mut Vec<String>) {
         Verdict::Platform => dev.owner == Owner::Platform && (itself || other),
         Verdict::DemarcationLink => link_down,
         Verdict::PlatformOrDemarcation => dev.owner == Owner::Platform,
-        Verdict::Undetermined => dev.owner == Owner::Institution,
+        Verdict::Undetermined => dev.owner == Owner::Institution || change.key.kind == FindingKind::InterfaceDown,
         Verdict::Blind | Verdict::AccessCarrier | Verdict::InstitutionSide => false,
     };
     if !fits {

@@ -1,0 +1,207 @@
+//! The moment a condition has lasted its delay: told, dropped because what it rests on is gone, or put off until that is known.
+//!
+//! Never here: how a condition begins.
+
+use super::engine::{Rules, reachable};
+use super::isolation::Scene;
+use super::reach::down_key;
+use super::{Cause, RuleEffect};
+use crate::model::{Crossing, DeviceId, FindingKey, FindingKind, Isolation, Name, Now, Part, ReachState, Verdict};
+use std::time::Duration;
+
+/// Beyond a device's timeout, until a round that was asked for has been taken.
+const ASKED: Duration = Duration::from_secs(1);
+
+impl Rules {
+    /// A condition has lasted its delay: it becomes a finding, unless what it rests on is not known any more.
+    pub(super) fn ripe(&mut self, key: &FindingKey, now: Now) {
+        let id = key.device.as_ref().and_then(|name| self.find(name));
+        if self.rests_on_nothing(key, id, now) {
+            return;
+        }
+        let isolation = self.isolate(key, id, now);
+        if isolation
+            .as_ref()
+            .is_some_and(|i| i.verdict == Verdict::PlatformOrDemarcation)
+        {
+            self.unsettled.insert(key.clone());
+        }
+        self.out
+            .extend(self.conditions.raise(key, isolation, now).map(RuleEffect::Finding));
+        let site = self.site.clone();
+        if let Some(id) = id.filter(|id| down_key(site.device(*id)) == *key) {
+            self.with_reach(now, |reach, context| reach.list_below(id, context));
+        }
+    }
+
+    /// What a ripe condition rests on may be gone (it ends untold), or being found out (it is put off).
+    fn rests_on_nothing(&mut self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> bool {
+        let gone = match (key.kind, &key.part) {
+            // A platform that is silent over this very link is the finding; the link is its evidence.
+            (FindingKind::InterfaceDown, Part::Interface(name)) => {
+                let silent = id.is_some_and(|id| self.platform_silent_over(id, name));
+                silent || !self.answers(id)
+            }
+            (FindingKind::NoData, Part::Interface(name)) => {
+                let missing = FindingKey {
+                    kind: FindingKind::InterfaceMissing,
+                    part: Part::Interface(name.clone()),
+                    metric: None,
+                    device: key.device.clone(),
+                };
+                !self.answers(id) || self.conditions.get(&missing).is_some()
+            }
+            (FindingKind::NoData | FindingKind::InterfaceMissing, _) => !self.answers(id),
+            (FindingKind::AgentSilent | FindingKind::Threshold, _) => match id {
+                Some(id) if !self.answers(Some(id)) || !self.answered_since(key, id) => {
+                    return self.ask_whether_alive(key, id, now);
+                }
+                Some(id) => return self.failed_before_it_was_back(key, id, now),
+                _ => false,
+            },
+            // What it crosses is down and told already, or no way is left and that is told: this one is not the fault.
+            (FindingKind::RouteNotReady, Part::Route(name)) => {
+                if self.crossed_out(name) || self.all_routes_lost() {
+                    self.end(key, Cause::RouteWorks, now);
+                    return true;
+                }
+                false
+            }
+            _ => false,
+        };
+        if gone {
+            self.end(key, Cause::Unreachable, now);
+        }
+        gone
+    }
+
+    fn answers(&self, id: Option<DeviceId>) -> bool {
+        id.is_some_and(|id| reachable(self.reach.node(id).state))
+    }
+
+    /// Has the device itself answered since its agent or port fell silent?
+    fn answered_since(&self, key: &FindingKey, id: DeviceId) -> bool {
+        let node = self.reach.node(id);
+        let since = self.conditions.get(key).map(|c| c.since);
+        node.state == ReachState::NotWatched || since.is_none_or(|since| node.last_answer.is_some_and(|a| a >= since))
+    }
+
+    /// The last failure is older than the return of the device, or of something before it: waits for a newer one.
+    fn failed_before_it_was_back(&mut self, key: &FindingKey, id: DeviceId, now: Now) -> bool {
+        let site = self.site.clone();
+        let device = site.device(id);
+        let (failed, after) = match &key.part {
+            Part::Watch(watch) => {
+                let failing = self.tcp_failing.get(&(device.name.clone(), watch.clone()));
+                (failing.map(|(_, last)| *last), device.poll.confirm.over)
+            }
+            _ => {
+                let agent = self.agents.get(&device.name);
+                (agent.and_then(|a| a.failed_at), device.rule(key.kind).after)
+            }
+        };
+        let back = self.reach.node(id).back_at.max(self.reach.way_back_at(id, &site));
+        let stale = back.filter(|back| failed.is_none_or(|failed| failed <= *back + device.poll.timeout));
+        if let Some(back) = stale {
+            let next = now.mono + device.poll.interval + device.poll.timeout + ASKED;
+            self.conditions.put_off(key, next.max(back + after));
+        }
+        stale.is_some()
+    }
+
+    /// A silent agent or port may be a silent device that was not looked at yet: looks, and decides later. True always.
+    fn ask_whether_alive(&mut self, key: &FindingKey, id: DeviceId, now: Now) -> bool {
+        match self.reach.node(id).state {
+            ReachState::Up | ReachState::Lossy => {
+                self.out.push(RuleEffect::Probe(id));
+                self.conditions
+                    .put_off(key, now.mono + self.site.device(id).poll.timeout + ASKED);
+            }
+            ReachState::Suspect | ReachState::Unknown => {
+                self.conditions
+                    .put_off(key, now.mono + self.site.device(id).poll.timeout + ASKED);
+            }
+            _ => {
+                // Once the device is back, the time of its agent and its ports counts anew.
+                let name = self.site.device(id).name.clone();
+                if let Some(agent) = self.agents.get_mut(&name) {
+                    agent.failing_since = None;
+                }
+                self.tcp_failing.retain(|(device, _), _| *device != name);
+                self.end(key, Cause::Unreachable, now);
+            }
+        }
+        true
+    }
+
+    fn isolate(&self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> Option<Isolation> {
+        let scene = Scene {
+            site: &self.site,
+            reach: &self.reach,
+            interfaces: &self.interfaces,
+            crossings: &self.crossings,
+            now,
+        };
+        match (key.kind, id, &key.part) {
+            (FindingKind::DeviceDown | FindingKind::PlatformDown | FindingKind::CircuitSilent, Some(id), _) => {
+                Some(scene.silent(id))
+            }
+            (FindingKind::InterfaceDown, Some(id), Part::Interface(name)) => Some(scene.interface_down(id, name)),
+            (FindingKind::Blind, ..) => Some(self.reach.blind_isolation(&self.site)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn all_routes_lost(&self) -> bool {
+        let failed = |name: &Name| self.routes.get(name) == Some(&false);
+        self.site.routes.iter().all(|r| failed(&r.name))
+    }
+
+    fn crossed_out(&self, route: &Name) -> bool {
+        let down = |id: &DeviceId| {
+            let node = self.reach.node(*id);
+            matches!(
+                node.state,
+                ReachState::Suspect | ReachState::Down | ReachState::Unreachable
+            ) && !node.control_plane
+        };
+        self.site.routes.iter().filter(|r| r.name == *route).any(|route| {
+            let blind = self.reach.blind() && !route.out_of_band;
+            blind
+                || route.crosses.iter().any(|c| match c {
+                    Crossing::Device(id) => down(id),
+                    Crossing::Any(ids) => ids.iter().all(down),
+                })
+        })
+    }
+
+    fn platform_silent_over(&self, edge: DeviceId, interface: &Name) -> bool {
+        self.site.iter().any(|(id, device)| {
+            let over = device
+                .demarcation
+                .as_ref()
+                .is_some_and(|x| x.device == edge && x.interface == *interface);
+            over && matches!(self.reach.node(id).state, ReachState::Suspect | ReachState::Down)
+        })
+    }
+
+    /// A verdict that was left open may be settled by readings that came later.
+    pub(super) fn isolate_again(&mut self, now: Now) {
+        for key in self.unsettled.clone() {
+            let id = key.device.as_ref().and_then(|name| self.find(name));
+            let Some(id) = id.filter(|_| self.conditions.raised(&key)) else {
+                self.unsettled.remove(&key);
+                continue;
+            };
+            if self.reach.node(id).good_rounds > 0 {
+                continue;
+            }
+            if let Some(isolation) = self.isolate(&key, Some(id), now)
+                && let Some(change) = self.conditions.isolate_again(&key, isolation, now)
+            {
+                self.unsettled.remove(&key);
+                self.out.push(RuleEffect::Finding(change));
+            }
+        }
+    }
+}
