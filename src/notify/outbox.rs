@@ -25,8 +25,6 @@ const BESIDE: Duration = Duration::from_secs(20);
 const LOST: Duration = Duration::from_secs(120);
 /// A ledger that does not answer for this long does not hold back a notice.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(30);
-/// A row that waits for its slot is called out of turn at most this often.
-const HURRY: Duration = Duration::from_secs(60);
 /// A row that waits longer is stuck, and shown everywhere.
 pub const STUCK: Duration = Duration::from_secs(3600);
 
@@ -109,6 +107,8 @@ pub struct Notifier {
     last_row: u64,
     attempts: BTreeMap<u64, Attempt>,
     last_attempt: u64,
+    /// When a critical attempt last failed to reach a relay.
+    critical_failed: Option<Mono>,
     /// Rows whose stored form changed.
     changed: BTreeSet<u64>,
     /// What happened, for the book.
@@ -134,6 +134,7 @@ impl Notifier {
             last_row: restored.last_row,
             attempts: BTreeMap::new(),
             last_attempt: 0,
+            critical_failed: None,
             changed: BTreeSet::new(),
             said: Vec::new(),
             effects: Vec::new(),
@@ -336,13 +337,7 @@ impl Notifier {
     fn hurry(&mut self, now: Mono) {
         let waits = |r: &&mut Row| r.is_pending() && r.in_flight.is_empty();
         for row in self.rows.values_mut().filter(waits) {
-            if row.hurried.is_some_and(|t| now.since(t) < HURRY) {
-                continue;
-            }
-            row.hurried = Some(now);
-            row.due = row.due.min(now);
-            row.tried.clear();
-            row.refused.clear();
+            row.hurry(now);
         }
     }
 
@@ -360,6 +355,10 @@ impl Notifier {
         *self.counts.entry(key).or_default() += 1;
         if let Some(row) = self.rows.get_mut(&attempt.row) {
             row.in_flight.retain(|(n, _, _)| *n != number);
+            row.unreached = matches!(outcome, Outcome::Failed { stage, .. } if stage < Stage::MailFrom);
+            if row.unreached && attempt.critical {
+                self.critical_failed = Some(now.mono);
+            }
         }
         match outcome {
             Outcome::Accepted { relay, reply } => self.accepted(&attempt, relay, reply, now),
@@ -389,6 +388,10 @@ impl Notifier {
     fn accepted(&mut self, attempt: &Attempt, relay: String, reply: String, now: Now) {
         if self.routes.worked(&attempt.route) {
             self.hurry(now.mono);
+        }
+        for row in self.rows.values_mut().filter(|r| r.waits_for_a_relay()) {
+            row.due = now.mono;
+            row.tried.clear();
         }
         let Some(row) = self.rows.get_mut(&attempt.row) else {
             return;

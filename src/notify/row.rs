@@ -9,6 +9,9 @@ use crate::model::{Contact, Crossing, Language, Level, Mono, Name, Site, Wall};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Least time between two attempts of a row out of turn.
+const HURRY: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// An address with what its way depends on, by names: ids do not survive a reload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredAddress {
@@ -115,6 +118,8 @@ pub(crate) struct Row {
     pub(crate) in_flight: Vec<(u64, Name, Mono)>,
     /// An attempt ended so that the mail may have been accepted.
     pub(crate) ambiguous: bool,
+    /// The last attempt ended before a relay had heard of this mail.
+    pub(crate) unreached: bool,
     /// When it was last called out of turn.
     pub(crate) hurried: Option<Mono>,
     /// It is due but something else must end first.
@@ -137,6 +142,7 @@ impl Row {
             failing: BTreeMap::new(),
             in_flight: Vec::new(),
             ambiguous: false,
+            unreached: false,
             hurried: None,
             blocked: false,
         }
@@ -153,6 +159,22 @@ impl Row {
 
     pub(crate) fn is_critical(&self) -> bool {
         self.stored.priority == Level::Critical
+    }
+
+    /// Critical, and nothing but a relay is missing.
+    pub(crate) fn waits_for_a_relay(&self) -> bool {
+        self.is_critical() && self.unreached && self.released && self.is_pending() && self.in_flight.is_empty()
+    }
+
+    /// Tries again now instead of at its slot; at most once a minute, whatever flaps.
+    pub(crate) fn hurry(&mut self, now: Mono) {
+        if self.hurried.is_some_and(|t| now.since(t) < HURRY) {
+            return;
+        }
+        self.hurried = Some(now);
+        self.due = self.due.min(now);
+        self.tried.clear();
+        self.refused.clear();
     }
 
     pub(crate) fn age(&self, now: Mono) -> std::time::Duration {

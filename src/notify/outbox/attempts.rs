@@ -10,6 +10,9 @@ use crate::notify::row::{Ended, Row};
 use crate::notify::text;
 use std::collections::BTreeSet;
 
+/// A critical attempt that failed this short a time ago speaks for the lesser rows, too.
+const JUST: std::time::Duration = std::time::Duration::from_secs(1);
+
 enum Choice {
     Go(Name, String),
     /// Something must end first.
@@ -24,15 +27,11 @@ impl Notifier {
         for row in self.rows.values_mut() {
             row.blocked = false;
         }
-        let mut due: Vec<(std::cmp::Reverse<Level>, u64)> = self
-            .rows
-            .values()
-            .filter(|r| r.released && r.is_pending() && self.wants_attempt(r, now.mono))
-            .map(|r| (std::cmp::Reverse(r.stored.priority), r.id))
-            .collect();
-        due.sort();
-        for (_, id) in due {
-            let is_full = self.attempts.len() >= OPEN;
+        if self.due(now.mono).iter().any(|(level, _)| level.0 < Level::Critical) {
+            self.critical_goes_first(now.mono);
+        }
+        for (level, id) in self.due(now.mono) {
+            let is_full = self.attempts.len() >= OPEN || level.0 < Level::Critical && self.critical_under_way(now.mono);
             let Some(row) = self.rows.get_mut(&id) else { continue };
             if is_full && row.in_flight.is_empty() {
                 row.blocked = true;
@@ -47,6 +46,38 @@ impl Notifier {
                 self.try_row(id, now);
             }
         }
+    }
+
+    fn due(&self, now: Mono) -> Vec<(std::cmp::Reverse<Level>, u64)> {
+        let mut due: Vec<_> = self
+            .rows
+            .values()
+            .filter(|r| r.released && r.is_pending() && self.wants_attempt(r, now))
+            .map(|r| (std::cmp::Reverse(r.stored.priority), r.id))
+            .collect();
+        due.sort();
+        due
+    }
+
+    /// The slot of a lesser row is taken by a critical one that no relay has been reached for: after an outage of mail it is a
+    /// critical one that finds the relay well. When that has just failed too, the lesser one goes.
+    fn critical_goes_first(&mut self, now: Mono) {
+        let just_failed = self.critical_failed.is_some_and(|at| now.since(at) < JUST);
+        if just_failed || self.critical_under_way(now) {
+            return;
+        }
+        if let Some(row) = self.rows.values_mut().find(|r| r.waits_for_a_relay()) {
+            row.due = now;
+            row.tried.clear();
+        }
+    }
+
+    /// After an outage a critical attempt holds back lesser ones, but not for longer than it may take to be given company.
+    fn critical_under_way(&self, now: Mono) -> bool {
+        let after_outage = |a: &Attempt| self.rows.get(&a.row).is_some_and(|r| r.unreached);
+        self.attempts
+            .values()
+            .any(|a| a.critical && now < a.started + BESIDE && after_outage(a))
     }
 
     fn wants_attempt(&self, row: &Row, now: Mono) -> bool {

@@ -299,6 +299,34 @@ fn ten_faults_while_mail_was_down_are_ten_mails_a_contact_critical_first() {
     assert_eq!(w.pending(), 0);
 }
 
+/// Whenever the relay comes back: a lesser row may have its slot first, but it never leaves first.
+#[test]
+fn a_lesser_row_whose_slot_comes_first_lets_the_critical_ones_go_before_it() {
+    for back_after in (60..900).step_by(7) {
+        let mut w = World::new();
+        w.relay("office", Relay::Dead);
+        w.relay("lte", Relay::Dead);
+        critical(&mut w, "edge-a");
+        w.pass(s(37));
+        critical(&mut w, "edge-b");
+        for i in 1..=3 {
+            w.pass(s(41));
+            w.take(&w.change(&down(&format!("clinic-{i}")), Level::Warning, no_answer()));
+        }
+        // Not in the very moment of a slot: a critical row that has just failed lets the lesser ones try.
+        w.pass(s(back_after) + std::time::Duration::from_millis(500));
+        w.relay("office", Relay::Works);
+        w.pass(s(10 * MIN));
+        let numbers: Vec<u64> = w.arrived.iter().map(|a| incident_of(&a.mail.headers)).collect();
+        let first_lesser = numbers.iter().position(|n| *n > 2).unwrap();
+        let before = &numbers[..first_lesser];
+        assert!(
+            before.contains(&1) && before.contains(&2),
+            "back after {back_after} s: {numbers:?}"
+        );
+    }
+}
+
 fn incident_of(headers: &[(String, String)]) -> u64 {
     let (_, value) = headers.iter().find(|(n, _)| n == "X-Hinomi-Incident").unwrap();
     value.parse().unwrap()
