@@ -42,6 +42,7 @@ const CORE_ONLY: &[&str] = &["Core", "Input", "Effect"];
 const SHELL: &[&str] = &[
     "config/load.rs",
     "incident/ledger.rs",
+    "incident/ledger/",
     "notify/channel/",
     "net/",
     "daemon/",

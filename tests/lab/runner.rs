@@ -1,8 +1,11 @@
-//! The lab's own small runner: chooses stories, checks what they need, holds their deadlines, prints the summary.
+//! The lab's own small runner: chooses stories, checks what they need, holds their deadlines, prints the summary. Several stories
+//! are told side by side, each by a process of its own: they mostly wait.
 
 use crate::{net, parts};
+use std::collections::VecDeque;
 use std::fmt::Display;
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,6 +15,8 @@ pub(crate) struct Story {
     pub(crate) headline: &'static str,
     /// Programs, or the words `root` and `loopback`.
     pub(crate) needs: &'static [&'static str],
+    /// Seconds it usually takes: the slowest begin first.
+    pub(crate) usual: u32,
     /// A story that takes longer is hung.
     pub(crate) limit: Duration,
     pub(crate) run: fn(&mut Tale) -> Result<(), String>,
@@ -48,49 +53,161 @@ enum End {
     Skipped(String),
 }
 
-const USAGE: &str = "usage: lab [NAME…] [--list] [--long]   (names match by their beginning)";
+const USAGE: &str = "usage: lab [NAME…] [--list] [--long] [--jobs N]\n  NAME: a story, or the first words of several. --jobs: so many side by side, 3 unless \
+                     written; 1 shows them as they happen.";
 
-/// Runs what was asked for.
-pub(crate) fn main(stories: &'static [Story], args: &[String]) -> ExitCode {
-    let mut long = false;
-    let mut names = Vec::new();
-    for arg in args {
+/// What was asked for.
+struct Asked {
+    long: bool,
+    jobs: usize,
+    names: Vec<String>,
+}
+
+fn read(stories: &[Story], args: &[String]) -> Result<Asked, ExitCode> {
+    let mut asked = Asked {
+        long: false,
+        jobs: 3,
+        names: Vec::new(),
+    };
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
         match arg.as_str() {
             "--list" => {
                 for story in stories {
                     println!("{:<20} {}", story.name, story.headline);
                 }
-                return ExitCode::SUCCESS;
+                return Err(ExitCode::SUCCESS);
             }
-            "--long" => long = true,
+            "--long" => asked.long = true,
+            "--jobs" => match args.next().and_then(|n| n.parse().ok()).filter(|n| *n > 0) {
+                Some(jobs) => asked.jobs = jobs,
+                None => {
+                    eprintln!("lab: --jobs needs a number above 0");
+                    return Err(ExitCode::from(2));
+                }
+            },
             "--help" | "-h" => {
                 println!("{USAGE}");
-                return ExitCode::SUCCESS;
+                return Err(ExitCode::SUCCESS);
             }
             other if other.starts_with('-') => {
                 eprintln!("lab: {other} is not an option\n{USAGE}");
-                return ExitCode::from(2);
+                return Err(ExitCode::from(2));
             }
-            name => names.push(name.to_owned()),
+            name => asked.names.push(name.to_owned()),
         }
     }
-    let chosen: Vec<&Story> = stories
-        .iter()
-        .filter(|s| {
-            names.is_empty()
-                || names
-                    .iter()
-                    .any(|n| s.name == n || s.name.starts_with(&format!("{n}-")))
-        })
-        .collect();
+    Ok(asked)
+}
+
+/// Runs what was asked for.
+pub(crate) fn main(stories: &'static [Story], args: &[String]) -> ExitCode {
+    let asked = match read(stories, args) {
+        Ok(asked) => asked,
+        Err(code) => return code,
+    };
+    let is_one = |n: &String| stories.iter().any(|s| s.name == n);
+    let named = |s: &Story| {
+        asked
+            .names
+            .iter()
+            .any(|n| s.name == n || (!is_one(n) && s.name.starts_with(&format!("{n}-"))))
+    };
+    let chosen: Vec<&Story> = stories.iter().filter(|s| asked.names.is_empty() || named(s)).collect();
     if chosen.is_empty() {
-        eprintln!("lab: no story is called {}; see --list", names.join(", "));
+        eprintln!("lab: no story is called {}; see --list", asked.names.join(", "));
         return ExitCode::from(2);
     }
     net::remove_stale();
+    if asked.jobs > 1 && chosen.len() > 1 {
+        return summary(&side_by_side(&chosen, &asked));
+    }
     start_watchdog();
-    let ends: Vec<(&Story, f64, End)> = chosen.iter().map(|story| tell(story, long)).collect();
+    let ends: Vec<(&Story, f64, End)> = chosen.iter().map(|story| tell(story, asked.long)).collect();
     summary(&ends)
+}
+
+/// A story that another process tells.
+struct Telling {
+    story: &'static Story,
+    child: Child,
+    log: PathBuf,
+    began: Instant,
+}
+
+fn side_by_side(chosen: &[&'static Story], asked: &Asked) -> Vec<(&'static Story, f64, End)> {
+    // The slowest first, so that none of them stands alone at the end.
+    let mut waiting: Vec<&'static Story> = chosen.to_vec();
+    waiting.sort_by_key(|s| std::cmp::Reverse(s.usual));
+    let mut waiting: VecDeque<_> = waiting.into();
+    let (mut running, mut ends): (Vec<Telling>, Vec<_>) = (Vec::new(), Vec::new());
+    while !waiting.is_empty() || !running.is_empty() {
+        while running.len() < asked.jobs {
+            let Some(story) = waiting.pop_front() else { break };
+            println!("--- {} begins: {}", story.name, story.headline);
+            match begin(story, asked.long) {
+                Ok(telling) => running.push(telling),
+                Err(why) => ends.push((story, 0.0, End::Failed(why))),
+            }
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        let mut at = 0;
+        while at < running.len() {
+            match running[at].child.try_wait() {
+                Ok(None) => at += 1,
+                _ => ends.push(end(running.swap_remove(at))),
+            }
+        }
+    }
+    ends.sort_by_key(|(story, ..)| chosen.iter().position(|c| c.name == story.name));
+    ends
+}
+
+fn begin(story: &'static Story, long: bool) -> Result<Telling, String> {
+    let own = std::env::current_exe().map_err(|e| e.to_string())?;
+    let log = std::env::temp_dir().join(format!("{}-{}", net::full("log"), story.name));
+    let out = std::fs::File::create(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "KILL"])
+        .arg(own)
+        .args(["--jobs", "1", story.name]);
+    if long {
+        command.arg("--long");
+    }
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(out)
+        .spawn()
+        .map_err(|e| format!("cannot start a story: {e}"))?;
+    Ok(Telling {
+        story,
+        child,
+        log,
+        began: Instant::now(),
+    })
+}
+
+/// Prints what a process told, and reads its end off its summary.
+fn end(mut telling: Telling) -> (&'static Story, f64, End) {
+    let status = telling.child.wait();
+    let text = std::fs::read_to_string(&telling.log).unwrap_or_default();
+    let _ = std::fs::remove_file(&telling.log);
+    let (story_text, result) = text.split_once("\n=== lab summary\n").unwrap_or((&text, ""));
+    println!("{}", story_text.trim_end());
+    let line = result.lines().next().unwrap_or_default();
+    let after = |word: &str| line.split_once(word).map(|(_, rest)| rest.trim().to_owned());
+    let end = if line.contains(" passed ") {
+        End::Passed
+    } else if let Some(why) = after("skipped: ") {
+        End::Skipped(why)
+    } else {
+        let status = status.map_or_else(|e| e.to_string(), |s| s.to_string());
+        // `FAILED   12.3 s: why`
+        let why = after("FAILED").and_then(|rest| rest.split_once(" s: ").map(|(_, why)| why.to_owned()));
+        End::Failed(why.unwrap_or_else(|| format!("the story ended with {status}")))
+    };
+    (telling.story, telling.began.elapsed().as_secs_f64(), end)
 }
 
 fn tell(story: &'static Story, long: bool) -> (&'static Story, f64, End) {

@@ -30,13 +30,15 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
     ));
     let mut dice = Dice(seed | 1);
     let folder = Folder::new(tale.name)?;
-    // On average 5 s from kill to kill and a fault every second, each for 8 s or so.
+    // On average 5 s from kill to kill , a fault every second (long: every three), each for 8 s or so.
     let stage = Stage::new(&folder, u16::try_from((kills * 4 + 20).min(400)).unwrap_or(400), 0, "")?;
     for dial in &stage.dials {
         dial.failing.store(300, Ordering::SeqCst);
         dial.forgetting.store(30, Ordering::SeqCst);
     }
 
+    // Of 1,000 looks (one in 32 ms or so) this many begin a fault: the devices must last to the end.
+    let often = if tale.long { 11 } else { 35 };
     let mut ups: Vec<(u128, u128)> = Vec::new();
     let mut faults: Vec<Fault> = Vec::new();
     for number in 1..=kills {
@@ -44,7 +46,7 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
         let up = epoch();
         let until = up + u128::from(dice.between(200, 9000)) * 1_000_000;
         while epoch() < until {
-            step(&stage, &mut faults, &mut dice);
+            step(&stage, &mut faults, &mut dice, often);
             std::thread::sleep(Duration::from_millis(dice.between(5, 60)));
         }
         if let Some(status) = hinomi.running.ended() {
@@ -119,9 +121,9 @@ fn seconds(from: u128, to: u128) -> f64 {
 }
 
 /// Now and then a fault begins on a fresh device, now and then one ends.
-fn step(stage: &Stage, faults: &mut Vec<Fault>, dice: &mut Dice) {
+fn step(stage: &Stage, faults: &mut Vec<Fault>, dice: &mut Dice, often: u64) {
     let now = epoch();
-    if dice.between(0, 1000) < 35 && faults.len() < stage.agents.len() {
+    if dice.between(0, 1000) < often && faults.len() < stage.agents.len() {
         let device = faults.len();
         stage.agents[device].set(if dice.between(0, 2) == 0 { 97 } else { 80 });
         faults.push(Fault {
