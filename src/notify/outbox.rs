@@ -355,7 +355,10 @@ impl Notifier {
         *self.counts.entry(key).or_default() += 1;
         if let Some(row) = self.rows.get_mut(&attempt.row) {
             row.in_flight.retain(|(n, _, _)| *n != number);
-            row.unreached = matches!(outcome, Outcome::Failed { stage, .. } if stage < Stage::MailFrom);
+            row.unreached = matches!(
+                outcome,
+                Outcome::Failed { stage, .. } | Outcome::Transient { stage, .. } if stage < Stage::MailFrom
+            );
             if row.unreached && attempt.critical {
                 self.critical_failed = Some(now.mono);
             }
