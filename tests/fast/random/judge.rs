@@ -103,6 +103,12 @@ fn explains(truth: &Truth, change: &FindingChange, fault: &Fault) -> bool {
     let key = &change.key;
     let device = key.device.as_deref().unwrap_or_default();
     match (key.kind, &fault.what) {
+        // A confirm of 2 s leaves three GETs: a lossy way may lose them all.
+        (FindingKind::DeviceDown | FindingKind::PlatformDown | FindingKind::CircuitSilent, What::Loss(_))
+            if truth.town.dev(device).liveness == hinomi::model::Liveness::Snmp =>
+        {
+            true
+        }
         (FindingKind::DeviceDown | FindingKind::PlatformDown | FindingKind::CircuitSilent, what) => {
             truth.broken(device, what)
         }
@@ -174,7 +180,8 @@ fn everybody_told(truth: &Truth, world: &World, events: &[Event], wrong: &mut Ve
             if !truth.broken(&dev.name, &fault.what) {
                 continue;
             }
-            let mute = matches!(fault.what, What::Mute(_));
+            // An agent that is its device's liveness and stops leaves a device that forwards.
+            let mute = matches!(fault.what, What::Mute(_) | What::AgentStopped(_));
             let delay = Duration::from_secs(match (mute, dev.owner) {
                 (true, _) | (_, Owner::Institution) => 300,
                 (_, Owner::Platform) => 30,
