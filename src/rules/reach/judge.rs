@@ -2,7 +2,7 @@
 
 use super::blind::Uplinks;
 use super::path::Way;
-use super::{Context, Reach, RuleEffect, control_plane_key, down_key};
+use super::{Context, PARENT_HOLD, Reach, RuleEffect, control_plane_key, down_key};
 use crate::model::ReachState;
 use crate::model::{DeviceId, FindingKind, Mono, Role, Site};
 use crate::rules::Cause;
@@ -32,7 +32,9 @@ impl Reach {
         if alone && self.all_silent_since(since) {
             return self.cut_off(since, context);
         }
-        self.forwards_no_more(id, since, context);
+        if let Some(until) = self.forwards_no_more(id, since, asked_at, context) {
+            return self.wait(id, until);
+        }
         if self.nodes[id.index()].state != ReachState::Suspect {
             return;
         }
@@ -197,8 +199,15 @@ impl Reach {
         }
     }
 
-    /// A parent that was silent but forwarded: if nothing behind it has answered since, it does not forward any more.
-    fn forwards_no_more(&mut self, id: DeviceId, since: Mono, context: &mut Context<'_>) {
+    /// A parent that was silent but forwarded: if nothing behind it has answered since, it does not forward any more. Gives the
+    /// time until which the others behind it are asked.
+    fn forwards_no_more(
+        &mut self,
+        id: DeviceId,
+        since: Mono,
+        asked_at: Mono,
+        context: &mut Context<'_>,
+    ) -> Option<Mono> {
         for parent in context.site.device(id).parents.clone() {
             let node = &self.nodes[parent.index()];
             if node.state != ReachState::Down || !node.control_plane {
@@ -210,6 +219,17 @@ impl Reach {
             };
             if self.children[parent.index()].iter().any(answers) {
                 continue;
+            }
+            let until = asked_at + PARENT_HOLD;
+            let not_asked = |c: &&DeviceId| {
+                **c != id
+                    && context.site.device(**c).parents == [parent]
+                    && matches!(self.nodes[c.index()].state, ReachState::Up | ReachState::Lossy)
+            };
+            let others: Vec<DeviceId> = self.children[parent.index()].iter().filter(not_asked).take(5).copied().collect();
+            if !others.is_empty() && context.now.mono < until {
+                context.out.extend(others.into_iter().map(RuleEffect::Probe));
+                return Some(until);
             }
             self.nodes[parent.index()].control_plane = false;
             let key = control_plane_key(context.site.device(parent));
@@ -225,5 +245,6 @@ impl Reach {
             );
             self.down(parent, since, context.now.mono, context);
         }
+        None
     }
 }
