@@ -28,7 +28,7 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
     .replace("snmp = \"v3\"\ninterfaces = [\"plat0\", \"up0\", \"agg0\"]\n", "");
     world.start(tale, &config)?;
     world.wait_reach(tale, &["agg", "inst-1", "inst-2"], &["up"], Duration::from_secs(40))?;
-    watch(tale, &mut world, 35, "both ports are read", |ports| {
+    watch(tale, &mut world, 60, "both ports are read", |ports| {
         ports.len() == 2 && ports.iter().all(|p| p.in_bps.is_some())
     })?;
 
