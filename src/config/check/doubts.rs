@@ -7,7 +7,7 @@ use super::operator::Daemon;
 use super::routes::Placed;
 use crate::config::raw::At;
 use crate::config::report::{Ctx, Draft};
-use crate::model::{Contact, Crossing, Level, Liveness, Match, Owner, Party, Procedure, Role, Status, Tls};
+use crate::model::{Contact, Crossing, Device, Level, Liveness, Match, Owner, Party, Procedure, Role, Status, Tls};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -28,6 +28,9 @@ pub(super) fn doubts(
         route_doubts(ctx, inventory, &route.value);
     }
 }
+
+/// Fewer attempts of a confirm than this are too few where packets are lost.
+const ATTEMPTS_MIN: u128 = 5;
 
 fn devices(ctx: &Ctx<'_>, inventory: &Inventory, daemon: &Daemon) {
     let hint = "name two addresses that answer echo: the first hop, and one beyond it";
@@ -70,6 +73,7 @@ fn devices(ctx: &Ctx<'_>, inventory: &Inventory, daemon: &Daemon) {
             );
             ctx.warn(*at, what, "give it a liveness, or status = \"planned\"");
         }
+        few_attempts(ctx, device, *at);
         for parent in device.parents.iter().filter_map(|p| inventory.devices.get(p.index())) {
             if parent.status != Status::Active {
                 let what = format!(
@@ -93,6 +97,27 @@ fn devices(ctx: &Ctx<'_>, inventory: &Inventory, daemon: &Daemon) {
             );
             ctx.warn(*at, what, "each of the two is polled; is one a slip?");
         }
+    }
+}
+
+/// Attempts by SNMP or TCP go one after the other, each for up to `timeout`: a short `confirm` holds few of them, and few lost
+/// packets then make a device look dead.
+fn few_attempts(ctx: &Ctx<'_>, device: &Device, at: crate::config::raw::Place) {
+    if !matches!(device.liveness, Liveness::Snmp | Liveness::Tcp(_)) {
+        return;
+    }
+    let attempts = device.poll.confirm.over.as_millis() / device.poll.timeout.as_millis().max(1);
+    if attempts < ATTEMPTS_MIN {
+        let what = format!(
+            "`{}` is called down after {attempts} lost attempts of its confirm: by SNMP and TCP they go one after the other, {} each",
+            device.name,
+            humantime::format_duration(device.poll.timeout)
+        );
+        ctx.warn(
+            at,
+            what,
+            "on a lossy way that cries wolf: a shorter `timeout`, a longer `confirm.over`, or liveness = \"echo\"",
+        );
     }
 }
 

@@ -226,7 +226,12 @@ impl Reach {
                     && context.site.device(**c).parents == [parent]
                     && matches!(self.nodes[c.index()].state, ReachState::Up | ReachState::Lossy)
             };
-            let others: Vec<DeviceId> = self.children[parent.index()].iter().filter(not_asked).take(5).copied().collect();
+            let others: Vec<DeviceId> = self.children[parent.index()]
+                .iter()
+                .filter(not_asked)
+                .take(5)
+                .copied()
+                .collect();
             if !others.is_empty() && context.now.mono < until {
                 context.out.extend(others.into_iter().map(RuleEffect::Probe));
                 return Some(until);
