@@ -24,16 +24,18 @@ pub(super) fn probe(name: &str, config: &Path, json: bool, out: &mut dyn Write) 
     };
     let picture = once::look(&alone, patience, |s| s.devices.first().is_some_and(seen))
         .map_err(|e| Failure::new(1, e.to_string()))?;
-    let Some(device) = picture.devices.first() else {
+    let Some(mut device) = picture.devices.first().cloned() else {
         return Err(Failure::new(
             1,
             "nothing was polled: a mistake in hinomi, please report it",
         ));
     };
+    // The probe asks at once; the daemon will keep to the interval as configured.
+    device.detection_seconds = site.device(id).poll.detection().as_secs_f64();
     if json {
-        writeln!(out, "{}", status::json(device)?)?;
+        writeln!(out, "{}", status::json(&device)?)?;
     } else {
-        explain::print_device(device, out)?;
+        explain::print_device(&device, out)?;
         writeln!(
             out,
             "\n(one round; rates need two readings at least 30 s apart: hinomi explain {name})"
