@@ -237,28 +237,6 @@ pub(crate) fn name(text: &str) -> Taken<String> {
     Ok(text.to_string())
 }
 
-/// Does `text` match a pattern with `*` (any run) and `?` (one character)?
-pub(crate) fn glob(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        if p < pattern.len() && pattern[p] == '*' {
-            star = Some((p, t));
-            p += 1;
-        } else if p < pattern.len() && (pattern[p] == '?' || pattern[p] == text[t]) {
-            p += 1;
-            t += 1;
-        } else if let Some((at, from)) = star {
-            star = Some((at, from + 1));
-            p = at + 1;
-            t = from + 1;
-        } else {
-            return false;
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,11 +268,5 @@ mod tests {
         assert_eq!(Unit::Share.default_clear(40.0), 36.0);
         assert_eq!(Unit::Celsius.default_clear(60.0), 54.0);
         assert!(Unit::Any.default_clear(-10.0) < -10.0);
-    }
-
-    #[test]
-    fn globs() {
-        assert!(glob("xe-0/0/*", "xe-0/0/17") && glob("*", "") && glob("a?c*", "abc") && glob("a*b*c", "aXbYbZc"));
-        assert!(!glob("xe-0/0/*", "xe-0/1/0") && !glob("a?", "a") && !glob("a", "ab"));
     }
 }

@@ -257,11 +257,6 @@ pub fn glob(pattern: &str, name: &str) -> bool {
     p[i..].iter().all(|c| *c == '*')
 }
 
-/// Whether a pattern has wildcards at all.
-pub fn is_glob(pattern: &str) -> bool {
-    pattern.contains(['*', '?'])
-}
-
 #[cfg(test)]
 mod tests {
     use super::glob;
@@ -275,5 +270,6 @@ mod tests {
         assert!(!glob("eth?", "eth10"));
         assert!(glob("*a*b*", "xxaxxbxx"));
         assert!(!glob("ae1", "ae10"));
+        assert!(glob("a?c*", "abc") && glob("a*b*c", "aXbYbZc") && !glob("a?", "a"));
     }
 }

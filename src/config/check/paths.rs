@@ -62,7 +62,7 @@ fn demarcation(ctx: &Ctx<'_>, inventory: &mut Inventory, i: usize, written: &Wri
     let reads = &inventory.devices[id.index()].interfaces;
     if !reads
         .iter()
-        .any(|w| crate::config::values::glob(&w.pattern, &interface.value))
+        .any(|w| crate::model::device::glob(&w.pattern, &interface.value))
     {
         let what = format!("`{}` is not among the interfaces of `{}`", interface.value, edge.value);
         let hint = format!(
