@@ -174,7 +174,7 @@ fn site(circuits: u32) -> Arc<Site> {
         group: None,
         site: None,
         class: None,
-        tags: Vec::new(),
+        tags: [].into(),
         status: Status::Active,
         liveness: Liveness::Echo,
         poll: PollSettings {
@@ -192,10 +192,11 @@ fn site(circuits: u32) -> Arc<Site> {
         },
         snmp: None,
         profile: None,
-        interfaces: Vec::new(),
-        watches: Vec::new(),
-        thresholds: BTreeMap::new(),
-        findings: BTreeMap::new(),
+        interfaces: [].into(),
+        watches: [].into(),
+        thresholds: Default::default(),
+        findings: Default::default(),
+        circuit: None,
         parents: Vec::new(),
         demarcation: None,
     };
@@ -204,6 +205,7 @@ fn site(circuits: u32) -> Arc<Site> {
             name: "Scale".to_owned(),
             language: Language::English,
             timezone: "UTC".to_owned(),
+            holidays: [].into(),
         },
         daemon: DaemonSettings {
             state: "/nonexistent".into(),

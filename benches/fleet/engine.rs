@@ -117,7 +117,7 @@ fn site(options: &Options) -> Arc<Site> {
         group: None,
         site: None,
         class: None,
-        tags: Vec::new(),
+        tags: [].into(),
         status: Status::Active,
         liveness: Liveness::Snmp,
         poll: PollSettings {
@@ -135,15 +135,17 @@ fn site(options: &Options) -> Arc<Site> {
         },
         snmp: Some(access.clone()),
         profile: None,
-        interfaces: vec![InterfaceWanted {
+        interfaces: [InterfaceWanted {
             pattern: "eth0".into(),
             rate_bps: None,
             expect_up: false,
             backup: false,
-        }],
-        watches: Vec::new(),
-        thresholds: BTreeMap::new(),
-        findings: BTreeMap::new(),
+        }]
+        .into(),
+        watches: [].into(),
+        thresholds: Default::default(),
+        findings: Default::default(),
+        circuit: None,
         parents: Vec::new(),
         demarcation: None,
     };
@@ -152,6 +154,7 @@ fn site(options: &Options) -> Arc<Site> {
             name: "Fleet".to_owned(),
             language: Language::English,
             timezone: "UTC".to_owned(),
+            holidays: [].into(),
         },
         daemon: DaemonSettings {
             state: "/nonexistent".into(),

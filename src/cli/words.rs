@@ -29,7 +29,13 @@ pub(super) fn value(metric: Metric, value: f64) -> String {
         Metric::Temperature => format!("{value:.1} C"),
         Metric::Rtt => format!("{:.2} ms", value * 1e3),
         Metric::Errors | Metric::Discards => format!("{value:.4} %"),
-        Metric::Cpu | Metric::Memory | Metric::UtilizationIn | Metric::UtilizationOut | Metric::Loss => {
+        Metric::Cpu
+        | Metric::Memory
+        | Metric::UtilizationIn
+        | Metric::UtilizationOut
+        | Metric::UtilizationDown
+        | Metric::UtilizationUp
+        | Metric::Loss => {
             format!("{value:.1} %")
         }
     }
@@ -44,6 +50,7 @@ pub(super) fn reach(state: ReachState) -> Cell {
         ReachState::Suspect => ("suspect", Paint::Warn),
         ReachState::Down => ("DOWN", Paint::Bad),
         ReachState::Unreachable => ("unreachable", Paint::Warn),
+        ReachState::Off => ("off", Paint::Dim),
         ReachState::Blind => ("blind", Paint::Warn),
         ReachState::NotWatched => ("not watched", Paint::Dim),
     };

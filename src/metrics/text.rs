@@ -290,7 +290,7 @@ pub(super) fn finding_level(d: &DeviceStatus, w: &mut Writer) {
     for f in &d.findings {
         let part = match &f.key.part {
             Part::Device | Part::Host => "",
-            Part::Interface(name) | Part::Watch(name) | Part::Route(name) => name,
+            Part::Interface(name) | Part::Watch(name) | Part::Route(name) | Part::Common(name) => name,
         };
         let metric = f.key.metric.map(|m| key(&m)).unwrap_or_default();
         w.sample(&[&d.name, part, f.key.kind.key(), &metric], level(f.level));
@@ -327,7 +327,7 @@ pub(super) fn probe_success(d: &DeviceStatus, w: &mut Writer) {
         ReachState::Up | ReachState::Lossy => 1.0,
         ReachState::Suspect | ReachState::Down | ReachState::Unreachable => 0.0,
         // Silence of the monitor is not silence of the device.
-        ReachState::Unknown | ReachState::Blind | ReachState::NotWatched => return,
+        ReachState::Unknown | ReachState::Blind | ReachState::NotWatched | ReachState::Off => return,
     };
     w.sample(&[&d.name, d.owner.key()], value);
 }

@@ -1,5 +1,6 @@
 //! Devices: what is watched, how, and on which path it lies.
 
+use super::circuit::Circuit;
 use super::{FindingKind, FindingRule, Name, Threshold, ThresholdKind, snmp::SnmpAccess};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -71,6 +72,8 @@ pub enum Liveness {
     Echo,
     /// An SNMP GET of sysUpTime.
     Snmp,
+    /// The state of the circuit's line, as the operator's device tells it in its SNMP round.
+    Line,
     /// A TCP connection to this port.
     Tcp(u16),
     /// Not watched; taken as up while its path is up.
@@ -82,6 +85,8 @@ pub enum Liveness {
 pub enum Role {
     /// Written as `[[device]]`.
     Managed,
+    /// An access circuit: see [`Device::circuit`].
+    Circuit,
     /// Made from a line of `daemon.uplinks` that is no device's address: feeds the blind guard, is never accused.
     UplinkOnly,
 }
@@ -187,10 +192,11 @@ pub enum Bind {
     Address(IpAddr),
 }
 
-/// One watched device; groups and defaults are already folded in.
+/// One watched device; groups and defaults are already folded in. What many have in common is shared, not copied: a nation has
+/// hundreds of thousands of circuits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Device {
-    /// Unique, the identity across reloads.
+    /// Unique, the identity across reloads. Of a circuit: its id.
     pub name: Name,
     /// Why it is here.
     pub role: Role,
@@ -205,25 +211,27 @@ pub struct Device {
     /// `class = …`.
     pub class: Option<Name>,
     /// Free words.
-    pub tags: Vec<String>,
+    pub tags: Arc<[String]>,
     /// Planned, active, ended.
     pub status: Status,
     /// How liveness is found out.
     pub liveness: Liveness,
     /// Times.
     pub poll: PollSettings,
+    /// What only an access circuit has.
+    pub circuit: Option<Box<Circuit>>,
     /// Without it no SNMP is spoken.
     pub snmp: Option<Arc<SnmpAccess>>,
     /// `None` is `profile = "auto"`: chosen by sysObjectID.
     pub profile: Option<Name>,
-    /// Interfaces by ifName.
-    pub interfaces: Vec<InterfaceWanted>,
+    /// Interfaces by ifName (`alias:` by ifAlias, `session:` by the session's user).
+    pub interfaces: Arc<[InterfaceWanted]>,
     /// Anything else.
-    pub watches: Vec<Watch>,
+    pub watches: Arc<[Watch]>,
     /// Thresholds in force for this device.
-    pub thresholds: BTreeMap<ThresholdKind, Threshold>,
+    pub thresholds: Arc<BTreeMap<ThresholdKind, Threshold>>,
     /// `[findings]` in force for this device, where they differ from the kind's default.
-    pub findings: BTreeMap<FindingKind, FindingRule>,
+    pub findings: Arc<BTreeMap<FindingKind, FindingRule>>,
     /// Reachable while one of these is. `demarcation.device` is among them.
     pub parents: Vec<DeviceId>,
     /// For devices of the platform.

@@ -30,6 +30,8 @@ pub enum FindingKind {
     PlatformDown,
     /// A device of a connected institution does not answer.
     CircuitSilent,
+    /// Many circuits with something in common fell silent together: the common part has failed.
+    CircuitsLost,
     /// An interface that should be up is down.
     InterfaceDown,
     /// A name that was once matched is gone.
@@ -56,10 +58,11 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// Every kind, in the order they are documented.
-    pub const ALL: [FindingKind; 14] = [
+    pub const ALL: [FindingKind; 15] = [
         FindingKind::DeviceDown,
         FindingKind::PlatformDown,
         FindingKind::CircuitSilent,
+        FindingKind::CircuitsLost,
         FindingKind::InterfaceDown,
         FindingKind::InterfaceMissing,
         FindingKind::AgentSilent,
@@ -79,6 +82,7 @@ impl FindingKind {
             FindingKind::DeviceDown => "device-down",
             FindingKind::PlatformDown => "platform-down",
             FindingKind::CircuitSilent => "circuit-silent",
+            FindingKind::CircuitsLost => "circuits-lost",
             FindingKind::InterfaceDown => "interface-down",
             FindingKind::InterfaceMissing => "interface-missing",
             FindingKind::AgentSilent => "agent-silent",
@@ -99,6 +103,7 @@ impl FindingKind {
             FindingKind::DeviceDown => (Level::Critical, 0),
             FindingKind::PlatformDown => (Level::Critical, 30),
             FindingKind::CircuitSilent => (Level::Warning, 300),
+            FindingKind::CircuitsLost => (Level::Critical, 0),
             FindingKind::InterfaceDown | FindingKind::InterfaceMissing => (Level::Warning, 30),
             FindingKind::AgentSilent | FindingKind::NoData | FindingKind::ControlPlaneSilent => (Level::Warning, 300),
             FindingKind::Lossy => (Level::Ok, 0),
@@ -136,6 +141,8 @@ pub enum Part {
     Watch(Name),
     /// A mail route, by its name.
     Route(Name),
+    /// What circuits have in common: `carrier access-carrier-1`, `site tokyo`, `device agg-3`, `card agg-3 ge-0/0`.
+    Common(Name),
     /// This monitoring host.
     Host,
 }
@@ -159,7 +166,7 @@ impl std::fmt::Display for FindingKey {
         f.write_str(self.device.as_deref().unwrap_or("hinomi"))?;
         match &self.part {
             Part::Device | Part::Host => {}
-            Part::Interface(n) | Part::Watch(n) | Part::Route(n) => write!(f, "/{n}")?,
+            Part::Interface(n) | Part::Watch(n) | Part::Route(n) | Part::Common(n) => write!(f, "/{n}")?,
         }
         write!(f, " {}", self.kind.key())?;
         if let Some(metric) = self.metric {

@@ -5,6 +5,7 @@
 //!
 //! Never here: I/O, a clock, randomness, or an import of any other module of ours.
 
+pub mod circuit;
 pub mod contact;
 pub mod device;
 pub mod finding;
@@ -17,6 +18,7 @@ pub mod threshold;
 pub mod time;
 pub mod verdict;
 
+pub use circuit::{Circuit, CircuitRole, Hours, Line, LocalMinute, Measure, Power};
 pub use contact::{Address, Contact, Crossing, Escalation, Match, Party, Procedure, Recipient, Relay, Route, Tls};
 pub use device::{
     Bind, Confirm, Demarcation, Device, DeviceId, InterfaceWanted, Liveness, Owner, PollSettings, Recover, Role,

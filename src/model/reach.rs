@@ -19,6 +19,8 @@ pub enum ReachState {
     Down,
     /// Everything on its path is down.
     Unreachable,
+    /// A circuit that is silent while its institution is closed: switched off, no fault.
+    Off,
     /// This host is cut off.
     Blind,
     /// `liveness = "none"`, or not active.

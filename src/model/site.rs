@@ -28,6 +28,8 @@ pub struct Operator {
     pub language: Language,
     /// IANA name, known to exist.
     pub timezone: String,
+    /// Days on which institutions are closed: days since 1970-01-01, sorted.
+    pub holidays: std::sync::Arc<[i32]>,
 }
 
 /// `[daemon]`.

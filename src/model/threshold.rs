@@ -45,6 +45,10 @@ pub enum Metric {
     UtilizationIn,
     /// Percent of the rate, out of the device's port (ifHCOutOctets).
     UtilizationOut,
+    /// Of an access circuit: percent of its contracted rate toward the institution.
+    UtilizationDown,
+    /// Of an access circuit: percent of its contracted rate from the institution.
+    UtilizationUp,
     /// Percent of packets.
     Errors,
     /// Percent of packets.
@@ -65,7 +69,9 @@ impl Metric {
             Metric::Memory => ThresholdKind::Memory,
             Metric::Load5 => ThresholdKind::Load5,
             Metric::Temperature => ThresholdKind::Temperature,
-            Metric::UtilizationIn | Metric::UtilizationOut => ThresholdKind::Utilization,
+            Metric::UtilizationIn | Metric::UtilizationOut | Metric::UtilizationDown | Metric::UtilizationUp => {
+                ThresholdKind::Utilization
+            }
             Metric::Errors => ThresholdKind::Errors,
             Metric::Discards => ThresholdKind::Discards,
             Metric::Loss => ThresholdKind::Loss,

@@ -366,7 +366,7 @@ fn device_name(root: &FindingKey) -> String {
 /// The part's name, if it has one.
 fn part_name(root: &FindingKey) -> Option<String> {
     match &root.part {
-        Part::Interface(n) | Part::Watch(n) | Part::Route(n) => Some(clean(n)),
+        Part::Interface(n) | Part::Watch(n) | Part::Route(n) | Part::Common(n) => Some(clean(n)),
         Part::Device | Part::Host => None,
     }
 }

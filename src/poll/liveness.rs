@@ -109,7 +109,7 @@ impl Poll {
                 let token = self.connect(TokenUse::Liveness(key), to, timeout);
                 self.begin_attempt(key, Some(token), now);
             }
-            Liveness::None => {
+            Liveness::Line | Liveness::None => {
                 self.rounds.remove(key);
             }
         }
@@ -247,7 +247,7 @@ impl Poll {
             (RoundKind::Confirm, _) => "confirm",
             (_, Liveness::Snmp) => "snmp-liveness",
             (_, Liveness::Tcp(_)) => "tcp-liveness",
-            (_, Liveness::Echo | Liveness::None) => "echo",
+            (_, Liveness::Echo | Liveness::Line | Liveness::None) => "echo",
         };
         self.count(kind, if lost { "lost" } else { "ok" });
         self.observed(Observation::Reach(report));

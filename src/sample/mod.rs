@@ -230,7 +230,7 @@ impl Sampler {
                 at,
             });
         }
-        for watch in &wanted.watches {
+        for watch in wanted.watches.iter() {
             if let WatchKind::Oid { oid, scale, .. } = &watch.kind {
                 let value = scalar::find(oid, &reading.scalars)
                     .map(|v| v * scale)

@@ -411,7 +411,7 @@ fn of_two_rows_with_one_name_the_one_that_moves_is_read() {
 #[test]
 fn a_refused_watch_does_not_take_the_rest_along() {
     let mut device = site::device("edge-a", 161, v2c(), &["a"]);
-    device.watches.push(hinomi::model::Watch {
+    device.watches = [hinomi::model::Watch {
         name: Name::from("temperature"),
         kind: hinomi::model::WatchKind::Oid {
             oid: vec![1, 3, 6, 1, 3, 1],
@@ -419,7 +419,8 @@ fn a_refused_watch_does_not_take_the_rest_along() {
             unit: "C".into(),
             threshold: None,
         },
-    });
+    }]
+    .into();
     let mut world = World::of(device);
     // genErr for one object, as agents with a broken subagent say.
     let reading = world.round(|world, asked| {

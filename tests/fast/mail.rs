@@ -72,6 +72,7 @@ fn operator() -> Operator {
         name: "医療ネットワーク株式会社".to_owned(),
         language: Language::Japanese,
         timezone: "Asia/Tokyo".to_owned(),
+        holidays: [].into(),
     }
 }
 

@@ -228,10 +228,11 @@ fn a_send_error_of_this_host_is_told_if_nothing_could_be_sent() {
 fn a_silent_device_gets_one_echo_a_round_and_nothing_else_until_it_answers() {
     let mut d = device("edge-a", "192.0.2.1");
     d.snmp = net::access();
-    d.watches = vec![Watch {
+    d.watches = [Watch {
         name: "bgp".into(),
         kind: WatchKind::Tcp { port: 179 },
-    }];
+    }]
+    .into();
     let mut net = Net::new(site(vec![d]));
     net.set("192.0.2.1", Behaviour::Silent);
     net.run_for(secs(25));
@@ -495,10 +496,11 @@ fn snmp_liveness_goes_the_same_way() {
 #[test]
 fn a_tcp_watch_is_told_each_interval() {
     let mut d = device("edge-a", "192.0.2.1");
-    d.watches = vec![Watch {
+    d.watches = [Watch {
         name: "bgp".into(),
         kind: WatchKind::Tcp { port: 179 },
-    }];
+    }]
+    .into();
     let mut net = Net::new(site(vec![d]));
     net.run_for(secs(20));
     net.set("192.0.2.1", Behaviour::Refused);

@@ -208,7 +208,7 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
         group: written.group.as_ref().map(|g| Arc::from(g.value.as_str())),
         site: first(own, group, |l| l.site.as_ref()).map(|s| Arc::from(s.value.as_str())),
         class: class.map(|c| Arc::from(c.value.as_str())),
-        tags: first(own, group, |l| l.tags.as_ref()).cloned().unwrap_or_default(),
+        tags: first(own, group, |l| l.tags.as_ref()).map_or_else(|| [].into(), |t| t.as_slice().into()),
         status: *first(own, group, |l| l.status.as_ref()).unwrap_or(&Status::Active),
         liveness: first(own, group, |l| l.liveness.as_ref()).map_or(Liveness::Echo, |l| l.value),
         poll: poll::settle(ctx, &[&defaults.poll, &group_part.poll, &own.poll]),
@@ -217,15 +217,17 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
             .cloned()
             .flatten()
             .map(Arc::from),
-        interfaces: first(own, group, |l| l.interfaces.as_ref()).map_or(Vec::new(), |i| i.value.clone()),
-        watches: first(own, group, |l| l.watches.as_ref()).map_or(Vec::new(), |w| w.value.clone()),
-        thresholds,
-        findings: findings::settle(&[
+        interfaces: first(own, group, |l| l.interfaces.as_ref())
+            .map_or_else(|| [].into(), |i| i.value.as_slice().into()),
+        watches: first(own, group, |l| l.watches.as_ref()).map_or_else(|| [].into(), |w| w.value.as_slice().into()),
+        thresholds: Arc::new(thresholds),
+        findings: Arc::new(findings::settle(&[
             defaults.findings,
             &class_part.findings,
             &group_part.findings,
             &own.findings,
-        ]),
+        ])),
+        circuit: None,
         parents: Vec::new(),
         demarcation: None,
     };

@@ -31,6 +31,7 @@ pub(super) fn operator(top: &Walk<'_>) -> Option<Operator> {
         name: name?.value,
         language: language.map_or(Language::Japanese, |l| l.value),
         timezone: timezone.map_or_else(|| "Asia/Tokyo".to_string(), |t| t.value),
+        holidays: [].into(),
     })
 }
 

@@ -40,7 +40,11 @@ impl Reach {
             any |= node.state != ReachState::NotWatched;
             match node.state {
                 _ if node.last_answer.is_some_and(|a| a >= since) => return Uplinks::Answer,
-                ReachState::NotWatched | ReachState::Down | ReachState::Unreachable | ReachState::Blind => {}
+                ReachState::NotWatched
+                | ReachState::Down
+                | ReachState::Unreachable
+                | ReachState::Off
+                | ReachState::Blind => {}
                 ReachState::Suspect if node.confirmed_at.is_some() => {}
                 ReachState::Suspect => asking = Some(Mono::NEVER),
                 ReachState::Up | ReachState::Lossy | ReachState::Unknown => {

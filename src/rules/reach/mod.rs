@@ -208,7 +208,7 @@ impl Reach {
                 Some((child, at)) if round.started > at => self.control_plane_silent(id, child, context),
                 _ => {}
             },
-            ReachState::NotWatched | ReachState::Down | ReachState::Unreachable => {}
+            ReachState::NotWatched | ReachState::Down | ReachState::Unreachable | ReachState::Off => {}
             _ if self.blind_since.is_some() => self.hide(id, context),
             ReachState::Suspect => {
                 if round.kind == RoundKind::Confirm {

@@ -43,6 +43,8 @@ impl Reach {
             // It is coming back: the child is judged after that, on a newer result.
             ReachState::Down if node.good_rounds > 0 => Way::Asking(Mono::NEVER),
             ReachState::Down => Way::Cut(parent),
+            // A router that is switched off forwards nothing; nobody hangs a device behind one.
+            ReachState::Off => Way::Cut(parent),
             ReachState::Unreachable => Way::Cut(node.root.unwrap_or(parent)),
             // Its own confirm or its own parents decide; both end by themselves.
             ReachState::Suspect | ReachState::Blind => Way::Asking(Mono::NEVER),

@@ -23,7 +23,7 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
         group: None,
         site: None,
         class: None,
-        tags: Vec::new(),
+        tags: [].into(),
         status: Status::Active,
         liveness: Liveness::Snmp,
         poll: PollSettings {
@@ -46,9 +46,10 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
         })),
         profile: None,
         interfaces: interfaces.iter().map(wanted).collect(),
-        watches: Vec::new(),
-        thresholds: BTreeMap::new(),
-        findings: BTreeMap::new(),
+        watches: [].into(),
+        thresholds: Default::default(),
+        findings: Default::default(),
+        circuit: None,
         parents: Vec::new(),
         demarcation: None,
     }
@@ -61,6 +62,7 @@ pub(crate) fn site(devices: Vec<Device>) -> Arc<Site> {
             name: "Example".into(),
             language: Language::English,
             timezone: "UTC".into(),
+            holidays: [].into(),
         },
         daemon: DaemonSettings {
             state: "/nonexistent".into(),

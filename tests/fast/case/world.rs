@@ -32,7 +32,7 @@ pub(crate) fn device(text: &str, owner: Owner, parents: &[u32]) -> Device {
         group: None,
         site: Some(name("tokyo")),
         class: None,
-        tags: Vec::new(),
+        tags: [].into(),
         status: Status::Active,
         liveness: Liveness::Echo,
         poll: PollSettings {
@@ -47,10 +47,11 @@ pub(crate) fn device(text: &str, owner: Owner, parents: &[u32]) -> Device {
         },
         snmp: None,
         profile: None,
-        interfaces: Vec::new(),
-        watches: Vec::new(),
-        thresholds: BTreeMap::new(),
-        findings: BTreeMap::new(),
+        interfaces: [].into(),
+        watches: [].into(),
+        thresholds: Default::default(),
+        findings: Default::default(),
+        circuit: None,
         parents: parents.iter().map(|p| DeviceId(*p)).collect(),
         demarcation: None,
     }
@@ -119,6 +120,7 @@ pub(crate) fn site() -> Site {
             name: "Example Medical Network K.K.".to_owned(),
             language: Language::Japanese,
             timezone: "Asia/Tokyo".to_owned(),
+            holidays: [].into(),
         },
         daemon: DaemonSettings {
             state: "state".into(),

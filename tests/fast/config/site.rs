@@ -42,7 +42,7 @@ fn groups_and_defaults_are_folded_in() {
         (s(10), s(10), s(2))
     );
     assert_eq!(edge.poll.detection(), s(22));
-    assert_eq!(edge.tags, ["core"]);
+    assert_eq!(*edge.tags, ["core"]);
     assert_eq!(
         (edge.owner, edge.liveness, edge.profile.as_deref()),
         (Owner::Own, Liveness::Echo, None)

@@ -32,7 +32,7 @@ pub(super) fn device(name: &str, address: &str) -> Device {
         group: None,
         site: None,
         class: None,
-        tags: Vec::new(),
+        tags: [].into(),
         status: Status::Active,
         liveness: Liveness::Echo,
         poll: PollSettings {
@@ -50,10 +50,11 @@ pub(super) fn device(name: &str, address: &str) -> Device {
         },
         snmp: None,
         profile: None,
-        interfaces: Vec::new(),
-        watches: Vec::new(),
-        thresholds: BTreeMap::new(),
-        findings: BTreeMap::new(),
+        interfaces: [].into(),
+        watches: [].into(),
+        thresholds: Default::default(),
+        findings: Default::default(),
+        circuit: None,
         parents: Vec::new(),
         demarcation: None,
     }
@@ -76,6 +77,7 @@ pub(super) fn site(devices: Vec<Device>) -> Arc<Site> {
             name: "Example".to_owned(),
             language: Language::English,
             timezone: "UTC".to_owned(),
+            holidays: [].into(),
         },
         daemon: DaemonSettings {
             state: "/nonexistent".into(),

@@ -199,6 +199,7 @@ impl Town {
                 name: "Example".into(),
                 language: Language::English,
                 timezone: "UTC".into(),
+                holidays: [].into(),
             },
             daemon: DaemonSettings {
                 state: "/nonexistent".into(),
@@ -240,7 +241,7 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         group: None,
         site: None,
         class: None,
-        tags: Vec::new(),
+        tags: [].into(),
         status: Status::Active,
         liveness: dev.liveness,
         poll: dev.poll,
@@ -256,8 +257,9 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         profile: None,
         interfaces: dev.ports.iter().map(wanted).collect(),
         watches: dev.tcp.then_some(tcp).into_iter().collect(),
-        thresholds: cpu.map(|t| (ThresholdKind::Cpu, t)).into_iter().collect(),
-        findings: BTreeMap::new(),
+        thresholds: Arc::new(cpu.map(|t| (ThresholdKind::Cpu, t)).into_iter().collect()),
+        findings: Default::default(),
+        circuit: None,
         parents: dev.parents.iter().map(id).collect(),
         demarcation: dev.demarcation.as_ref().map(|(edge, port)| Demarcation {
             device: id(edge),
