@@ -94,8 +94,8 @@ impl Engine {
         let reading = clock::reading();
         self.net.receive_dry(reading, &mut self.received);
         let now = clock::now();
-        for input in std::mem::take(&mut self.received) {
-            self.core.take(Input::Poll(input), now);
+        if !self.received.is_empty() {
+            self.core.take_polled(self.received.drain(..), now);
         }
         while let Ok(message) = self.links.inbox.try_recv() {
             self.message(message, now);

@@ -10,7 +10,7 @@ const HR_STORAGE_RAM: &[u32] = &[1, 3, 6, 1, 2, 1, 25, 2, 1, 2];
 pub fn find(oid: &[u32], readings: &[ScalarReading]) -> Option<f64> {
     readings
         .iter()
-        .find(|r| r.oid == oid)?
+        .find(|r| *r.oid == *oid)?
         .value
         .as_ref()?
         .as_f64()
@@ -84,7 +84,7 @@ mod tests {
 
     fn reading(oid: &[u32], value: Number) -> ScalarReading {
         ScalarReading {
-            oid: oid.to_vec(),
+            oid: oid.into(),
             value: Some(value),
         }
     }

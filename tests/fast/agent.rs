@@ -432,7 +432,7 @@ fn a_refused_watch_does_not_take_the_rest_along() {
     });
     let reading = reading.outcome.unwrap();
     assert_eq!(ports(&reading).len(), 1);
-    let watch = reading.scalars.iter().find(|s| s.oid == [1, 3, 6, 1, 3, 1]).unwrap();
+    let watch = reading.scalars.iter().find(|s| *s.oid == [1, 3, 6, 1, 3, 1]).unwrap();
     assert_eq!(watch.value, None);
 }
 

@@ -3,27 +3,29 @@
 //! Never here: datagrams, request numbers, deadlines (that is the parent module).
 
 use super::oids::Col;
-use super::round::{Ask, Get, Item, Purpose, Round, Walk};
+use super::round::{Ask, Round};
 use super::session::Session;
-use super::table::{self, Table};
+use super::table::{self, Table, Wish};
+use super::template::{Get, Item, Library, Template};
 use super::text;
-use super::wanted::{Wanted, columns_of, scalars_of};
+use super::walk::{Purpose, Walk};
+use super::wanted::{ProfileWish, Wanted, columns_of, scalars_of};
 use crate::model::profile::{self, Profile};
 use crate::model::snmp::SnmpAccess;
 use crate::model::{Device, Mono, Name};
 use crate::poll::{AgentFailure, AgentReading, ScalarReading};
-use crate::wire::snmp::{Pdu, PduKind, Value, Version};
-use std::collections::BTreeSet;
+use crate::wire::snmp::{Names, PduKind, PduView, ValueView, Version, ber};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Octets of a whole answer that fits one unfragmented datagram on any path of use.
-const ANSWER: usize = 1_400;
+const ANSWER: u16 = 1_400;
 /// Below this, halving a request makes no sense.
-const SMALLEST: usize = 160;
+const SMALLEST: u16 = 160;
 /// Rows asked of a GETBULK.
-const REPETITIONS: u32 = 16;
+const REPETITIONS: u8 = 16;
 /// tooBig
 const TOO_BIG: u32 = 1;
 /// noSuchName
@@ -33,6 +35,9 @@ const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
 /// And this often without any reason.
 const COLUMNS_REFRESH: Duration = Duration::from_secs(3_600);
 
+/// After so many tries without an answer a large request is halved: what is lost may be what does not fit the path.
+const TRIES_BEFORE_HALVING: u8 = 1;
+
 /// Everything remembered of a device.
 #[derive(Debug)]
 pub(super) struct Agent {
@@ -41,22 +46,24 @@ pub(super) struct Agent {
     pub(super) target: SocketAddr,
     pub(super) channel: u8,
     pub(super) timeout: Duration,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Arc<Wanted>,
     pub(super) session: Session,
     pub(super) round: Option<Box<Round>>,
     profile: Option<&'static Profile>,
-    object_id: Option<Vec<u32>>,
+    object_id: Option<Arc<[u32]>>,
     /// Instances of the profile's columns; `None` until they were looked up.
-    instances: Option<Vec<Vec<u32>>>,
+    instances: Option<Arc<[Arc<[u32]>]>>,
     instances_at: Mono,
     table: Table,
     uptime: Option<u32>,
-    /// Octets of answer a request may cause; halved by tooBig.
-    room: usize,
-    repetitions: u32,
+    /// The requests of a round in which nothing has to be looked up; `None` when that has changed.
+    plan: Option<Arc<[Arc<Template>]>>,
+    /// Octets of answer a request may cause; halved by tooBig and by loss.
+    room: u16,
+    repetitions: u8,
     slim: bool,
     /// v1: objects whose mention makes the agent refuse the whole request.
-    absent: BTreeSet<Vec<u32>>,
+    absent: BTreeSet<Box<[u8]>>,
 }
 
 /// How a round goes on after an answer.
@@ -66,8 +73,16 @@ pub(super) enum Step {
     Fail(AgentFailure),
 }
 
+/// What to ask next.
+pub(super) enum Question<'a> {
+    /// A GET, or a walk's next step.
+    Ask(PduKind, &'a Names),
+    /// The round is complete.
+    Complete,
+}
+
 impl Agent {
-    pub(super) fn new(device: &Device, access: &Arc<SnmpAccess>, wanted: Wanted, channel: u8) -> Agent {
+    pub(super) fn new(device: &Device, access: &Arc<SnmpAccess>, wanted: Arc<Wanted>, channel: u8) -> Agent {
         Agent {
             name: Name::clone(&device.name),
             access: Arc::clone(access),
@@ -75,7 +90,10 @@ impl Agent {
             channel,
             timeout: device.poll.timeout,
             session: Session::new(access),
-            profile: wanted.profile.as_deref().and_then(profile::by_name),
+            profile: match &wanted.profile {
+                ProfileWish::Named(name) => profile::by_name(name),
+                ProfileWish::Auto | ProfileWish::None => None,
+            },
             wanted,
             round: None,
             object_id: None,
@@ -83,6 +101,7 @@ impl Agent {
             instances_at: Mono::default(),
             table: Table::default(),
             uptime: None,
+            plan: None,
             room: ANSWER,
             repetitions: REPETITIONS,
             slim: false,
@@ -91,77 +110,146 @@ impl Agent {
     }
 
     /// The configuration changed, but not whom we speak to and how: keep what was learned.
-    pub(super) fn rewant(&mut self, wanted: Wanted, timeout: Duration) {
+    pub(super) fn rewant(&mut self, wanted: Arc<Wanted>, timeout: Duration) {
         self.timeout = timeout;
         if self.wanted.patterns != wanted.patterns {
             self.table.rewanted(&wanted.patterns);
+        }
+        if self.wanted != wanted {
+            self.plan = None;
         }
         self.wanted = wanted;
     }
 
     /// Begins a round; the caller has made sure that none is under way.
-    pub(super) fn begin_round(&mut self, now: Mono) {
-        let mut round = Round {
-            started: now,
-            ..Round::default()
-        };
-        round.todo.push_back(Item::ObjectId);
-        if !self.wanted.patterns.is_empty() {
-            round.todo.extend([Item::IfNumber, Item::IfTableLastChange]);
+    pub(super) fn begin_round(&mut self, library: &mut Library, now: Mono) {
+        if self.plan.is_none() {
+            let items = self.settled_items();
+            self.plan = Some(library.plan(items, self.room()));
         }
-        round.todo.extend(self.wanted.scalars.iter().cloned().map(Item::Scalar));
+        self.round = Some(Box::new(Round {
+            started: now,
+            plan: self.plan.clone(),
+            ..Round::default()
+        }));
+    }
+
+    /// What every round reads. An agent is asked who it is in its first round and after a restart.
+    fn settled_items(&self) -> VecDeque<Item> {
+        let mut items = VecDeque::new();
+        if !self.wanted.patterns.is_empty() {
+            items.extend([Item::IfNumber, Item::IfTableLastChange]);
+        }
+        items.extend(self.wanted.scalars.iter().cloned().map(Item::Scalar));
         if let Some(instances) = &self.instances {
             let scalars = scalars_of(self.profile).chain(instances.iter().cloned());
-            round.todo.extend(scalars.map(Item::Scalar));
+            items.extend(scalars.map(Item::Scalar));
         }
-        let rows = self.table.rows.iter().flatten().map(|r| r.index).collect();
-        self.round = Some(Box::new(round));
-        self.want_rows(&rows);
+        let mut columns = RowColumns::default();
+        let rows = self.table.rows.iter().flatten();
+        items.extend(rows.map(|row| columns.item(row, self.wish(row))));
+        if items.is_empty() {
+            // Nothing else is asked: whether it answers at all is told by who it is.
+            items.push_back(Item::ObjectId);
+        }
+        items
+    }
+
+    fn wish(&self, row: &table::Row) -> Wish {
+        let v1 = self.session.version() == Version::V1;
+        let by_descr = self.table.by_descr;
+        Wish {
+            by_descr,
+            wide: row.wide && !v1 && !by_descr,
+            slim: self.slim,
+            faults: self.wanted.faults,
+            alias: self.wanted.alias && !self.slim || row.by_alias(),
+        }
     }
 
     fn want_rows(&mut self, indices: &BTreeSet<u32>) {
-        let rows = self.table.rows.iter().flatten();
-        let v1 = self.session.version() == Version::V1;
-        let (by_descr, slim) = (self.table.by_descr, self.slim);
-        let items = rows.filter(|r| indices.contains(&r.index)).map(|row| Item::Row {
-            index: row.index,
-            columns: table::columns(by_descr, row.wide && !v1 && !by_descr, slim),
-        });
+        let mut columns = RowColumns::default();
+        let rows = self.table.rows.iter().flatten().filter(|r| indices.contains(&r.index));
+        let items: Vec<Item> = rows.map(|row| columns.item(row, self.wish(row))).collect();
         if let Some(round) = &mut self.round {
             round.todo.extend(items);
         }
     }
 
-    /// What to ask next; `None` when the round is complete.
-    pub(super) fn question(&mut self, now: Mono) -> Option<(PduKind, Vec<Vec<u32>>)> {
+    fn room(&self) -> usize {
+        usize::from(self.room).saturating_sub(self.session.overhead())
+    }
+
+    /// Sees to it that the round has something to ask; false when it is complete.
+    pub(super) fn next(&mut self, now: Mono) -> bool {
         loop {
-            let round = self.round.as_mut()?;
+            let room = self.room();
+            let Some(round) = self.round.as_mut() else {
+                return false;
+            };
             match &mut round.ask {
-                Some(Ask::Get(get)) => return Some((PduKind::Get, get.oids())),
+                Some(Ask::Get(_)) => return true,
                 Some(Ask::Walk(walk)) => {
                     walk.begin(now);
-                    let v1 = self.session.version() == Version::V1;
-                    let kind = if v1 { PduKind::GetNext } else { PduKind::GetBulk };
-                    return Some((kind, vec![walk.last.clone()]));
+                    return true;
                 }
                 None => {}
             }
             round.tries = 0;
-            let room = self.room.saturating_sub(self.session.overhead());
-            if let Some(mut get) = Get::pack(&mut round.todo, room) {
-                get.leave_out(|oid| self.absent.contains(oid));
+            let template = round.from_plan();
+            if let Some(template) = template.or_else(|| Template::pack(&mut round.todo, room).map(Arc::new)) {
+                let mut get = Get::new(template);
+                if !self.absent.is_empty() {
+                    get.leave_out(|name| self.absent.contains(name));
+                }
                 round.ask = Some(Ask::Get(get));
             } else if let Some((purpose, base)) = round.walks.pop_front() {
                 round.ask = Some(Ask::Walk(Walk::new(purpose, base)));
             } else if !self.plan_more(now) {
-                return None;
+                return false;
             }
+        }
+    }
+
+    /// What [`Agent::next`] has prepared.
+    pub(super) fn question(&self) -> Question<'_> {
+        match self.round.as_ref().and_then(|r| r.ask.as_ref()) {
+            Some(Ask::Get(get)) => Question::Ask(PduKind::Get, get.names()),
+            Some(Ask::Walk(walk)) => {
+                let v1 = self.session.version() == Version::V1;
+                let kind = if v1 { PduKind::GetNext } else { PduKind::GetBulk };
+                Question::Ask(kind, &walk.names)
+            }
+            None => Question::Complete,
         }
     }
 
     /// max-repetitions of the next GETBULK.
     pub(super) fn repetitions(&self) -> u32 {
-        self.repetitions
+        u32::from(self.repetitions)
+    }
+
+    /// The present request had no answer: a large one is asked for in halves, if the agent has answered something in this round.
+    pub(super) fn lost(&mut self) {
+        let Some(round) = &mut self.round else { return };
+        round.tries += 1;
+        if round.tries <= TRIES_BEFORE_HALVING || round.last_answer.is_none() {
+            return;
+        }
+        match round.ask.take() {
+            Some(Ask::Get(get)) if get.template.items.len() > 1 && get.template.size > usize::from(SMALLEST) => {
+                let tries = round.tries;
+                self.shrink(get);
+                if let Some(round) = &mut self.round {
+                    round.tries = tries;
+                }
+            }
+            Some(Ask::Walk(walk)) => {
+                self.repetitions = (self.repetitions / 2).max(1);
+                round.ask = Some(Ask::Walk(walk));
+            }
+            ask => round.ask = ask,
+        }
     }
 
     /// Everything planned was read: does something have to be looked up now? Each kind of walk is made once in a round.
@@ -173,17 +261,25 @@ impl Agent {
         if restarted {
             self.absent.clear();
         }
-        if self.wanted.profile.is_none()
+        let auto = self.wanted.profile == ProfileWish::Auto;
+        if auto && !round.identity_asked && (restarted || self.object_id.is_none()) {
+            round.identity_asked = true;
+            round.todo.push_back(Item::ObjectId);
+            return true;
+        }
+        if auto
             && let Some(id) = &round.object_id
             && self.object_id.as_ref() != Some(id)
         {
             self.profile = Some(profile::by_sys_object_id(id));
             self.object_id = Some(id.clone());
             self.instances = None;
+            self.plan = None;
         }
         let age = now.since(self.instances_at);
         // A column without rows may get some later (a card comes up, an agent module is loaded).
-        let empty = |base: &Vec<u32>| !self.instances.iter().flatten().any(|o| o.starts_with(base));
+        let known = self.instances.as_deref().unwrap_or_default();
+        let empty = |base: &Vec<u32>| !known.iter().any(|o| o.starts_with(base));
         let gone = age >= COLUMNS_AGAIN && (round.instance_gone || columns_of(self.profile).iter().any(empty));
         if !round.columns_walked && (self.instances.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
             round.columns_walked = true;
@@ -199,17 +295,20 @@ impl Agent {
         }
         let version = (round.if_number, round.if_last_change);
         let wanted = !self.wanted.patterns.is_empty() && !round.names_walked;
-        if wanted && (restarted || round.row_moved || self.table.stale(version, &self.wanted.patterns, now)) {
+        if wanted && (restarted || round.row_moved || self.table.stale(version, now)) {
             round.names_walked = true;
             self.absent.clear();
             round.walks.push_back((Purpose::IfName, Col::Name.oid()));
+            if self.wanted.patterns.has_aliases() {
+                round.walks.push_back((Purpose::IfAlias, Col::Alias.oid()));
+            }
             return true;
         }
         false
     }
 
     /// Takes a true answer to the present question.
-    pub(super) fn answer(&mut self, pdu: &Pdu, at: Mono, now: Mono) -> Step {
+    pub(super) fn answer(&mut self, pdu: &PduView<'_>, at: Mono, now: Mono) -> Step {
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
@@ -218,14 +317,14 @@ impl Agent {
             None => Step::Continue,
             Some(Ask::Walk(walk)) => self.walked(walk, pdu, now),
             Some(Ask::Get(get)) if pdu.error_status == 0 => {
-                self.got(get, pdu, at);
+                self.got(&get, pdu, at);
                 Step::Continue
             }
             Some(Ask::Get(get)) => self.refused(get, pdu, at),
         }
     }
 
-    fn refused(&mut self, mut get: Get, pdu: &Pdu, at: Mono) -> Step {
+    fn refused(&mut self, mut get: Get, pdu: &PduView<'_>, at: Mono) -> Step {
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
@@ -236,35 +335,48 @@ impl Agent {
             return Step::Continue;
         }
         round.refused = Some(pdu.error_status);
-        let Some(oid) = get.refuse(pdu.error_index) else {
+        let Some(name) = get.refuse(pdu.error_index) else {
             return Step::Fail(AgentFailure::ErrorStatus(pdu.error_status));
         };
         if self.session.version() == Version::V1 && pdu.error_status == NO_SUCH_NAME {
-            self.absent.insert(oid);
+            self.absent.insert(name);
         }
-        if get.oids().is_empty() {
-            self.got(get, pdu, at);
+        if get.names().is_empty() {
+            let nothing = PduView {
+                varbinds: Vec::new(),
+                error_status: 0,
+                ..pdu.clone()
+            };
+            self.got(&get, &nothing, at);
         } else {
             round.ask = Some(Ask::Get(get));
         }
         Step::Continue
     }
 
-    /// tooBig: half as much from now on; a row alone is cut to what health needs; what is too big even so is done without.
+    /// Half as much from now on; a row alone is cut to what health needs; what is too big even so is done without.
     fn shrink(&mut self, get: Get) {
         let overhead = self.session.overhead();
-        self.room = self.room.min(get.size / 2 + overhead).max(SMALLEST + overhead);
-        let alone = get.items.len() == 1;
+        let half = u16::try_from(get.template.size / 2 + overhead).unwrap_or(ANSWER);
+        let smallest = SMALLEST + u16::try_from(overhead).unwrap_or(0);
+        self.room = self.room.min(half).max(smallest);
+        self.plan = None;
+        let items = &get.template.items;
+        let alone = items.len() == 1;
         let mut rows = BTreeSet::new();
         let Some(round) = &mut self.round else {
             return;
         };
-        for item in get.items.into_iter().rev() {
+        // The rest of the plan is asked in new pieces.
+        while let Some(template) = round.from_plan() {
+            round.todo.extend(template.items.iter().cloned());
+        }
+        for item in items.iter().rev() {
             match item {
                 Item::Row { index, columns } if alone && columns.len() > table::SLIM_COLUMNS => {
-                    rows.insert(index);
+                    rows.insert(*index);
                 }
-                item if !alone => round.todo.push_front(item),
+                item if !alone => round.todo.push_front(item.clone()),
                 _ => {}
             }
         }
@@ -272,7 +384,7 @@ impl Agent {
         self.want_rows(&rows);
     }
 
-    fn walked(&mut self, mut walk: Walk, pdu: &Pdu, now: Mono) -> Step {
+    fn walked(&mut self, mut walk: Walk, pdu: &PduView<'_>, now: Mono) -> Step {
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
@@ -291,11 +403,10 @@ impl Agent {
         match walk.purpose {
             Purpose::Profile => {
                 let base = walk.base;
-                let instances = walk
-                    .rows
-                    .into_iter()
-                    .map(|(suffix, _)| [base.as_slice(), &suffix].concat());
-                round.instances.extend(instances);
+                let instance = |suffix: &[u32]| [base.as_slice(), suffix].concat().into();
+                round
+                    .instances
+                    .extend(walk.rows.iter().map(|(suffix, _)| -> Arc<[u32]> { instance(suffix) }));
                 if !round.walks.iter().any(|(p, _)| *p == Purpose::Profile) {
                     let instances = std::mem::take(&mut round.instances);
                     self.set_instances(instances, now);
@@ -304,104 +415,127 @@ impl Agent {
             Purpose::IfName if walk.whole && walk.is_nameless() && !self.table.has_names() => {
                 round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
             }
-            Purpose::IfName | Purpose::IfDescr => self.set_names(walk, now),
+            Purpose::IfName | Purpose::IfDescr | Purpose::IfAlias => self.names_found(walk, now),
         }
         Step::Continue
     }
 
-    fn set_instances(&mut self, instances: Vec<Vec<u32>>, now: Mono) {
-        let read = self.round.as_ref().map(|r| &r.scalars);
-        let all = scalars_of(self.profile).chain(instances.iter().cloned());
-        let items: Vec<Item> = all
-            .filter(|oid| read.is_none_or(|r| !r.contains_key(oid)))
-            .map(Item::Scalar)
-            .collect();
+    fn set_instances(&mut self, instances: Vec<Arc<[u32]>>, now: Mono) {
+        let all: Vec<Arc<[u32]>> = scalars_of(self.profile).chain(instances.iter().cloned()).collect();
         if let Some(round) = &mut self.round {
-            let current: BTreeSet<&Vec<u32>> = instances.iter().chain(&self.wanted.scalars).collect();
+            let read: BTreeSet<&[u32]> = round.scalars.iter().map(|s| &*s.oid).collect();
+            let new: Vec<Item> = all
+                .iter()
+                .filter(|o| !read.contains(&***o))
+                .cloned()
+                .map(Item::Scalar)
+                .collect();
             // What was read of instances that are gone is not handed on.
-            let scalars: BTreeSet<Vec<u32>> = scalars_of(self.profile).collect();
-            round
-                .scalars
-                .retain(|oid, _| current.contains(oid) || scalars.contains(oid));
-            round.todo.extend(items);
+            let current: BTreeSet<&[u32]> = all.iter().chain(&self.wanted.scalars).map(|o| &**o).collect();
+            round.scalars.retain(|s| current.contains(&*s.oid));
+            round.todo.extend(new);
         }
-        self.instances = Some(instances);
+        if self.instances.as_deref() != Some(&instances[..]) {
+            self.instances = Some(instances.into());
+            self.plan = None;
+        }
         self.instances_at = now;
     }
 
-    fn set_names(&mut self, walk: Walk, now: Mono) {
-        let Some(round) = &self.round else {
+    /// A walk over names has ended; when it was the last, rows are known again.
+    fn names_found(&mut self, walk: Walk, now: Mono) {
+        let Some(round) = &mut self.round else {
             return;
         };
-        let found = walk.rows.iter().filter_map(|(suffix, value)| match suffix.as_slice() {
-            [index] => Some((*index, text::name(value)?)),
+        let rows = walk.rows.iter().filter_map(|(suffix, value)| match suffix.as_slice() {
+            [index] => Some((*index, text::name_of(value)?)),
             _ => None,
         });
-        let found: Vec<(u32, Name)> = found.collect();
-        // No interface at all: the part of the agent that knows them is away. That says nothing about the interfaces.
-        if found.is_empty() {
+        if walk.purpose == Purpose::IfAlias {
+            self.table
+                .resolve_aliases(rows.collect(), walk.whole, &self.wanted.patterns);
+        } else {
+            let found: Vec<(u32, Name)> = rows.collect();
+            // No interface at all: the part of the agent that knows them is away. That says nothing about the interfaces.
+            if found.is_empty() {
+                round.walks.retain(|(p, _)| *p != Purpose::IfAlias);
+                return;
+            }
+            self.table.by_descr = walk.purpose == Purpose::IfDescr;
+            self.table.resolve(found, walk.whole, &self.wanted.patterns, now);
+            let version = (round.if_number, round.if_last_change);
+            self.table.set_version(version, walk.took(now));
+        }
+        if round.walks.iter().any(|(p, _)| *p == Purpose::IfAlias) {
             return;
         }
-        self.table.by_descr = walk.purpose == Purpose::IfDescr;
-        self.table.resolve(found, walk.whole, &self.wanted.patterns, now);
-        self.table
-            .set_version((round.if_number, round.if_last_change), walk.took(now));
+        self.plan = None;
         // A row that was read under the name it has now needs no second reading.
-        let unread: BTreeSet<u32> = self
-            .table
-            .rows
-            .iter()
-            .flatten()
-            .filter(|row| round.rows.get(&row.index).is_none_or(|a| a.reading.name != row.name))
+        let read = |index: u32, name: &Name| {
+            let last = round.rows.iter().rev().find(|(i, _)| *i == index);
+            last.is_some_and(|(_, a)| a.reading.name == *name)
+        };
+        let rows = self.table.rows.iter().flatten();
+        let unread: BTreeSet<u32> = rows
+            .filter(|row| row.by_alias() || !read(row.index, &row.name))
             .map(|row| row.index)
             .collect();
         self.want_rows(&unread);
     }
 
-    /// Sorts the values of a complete answer into the round.
-    fn got(&mut self, mut get: Get, pdu: &Pdu, at: Mono) {
+    fn got(&mut self, get: &Get, pdu: &PduView<'_>, at: Mono) {
         let Some(round) = &mut self.round else {
             return;
         };
-        if pdu.error_status == 0 {
-            get.fill(&pdu.varbinds);
-        }
-        let uptime = get.uptime();
+        let filled = (!get.whole()).then(|| get.values(&pdu.varbinds));
+        let value = |i: usize| match &filled {
+            Some(values) => values.get(i).copied(),
+            None => pdu.varbinds.get(i).map(|v| v.value),
+        };
+        let uptime = match value(0) {
+            Some(ValueView::TimeTicks(v)) => Some(v),
+            _ => None,
+        };
         round.uptime = round.uptime.or(uptime);
         let mut again = BTreeSet::new();
-        for (i, item) in get.items.iter().enumerate() {
-            let value = get.single(i);
-            match (item, value) {
-                (Item::ObjectId, Some(Value::Oid(oid))) => round.object_id = Some(oid.clone()),
-                (Item::IfNumber, Some(Value::Integer(v))) => round.if_number = Some(*v),
-                (Item::IfTableLastChange, Some(Value::TimeTicks(v))) => round.if_last_change = Some(*v),
+        for (item, range) in get.template.each() {
+            match (item, value(range.start).unwrap_or(ValueView::Null)) {
+                (Item::ObjectId, ValueView::Oid(contents)) => {
+                    round.object_id = ber::oid(contents).ok().map(Arc::from);
+                }
+                (Item::IfNumber, ValueView::Integer(v)) => round.if_number = Some(v),
+                (Item::IfTableLastChange, ValueView::TimeTicks(v)) => round.if_last_change = Some(v),
                 (Item::Scalar(oid), value) => {
-                    let value = value.and_then(text::number);
-                    round.instance_gone |= value.is_none() && self.instances.iter().flatten().any(|o| o == oid);
-                    let reading = ScalarReading {
-                        oid: oid.clone(),
-                        value,
-                    };
-                    round.scalars.insert(oid.clone(), reading);
+                    let number = text::number(value);
+                    let instances = self.instances.as_deref().unwrap_or_default();
+                    round.instance_gone |= number.is_none() && instances.contains(oid);
+                    round.scalars.push(ScalarReading {
+                        oid: Arc::clone(oid),
+                        value: number,
+                    });
                 }
                 (Item::Row { index, .. }, _) => {
-                    let answer = table::read_row(*index, &get.row(i), uptime, at);
+                    let cells = range.filter_map(|i| Some((get.template.column(i)?, value(i)?)));
                     let row = self.table.row(*index);
-                    round.row_moved |= row.as_ref().map(|r| &r.name) != answer.as_ref().map(|a| &a.reading.name);
+                    let answer = table::read_row(*index, cells, row.as_deref(), uptime, at);
+                    round.row_moved |= !table::as_expected(row.as_deref(), answer.as_ref());
                     match (answer, row) {
                         (Some(answer), Some(row)) if answer.narrow && row.wide => {
                             row.wide = false;
+                            self.plan = None;
                             again.insert(*index);
                         }
                         // Without sysUpTime beside them counters are worth nothing.
-                        (Some(answer), _) if uptime.is_some() => drop(round.rows.insert(*index, answer)),
+                        (Some(answer), _) if uptime.is_some() => round.rows.push((*index, answer)),
                         _ => {}
                     }
                 }
                 _ => {}
             }
         }
-        self.want_rows(&again);
+        if !again.is_empty() {
+            self.want_rows(&again);
+        }
     }
 
     /// Ends the round: what was read, for the caller to hand out.
@@ -411,15 +545,37 @@ impl Agent {
             // After a round that broke off, a restart is still to be noticed by the next one.
             self.uptime = round.uptime.or(self.uptime);
         }
+        round.settle();
         let reading = AgentReading {
             uptime: round.uptime,
             engine: self.session.engine(now),
             rtt: round.rtt,
-            profile: self.profile.map(|p| p.name.to_owned()),
-            scalars: std::mem::take(&mut round.scalars).into_values().collect(),
-            interfaces: self.table.readings(&round.rows),
-            missing: self.table.missing_names(&self.wanted.patterns),
+            profile: self.profile.map(|p| Name::from(p.name)),
+            scalars: std::mem::take(&mut round.scalars),
+            interfaces: self.table.readings(std::mem::take(&mut round.rows)),
+            missing: self.table.missing_names().to_vec(),
         };
         Some((round, reading))
+    }
+}
+
+/// The columns of rows that are read alike are shared.
+#[derive(Default)]
+struct RowColumns(Vec<(Wish, Arc<[Col]>)>);
+
+impl RowColumns {
+    fn item(&mut self, row: &table::Row, wish: Wish) -> Item {
+        let columns = match self.0.iter().find(|(w, _)| *w == wish) {
+            Some((_, columns)) => Arc::clone(columns),
+            None => {
+                let columns: Arc<[Col]> = table::columns(wish).into();
+                self.0.push((wish, Arc::clone(&columns)));
+                columns
+            }
+        };
+        Item::Row {
+            index: row.index,
+            columns,
+        }
     }
 }
