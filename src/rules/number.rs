@@ -96,7 +96,13 @@ impl Numbers {
     }
 
     /// The place of a number; made by `fresh` if there is none.
-    fn at(&mut self, device: DeviceId, part: &Part, metric: Metric, fresh: impl FnOnce() -> Number) -> Option<&mut Number> {
+    fn at(
+        &mut self,
+        device: DeviceId,
+        part: &Part,
+        metric: Metric,
+        fresh: impl FnOnce() -> Number,
+    ) -> Option<&mut Number> {
         let list = self.numbers.get_mut(device.index())?;
         let at = match list.binary_search_by(|((p, m), _)| p.cmp(part).then(m.cmp(&metric))) {
             Ok(at) => at,
@@ -205,7 +211,14 @@ impl Numbers {
     }
 
     /// Takes a new configuration: ends findings whose threshold is gone, and forgets numbers that are not measured any more.
-    pub(super) fn reload(&mut self, old: &Site, new: &Site, ids: &HashMap<Name, DeviceId>, out: &mut Vec<RuleEffect>, now: Now) {
+    pub(super) fn reload(
+        &mut self,
+        old: &Site,
+        new: &Site,
+        ids: &HashMap<Name, DeviceId>,
+        out: &mut Vec<RuleEffect>,
+        now: Now,
+    ) {
         let before = std::mem::replace(&mut self.numbers, vec![Vec::new(); new.devices.len()]);
         for (device, mut numbers) in old.devices.iter().zip(before) {
             let to = ids.get(&device.name).copied();
@@ -249,10 +262,9 @@ fn measured(device: &Device, part: &Part, metric: Metric) -> bool {
     }
     match (part, metric) {
         (_, Metric::Loss | Metric::Rtt) => !matches!(device.liveness, Liveness::None | Liveness::Line),
-        (_, Metric::UtilizationDown | Metric::UtilizationUp) => device
-            .circuit
-            .as_ref()
-            .is_some_and(|c| c.measure != Measure::Nothing),
+        (_, Metric::UtilizationDown | Metric::UtilizationUp) => {
+            device.circuit.as_ref().is_some_and(|c| c.measure != Measure::Nothing)
+        }
         (Part::Interface(name), _) => device.snmp.is_some() && device.interfaces.iter().any(|w| glob(&w.pattern, name)),
         (Part::Watch(name), _) => device.watches.iter().any(|w| w.name == *name),
         _ => device.snmp.is_some(),

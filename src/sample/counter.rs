@@ -153,12 +153,13 @@ impl InterfaceCounters {
             return;
         };
         // Rates are taken by the device's clock, which may differ a little from ours.
-        let over = if faults { ERRORS_OVER } else { RATE_OVER + RATE_OVER / 10 };
+        let over = if faults {
+            ERRORS_OVER
+        } else {
+            RATE_OVER + RATE_OVER / 10
+        };
         while self.points.len() > READINGS_MAX
-            || self
-                .points
-                .get(1)
-                .is_some_and(|second| newest.since(second.at) >= over)
+            || self.points.get(1).is_some_and(|second| newest.since(second.at) >= over)
         {
             self.points.pop_front();
         }

@@ -196,7 +196,7 @@ impl Agent {
                 None => {}
             }
             round.tries = 0;
-            let template = round.from_plan();
+            let template = round.next_of_plan();
             if let Some(template) = template.or_else(|| Template::pack(&mut round.todo, room).map(Arc::new)) {
                 let mut get = Get::new(template);
                 if !self.absent.is_empty() {
@@ -368,7 +368,7 @@ impl Agent {
             return;
         };
         // The rest of the plan is asked in new pieces.
-        while let Some(template) = round.from_plan() {
+        while let Some(template) = round.next_of_plan() {
             round.todo.extend(template.items.iter().cloned());
         }
         for item in items.iter().rev() {

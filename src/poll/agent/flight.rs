@@ -59,13 +59,16 @@ pub(super) struct Flight {
     pub(super) hint: Option<AgentFailure>,
 }
 
+/// When it is, the slot, and the number that was in it then.
+type Deadline = (Mono, u32, i32);
+
 /// All requests that are out.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     slots: Vec<Option<Flight>>,
     free: VecDeque<u32>,
     /// One queue per timeout, which deadlines leave in the order they came. What has landed never stands first.
-    deadlines: Vec<(Duration, VecDeque<(Mono, u32, i32)>)>,
+    deadlines: Vec<(Duration, VecDeque<Deadline>)>,
 }
 
 impl Flights {
@@ -113,7 +116,7 @@ impl Flights {
         self.free.push_back(slot);
         let timeout = flight.deadline.since(flight.sent);
         if let Some((_, queue)) = self.deadlines.iter_mut().find(|(t, _)| *t == timeout) {
-            let landed = |entry: &&(Mono, u32, i32)| {
+            let landed = |entry: &&Deadline| {
                 let (_, slot, id) = entry;
                 self.slots[*slot as usize].as_ref().is_none_or(|f| f.id != *id)
             };

@@ -60,7 +60,7 @@ pub(super) struct Round {
 
 impl Round {
     /// The next request of the plan.
-    pub(super) fn from_plan(&mut self) -> Option<Arc<Template>> {
+    pub(super) fn next_of_plan(&mut self) -> Option<Arc<Template>> {
         let template = self.plan.as_ref()?.get(self.planned)?;
         self.planned += 1;
         Some(Arc::clone(template))
