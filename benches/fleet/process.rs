@@ -142,25 +142,18 @@ impl State {
         };
         let (targets, silence) = (self.options.targets, lock(&self.silence));
         let answers = |i: u32| !silence.ever(i) && !chosen(i, "always silent", self.options.silent);
-        let honest = |i: u32| answers(i) && lie(i, self.options.lying).is_none();
         let mut lines = vec![format!("window ms={}", window.to - window.from)];
         for (name, count) in [("snmp", lock(&self.snmp)), ("echo", lock(&self.echo))] {
+            // The kernel answers echoes: nobody lies there.
+            let lies = |i: u32| name == "snmp" && lie(i, self.options.lying).is_some();
             lines.push(format!(
                 "{name} requests={} retries={} single={} walks={} garbage={}",
                 count.requests, count.retries, count.single, count.walks, count.garbage
             ));
-            lines.push(format!(
-                "{name}-answering {}",
-                judge(&count.log, targets, window, honest)
-            ));
-            lines.push(format!(
-                "{name}-lying {}",
-                judge(&count.log, targets, window, |i| answers(i) && !honest(i))
-            ));
-            lines.push(format!(
-                "{name}-silent {}",
-                judge(&count.log, targets, window, |i| !answers(i))
-            ));
+            let verdict = |wanted: &dyn Fn(u32) -> bool| judge(&count.log, targets, window, wanted);
+            lines.push(format!("{name}-answering {}", verdict(&|i| answers(i) && !lies(i))));
+            lines.push(format!("{name}-lying {}", verdict(&|i| answers(i) && lies(i))));
+            lines.push(format!("{name}-silent {}", verdict(&|i| !answers(i))));
         }
         lines
     }

@@ -48,7 +48,12 @@ pub(crate) struct Window {
 
 impl Fleet {
     pub(crate) fn start(options: &Options, folder: &Path) -> Result<Fleet, String> {
-        let mut command = own("fleet")?;
+        Fleet::start_kind("fleet", options, folder)
+    }
+
+    /// A child of another kind that takes the same orders.
+    pub(crate) fn start_kind(kind: &str, options: &Options, folder: &Path) -> Result<Fleet, String> {
+        let mut command = own(kind)?;
         command
             .args(options.words())
             .stdin(Stdio::piped())

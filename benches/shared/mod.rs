@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each bench uses its own part")]
 
 pub(crate) mod arguments;
+pub(crate) mod buffers;
 pub(crate) mod fleet_handle;
 pub(crate) mod floor;
 pub(crate) mod hinomi;
@@ -22,11 +23,18 @@ use std::process::{Command, ExitCode};
 /// Set for the process that runs inside of the namespace.
 const INSIDE: &str = "HINOMI_BENCH_INSIDE";
 
+type Work = fn(&[String]) -> Result<(), String>;
+
 /// Runs a bench, or the child process that it started, or nothing where it cannot run.
-pub(crate) fn enter(bench: fn(&[String]) -> Result<(), String>) -> ExitCode {
+pub(crate) fn enter(bench: Work) -> ExitCode {
+    enter_with(bench, "", |_| Err("this bench has no child of its own".to_owned()))
+}
+
+/// [`enter`] for a bench that has a kind of child beside those that all have.
+pub(crate) fn enter_with(bench: Work, kind: &str, work: Work) -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let outcome = match words.first().map(String::as_str) {
-        Some("--child") => child(&words[1..]),
+        Some("--child") => child(&words[1..], kind, work),
         _ if std::env::var_os(INSIDE).is_none() => Err(unshared(&words)),
         _ => loopback_up().and_then(|()| {
             report::sweep();
@@ -86,12 +94,13 @@ pub(crate) fn installed(program: &str) -> Option<PathBuf> {
         .find(|p| p.exists())
 }
 
-fn child(words: &[String]) -> Result<(), String> {
+fn child(words: &[String], own: &str, work: Work) -> Result<(), String> {
     // Whatever the bench dies of, its children go with it; the wish survives `exec`.
     let term = rustix::process::Signal::TERM;
     rustix::process::set_parent_process_death_signal(Some(term)).map_err(|e| format!("death signal: {e}"))?;
     let (kind, rest) = words.split_first().ok_or("--child: which?")?;
     match kind.as_str() {
+        kind if kind == own => work(rest),
         "fleet" => {
             let mut options = fleet::options::Options::default();
             for pair in rest.chunks(2) {
