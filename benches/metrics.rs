@@ -118,15 +118,33 @@ fn promtool(text: &str) -> Result<String, String> {
     }
     let output = child.wait_with_output().map_err(words)?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<&str> = said.lines().collect();
     // Exit 1: it cannot be parsed; 3: it can, and the linter has something to say.
     match output.status.code() {
         Some(0) => Ok("parsed, no complaint".to_owned()),
-        Some(3) => Ok(format!("parsed, {} lines of its linter", said.lines().count())),
+        Some(3) => Ok(format!(
+            "parsed, {} complaints of its linter: {}",
+            lines.len(),
+            complaints(&lines)
+        )),
         _ => Err(format!(
             "promtool cannot parse it: {}",
-            said.lines().take(3).collect::<Vec<_>>().join(" ")
+            lines[..lines.len().min(3)].join(" ")
         )),
     }
+}
+
+/// Each complaint once, without the metric it is about; with how many there are of it and one of the metrics.
+fn complaints(lines: &[&str]) -> String {
+    let mut kinds: std::collections::BTreeMap<&str, (usize, &str)> = std::collections::BTreeMap::new();
+    for (metric, words) in lines.iter().filter_map(|l| l.split_once(' ')) {
+        kinds.entry(words).or_insert((0, metric)).0 += 1;
+    }
+    let all: Vec<_> = kinds
+        .iter()
+        .map(|(words, (n, metric))| format!("{n} × {metric} {words}"))
+        .collect();
+    all.join("; ")
 }
 
 /// Prometheus scrapes while the fleet counts.
