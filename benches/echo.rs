@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench echo [-- --targets 40000 --interval 10 --seconds 20 --debian-buffers --write]`
 //! Also: echoes that were lost on this host by ourselves, and how far the round trip of one target is from a lone ping of it.
-//! With `--debian-buffers` net.core.rmem_max is what Debian sets (212,992) while the sockets are opened, and put back afterwards.
+//! With `--debian-buffers` net.core.rmem_max is what Debian sets (212,992) for the 30 s in which the sockets are opened, then put back.
 
 #![allow(clippy::disallowed_methods, missing_docs)]
 
@@ -11,7 +11,6 @@ mod shared;
 
 use fleet::options::Options;
 use shared::arguments::Arguments;
-use shared::buffers::DebianBuffers;
 use shared::fleet_handle::Fleet;
 use shared::floor;
 use shared::hinomi::{Config, Hinomi, Probes, Surface};
@@ -42,10 +41,9 @@ fn bench(words: &[String]) -> Result<(), String> {
         interval_s: 10,
         ..Options::default()
     };
-    let arguments = Arguments::read(words, defaults, &["--seconds"], &["--debian-buffers", "--write"])?;
+    let arguments = Arguments::read(words, defaults, &["--seconds"], &[shared::buffers::SWITCH, "--write"])?;
     let folder = Folder::new()?;
     println!("echo: {}", arguments.fleet.describe());
-    let _buffers = arguments.has("--debian-buffers").then(DebianBuffers::set).transpose()?;
     let mut run = Run {
         options: &arguments.fleet,
         seconds: arguments.number("--seconds", 20)?,
@@ -85,6 +83,11 @@ impl Run<'_> {
     fn hinomi(&mut self) -> Result<f64, String> {
         let interval = Duration::from_secs(u64::from(self.options.interval_s));
         let mut hinomi = Config::new(self.options, Probes::Echo, Surface::Devices).start(self.folder)?;
+        let limit = std::fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap_or_default();
+        self.report.row(
+            "receive buffer that a service gets",
+            format!("{} octets (net.core.rmem_max)", limit.trim()),
+        );
         let all = u64::from(self.options.targets);
         self.fleet
             .settle(interval, interval * 6, |w| w.echo.answering.rounds >= all * 99 / 100)?;

@@ -1,15 +1,17 @@
-//! The largest receive buffer that an unprivileged service gets, as Debian has it, for as long as a bench needs it.
+//! The largest receive buffer that an unprivileged service gets, as Debian has it, while the sockets of a bench are opened.
 //!
-//! The limit is one for the whole host. It is put back by a process of its own that waits for the end of the bench, so it is put
-//! back even if the bench is killed.
+//! The limit is one for the whole host, and can be set outside of the bench's network namespace only. It is lowered for half a
+//! minute at most, and put back by a process of its own, so it is put back even if the bench is killed.
 
 use std::process::{Child, Command, Stdio};
 
 /// net.core.rmem_max of Debian.
 const DEBIAN: u64 = 212_992;
+/// On the command line of a bench.
+pub(crate) const SWITCH: &str = "--debian-buffers";
 const FILE: &str = "/proc/sys/net/core/rmem_max";
 
-/// While this lives, the limit is Debian's.
+/// For 30 s, and no longer than this lives, the limit is Debian's.
 #[derive(Debug)]
 pub(crate) struct DebianBuffers {
     keeper: Child,
@@ -19,12 +21,8 @@ impl DebianBuffers {
     pub(crate) fn set() -> Result<DebianBuffers, String> {
         let before = std::fs::read_to_string(FILE).map_err(|e| format!("{FILE}: {e}"))?;
         let before: u64 = before.trim().parse().map_err(|e| format!("{FILE}: {before}: {e}"))?;
-        // The limit can be set in the first network namespace only.
-        let set = |value: u64| format!("nsenter --target 1 --net sh -c 'echo {value} > {FILE}'");
         let script = format!(
-            "trap '' INT TERM HUP; {} || exit 1; echo set; read end; {}",
-            set(DEBIAN),
-            set(before)
+            "trap '' INT TERM HUP; echo {DEBIAN} > {FILE} || exit 1; echo set; timeout 30 cat > /dev/null; echo {before} > {FILE}"
         );
         let mut keeper = Command::new("sh");
         keeper
@@ -38,10 +36,10 @@ impl DebianBuffers {
             .map_err(|e| format!("{FILE}: {e}"))?;
         if said.trim() != "set" {
             return Err(format!(
-                "{FILE} cannot be set to {DEBIAN}: not root in the first network namespace?"
+                "{FILE} cannot be set to {DEBIAN}: is this root, outside of a network namespace?"
             ));
         }
-        println!("net.core.rmem_max is {DEBIAN} until the end of this run, then {before} again");
+        println!("net.core.rmem_max is {DEBIAN} for 30 s, then {before} again");
         Ok(DebianBuffers { keeper })
     }
 }

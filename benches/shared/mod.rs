@@ -35,7 +35,7 @@ pub(crate) fn enter_with(bench: Work, kind: &str, work: Work) -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let outcome = match words.first().map(String::as_str) {
         Some("--child") => child(&words[1..], kind, work),
-        _ if std::env::var_os(INSIDE).is_none() => Err(unshared(&words)),
+        _ if std::env::var_os(INSIDE).is_none() => unshared(&words),
         _ => loopback_up().and_then(|()| {
             report::sweep();
             bench(&words)
@@ -51,18 +51,21 @@ pub(crate) fn enter_with(bench: Work, kind: &str, work: Work) -> ExitCode {
 }
 
 /// The same program again, in a network namespace without a name: it ends with the last process in it, whatever that dies of.
-fn unshared(words: &[String]) -> String {
-    let own = match std::env::current_exe() {
-        Ok(own) => own,
-        Err(e) => return format!("cannot name this program: {e}"),
-    };
-    let problem = Command::new("unshare")
-        .args(["--net", "--"])
-        .arg(own)
-        .args(words)
-        .env(INSIDE, "1")
-        .exec();
-    format!("skipped: needs root and `unshare` (util-linux) for a network namespace of its own: {problem}")
+fn unshared(words: &[String]) -> Result<(), String> {
+    let own = std::env::current_exe().map_err(|e| format!("cannot name this program: {e}"))?;
+    let mut inside = Command::new("unshare");
+    inside.args(["--net", "--"]).arg(own).args(words).env(INSIDE, "1");
+    let skipped = |e| format!("skipped: needs root and `unshare` (util-linux) for a network namespace of its own: {e}");
+    if !words.iter().any(|w| w == buffers::SWITCH) {
+        return Err(skipped(inside.exec()));
+    }
+    let _buffers = buffers::DebianBuffers::set()?;
+    let status = inside.status().map_err(skipped)?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("the bench ended with {status}"))
+    }
 }
 
 fn loopback_up() -> Result<(), String> {
