@@ -35,6 +35,18 @@ impl Surroundings for Dummies {
         }
     }
 
+    fn table(&self, path: &Path) -> Result<String, NotFound> {
+        // The CSV files that config/hinomi.toml tells of, with their required columns and no row.
+        let columns = match path.to_str() {
+            Some("circuits.csv") => "id,institution_id\n",
+            Some("devices.csv") => "name,address\n",
+            Some("contacts.csv") => "name,party,mail\n",
+            Some("holidays.csv") => "date\n",
+            _ => return Host::new().table(path),
+        };
+        Ok(columns.to_string())
+    }
+
     fn certificates(&self, path: &Path) -> Result<(), NotFound> {
         if path.ends_with("absent-ca.pem") {
             Host::new().certificates(path)
