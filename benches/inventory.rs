@@ -1,7 +1,8 @@
 //! A nation of circuits in CSV: how long `hinomi check` takes for them, and what a site of them weighs.
 //!
-//! `cargo bench --bench inventory [-- CIRCUITS]`. Writes 5,000 devices, 240,000 circuits (half measured on devices, half on the router
-//! at the institution) and a contact for every second circuit into a temporary folder; checks them here and by the real program;
+//! `cargo bench --bench inventory [-- CIRCUITS [FOLDER]]`. Writes 5,000 devices, 240,000 circuits (half measured on devices, half on the router
+//! at the institution) and a contact for every second circuit into a temporary folder (or one that is
+//! kept); checks them here and by the real program;
 //! then the same with one bad row in a hundred; then what the daemon's start makes of them.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
@@ -14,7 +15,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const DEVICES: u32 = 5_000;
 
@@ -23,7 +24,10 @@ fn main() {
     let circuits: u32 = arguments
         .first()
         .map_or(240_000, |a| a.parse().expect("a number of circuits"));
-    let folder = std::env::temp_dir().join(format!("hinomi-inventory-{}", std::process::id()));
+    let kept = arguments.get(1).map(PathBuf::from);
+    let folder = kept
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("hinomi-inventory-{}", std::process::id())));
     println!(
         "inventory: {circuits} circuits, {DEVICES} devices, {} contacts, all in CSV",
         circuits / 2
@@ -47,7 +51,9 @@ fn main() {
         circuits.div_ceil(100)
     );
     program("1 % bad rows, hinomi check", &bad, circuits, &[]);
-    std::fs::remove_dir_all(&folder).unwrap();
+    if kept.is_none() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }
 
 /// Kilobytes of a process, by the name that /proc gives them.
@@ -58,28 +64,44 @@ fn memory(process: &str, name: &str) -> u64 {
         .unwrap_or(0)
 }
 
-fn report(what: &str, spent: Duration, circuits: u32, kilobytes: u64) {
-    let seconds = spent.as_secs_f64();
-    println!(
-        "{what:<28}{seconds:>8.2} s {:>8.0} ns a row {:>8} MB",
-        seconds * 1e9 / f64::from(circuits),
-        kilobytes / 1024
-    );
+/// User and system time of this process and of the children that have ended, in hundredths of a second (Linux).
+fn cpu() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // Behind the name in brackets: utime stime cutime cstime are the 12th to 15th field.
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+    fields.skip(11).take(4).map(|f| f.parse::<u64>().unwrap()).sum()
+}
+
+/// A running measurement of time by the clock and by the processor.
+struct Watch(Instant, u64);
+
+impl Watch {
+    fn new() -> Watch {
+        Watch(Instant::now(), cpu())
+    }
+
+    fn report(&self, what: &str, circuits: u32, kilobytes: u64) {
+        let (wall, cpu) = (self.0.elapsed().as_secs_f64(), (cpu() - self.1) as f64 / 1e2);
+        let a_row = cpu * 1e9 / f64::from(circuits);
+        println!(
+            "{what:<28}{wall:>7.2} s {cpu:>7.2} s of a core {a_row:>6.0} ns a row {:>6} MB",
+            kilobytes / 1024
+        );
+    }
 }
 
 fn in_process(what: &str, main: &Path, circuits: u32) -> (Loaded, usize) {
     let before = memory("self", "VmRSS");
-    let begun = Instant::now();
+    let watch = Watch::new();
     let loaded = config::load_with(main, &Host::new().without_secrets());
-    let spent = begun.elapsed();
-    report(what, spent, circuits, memory("self", "VmRSS").saturating_sub(before));
+    watch.report(what, circuits, memory("self", "VmRSS").saturating_sub(before));
     let errors = loaded.problems.iter().map(|p| p.count).sum();
     (loaded, errors)
 }
 
 /// The real program, from its start to its end.
 fn program(what: &str, main: &Path, circuits: u32, more: &[&str]) {
-    let begun = Instant::now();
+    let watch = Watch::new();
     let mut child = Command::new(env!("CARGO_BIN_EXE_hinomi"))
         .arg("check")
         .arg(main)
@@ -91,9 +113,9 @@ fn program(what: &str, main: &Path, circuits: u32, more: &[&str]) {
     let (id, mut peak) = (child.id().to_string(), 0);
     while child.try_wait().unwrap().is_none() {
         peak = peak.max(memory(&id, "VmHWM"));
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    report(what, begun.elapsed(), circuits, peak);
+    watch.report(what, circuits, peak);
 }
 
 /// What the daemon does with the site before its first packet.
@@ -103,23 +125,13 @@ fn start(loaded: Loaded, circuits: u32) {
         mono: Mono(1_000_000),
         wall: Wall(1_800_000_000_000),
     };
-    let begun = Instant::now();
+    let watch = Watch::new();
     let core = Core::new(Arc::clone(&site), Restored::default(), [7; 32], now);
-    report(
-        "Core::new",
-        begun.elapsed(),
-        circuits,
-        memory("self", "VmRSS").saturating_sub(before),
-    );
+    watch.report("Core::new", circuits, memory("self", "VmRSS").saturating_sub(before));
     drop(core);
-    let (begun, before) = (Instant::now(), memory("self", "VmRSS"));
+    let watch = Watch::new();
     drop(site);
-    report(
-        "dropping the site",
-        begun.elapsed(),
-        circuits,
-        before.saturating_sub(memory("self", "VmRSS")),
-    );
+    watch.report("dropping the site", circuits, 0);
 }
 
 /// Writes a site; with `bad_every` one row in so many is wrong. The path of its main file.
