@@ -2,18 +2,26 @@
 //!
 //! Never here: files, and giving up at the first mistake: each part is replaced by a default and the check goes on.
 
+mod circuit;
+mod circuits;
+mod contact_rows;
 mod contacts;
+mod device_rows;
 mod devices;
 mod doubts;
+mod doubts_circuits;
 mod findings;
+mod holidays;
 mod interfaces;
 mod layer;
 mod operator;
 mod paths;
 mod poll;
+mod ports;
 mod procedures;
 mod routes;
 mod snmp;
+mod tables;
 mod thresholds;
 mod watches;
 
@@ -31,7 +39,8 @@ const NOT_YET: &str = "this version would ignore it, and nobody would notice; re
 pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
     let ctx = Ctx::new(files, around);
     let root = raw::parse(&ctx);
-    let site = site(&ctx, &root, fingerprint(files));
+    tables::fetch(&ctx, &root);
+    let site = site(&ctx, &root, fingerprint(&ctx));
     if site.is_none() && !ctx.has_errors() {
         // Cannot happen; if it does, a site without a word would be worse than this.
         ctx.error(
@@ -40,18 +49,18 @@ pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
             "this is a fault of hinomi: please report it",
         );
     }
-    let site = if ctx.has_errors() { None } else { site };
     Loaded {
-        site,
-        problems: ctx.into_problems(),
+        site: if ctx.has_errors() { None } else { site },
         files: files.iter().map(|f| f.path.clone()).collect(),
+        tables: ctx.tables().iter().map(|t| t.source.path.clone()).collect(),
+        problems: ctx.into_problems(),
     }
 }
 
 /// SHA-256 over all files.
-fn fingerprint(files: &[SourceFile]) -> String {
+fn fingerprint(ctx: &Ctx<'_>) -> String {
     let mut hash = Sha256::new();
-    for file in files {
+    for file in ctx.files.iter().chain(ctx.tables().iter().map(|t| &t.source)) {
         // The length keeps text from moving between two files unnoticed.
         hash.update((file.text.len() as u64).to_be_bytes());
         hash.update(file.text.as_bytes());
@@ -85,31 +94,12 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let routes = routes::routes(&top, &inventory);
     let procedures = procedures::procedures(&top, &inventory, &contacts);
     let heartbeat = heartbeat(&top);
-    for (key, hint) in [
-        ("redundancy", NOT_YET),
-        (
-            "circuit",
-            "until circuits are supported, watch a router at an institution as [[device]] with owner = \"institution\"",
-        ),
-        ("maintenance", NOT_YET),
-    ] {
-        top.unsupported(key, hint);
-    }
-    for (key, hint) in [
-        ("devices", "write each device as [[device]], here or in conf.d/*.toml"),
-        (
-            "circuits",
-            "until circuits are supported, watch a router at an institution as [[device]] with owner = \"institution\"",
-        ),
-        (
-            "contacts",
-            "write each contact as [[contact]], here or in conf.d/*.toml",
-        ),
-    ] {
-        top.unsupported(key, hint);
+    for key in ["redundancy", "maintenance"] {
+        top.unsupported(key, NOT_YET);
     }
     top.finish();
     doubts::doubts(ctx, &inventory, &daemon, &contacts, &routes, &procedures);
+    doubts_circuits::doubts(ctx, &inventory, &procedures);
     Some(Site {
         operator: operator?,
         daemon: daemon.settings,
@@ -148,15 +138,20 @@ fn heartbeat(top: &Walk<'_>) -> Option<Heartbeat> {
     })
 }
 
-/// The entries of `[[key]]`, each as a table; `name` is the key that names one.
+/// The entries of `[[key]]`, each as a table with a `name`.
 fn tables<'a>(top: &Walk<'a>, key: &'static str) -> Vec<Walk<'a>> {
+    named_by(top, key, "name")
+}
+
+/// The entries of `[[key]]`, each as a table; `by` is the key that names one.
+fn named_by<'a>(top: &Walk<'a>, key: &'static str, by: &str) -> Vec<Walk<'a>> {
     let Some(entry) = top.get(key) else { return Vec::new() };
     let hint = format!("each one is a section of its own: [[{key}]]");
     let Value::Array(nodes) = &entry.node.value else {
         wrong_type(top.ctx, key, &entry.node, &entry.node.value, &hint);
         return Vec::new();
     };
-    let name_of = |table: &Table| match table.get("name").map(|e| &e.node.value) {
+    let name_of = |table: &Table| match table.get(by).map(|e| &e.node.value) {
         Some(Value::String(s)) if !s.is_empty() => format!("[[{key}]] `{s}`"),
         _ => format!("[[{key}]]"),
     };
@@ -182,7 +177,7 @@ fn named<'a>(top: &Walk<'a>, key: &'static str) -> Vec<(&'a Entry, Walk<'a>)> {
 struct Unique<'c> {
     ctx: &'c Ctx<'c>,
     what: &'static str,
-    seen: std::collections::BTreeMap<String, Place>,
+    seen: super::names::NameMap<String, Place>,
 }
 
 impl<'c> Unique<'c> {
@@ -190,7 +185,7 @@ impl<'c> Unique<'c> {
         Unique {
             ctx,
             what,
-            seen: std::collections::BTreeMap::new(),
+            seen: super::names::NameMap::default(),
         }
     }
 
