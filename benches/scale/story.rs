@@ -11,13 +11,16 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(10);
-/// Monday 2026-11-23 was a holiday; this is Tuesday 2026-11-24, 16:50 in Tokyo.
-const TUESDAY_16_50: i64 = 1_795_506_600_000;
+/// Wednesday 2026-11-25, 10:00 in Tokyo.
+const WEDNESDAY_10_00: i64 = 1_795_568_400_000;
+/// The same day, 17:55.
+const WEDNESDAY_17_55: i64 = WEDNESDAY_10_00 + (7 * 60 + 55) * 60_000;
 
 struct Bench {
     core: Core,
     network: Network,
     mono: Mono,
+    wall: i64,
     answers: VecDeque<PollInput>,
     spent: Duration,
     worst: Duration,
@@ -29,11 +32,17 @@ struct Bench {
 pub(crate) fn tell(name: &str, shape: Shape, circuits: u32) -> bool {
     let before = resident();
     let begun = Instant::now();
-    let site = site::site(shape, circuits, true);
+    // The common part of a step is not watched itself: only its circuits tell of it.
+    let site = site::site(shape, circuits, name != "step");
     let made = begun.elapsed();
     let of_site = resident() - before;
     let begun = Instant::now();
-    let mut bench = Bench::new(site);
+    let wall = if name == "night" {
+        WEDNESDAY_17_55
+    } else {
+        WEDNESDAY_10_00
+    };
+    let mut bench = Bench::new(site, wall);
     println!("scale: {circuits} circuits, shape {shape:?}, echo and SNMP each 60 s, virtual clock, no sockets");
     println!(
         "start            {:.0} ms for the core, {:.0} ms for the site ({} octets a circuit)",
@@ -48,34 +57,118 @@ pub(crate) fn tell(name: &str, shape: Shape, circuits: u32) -> bool {
     bench.network.silent = vec![false; circuits as usize];
     bench.run("first minute", 60);
     bench.run("second minute", 60);
-    match name {
-        "minutes" => bench.run("eight more", 480),
+    let good = match name {
+        "minutes" => {
+            bench.run("eight more", 480);
+            bench.said().is_empty()
+        }
+        "night" => night(&mut bench, circuits),
+        "step" => step(&mut bench, circuits),
         _ => {
             eprintln!("scale: there is no story `{name}`");
             return false;
         }
-    }
+    };
     println!(
         "memory           {} octets a circuit, {} MiB in all",
         (resident() - before) * 1024 / u64::from(circuits),
         resident() / 1024
     );
-    true
+    println!("{}", if good { "as it must be" } else { "NOT as it must be" });
+    good
+}
+
+/// 85 % switch off between 18:00 and 19:30, in an order that has nothing to do with where they are. Nobody may be accused.
+fn night(bench: &mut Bench, circuits: u32) -> bool {
+    bench.run("until 18:00", 180);
+    let off = u64::from(circuits) * 85 / 100;
+    let order = |i: u64| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 17) % u64::from(circuits);
+    let mut done = 0;
+    for minute in 0..90u64 {
+        let until = off * (minute + 1) / 90;
+        for i in done..until {
+            bench.network.silent[order(i) as usize] = true;
+        }
+        done = until;
+        if minute % 30 == 29 {
+            bench.run("closing", 60);
+        } else {
+            bench.quiet(60);
+        }
+    }
+    bench.run("night", 300);
+    let said = bench.said();
+    println!(
+        "said             {} incidents: {:?}",
+        said.len(),
+        said.iter().take(3).collect::<Vec<_>>()
+    );
+    said.is_empty()
+}
+
+/// Half of all circuits fall silent at once by day, behind devices that are not watched; ten minutes later they are back.
+fn step(bench: &mut Bench, circuits: u32) -> bool {
+    let dead = circuits / 2 / bench.network.behind;
+    bench.network.dead_devices = dead;
+    bench.run("step, 1st minute", 60);
+    bench.run("step, 2nd", 60);
+    bench.run("step, 3rd", 60);
+    bench.run("step, 4th to 10th", 420);
+    let said = bench.said();
+    println!(
+        "said             {} incidents for {dead} dead devices, the first: {:?}",
+        said.len(),
+        said.first()
+    );
+    bench.network.dead_devices = 0;
+    bench.run("back, 1st minute", 60);
+    bench.run("back, 2nd to 5th", 240);
+    let recovered = bench.bodies("recovered");
+    println!("recovered        {} incidents", recovered.len());
+    said.len() == dead as usize && recovered.len() == said.len()
 }
 
 impl Bench {
-    fn new(site: std::sync::Arc<hinomi::model::Site>) -> Bench {
+    fn new(site: std::sync::Arc<hinomi::model::Site>, wall: i64) -> Bench {
         let mono = Mono(1_000_000);
-        let core = Core::new(site, Restored::default(), [3; 32], now(mono));
+        let core = Core::new(site, Restored::default(), [3; 32], now(mono, wall));
         Bench {
             core,
             network: Network::default(),
             mono,
+            wall,
             answers: VecDeque::new(),
             spent: Duration::ZERO,
             worst: Duration::ZERO,
             commits: 0,
             events: Vec::new(),
+        }
+    }
+
+    /// Incidents that were opened: the finding of each, and whose fault it is said to be.
+    fn said(&self) -> Vec<String> {
+        let opened = self.bodies("opened");
+        let word = |e: &serde_json::Value| format!("{} {}", e["change"]["key"], e["change"]["isolation"]["verdict"]);
+        opened.iter().map(word).collect()
+    }
+
+    /// Bodies of the events of this kind.
+    fn bodies(&self, kind: &str) -> Vec<serde_json::Value> {
+        let body = |text: &String| {
+            let event: serde_json::Value = serde_json::from_str(text).ok()?;
+            (event["event"] == kind).then_some(event)
+        };
+        self.events
+            .iter()
+            .filter(|e| e.contains(kind))
+            .filter_map(body)
+            .collect()
+    }
+
+    /// Time passes, and nothing is printed.
+    fn quiet(&mut self, seconds: u32) {
+        for _ in 0..seconds * 100 {
+            self.tick();
         }
     }
 
@@ -97,7 +190,7 @@ impl Bench {
 
     fn tick(&mut self) {
         self.mono = self.mono + TICK;
-        let clock = now(self.mono);
+        let clock = now(self.mono, self.wall);
         let answers = std::mem::take(&mut self.answers);
         let begun = Instant::now();
         self.core.take_polled(answers, clock);
@@ -137,10 +230,10 @@ impl Bench {
     }
 }
 
-fn now(mono: Mono) -> Now {
+fn now(mono: Mono, wall: i64) -> Now {
     Now {
         mono,
-        wall: Wall(TUESDAY_16_50 + i64::try_from(mono.0 / 1_000).unwrap_or(0)),
+        wall: Wall(wall + i64::try_from(mono.0 / 1_000).unwrap_or(0)),
     }
 }
 

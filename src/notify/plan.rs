@@ -41,6 +41,9 @@ pub struct Notice {
     pub address: Option<String>,
     /// Its site.
     pub site: Option<Name>,
+    /// Of an access circuit: the institution.
+    #[serde(default)]
+    pub institution: Option<Name>,
     /// When the incident was opened.
     pub opened: Wall,
     /// When what it rests on began.
@@ -246,6 +249,7 @@ impl Planner {
             owner: device.map(|d| d.owner),
             address: device.map(|d| d.address.to_string()),
             site: device.and_then(|d| d.site.clone()),
+            institution: device.and_then(|d| d.circuit.as_ref()).map(|c| c.institution.clone()),
             opened: incident.opened,
             since: incident.since,
             decided: incident.last.at,

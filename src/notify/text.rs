@@ -220,6 +220,7 @@ fn line(words: &dyn Words, label: Label, value: &str) -> String {
 fn times(notice: &Notice, words: &dyn Words, clock: &Clock) -> Vec<String> {
     let mut lines = vec![line(words, Label::Level, &levels(notice, words))];
     let mut remarks: Vec<String> = notice.owner.map(|o| words.owner(o).to_owned()).into_iter().collect();
+    remarks.extend(notice.institution.as_ref().map(|i| clean(i)));
     remarks.extend(notice.address.clone());
     remarks.extend(notice.site.as_ref().map(|s| clean(s)));
     if notice.root.device.is_some() {
@@ -360,14 +361,18 @@ pub fn event_in_english(event: &Event) -> Option<String> {
 
 /// The name before everything else: the device, or hinomi itself.
 fn device_name(root: &FindingKey) -> String {
-    root.device.as_ref().map_or_else(|| "hinomi".to_owned(), |d| clean(d))
+    match (&root.device, &root.part) {
+        (Some(device), _) => clean(device),
+        (None, Part::Common(label)) => clean(label),
+        (None, _) => "hinomi".to_owned(),
+    }
 }
 
 /// The part's name, if it has one.
 fn part_name(root: &FindingKey) -> Option<String> {
     match &root.part {
-        Part::Interface(n) | Part::Watch(n) | Part::Route(n) | Part::Common(n) => Some(clean(n)),
-        Part::Device | Part::Host => None,
+        Part::Interface(n) | Part::Watch(n) | Part::Route(n) => Some(clean(n)),
+        Part::Device | Part::Common(_) | Part::Host => None,
     }
 }
 

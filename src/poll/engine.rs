@@ -172,6 +172,8 @@ impl Poll {
             PollInput::Silent(device, silent) => {
                 if let Some(state) = self.states.get_mut(device.index()) {
                     (state.silent, state.answering) = (silent, false);
+                    let current = state.current.filter(|_| silent);
+                    self.cancel_burst(device, current);
                 }
             }
         }

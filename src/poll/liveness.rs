@@ -24,7 +24,7 @@ const CONNECT_GAP: Duration = Duration::from_millis(500);
 
 /// Thousandths of an echo a second, of all confirm bursts together, that devices of institutions without anything behind them may cause. When
 /// half a nation falls silent at once, bursts must end rather than all begin.
-const BURSTS: u32 = 4_000_000;
+const BURSTS: u32 = 2_000_000;
 
 /// Between two rounds of a device on request.
 const PROBE_GAP: Duration = Duration::from_secs(1);
@@ -51,7 +51,8 @@ impl Poll {
     /// The rules want a fresh round. When a thousand children fail at once each asks for its parent: once a second is enough, and
     /// more would meet the rate limit of the parent's control plane.
     pub(super) fn probe_now(&mut self, device: DeviceId, now: Now) {
-        let watched = |d: &crate::model::Device| d.status == Status::Active && d.liveness != Liveness::None;
+        let asked = |d: &crate::model::Device| !matches!(d.liveness, Liveness::None | Liveness::Line);
+        let watched = |d: &crate::model::Device| d.status == Status::Active && asked(d);
         if !self.site.devices.get(device.index()).is_some_and(watched) {
             return;
         }
@@ -279,6 +280,16 @@ impl Poll {
         }
         self.rounds.load(key, load);
         true
+    }
+
+    /// Its silence is known, or explained by another fault: what is left of its burst would tell nothing.
+    pub(super) fn cancel_burst(&mut self, device: DeviceId, current: Option<RoundKey>) {
+        let burst = current.filter(|key| self.rounds.get(*key).is_some_and(|r| r.kind == RoundKind::Confirm));
+        if let Some(key) = burst {
+            self.rounds.remove(key);
+            self.states[device.index()].current = None;
+            self.count("confirm", "cancelled");
+        }
     }
 
     fn begin_burst(&mut self, key: RoundKey, now: Now) {

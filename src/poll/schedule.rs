@@ -129,7 +129,7 @@ impl Schedule {
                     stream,
                 });
             };
-            if device.liveness != Liveness::None {
+            if !matches!(device.liveness, Liveness::None | Liveness::Line) {
                 add(Stream::Liveness, "liveness");
             }
             if device.snmp.is_some() {

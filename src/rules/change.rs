@@ -65,6 +65,22 @@ pub enum Cause {
         /// Seconds since the first miss.
         seconds: f64,
     },
+    /// The operator's port of the circuit is not up, or its session is gone.
+    LineDown,
+    /// Circuits with this in common fell silent together.
+    CircuitsLost {
+        /// Lost within two rounds.
+        lost: u32,
+        /// Of those that answered before.
+        of: u32,
+    },
+    /// Half of what was lost, or more, is back.
+    CircuitsBack {
+        /// Back.
+        back: u32,
+        /// Of those that were lost.
+        of: u32,
+    },
     /// Answers again, for the recover time.
     Answers {
         /// Seconds it was silent.

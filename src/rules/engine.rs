@@ -1,17 +1,19 @@
 //! All rules together: one input at a time, in the order they came.
 
+use super::calendar::Calendar;
 use super::condition::Conditions;
 use super::interface::Interfaces;
 use super::isolation::Crossings;
 use super::judged::{is_tcp, judged};
+use super::lines::LineStates;
 use super::number::Numbers;
-use super::reach::{Context, Reach, down_key};
+use super::reach::{Context, Reach, common_key, down_key};
 use super::{Cause, FindingChange, RuleEffect};
 use crate::model::{
     Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, Metric, Mono, Name, Now, Part, ReachState, Site,
     Wall,
 };
-use crate::poll::{AgentFailure, AgentRound, Observation, TcpReading};
+use crate::poll::{AgentFailure, AgentReading, AgentRound, Observation, TcpReading};
 use crate::sample::Samples;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub struct Rules {
     pub(super) conditions: Conditions,
     pub(super) interfaces: Interfaces,
     pub(super) crossings: Crossings,
+    pub(super) lines: LineStates,
+    calendar: Calendar,
     numbers: Numbers,
     pub(super) agents: BTreeMap<Name, AgentState>,
     /// Ports that do not take connections: since when, and when last.
@@ -58,6 +62,8 @@ impl Rules {
             conditions: Conditions::default(),
             interfaces: Interfaces::new(&site),
             crossings: Crossings::default(),
+            lines: LineStates::new(&site),
+            calendar: Calendar::new(&site.operator),
             numbers: Numbers::new(&site),
             site,
             agents: BTreeMap::new(),
@@ -70,6 +76,10 @@ impl Rules {
             rules.restore(key, *level, *since, now);
         }
         for (root, device) in hanging {
+            if let (Part::Common(label), Some(device)) = (&root.part, rules.find(device)) {
+                rules.with_reach(now, |reach, c| reach.restore_behind(device, label, c));
+                continue;
+            }
             let root = root.device.as_ref().and_then(|name| rules.find(name));
             if let (Some(root), Some(device)) = (root, rules.find(device)) {
                 rules.with_reach(now, |reach, c| reach.restore_hanging(device, root, c));
@@ -109,15 +119,16 @@ impl Rules {
     }
 
     pub(super) fn with_reach<R>(&mut self, now: Now, run: impl FnOnce(&mut Reach, &mut Context<'_>) -> R) -> R {
-        let site = self.site.clone();
+        let local = self.calendar.local(now.wall);
         let (conditions, out) = (&mut self.conditions, &mut self.out);
         run(
             &mut self.reach,
             &mut Context {
-                site: &site,
+                site: &self.site,
                 conditions,
                 out,
                 now,
+                local,
             },
         )
     }
@@ -130,7 +141,8 @@ impl Rules {
         let site = self.site.clone();
         let id = key.device.as_ref().and_then(|name| self.find(name));
         let device = id.map(|id| site.device(id));
-        if !judged(&site, device, key) {
+        let gone = matches!(&key.part, Part::Common(label) if self.reach.common_kind(label).is_none());
+        if gone || !judged(&site, device, key) {
             self.out.push(RuleEffect::Finding(removed(key, level, since, now)));
             return;
         }
@@ -173,7 +185,7 @@ impl Rules {
                     self.lossy(round.device, percent, round.ended, now);
                 }
                 if reachable(self.reach.node(round.device).state) {
-                    self.judge_numbers(site.device(round.device), samples, now);
+                    self.judge_numbers(samples, now);
                 }
             }
             Observation::Agent(round) => self.agent_round(round, samples, now),
@@ -264,10 +276,24 @@ impl Rules {
         }
     }
 
-    fn judge_numbers(&mut self, device: &Device, samples: &Samples, now: Now) {
+    fn judge_numbers(&mut self, samples: &Samples, now: Now) {
         for sample in &samples.numbers {
-            self.numbers
-                .take(device, sample, &mut self.conditions, &mut self.out, now);
+            self.numbers.take(
+                self.site.device(sample.device),
+                sample,
+                &mut self.conditions,
+                &mut self.out,
+                now,
+            );
+        }
+    }
+
+    /// Circuits whose lines end on this device.
+    fn lines(&mut self, round: &AgentRound, reading: &AgentReading, now: Now) {
+        let site = self.site.clone();
+        let device = site.device(round.device);
+        for of_line in self.lines.take(round.device, device, reading, round.ended, &site) {
+            self.with_reach(now, |reach, context| reach.round(&of_line, context));
         }
     }
 
@@ -296,14 +322,20 @@ impl Rules {
                 if self.agents.remove(&device.name).is_some() {
                     self.end(&key, Cause::AgentBack, now);
                 }
+                self.lines(round, reading, now);
                 for interface in &reading.interfaces {
+                    if self.lines.circuit(round.device, interface).is_some() {
+                        continue;
+                    }
                     let (conditions, out) = (&mut self.conditions, &mut self.out);
                     self.interfaces
                         .take(round.device, device, interface, conditions, out, now);
                 }
+                let port = |name: &&Name| !self.lines.is_line(round.device, name);
+                let missing: Vec<Name> = reading.missing.iter().filter(port).cloned().collect();
                 self.interfaces
-                    .vanished(device, &reading.missing, round.ended, &mut self.conditions, now);
-                self.judge_numbers(device, samples, now);
+                    .vanished(device, &missing, round.ended, &mut self.conditions, now);
+                self.judge_numbers(samples, now);
                 self.numbers.overdue(round.device, device, &mut self.conditions, now);
             }
         }
@@ -345,6 +377,8 @@ impl Rules {
         let old = std::mem::replace(&mut self.site, site.clone());
         self.ids = ids(&site);
         let devices: BTreeMap<Name, &Device> = site.devices.iter().map(|d| (d.name.clone(), d)).collect();
+        self.calendar = Calendar::new(&site.operator);
+        self.lines.reload(&site);
         self.with_reach(now, |reach, context| reach.reload(&old, context));
         self.interfaces.reload(&old, &site, &self.ids);
         self.numbers.reload(&old, &site, &self.ids, &mut self.out, now);
@@ -369,6 +403,9 @@ impl Rules {
     }
 
     fn still_judged(&self, key: &FindingKey) -> bool {
+        if let Part::Common(label) = &key.part {
+            return self.reach.common_kind(label).is_some_and(|_| *key == common_key(label));
+        }
         let id = key.device.as_ref().and_then(|name| self.find(name));
         let silence = matches!(
             key.kind,

@@ -4,10 +4,11 @@
 //! platform costs the operator its credibility.
 
 use super::interface::Interfaces;
-use super::reach::Reach;
+use super::lines::LineStates;
+use super::reach::{CommonKind, Reach};
 use crate::model::verdict::WitnessMissing;
 use crate::model::{
-    Demarcation, Device, DeviceId, Evidence, Isolation, Mono, Name, Now, Owner, ReachState, Site, Verdict,
+    Demarcation, Device, DeviceId, Evidence, Isolation, Measure, Mono, Name, Now, Owner, ReachState, Site, Verdict,
 };
 use crate::sample::CrossingOctets;
 use std::collections::{BTreeMap, VecDeque};
@@ -94,6 +95,7 @@ fn rate<'a>(points: impl Iterator<Item = &'a Point> + Clone, min: Duration) -> O
 
 /// What a verdict is made from.
 pub(super) struct Scene<'a> {
+    pub(super) lines: &'a LineStates,
     pub(super) site: &'a Site,
     pub(super) reach: &'a Reach,
     pub(super) interfaces: &'a Interfaces,
@@ -126,10 +128,48 @@ impl Scene<'_> {
             (Owner::Own, _) => Verdict::OwnNetwork,
             (Owner::Platform, Some(crossing)) => self.platform(id, crossing, since, &mut evidence),
             (Owner::Platform, None) => self.other_router(id, since, &mut evidence),
-            // Whether the line or the router behind it failed is not known from silence alone.
-            (Owner::Carrier | Owner::Institution, _) => Verdict::Undetermined,
+            (Owner::Carrier | Owner::Institution, _) => self.line(id, since, &mut evidence),
         };
         Isolation { verdict, evidence }
+    }
+
+    /// The line of a circuit tells the carrier's fault from the institution's: line lost, or line up and router silent. Without a reading
+    /// of it newer than the silence nobody is named.
+    fn line(&self, id: DeviceId, since: Mono, evidence: &mut Vec<Evidence>) -> Verdict {
+        let circuit = self.site.device(id).circuit.as_deref();
+        let (Some(Measure::Line(line)), Some((up, at))) = (circuit.map(|c| &c.measure), self.lines.state(id)) else {
+            return Verdict::Undetermined;
+        };
+        if at < since {
+            return Verdict::Undetermined;
+        }
+        evidence.push(Evidence::InterfaceOper {
+            device: self.site.device(line.device).name.clone(),
+            interface: line.port.clone(),
+            up,
+        });
+        if up {
+            Verdict::InstitutionSide
+        } else {
+            Verdict::AccessCarrier
+        }
+    }
+
+    /// The verdict on what lost circuits have in common. That they fall silent behind one device or at one site may be the operator's fault, the
+    /// carrier's, or a power failure of the town: only circuits of one carrier that have nothing else in common point to a party.
+    pub(super) fn common(&self, label: &Name) -> Isolation {
+        let kind = self.reach.common_kind(label);
+        let verdict = match kind {
+            Some(CommonKind::Carrier) => Verdict::AccessCarrier,
+            _ => Verdict::Undetermined,
+        };
+        let device = label.strip_prefix("device ").or(label.strip_prefix("card "));
+        let device = device.map(|rest| rest.split(' ').next().unwrap_or(rest));
+        let device = device.and_then(|name| self.site.iter().find(|(_, d)| &*d.name == name));
+        Isolation {
+            verdict,
+            evidence: device.and_then(|(id, _)| self.answers(id)).into_iter().collect(),
+        }
     }
 
     fn answers(&self, id: DeviceId) -> Option<Evidence> {

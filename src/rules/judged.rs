@@ -16,7 +16,7 @@ pub(super) fn judged(site: &Site, device: Option<&Device>, key: &FindingKey) -> 
             _ => key.kind != FindingKind::LastRouteLost || !site.routes.is_empty(),
         };
     }
-    let Some(device) = device.filter(|d| d.status == Status::Active && d.role == Role::Managed) else {
+    let Some(device) = device.filter(|d| d.status == Status::Active && d.role != Role::UplinkOnly) else {
         return false;
     };
     let by_snmp = device.snmp.is_some();

@@ -2,12 +2,14 @@
 //!
 //! Never here: a clock, I/O, a word of a mail. Absence of data neither raises nor clears a threshold.
 
+mod calendar;
 pub mod change;
 pub mod condition;
 pub mod engine;
 pub mod interface;
 pub mod isolation;
 mod judged;
+mod lines;
 pub mod number;
 pub mod reach;
 mod ripe;

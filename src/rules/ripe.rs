@@ -59,6 +59,7 @@ impl Rules {
                 Some(id) => return self.failed_before_it_was_back(key, id, now),
                 _ => false,
             },
+            (FindingKind::CircuitSilent, _) => return id.is_some_and(|id| self.off_or_many(key, id, now)),
             // What it crosses is down and told already, or no way is left and that is told: this one is not the fault.
             (FindingKind::RouteNotReady, Part::Route(name)) => {
                 if self.crossed_out(name) || self.all_routes_lost() {
@@ -73,6 +74,19 @@ impl Rules {
             self.end(key, Cause::Unreachable, now);
         }
         gone
+    }
+
+    /// The institution has closed since its circuit fell silent, or many circuits are being looked at together.
+    fn off_or_many(&mut self, key: &FindingKey, id: DeviceId, now: Now) -> bool {
+        if self.with_reach(now, |reach, context| reach.now_off(id, context)) {
+            self.end(key, Cause::Unreachable, now);
+            return true;
+        }
+        let pending = self.reach.common_pending(id);
+        if let Some(at) = pending {
+            self.conditions.put_off(key, at + ASKED);
+        }
+        pending.is_some()
     }
 
     fn answers(&self, id: Option<DeviceId>) -> bool {
@@ -136,6 +150,7 @@ impl Rules {
 
     fn isolate(&self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> Option<Isolation> {
         let scene = Scene {
+            lines: &self.lines,
             site: &self.site,
             reach: &self.reach,
             interfaces: &self.interfaces,
@@ -147,6 +162,7 @@ impl Rules {
                 Some(scene.silent(id))
             }
             (FindingKind::InterfaceDown, Some(id), Part::Interface(name)) => Some(scene.interface_down(id, name)),
+            (FindingKind::CircuitsLost, _, Part::Common(label)) => Some(scene.common(label)),
             (FindingKind::Blind, ..) => Some(self.reach.blind_isolation(&self.site)),
             _ => None,
         }

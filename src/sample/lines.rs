@@ -23,6 +23,11 @@ impl Lines {
         Lines(site.iter().filter_map(line).collect())
     }
 
+    /// No circuit is measured on a port.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The circuit of a port.
     pub fn at(&self, device: DeviceId, port: &Name) -> Option<DeviceId> {
         if self.0.is_empty() {

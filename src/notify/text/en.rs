@@ -41,7 +41,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::DeviceDown => "down".to_owned(),
         FindingKind::PlatformDown => "platform down".to_owned(),
         FindingKind::CircuitSilent => "institution router silent".to_owned(),
-        FindingKind::CircuitsLost => format!("circuits lost: {part}"),
+        FindingKind::CircuitsLost => "circuits lost".to_owned(),
         FindingKind::InterfaceDown if part.is_empty() => "down".to_owned(),
         FindingKind::InterfaceDown => format!("{part} down"),
         FindingKind::InterfaceMissing => format!("{part} missing"),
@@ -87,6 +87,9 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             )
         }
         Cause::NoAnswer { sent, seconds } => format!("does not answer: {sent} tries in {seconds:.1} s, none answered"),
+        Cause::LineDown => "the line is down (the port on our side is not up, or its session is gone)".to_owned(),
+        Cause::CircuitsLost { lost, of } => format!("{lost} of {of} circuits fell silent together"),
+        Cause::CircuitsBack { back, of } => format!("{back} of {of} lost circuits are back"),
         Cause::Answers { silent_seconds } => {
             format!("answers again, was silent for {}", duration(seconds(*silent_seconds)))
         }

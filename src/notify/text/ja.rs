@@ -40,7 +40,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::DeviceDown => "応答なし".to_owned(),
         FindingKind::PlatformDown => "相互接続基盤 応答なし".to_owned(),
         FindingKind::CircuitSilent => "接続機関ルータ 応答なし".to_owned(),
-        FindingKind::CircuitsLost => format!("多数のアクセス回線 断: {part}"),
+        FindingKind::CircuitsLost => "多数のアクセス回線 断".to_owned(),
         FindingKind::InterfaceDown if part.is_empty() => "ダウン".to_owned(),
         FindingKind::InterfaceDown => format!("{part} ダウン"),
         FindingKind::InterfaceMissing => format!("{part} 消失"),
@@ -91,6 +91,9 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             )
         }
         Cause::NoAnswer { sent, seconds } => format!("応答がありません（{seconds:.1}秒間に{sent}回確認、全て無応答）"),
+        Cause::LineDown => "回線断です（当社側のポートがダウン、またはセッションが消失）".to_owned(),
+        Cause::CircuitsLost { lost, of } => format!("{of}回線中{lost}回線が一斉に応答しなくなりました"),
+        Cause::CircuitsBack { back, of } => format!("断となった{of}回線中{back}回線が戻りました"),
         Cause::Answers { silent_seconds } => {
             format!("応答が戻りました（無応答 {}）", duration(seconds(*silent_seconds)))
         }

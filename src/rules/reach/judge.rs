@@ -4,8 +4,9 @@ use super::blind::Uplinks;
 use super::path::Way;
 use super::{Context, PARENT_HOLD, Reach, RuleEffect, control_plane_key, down_key};
 use crate::model::ReachState;
-use crate::model::{DeviceId, FindingKind, Mono, Role, Site};
+use crate::model::{Device, DeviceId, FindingKind, FindingRule, Level, Liveness, Mono, Role, Site};
 use crate::rules::Cause;
+use std::time::Duration;
 
 impl Reach {
     /// Asks the four questions about a confirmed silence, or waits for what is missing.
@@ -45,6 +46,7 @@ impl Reach {
                 context.out.push(RuleEffect::Probe(id));
                 self.wait(id, Mono::NEVER);
             }
+            Way::Open if super::common::closed(context.site.device(id), context) => self.off(id, context),
             Way::Open => match self.child_that_answers(id, confirmed, context) {
                 Some(child) => self.control_plane_silent(id, child, context),
                 None => self.down(id, since, confirmed, context),
@@ -114,13 +116,14 @@ impl Reach {
         self.waiting.remove(&id);
         context.out.push(RuleEffect::Silent(id, true));
         self.unlist(id, context);
-        if device.role == Role::Managed {
+        if device.role != Role::UplinkOnly {
             let seconds = context.now.mono.since(since).as_secs_f64();
-            let cause = Cause::NoAnswer {
-                sent: self.nodes[id.index()].sent,
-                seconds,
+            let sent = self.nodes[id.index()].sent;
+            let cause = match device.liveness {
+                Liveness::Line => Cause::LineDown,
+                _ => Cause::NoAnswer { sent, seconds },
             };
-            let rule = device.rule(device.owner.down_kind());
+            let rule = circuit_rule(device);
             context
                 .conditions
                 .hold(down_key(device), rule, cause, since, confirmed, context.now);
@@ -154,6 +157,7 @@ impl Reach {
         node.since = context.now.wall;
         let moved = node.root != Some(root);
         self.waiting.remove(&id);
+        self.circuit_found(id, context);
         if moved {
             self.unlist(id, context);
         }
@@ -181,7 +185,7 @@ impl Reach {
         let cause = Cause::ChildrenAnswer { child };
         let ended = context.conditions.end(&down_key(device), cause.clone(), context.now);
         context.out.extend(ended.map(RuleEffect::Finding));
-        if device.role == Role::Managed {
+        if device.role != Role::UplinkOnly {
             let rule = device.rule(FindingKind::ControlPlaneSilent);
             let key = control_plane_key(device);
             context
@@ -252,4 +256,18 @@ impl Reach {
         }
         None
     }
+}
+
+/// Level and delay of a device that does not answer. A circuit of a service provider, of which a higher level of service is asked
+/// (guideline 2.1), is critical after a minute where nothing else is configured.
+fn circuit_rule(device: &Device) -> FindingRule {
+    let kind = device.owner.down_kind();
+    let provider = device.circuit.is_some() && device.class.as_deref() == Some("service-provider");
+    if provider && !device.findings.contains_key(&kind) {
+        return FindingRule {
+            level: Level::Critical,
+            after: Duration::from_secs(60),
+        };
+    }
+    device.rule(kind)
 }

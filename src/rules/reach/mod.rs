@@ -5,6 +5,7 @@
 //! the device itself accused.
 
 mod blind;
+mod common;
 mod judge;
 mod node;
 mod path;
@@ -13,11 +14,16 @@ mod waiting;
 
 pub use node::Node;
 
+pub(super) use common::{CommonKind, common_key};
+
 use super::condition::Conditions;
 use super::{Affected, Cause, RuleEffect};
 use crate::model::ReachState;
-use crate::model::{Device, DeviceId, FindingKey, FindingKind, Liveness, Mono, Now, Part, Role, Site, Status};
+use crate::model::{
+    Device, DeviceId, FindingKey, FindingKind, Liveness, LocalMinute, Mono, Now, Part, Role, Site, Status,
+};
 use crate::poll::{ReachRound, RoundKind};
+use common::Commons;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use waiting::Waiting;
@@ -31,6 +37,8 @@ pub(super) struct Context<'a> {
     pub(super) conditions: &'a mut Conditions,
     pub(super) out: &'a mut Vec<RuleEffect>,
     pub(super) now: Now,
+    /// `now`, as opening hours see it.
+    pub(super) local: LocalMinute,
 }
 
 /// Reachability of all devices.
@@ -40,6 +48,8 @@ pub struct Reach {
     pub(super) blind_since: Option<Mono>,
     /// Nodes that wait for a parent or an uplink.
     waiting: Waiting,
+    /// What circuits have in common.
+    commons: Commons,
     /// First misses of those that are silent now: how many fell silent at once.
     fallen: BTreeSet<(Mono, DeviceId)>,
     /// How many are watched.
@@ -78,6 +88,7 @@ impl Reach {
             children: Vec::new(),
             blind_since: None,
             waiting: Waiting::default(),
+            commons: Commons::new(site),
             fallen: BTreeSet::new(),
             targets: 0,
             slowest: Duration::ZERO,
@@ -110,7 +121,7 @@ impl Reach {
 
     /// When a node that waits wants to be looked at again.
     pub fn next_wakeup(&self) -> Mono {
-        self.waiting.next()
+        self.waiting.next().min(self.commons.next())
     }
 
     /// Looks again at nodes whose waiting time is over.
@@ -118,6 +129,7 @@ impl Reach {
         while let Some(id) = self.waiting.over(context.now.mono) {
             self.judge(id, context);
         }
+        self.wake_commons(context);
     }
 
     /// Takes a round.
@@ -163,6 +175,9 @@ impl Reach {
         let device = context.site.device(id);
         self.nodes[id.index()].note_answer(round);
         self.waiting.remove(&id);
+        if device.role == Role::Circuit {
+            self.circuit_found(id, context);
+        }
         // Its answer, repeated as `recover` asks, says that this host sees the network again.
         let witness = self.blind_since.is_some() && self.is_witness(id, context);
         let node = &mut self.nodes[id.index()];
@@ -183,7 +198,10 @@ impl Reach {
             }
             _ => {
                 let lossy = round.kind == RoundKind::Confirm || node.loss_percent.is_some_and(|l| l > 0.0);
-                let was_asked_little = matches!(node.state, ReachState::Unreachable | ReachState::Blind);
+                let was_asked_little = matches!(
+                    node.state,
+                    ReachState::Unreachable | ReachState::Blind | ReachState::Off
+                );
                 self.no_longer_fallen(id);
                 let node = &mut self.nodes[id.index()];
                 if !matches!(node.state, ReachState::Up | ReachState::Lossy) {
@@ -214,6 +232,7 @@ impl Reach {
                 if round.kind == RoundKind::Confirm {
                     self.nodes[id.index()].confirmed_at.get_or_insert(context.now.mono);
                 }
+                self.circuit_lost(id, context);
                 self.judge(id, context);
             }
             ReachState::Unknown | ReachState::Up | ReachState::Lossy | ReachState::Blind => {
@@ -222,6 +241,7 @@ impl Reach {
                 let node = &mut self.nodes[id.index()];
                 if round.kind == RoundKind::Confirm {
                     node.confirmed_at = Some(context.now.mono);
+                    self.circuit_lost(id, context);
                 }
                 self.ask_around(id, round.started, context);
                 self.judge(id, context);
@@ -294,6 +314,7 @@ impl Reach {
     pub(super) fn no_longer_fallen(&mut self, id: DeviceId) {
         if let Some(first) = self.nodes[id.index()].first_miss {
             self.fallen.remove(&(first, id));
+            self.not_lost(id);
         }
     }
 
@@ -333,7 +354,7 @@ impl Reach {
     fn list(&mut self, id: DeviceId, root: DeviceId, context: &mut Context<'_>) {
         let device = context.site.device(id);
         let node = &mut self.nodes[id.index()];
-        if !node.listed && device.role == Role::Managed {
+        if !node.listed && device.role != Role::UplinkOnly {
             node.listed = true;
             context.out.push(RuleEffect::Affected(Affected {
                 root: down_key(context.site.device(root)),

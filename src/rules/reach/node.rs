@@ -34,6 +34,8 @@ pub struct Node {
     pub good_since: Option<Mono>,
     /// The root it hangs below.
     pub root: Option<DeviceId>,
+    /// The failed common part it is behind: a number of `common`.
+    pub common: Option<u32>,
     /// The incident of that root lists it.
     pub listed: bool,
     /// Down, but what is behind it answers.

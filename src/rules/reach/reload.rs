@@ -2,15 +2,16 @@
 //!
 //! Never here: a new accusation.
 
+use super::common::Commons;
 use super::{Context, Node, Reach, RuleEffect, down_key, watched};
 use crate::model::{DeviceId, Mono, Name, ReachState, Site};
 use crate::rules::Affected;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 impl Reach {
     /// Takes a new configuration: devices of the same name and address keep their state.
     pub(in crate::rules) fn reload(&mut self, old: &Site, context: &mut Context<'_>) {
-        let ids: BTreeMap<Name, DeviceId> = context.site.iter().map(|(id, d)| (d.name.clone(), id)).collect();
+        let ids: HashMap<Name, DeviceId> = context.site.iter().map(|(id, d)| (d.name.clone(), id)).collect();
         let before = std::mem::take(&mut self.nodes);
         self.nodes = context
             .site
@@ -19,6 +20,7 @@ impl Reach {
             .map(|d| Node::new(watched(d), context.now))
             .collect();
         self.link(context.site);
+        let commons = std::mem::replace(&mut self.commons, Commons::new(context.site));
         for ((id, was), mut node) in old.iter().zip(before) {
             let new = ids.get(&was.name).copied().filter(|new| {
                 let device = context.site.device(*new);
@@ -37,11 +39,17 @@ impl Reach {
                     at: context.now.wall,
                 }));
             }
-            if node.root.is_none() && node.state == ReachState::Unreachable {
+            if node.root.is_none() && node.common.is_none() && node.state == ReachState::Unreachable {
                 node.forget(context.now);
             }
             if let Some(new) = new {
                 self.nodes[new.index()] = node;
+            }
+        }
+        self.reload_commons(commons, context);
+        for node in &mut self.nodes {
+            if node.root.is_none() && node.common.is_none() && node.state == ReachState::Unreachable {
+                node.forget(context.now);
             }
         }
         self.begin_again(context);
@@ -58,7 +66,7 @@ impl Reach {
             self.fallen.extend(node.first_miss.map(|first| (first, id)));
             let little = matches!(
                 node.state,
-                ReachState::Down | ReachState::Unreachable | ReachState::Blind
+                ReachState::Down | ReachState::Unreachable | ReachState::Off | ReachState::Blind
             );
             context.out.push(RuleEffect::Silent(id, little));
         }

@@ -1,0 +1,102 @@
+//! The lines of access circuits, as the operator's own devices tell of them: a port is the line, its state is the line's.
+//!
+//! A circuit whose router has no address is judged by its line alone; of one that has, the line tells the carrier's fault from the
+//! institution's.
+//!
+//! Never here: a finding about a port that is a line; the circuit is what people know.
+
+use crate::model::{Device, DeviceId, Liveness, Mono, Name, Site};
+use crate::poll::{AgentReading, InterfaceReading, ReachRound, RoundKind};
+use crate::sample::lines::Lines;
+use std::collections::HashMap;
+
+/// RFC 2863: up.
+const UP: u8 = 1;
+/// RFC 2863: waiting for some external event; healthy for a line dialled on demand.
+const DORMANT: u8 = 5;
+
+/// States of lines as last read.
+pub(super) struct LineStates {
+    lines: Lines,
+    /// Up, and when that was read.
+    states: HashMap<DeviceId, (bool, Mono)>,
+}
+
+impl LineStates {
+    pub(super) fn new(site: &Site) -> LineStates {
+        LineStates {
+            lines: Lines::new(site),
+            states: HashMap::new(),
+        }
+    }
+
+    /// States are read anew within one interval.
+    pub(super) fn reload(&mut self, site: &Site) {
+        *self = LineStates::new(site);
+    }
+
+    /// Is the line up, and when was that read?
+    pub(super) fn state(&self, circuit: DeviceId) -> Option<(bool, Mono)> {
+        self.states.get(&circuit).copied()
+    }
+
+    /// The circuit whose line this port is.
+    pub(super) fn circuit(&self, device: DeviceId, reading: &InterfaceReading) -> Option<DeviceId> {
+        let by_alias = reading.found_by.as_ref().and_then(|port| self.lines.at(device, port));
+        by_alias.or_else(|| self.lines.at(device, &reading.name))
+    }
+
+    /// Is this name of a port, or `alias:`, or `session:`, a line?
+    pub(super) fn is_line(&self, device: DeviceId, port: &Name) -> bool {
+        self.lines.at(device, port).is_some()
+    }
+
+    /// Takes what a device read; gives the rounds of the circuits that are judged by their line.
+    pub(super) fn take(
+        &mut self,
+        id: DeviceId,
+        device: &Device,
+        reading: &AgentReading,
+        at: Mono,
+        site: &Site,
+    ) -> Vec<ReachRound> {
+        if self.lines.is_empty() || device.circuit.is_some() {
+            return Vec::new();
+        }
+        let mut rounds = Vec::new();
+        let mut line = |circuit: DeviceId, up: bool, at: Mono| {
+            self.states.insert(circuit, (up, at));
+            if site.device(circuit).liveness == Liveness::Line {
+                rounds.push(round(circuit, up, at));
+            }
+        };
+        for port in &reading.interfaces {
+            let by_alias = port.found_by.as_ref().and_then(|name| self.lines.at(id, name));
+            let circuit = by_alias.or_else(|| self.lines.at(id, &port.name));
+            if let (Some(circuit), Some(oper)) = (circuit, port.oper) {
+                line(circuit, matches!(oper, UP | DORMANT), port.at);
+            }
+        }
+        for name in &reading.missing {
+            if let Some(circuit) = self.lines.at(id, name) {
+                line(circuit, false, at);
+            }
+        }
+        rounds
+    }
+}
+
+/// A line that is down needs no burst: the device itself says so.
+fn round(circuit: DeviceId, up: bool, at: Mono) -> ReachRound {
+    ReachRound {
+        device: circuit,
+        kind: if up { RoundKind::Regular } else { RoundKind::Confirm },
+        started: at,
+        ended: at,
+        sent: 1,
+        received: u32::from(up),
+        rtts: Vec::new(),
+        errors: Vec::new(),
+        send_error: None,
+    }
+}
