@@ -96,53 +96,20 @@ impl<'b> Builder<'b> {
     /// Checks one circuit and adds it. It is added even if something is wrong with it, so that what refers to it is not wrong too.
     pub(super) fn add(&mut self, given: &Given<'_>, parts: usize) {
         let id = self.id(given);
-        let institution_id = self.shared(given, INSTITUTION_ID);
-        if given.cells[INSTITUTION_ID].is_none() {
-            given.missing(
-                self.ctx,
-                INSTITUTION_ID,
-                "the institution's code: names repeat, codes do not",
-            );
-        }
         let class = self.class(given);
         let device = self.device(given);
-        let role = self.word(given, ROLE, ROLES).unwrap_or_default();
         let status = self.word(given, STATUS, STATUSES).unwrap_or_default();
         let measure = self.measure(given, device);
         let address = given.cells[ADDRESS].map(|_| self.cell(given, ADDRESS, values::address).unwrap_or(UNKNOWN));
         let liveness = self.liveness(given, &measure);
         let snmp = self.snmp(given, &measure, liveness);
-        let settings = self.settings(
-            given,
-            &class,
-            parts,
-            Judged {
-                measured: measure != Measure::Nothing,
-                by_echo: liveness == Liveness::Echo,
-            },
-        );
-        let power = self.word(given, POWER, POWERS);
-        let power = power.unwrap_or(if &*class == "user" {
-            Power::MayBeOff
-        } else {
-            Power::Always
-        });
-        let circuit = Circuit {
-            institution: self
-                .shared(given, INSTITUTION)
-                .or_else(|| institution_id.clone())
-                .unwrap_or_else(|| "".into()),
-            institution_id: institution_id.unwrap_or_else(|| "".into()),
-            carrier: self.shared(given, CARRIER),
-            role,
-            down_bps: self.rate(given, DOWN),
-            up_bps: self.rate(given, UP),
-            power,
-            hours: self.hours(given, power, status),
-            contact: self.contact(given),
-            tells_utilization: settings.tells_utilization,
-            measure,
+        let can = Judged {
+            measured: measure != Measure::Nothing,
+            by_echo: liveness == Liveness::Echo,
         };
+        let settings = self.settings(given, &class, parts, can);
+        let mut circuit = self.circuit(given, &class, status, measure);
+        circuit.tells_utilization = settings.tells_utilization;
         let Some((id, at)) = id else { return };
         self.want_port(&circuit, status);
         let parent = device.and_then(|d| self.inventory.devices.get(d.index()));
@@ -170,6 +137,37 @@ impl<'b> Builder<'b> {
         };
         self.inventory.devices.push(device);
         self.inventory.places.push(at);
+    }
+
+    /// What only a circuit has.
+    fn circuit(&mut self, given: &Given<'_>, class: &str, status: Status, measure: Measure) -> Circuit {
+        let institution_id = self.shared(given, INSTITUTION_ID);
+        if given.cells[INSTITUTION_ID].is_none() {
+            let hint = "the institution's code: names repeat, codes do not";
+            given.missing(self.ctx, INSTITUTION_ID, hint);
+        }
+        let institution_id = institution_id.unwrap_or_else(|| self.intern(""));
+        let default = if class == "user" {
+            Power::MayBeOff
+        } else {
+            Power::Always
+        };
+        let power = self.word(given, POWER, POWERS).unwrap_or(default);
+        Circuit {
+            institution: self
+                .shared(given, INSTITUTION)
+                .unwrap_or_else(|| institution_id.clone()),
+            institution_id,
+            carrier: self.shared(given, CARRIER),
+            role: self.word(given, ROLE, ROLES).unwrap_or_default(),
+            measure,
+            down_bps: self.rate(given, DOWN),
+            up_bps: self.rate(given, UP),
+            power,
+            hours: self.hours(given, power, status),
+            contact: self.contact(given),
+            tells_utilization: false,
+        }
     }
 
     /// The id, unless it is missing or taken.
