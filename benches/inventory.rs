@@ -33,7 +33,15 @@ fn main() {
         circuits / 2
     );
     let good = write(&folder.join("good"), circuits, 0);
+    let before = memory("self", "VmRSS");
     let (loaded, _) = in_process("check here", &good, circuits);
+    let site = memory("self", "VmRSS").saturating_sub(before);
+    println!(
+        "{:<28}{:>7} MB, {} octets a circuit",
+        "",
+        site / 1024,
+        site * 1024 / u64::from(circuits)
+    );
     assert!(
         loaded.site.is_some(),
         "the rows are meant to be right: {}",
@@ -80,21 +88,18 @@ impl Watch {
         Watch(Instant::now(), cpu())
     }
 
-    fn report(&self, what: &str, circuits: u32, kilobytes: u64) {
+    fn report(&self, what: &str, circuits: u32, kilobytes: Option<u64>) {
         let (wall, cpu) = (self.0.elapsed().as_secs_f64(), (cpu() - self.1) as f64 / 1e2);
         let a_row = cpu * 1e9 / f64::from(circuits);
-        println!(
-            "{what:<28}{wall:>7.2} s {cpu:>7.2} s of a core {a_row:>6.0} ns a row {:>6} MB",
-            kilobytes / 1024
-        );
+        let memory = kilobytes.map_or(String::new(), |k| format!(" {:>6} MB", k / 1024));
+        println!("{what:<28}{wall:>7.2} s {cpu:>7.2} s of a core {a_row:>6.0} ns a row{memory}");
     }
 }
 
 fn in_process(what: &str, main: &Path, circuits: u32) -> (Loaded, usize) {
-    let before = memory("self", "VmRSS");
     let watch = Watch::new();
     let loaded = config::load_with(main, &Host::new().without_secrets());
-    watch.report(what, circuits, memory("self", "VmRSS").saturating_sub(before));
+    watch.report(what, circuits, None);
     let errors = loaded.problems.iter().map(|p| p.count).sum();
     (loaded, errors)
 }
@@ -115,7 +120,7 @@ fn program(what: &str, main: &Path, circuits: u32, more: &[&str]) {
         peak = peak.max(memory(&id, "VmHWM"));
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    watch.report(what, circuits, peak);
+    watch.report(what, circuits, Some(peak));
 }
 
 /// What the daemon does with the site before its first packet.
@@ -127,11 +132,12 @@ fn start(loaded: Loaded, circuits: u32) {
     };
     let watch = Watch::new();
     let core = Core::new(Arc::clone(&site), Restored::default(), [7; 32], now);
-    watch.report("Core::new", circuits, memory("self", "VmRSS").saturating_sub(before));
+    let grown = memory("self", "VmRSS").saturating_sub(before);
+    watch.report("Core::new", circuits, Some(grown));
     drop(core);
     let watch = Watch::new();
     drop(site);
-    watch.report("dropping the site", circuits, 0);
+    watch.report("dropping the site", circuits, None);
 }
 
 /// Writes a site; with `bad_every` one row in so many is wrong. The path of its main file.

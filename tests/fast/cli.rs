@@ -490,6 +490,64 @@ fn a_reload_takes_a_good_file_and_refuses_a_bad_one() {
 }
 
 #[test]
+fn circuits_and_devices_that_would_be_gone_are_counted_apart() {
+    let folder = Folder::new();
+    let circuits = |ids: std::ops::Range<u32>| {
+        let row = |n| format!("N-{n},{n},192.0.2.{n},planned\n");
+        let rows: String = ids.map(row).collect();
+        std::fs::write(
+            folder.0.join("circuits.csv"),
+            format!("id,institution_id,address,status\n{rows}"),
+        )
+        .unwrap();
+    };
+    let with = |devices: &[&str]| folder.write(&(site(devices) + "\n[circuits]\nfile = \"circuits.csv\"\n"));
+    circuits(0..10);
+    with(&["a", "b", "c"]);
+    let _daemon = Daemon::start(&folder.config());
+    let config = folder.config();
+    let reload = |more: &[&str]| {
+        let mut words = vec!["reload", "--config", config.to_str().unwrap()];
+        words.extend(more);
+        let output = run(&words);
+        (
+            output.status.code(),
+            text(&output.stdout).to_string() + &text(&output.stderr),
+        )
+    };
+    // A device more moves every id of the circuits behind it: that is no change of theirs.
+    with(&["a", "b", "c", "d"]);
+    let (code, said) = reload(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("4 devices and 10 circuits (1 new, 0 gone, 0 changed)"),
+        "{said}"
+    );
+    circuits(0..4);
+    let (code, said) = reload(&[]);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("6 of 10 circuits would be gone") && said.contains("--force"),
+        "{said}"
+    );
+    circuits(0..10);
+    with(&["a"]);
+    let (code, said) = reload(&[]);
+    assert_eq!(
+        code,
+        Some(2),
+        "three of four devices must not hide behind the circuits: {said}"
+    );
+    assert!(said.contains("3 of 4 devices would be gone"), "{said}");
+    let (code, said) = reload(&["--force"]);
+    assert_eq!(code, Some(0), "{said}");
+    std::fs::remove_file(folder.0.join("circuits.csv")).unwrap();
+    let (code, said) = reload(&[]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("circuits.csv: there is no such file"), "{said}");
+}
+
+#[test]
 fn a_client_that_says_nothing_does_not_hold_the_others_up() {
     let folder = Folder::new();
     folder.write(&site(&["a"]));
@@ -641,6 +699,32 @@ fn the_alarm_uses_the_last_good_configuration_when_the_present_one_is_broken() {
         "says what is wrong: {}",
         alarms[0].body()
     );
+}
+
+#[test]
+fn the_last_good_configuration_has_its_csv_files_too() {
+    let folder = Folder::new();
+    let relay = Relay::start(Script::default());
+    let contacts = folder.0.join("contacts.csv");
+    std::fs::write(&contacts, "name,party,mail\nduty,own,duty@mobile.example.org\n").unwrap();
+    let csv = "\n[contacts]\nfile = \"./contacts.csv\"\n\n[[procedure]]\nname = \"duty\"\ntell = [\"duty\"]\n";
+    folder.write(&(with_routes(&relay, closed_port()) + csv));
+    drop(Daemon::start(&folder.config()));
+    std::fs::remove_file(contacts).unwrap();
+    let output = alarm(&folder, "");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    let told = relay
+        .mails()
+        .iter()
+        .filter(|m| m.subject().contains("not watching"))
+        .count();
+    assert_eq!(told, 3, "manager by two addresses, and duty: {}", text(&output.stdout));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod bad;
 mod circuits;
+mod csv_mutations;
 mod defaults;
 mod host;
 mod mutations;

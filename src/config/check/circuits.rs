@@ -1,11 +1,14 @@
 //! `[circuits]`, `[[circuit]]` and circuits.csv: where circuits are written, and what they share.
 //!
-//! What one of them means is in `circuit`, the ports that they are measured on in `ports`.
+//! What one of them means is in `circuit` and `circuit_build`, the ports that they are measured on in `ports`.
 
-use super::circuit::{Builder, Given, KEYS, Parts};
+use super::circuit::{Given, KEYS};
+use super::circuit_build::Builder;
+use super::circuit_settings::Parts;
+use super::columns::{self, Keys};
 use super::devices::{Defaults, Inventory, access};
 use super::poll::{self, PollPart};
-use super::tables::{self, Keys, Row};
+use super::tables::{self, Row};
 use super::thresholds::{self, ThresholdPart};
 use super::{named_by, ports};
 use crate::config::hours;
@@ -60,8 +63,8 @@ pub(super) fn circuits(top: &Walk<'_>, defaults: &Defaults<'_>, inventory: &mut 
     for walk in named_by(top, "circuit", "id") {
         written(&mut builder, walk);
     }
-    let mut dotted = tables::poll_columns();
-    dotted.extend(tables::threshold_columns(&MEASURED.map(|(key, _)| key)));
+    let mut dotted = columns::poll();
+    dotted.extend(columns::thresholds(&MEASURED.map(|(key, _)| key)));
     let keys = Keys {
         plain: &KEYS,
         required: &[0, 1],

@@ -1,8 +1,10 @@
 //! contacts.csv: the responsible persons of institutions, one a row. They may be as many as the circuits.
 
+use super::cells::{self, take};
+use super::columns::Keys;
 use super::contacts::PARTIES;
 use super::operator::LANGUAGES;
-use super::tables::{self, Keys, Row, take};
+use super::tables::{self, Row};
 use crate::config::raw::At;
 use crate::config::reader::{Walk, did_you_mean, listing};
 use crate::config::report::{Ctx, Draft};
@@ -109,7 +111,7 @@ fn mailboxes(ctx: &Ctx<'_>, row: &Row<'_, '_>) -> Vec<Address> {
         return Vec::new();
     };
     let address = |part| take(ctx, "mail", part, at, values::mail_address);
-    let all = tables::parts(text).filter_map(address);
+    let all = cells::parts(text).filter_map(address);
     all.map(|mail| Address {
         mail,
         crosses: Vec::new(),

@@ -1,6 +1,8 @@
 //! devices.csv: each row becomes the table that `[[device]]` would be, and is read by the same hand.
 
-use super::tables::{self, Keys, Row};
+use super::cells;
+use super::columns::{self, Keys};
+use super::tables::{self, Row};
 use super::{findings, thresholds};
 use crate::config::raw::{Entry, Node, Place, Value};
 use crate::config::reader::Walk;
@@ -31,8 +33,8 @@ const WRITE_IT: &str = "a cell cannot say it: write this device as [[device]] in
 pub(super) fn rows(top: &Walk<'_>, mut each: impl FnMut(Walk<'_>)) {
     section(top);
     let ctx = top.ctx;
-    let mut dotted = tables::poll_columns();
-    dotted.extend(tables::threshold_columns(&thresholds::kinds()));
+    let mut dotted = columns::poll();
+    dotted.extend(columns::thresholds(&thresholds::kinds()));
     dotted.extend(findings::columns());
     dotted.extend(["demarcation.device".to_string(), "demarcation.interface".to_string()]);
     let keys = Keys {
@@ -87,10 +89,10 @@ fn called(row: &Row<'_, '_>) -> String {
 
 fn node(key: &str, text: &str, at: Place) -> Node {
     if LISTS.contains(&key) {
-        return tables::list(text, at);
+        return cells::list(text, at);
     }
     if key == "liveness" {
-        return tables::liveness(text, at);
+        return cells::liveness(text, at);
     }
     Node {
         value: Value::String(text.to_string()),

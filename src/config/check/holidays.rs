@@ -1,6 +1,8 @@
 //! holidays.csv: days on which institutions are closed.
 
-use super::tables::{self, Keys, take};
+use super::cells::take;
+use super::columns::Keys;
+use super::tables;
 use crate::config::report::Ctx;
 use crate::config::values::{Taken, refuse};
 

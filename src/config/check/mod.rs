@@ -2,8 +2,12 @@
 //!
 //! Never here: files, and giving up at the first mistake: each part is replaced by a default and the check goes on.
 
+mod cells;
 mod circuit;
+mod circuit_build;
+mod circuit_settings;
 mod circuits;
+mod columns;
 mod contact_rows;
 mod contacts;
 mod device_rows;

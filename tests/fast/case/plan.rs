@@ -2,7 +2,7 @@
 
 use super::world::{MIN, Relay, World, above, answers, below, cpu, down, no_answer, platform_fault, s, site};
 use hinomi::incident::EventBody;
-use hinomi::model::{FindingKind, Level, Match, Owner, Verdict};
+use hinomi::model::{Circuit, CircuitRole, FindingKind, Level, Match, Measure, Owner, Power, Verdict};
 
 #[test]
 fn the_first_procedure_that_matches_is_followed() {
@@ -230,4 +230,51 @@ fn another_verdict_is_told_another_piece_of_evidence_is_not() {
         w.subjects("manager@noc.example")[1],
         "phones thread by subject"
     );
+}
+
+#[test]
+fn the_contact_of_a_circuit_is_told_of_its_own_circuit_only() {
+    let mut site = site();
+    let mut clinic = site.contacts[2].clone();
+    (clinic.name, clinic.mail[0].mail) = ("clinic-1-office".into(), "office@clinic.example".to_owned());
+    site.contacts.push(clinic);
+    site.devices[3].circuit = Some(Box::new(circuit("clinic-1-office")));
+    site.procedures[0].tell.push("circuit.contact".into());
+    site.procedures[0].escalate[0].tell = vec!["circuit.contact".into()];
+    site.procedures[1].tell = vec!["circuit.contact".into()];
+    let mut w = World::of(site);
+    // Another clinic has no contact: only those named are told, and nobody where none is named.
+    w.take(&w.change(&down("clinic-2"), Level::Critical, no_answer()));
+    w.pass(s(20 * MIN));
+    assert_eq!(w.subjects("office@clinic.example").len(), 0);
+    assert!(!w.subjects("manager@noc.example").is_empty());
+    w.take(&w.change(&cpu("edge-a"), Level::Warning, above(75.0, 70.0)));
+    w.pass(s(MIN));
+    assert_eq!(w.subjects("office@clinic.example").len(), 0);
+    // Its own: when it falls silent, after 15 minutes, and when it is back.
+    w.take(&w.change(&down("clinic-1"), Level::Critical, no_answer()));
+    w.pass(s(MIN));
+    assert_eq!(w.subjects("office@clinic.example").len(), 1);
+    w.pass(s(15 * MIN));
+    assert!(w.subjects("office@clinic.example").len() >= 2, "escalated");
+    let so_far = w.subjects("office@clinic.example").len();
+    w.take(&w.change(&down("clinic-1"), Level::Ok, answers()));
+    w.pass(s(MIN));
+    assert_eq!(w.subjects("office@clinic.example").len(), so_far + 1);
+}
+
+fn circuit(contact: &str) -> Circuit {
+    Circuit {
+        institution_id: "1312345".into(),
+        institution: "Example Clinic".into(),
+        carrier: None,
+        role: CircuitRole::Main,
+        measure: Measure::Nothing,
+        down_bps: None,
+        up_bps: None,
+        power: Power::Always,
+        hours: Default::default(),
+        contact: Some(contact.into()),
+        tells_utilization: false,
+    }
 }
