@@ -147,11 +147,24 @@ impl Fleet {
         while begun.elapsed() < patience {
             self.order("measure")?;
             std::thread::sleep(interval);
-            if enough(&self.verdict()?) {
+            let window = self.verdict()?;
+            let (snmp, echo) = (&window.snmp, &window.echo);
+            println!(
+                "  {:3.0} s: {} polls complete, {} begun, {} walks, {} repeated; {} echoes",
+                begun.elapsed().as_secs_f64(),
+                snmp.answering.complete,
+                snmp.answering.rounds,
+                snmp.walks,
+                snmp.retries,
+                echo.answering.rounds
+            );
+            if enough(&window) {
                 return Ok(begun.elapsed());
             }
         }
-        let last = self.verdict()?;
-        Err(format!("not all are asked after {} s: {:?}", patience.as_secs(), last))
+        Err(format!(
+            "not all are asked within one interval, {} s after the start",
+            patience.as_secs()
+        ))
     }
 }
