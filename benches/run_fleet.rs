@@ -132,10 +132,7 @@ fn check(hinomi: &Hinomi) -> Result<f64, String> {
 }
 
 fn all_asked(window: &Window, probes: Probes) -> bool {
-    let enough = |done: u64, targets: u64| done * 100 >= targets * 99;
-    let (snmp, echo) = (&window.snmp.answering, &window.echo.answering);
-    (probes == Probes::Echo || enough(snmp.complete, snmp.targets))
-        && (probes == Probes::Snmp || enough(echo.rounds, echo.targets))
+    (probes == Probes::Echo || window.snmp.settled()) && (probes == Probes::Snmp || window.echo.settled())
 }
 
 fn window(

@@ -37,6 +37,15 @@ pub(crate) struct Judged {
     pub(crate) silent: Verdict,
 }
 
+impl Judged {
+    /// Nearly all addresses were asked, and nearly all of them for everything. A round that is under way at the end of the window
+    /// is not complete.
+    pub(crate) fn settled(&self) -> bool {
+        let v = &self.answering;
+        v.rounds * 100 >= v.targets * 99 && v.complete * 100 >= v.targets * 90
+    }
+}
+
 /// All that the fleet says of a window.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
