@@ -138,6 +138,10 @@ impl Fleet {
                 silent: group("silent")?,
             })
         };
+        match number(line("window"), "dropped") {
+            0 => {}
+            n => return Err(format!("the fleet itself has lost {n} datagrams: it cannot judge")),
+        }
         Ok(Window {
             seconds: number(line("window"), "ms") as f64 / 1e3,
             snmp: judged("snmp")?,
