@@ -88,9 +88,7 @@ impl Run<'_> {
             "receive buffer that a service gets",
             format!("{} octets (net.core.rmem_max)", limit.trim()),
         );
-        let all = u64::from(self.options.targets);
-        self.fleet
-            .settle(interval, interval * 6, |w| w.echo.answering.rounds >= all * 99 / 100)?;
+        self.fleet.settle(interval, interval * 6, |w| w.echo.settled())?;
         let before = hinomi.metrics()?;
         self.fleet.order("measure")?;
         let used = hinomi.program.during(Duration::from_secs(self.seconds))?;

@@ -106,8 +106,7 @@ fn hinomi(
     let mut hinomi = Config::new(options, Probes::Snmp, Surface::Devices).start(folder)?;
     report.row("start of hinomi", format!("{:.1} s", hinomi.started.as_secs_f64()));
     let interval = Duration::from_secs(u64::from(options.interval_s));
-    let all = u64::from(options.targets);
-    let settled = fleet.settle(interval, interval * 12, |w| w.snmp.answering.complete >= all * 99 / 100)?;
+    let settled = fleet.settle(interval, interval * 12, |w| w.snmp.settled())?;
     report.row("all agents known after", format!("{:.0} s", settled.as_secs_f64()));
     fleet.order("measure")?;
     std::thread::sleep(interval);

@@ -89,7 +89,14 @@ fn measure(config: &Config, arguments: &Arguments, report: &mut Report) -> Resul
         format!("{size}start, `check`"),
         format!("{:.1} s, {:.1} s", hinomi.started.as_secs_f64(), check(&hinomi)?),
     );
-    let settled = fleet.settle(interval, interval * 10, |w| all_asked(w, config.probes))?;
+    let settled = match fleet.settle(interval, interval * 10, |w| all_asked(w, config.probes)) {
+        Ok(settled) => settled,
+        // A size too large is a result too: the sizes before it keep their lines.
+        Err(problem) => {
+            report.row(format!("{size}not measured"), problem);
+            return Ok(u64::from(config.options.targets));
+        }
+    };
     report.row(
         format!("{size}all asked after"),
         format!("{:.0} s", settled.as_secs_f64()),
@@ -125,10 +132,7 @@ fn check(hinomi: &Hinomi) -> Result<f64, String> {
 }
 
 fn all_asked(window: &Window, probes: Probes) -> bool {
-    let enough = |done: u64, targets: u64| done * 100 >= targets * 99;
-    let (snmp, echo) = (&window.snmp.answering, &window.echo.answering);
-    (probes == Probes::Echo || enough(snmp.complete, snmp.targets))
-        && (probes == Probes::Snmp || enough(echo.rounds, echo.targets))
+    (probes == Probes::Echo || window.snmp.settled()) && (probes == Probes::Snmp || window.echo.settled())
 }
 
 fn window(

@@ -16,7 +16,7 @@ pub(crate) struct Verdict {
     pub(crate) missed: u64,
     /// Addresses with at least one of those.
     pub(crate) missing_targets: u64,
-    /// Milliseconds after the phase of the address: half, 99 % and all of the rounds are no later.
+    /// Milliseconds after the phase of the address, without the round that is the phase: half, 99 % and all are no later.
     pub(crate) late_ms: [u32; 3],
     /// Largest time between two rounds, milliseconds.
     pub(crate) gap_ms: u32,
@@ -63,7 +63,15 @@ impl Verdict {
         self.missing_targets += u64::from(missed > 0);
         let gap = own.windows(2).map(|pair| pair[1].1 - pair[0].1).max();
         self.gap_ms = self.gap_ms.max(gap.unwrap_or(0));
-        late.extend(lateness);
+        // The earliest round is the phase itself: it says nothing about lateness.
+        let earliest = lateness.iter().position(|l| *l == 0);
+        late.extend(
+            lateness
+                .iter()
+                .enumerate()
+                .filter(|(i, _)| Some(*i) != earliest)
+                .map(|(_, l)| *l),
+        );
     }
 }
 

@@ -173,8 +173,8 @@ impl Agent {
             7 | 8 => out.unsigned(0x02, 1),
             10 => out.unsigned(0x41, self.octets(port, 0) & 0xffff_ffff),
             16 => out.unsigned(0x41, self.octets(port, 1) & 0xffff_ffff),
-            11 => out.unsigned(0x41, self.octets(port, 0) / 600 & 0xffff_ffff),
-            17 => out.unsigned(0x41, self.octets(port, 1) / 600 & 0xffff_ffff),
+            11 => out.unsigned(0x41, (self.octets(port, 0) / 600) & 0xffff_ffff),
+            17 => out.unsigned(0x41, (self.octets(port, 1) / 600) & 0xffff_ffff),
             _ => out.unsigned(0x41, 0),
         }
     }

@@ -37,6 +37,15 @@ pub(crate) struct Judged {
     pub(crate) silent: Verdict,
 }
 
+impl Judged {
+    /// Nearly all addresses were asked, and nearly all of them for everything. A round that is under way at the end of the window
+    /// is not complete.
+    pub(crate) fn settled(&self) -> bool {
+        let v = &self.answering;
+        v.rounds * 100 >= v.targets * 99 && v.complete * 100 >= v.targets * 90
+    }
+}
+
 /// All that the fleet says of a window.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Window {
@@ -129,6 +138,10 @@ impl Fleet {
                 silent: group("silent")?,
             })
         };
+        match number(line("window"), "dropped") {
+            0 => {}
+            n => return Err(format!("the fleet itself has lost {n} datagrams: it cannot judge")),
+        }
         Ok(Window {
             seconds: number(line("window"), "ms") as f64 / 1e3,
             snmp: judged("snmp")?,
@@ -147,11 +160,24 @@ impl Fleet {
         while begun.elapsed() < patience {
             self.order("measure")?;
             std::thread::sleep(interval);
-            if enough(&self.verdict()?) {
+            let window = self.verdict()?;
+            let (snmp, echo) = (&window.snmp, &window.echo);
+            println!(
+                "  {:3.0} s: {} polls complete, {} begun, {} walks, {} repeated; {} echoes",
+                begun.elapsed().as_secs_f64(),
+                snmp.answering.complete,
+                snmp.answering.rounds,
+                snmp.walks,
+                snmp.retries,
+                echo.answering.rounds
+            );
+            if enough(&window) {
                 return Ok(begun.elapsed());
             }
         }
-        let last = self.verdict()?;
-        Err(format!("not all are asked after {} s: {:?}", patience.as_secs(), last))
+        Err(format!(
+            "not all are asked within one interval, {} s after the start",
+            patience.as_secs()
+        ))
     }
 }

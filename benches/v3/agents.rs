@@ -88,7 +88,7 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
 fn say(lines: &[String]) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
     let text: String = lines.iter().map(|l| format!("{l}\n")).collect();
-    write!(out, "{text}end\n")
+    writeln!(out, "{text}end")
         .and_then(|()| out.flush())
         .map_err(|e| format!("standard output: {e}"))
 }

@@ -48,8 +48,7 @@ fn bench(words: &[String]) -> Result<(), String> {
         agents::PRIVACY_PASSWORD
     );
     let mut hinomi = config.start(folder.path())?;
-    let all = u64::from(options.targets);
-    let settled = fleet.settle(interval, interval * 10, |w| w.snmp.answering.complete >= all * 99 / 100)?;
+    let settled = fleet.settle(interval, interval * 10, |w| w.snmp.settled())?;
     report.row("all agents known after", format!("{:.0} s", settled.as_secs_f64()));
     let mut missed = window("steady", seconds, &mut fleet, &mut hinomi, &mut report, |_| Ok(None))?;
     missed += window(
