@@ -17,6 +17,9 @@ pub(crate) const PER_DEVICE: u32 = 48;
 /// Circuits (cpe) behind one aggregation device: few devices, many circuits.
 pub(crate) const BEHIND: u32 = 1_000;
 
+/// Aggregation devices of one site.
+pub(crate) const SITE: u32 = 50;
+
 /// The first circuit's address.
 pub(crate) const CIRCUITS: u32 = 0x0a00_0000;
 /// The first device's address.
@@ -110,7 +113,7 @@ fn aggregation(shared: &Shared, shape: Shape, i: u32, watched: bool) -> Device {
         address: IpAddr::V4(Ipv4Addr::from(DEVICES + i)),
         owner: Owner::Own,
         group: None,
-        site: Some(format!("site-{}", i / 50).into()),
+        site: Some(format!("site-{}", i / SITE).into()),
         class: None,
         tags: [].into(),
         status: Status::Active,

@@ -125,7 +125,25 @@ fn step(bench: &mut Bench, circuits: u32) -> bool {
     bench.run("back, 2nd to 5th", 240);
     let recovered = bench.bodies("recovered");
     println!("recovered        {} incidents", recovered.len());
-    said.len() == dead as usize && recovered.len() == said.len()
+    let expected = expected(dead);
+    println!(
+        "expected         {} incidents: {:?} …",
+        expected.len(),
+        expected.iter().take(3).collect::<Vec<_>>()
+    );
+    let named = |part: &String| said.iter().any(|s| s.contains(&format!("\"{part}\"")));
+    expected.iter().all(named) && said.len() == expected.len() && recovered.len() == said.len()
+}
+
+/// The first `dead` devices are dead: what an engineer would name.
+fn expected(dead: u32) -> Vec<String> {
+    let site = site::SITE;
+    let sites = (0..dead / site).map(|i| format!("site site-{i}"));
+    let rest = (dead / site * site..dead).map(|i| format!("device agg-{i}"));
+    if dead % site * 2 >= site {
+        return sites.chain([format!("site site-{}", dead / site)]).collect();
+    }
+    sites.chain(rest).collect()
 }
 
 impl Bench {

@@ -1,7 +1,7 @@
 //! The engine thread: it alone owns the core and the sockets, so there are no locks around them.
 //!
 //! Each turn: read the clock, receive all sockets dry, take the messages, wake the core if it is due, hand out its effects,
-//! sleep to the next tick of 10 ms or to the next message.
+//! sleep to the next tick of 10 ms (on a fixed grid) or to the next message.
 
 use super::clock;
 use super::health::{Health, Part};
@@ -84,7 +84,7 @@ impl Engine {
             if self.finished() {
                 return;
             }
-            match self.links.inbox.recv_timeout(TICK) {
+            match self.links.inbox.recv_timeout(to_next_tick(clock::mono())) {
                 Ok(message) => self.message(message, clock::now()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -285,6 +285,12 @@ impl Engine {
             idle || clock::mono().since(since) > LAST_ATTEMPTS
         })
     }
+}
+
+/// Ticks stand on a grid, so that the time a turn takes does not stretch the next one.
+fn to_next_tick(now: Mono) -> Duration {
+    let tick = u64::try_from(TICK.as_micros()).unwrap_or(1);
+    Duration::from_micros(tick - now.0 % tick)
 }
 
 /// What goes into the ledger also goes into the log.

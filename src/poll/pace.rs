@@ -14,6 +14,10 @@ use std::net::SocketAddr;
 /// Datagrams per socket and tick of 10 ms.
 const PER_TICK: u32 = 64;
 
+/// Ticks whose budgets may be spent at once: 192 small datagrams fit the receive buffer of an unprivileged service (212,992 octets, at
+/// 768 a packet).
+const CATCH_UP: u32 = 3;
+
 /// SNMP rounds begun per tick, over all sockets.
 const STARTS_PER_TICK: u32 = 256;
 
@@ -24,6 +28,8 @@ type Queue = VecDeque<(SocketAddr, Vec<u8>)>;
 #[derive(Debug)]
 pub(super) struct Pacer {
     tick: u64,
+    /// Ticks whose budget may be spent now.
+    ticks: u32,
     udp: Vec<(u32, Queue)>,
     echoes_used: u32,
     regular: VecDeque<RoundKey>,
@@ -39,6 +45,7 @@ impl Pacer {
     pub(super) fn new() -> Pacer {
         Pacer {
             tick: 0,
+            ticks: 1,
             udp: (0..UDP_SOCKETS).map(|_| (0, VecDeque::new())).collect(),
             echoes_used: 0,
             regular: VecDeque::new(),
@@ -53,6 +60,8 @@ impl Pacer {
     pub(super) fn enter(&mut self, now: Mono) {
         let tick = now.0 / TICK_US;
         if tick > self.tick {
+            // Ticks that were slept through are made up for, as far as one burst does not fill the smallest receive buffer.
+            self.ticks = u32::try_from(tick - self.tick).unwrap_or(u32::MAX).min(CATCH_UP);
             self.tick = tick;
             self.echoes_used = 0;
             self.starts_used = 0;
@@ -82,7 +91,7 @@ impl Pacer {
     /// Takes out an echo, if the budget allows. Whether the round still lives is for the caller to see;
     /// [`Pacer::spend_echo`] when it does.
     pub(super) fn next_echo(&mut self) -> Option<RoundKey> {
-        if self.echoes_used >= PER_TICK {
+        if self.echoes_used >= PER_TICK * self.ticks {
             return None;
         }
         self.regular.pop_front().or_else(|| self.confirm.pop_front())
@@ -95,7 +104,7 @@ impl Pacer {
 
     /// Takes out an SNMP round that may begin.
     pub(super) fn next_start(&mut self) -> Option<Due> {
-        if self.starts_used >= STARTS_PER_TICK {
+        if self.starts_used >= STARTS_PER_TICK * self.ticks {
             return None;
         }
         let due = self.starts.pop_front()?;
@@ -111,7 +120,7 @@ impl Pacer {
     /// Adds the UDP datagrams that may leave now.
     pub(super) fn release(&mut self, out: &mut Vec<PollEffect>) {
         for (i, (used, queue)) in (0u8..).zip(self.udp.iter_mut()) {
-            while *used < PER_TICK {
+            while *used < PER_TICK * self.ticks {
                 let Some((to, bytes)) = queue.pop_front() else { break };
                 *used += 1;
                 out.push(PollEffect::Send {
@@ -162,6 +171,23 @@ mod tests {
         assert_eq!(sent, [64, 64, 22, 0]);
         assert_eq!(p.next(), Mono::NEVER);
         assert_eq!(p.delayed(), 86 + 22);
+    }
+
+    #[test]
+    fn what_was_slept_through_is_made_up_for_within_bounds() {
+        let mut p = Pacer::new();
+        let key = |slot| RoundKey { slot, generation: 0 };
+        for (tick, expected) in [(1, 64), (3, 128), (100, 192), (101, 64)] {
+            (0..300).for_each(|slot| p.echo(key(slot), false));
+            p.enter(Mono(tick * TICK_US));
+            let mut sent = 0;
+            while p.next_echo().is_some() {
+                p.spend_echo();
+                sent += 1;
+            }
+            assert_eq!(sent, expected, "tick {tick}");
+            p.regular.clear();
+        }
     }
 
     #[test]

@@ -19,6 +19,10 @@ use std::time::Duration;
 const LOST_MIN: usize = 5;
 /// Between two looks at a part whose circuits are being lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// Circuits put behind a part in one go.
+const AT_A_TIME: usize = 1_000;
+/// When there are more.
+const SOON: Duration = Duration::from_millis(20);
 /// What has not come back so long after its common part has is no longer expected: a list for the help desk.
 const REMAINDER: Duration = Duration::from_secs(30 * 60);
 
@@ -290,7 +294,11 @@ impl Reach {
 
     fn look_at_common(&mut self, index: u32, context: &mut Context<'_>) {
         let group = &self.commons.groups[index as usize];
-        if self.blind_since.is_some() || group.failing.is_some() {
+        if group.failing.is_some() {
+            self.put_some_behind(index, context);
+            return self.common_good_by_hours(index, context);
+        }
+        if self.blind_since.is_some() {
             return;
         }
         let Some((_, witness)) = group.lost.last().copied() else {
@@ -321,8 +329,10 @@ impl Reach {
         let Some(newest) = group.lost.last().map(|(at, _)| *at) else {
             return;
         };
-        let members: Vec<(Mono, DeviceId)> = group.lost.range((newest - window, DeviceId(0))..).copied().collect();
-        let since = members.first().map_or(context.now.mono, |(at, _)| *at);
+        let since = group.lost.range((newest - window, DeviceId(0))..).next();
+        let since = since.map_or(context.now.mono, |(at, _)| *at);
+        // Older losses have another reason.
+        group.lost.retain(|(at, _)| *at >= since);
         group.failing = Some(Failing { lost: 0, back: 0 });
         group.remainder_at = None;
         let key = common_key(&group.label);
@@ -335,20 +345,31 @@ impl Reach {
         context
             .conditions
             .hold(key, rule, cause, since, context.now.mono, context.now);
-        for (_, id) in members {
+        self.put_some_behind(index, context);
+    }
+
+    /// Some thousand circuits at a time, so that a lost site does not hold up the polls of the others.
+    fn put_some_behind(&mut self, index: u32, context: &mut Context<'_>) {
+        let lost = self.commons.groups[index as usize].lost.iter();
+        let members: Vec<DeviceId> = lost.take(AT_A_TIME).map(|(_, id)| *id).collect();
+        let again = if members.len() == AT_A_TIME { SOON } else { LOOK_AGAIN };
+        for id in members {
             self.put_behind(id, index, context);
         }
+        let at = context.now.mono + again;
+        self.commons.groups[index as usize].look_at = Some(at);
+        self.commons.schedule(index, at);
     }
 
     /// The circuit's silence is explained by a common part: nobody is accused of it any more.
     fn put_behind(&mut self, id: DeviceId, index: u32, context: &mut Context<'_>) {
         let device = context.site.device(id);
         let key = down_key(device);
+        self.not_lost(id);
         // What was told already goes on as its own incident.
         if context.conditions.raised(&key) {
             return;
         }
-        self.not_lost(id);
         let ended = context.conditions.end(&key, Cause::Unreachable, context.now);
         context.out.extend(ended.map(RuleEffect::Finding));
         self.waiting.remove(&id);
@@ -373,22 +394,28 @@ impl Reach {
         }
     }
 
-    /// Ends the finding when half of what was lost, and is not closed by now, is back: the common part carries again.
+    /// Ends the finding when half of what was lost is back: the common part carries again.
     fn common_good(&mut self, index: u32, context: &mut Context<'_>) {
-        let Some(group) = self.commons.groups.get(index as usize) else {
-            return;
-        };
-        let Some(failing) = &group.failing else { return };
-        let (lost, back) = (failing.lost, failing.back);
-        let enough = back * 2 >= lost
-            || back >= LOST_MIN && back.is_multiple_of(LOST_MIN) && {
-                let silent = |id: &&DeviceId| self.nodes[id.index()].common == Some(index);
-                let open = |id: &&DeviceId| !closed(context.site.device(**id), context);
-                back >= group.members.iter().filter(silent).filter(open).count()
-            };
-        if !enough {
-            return;
+        let failing = self.commons.groups.get(index as usize).and_then(|g| g.failing.as_ref());
+        if failing.is_some_and(|f| f.back * 2 >= f.lost) {
+            self.common_ended(index, context);
         }
+    }
+
+    /// Some of what was lost is closed by now and will not come back tonight: half of the others is enough.
+    fn common_good_by_hours(&mut self, index: u32, context: &mut Context<'_>) {
+        let group = &self.commons.groups[index as usize];
+        let back = group.failing.as_ref().map_or(0, |f| f.back);
+        let silent = |id: &&DeviceId| self.nodes[id.index()].common == Some(index);
+        let open = |id: &&DeviceId| !closed(context.site.device(**id), context);
+        if back >= LOST_MIN && back >= group.members.iter().filter(silent).filter(open).count() {
+            self.common_ended(index, context);
+        }
+    }
+
+    fn common_ended(&mut self, index: u32, context: &mut Context<'_>) {
+        let group = &self.commons.groups[index as usize];
+        let (lost, back) = group.failing.as_ref().map_or((0, 0), |f| (f.lost, f.back));
         let key = common_key(&group.label);
         let cause = Cause::CircuitsBack {
             back: u32::try_from(back).unwrap_or(u32::MAX),
@@ -398,7 +425,7 @@ impl Reach {
         context.out.extend(ended.map(RuleEffect::Finding));
         let at = context.now.mono + REMAINDER;
         let group = &mut self.commons.groups[index as usize];
-        (group.failing, group.remainder_at) = (None, Some(at));
+        (group.failing, group.remainder_at, group.look_at) = (None, Some(at), None);
         self.commons.schedule(index, at);
     }
 
