@@ -1,7 +1,7 @@
 //! From TOML to a checked [`crate::model::Site`]: all mistakes at once, each with its place.
 //!
 //! Text becomes a tree with places (`raw`), the tree is walked by typed readers that know every key (`reader`, `values`), each section
-//! is checked in a file of its own (`check`), problems are worded and secrets blanked (`report`, `mask`). What lies outside
+//! is checked in a file of its own (`check`), vendor profiles likewise (`profile`), problems are worded and secrets blanked (`report`, `mask`). What lies outside
 //! of the text (secrets, certificates) is asked of [`Surroundings`]. Only `load` reads files.
 //!
 //! Never here: what is done with a site. Nothing is "parsed later": past this module every value is checked.
@@ -9,6 +9,7 @@
 mod check;
 mod load;
 mod mask;
+mod profile;
 mod raw;
 mod reader;
 mod report;
@@ -16,6 +17,7 @@ mod values;
 
 pub use check::check;
 pub use load::{Host, load, load_with};
+pub use profile::{builtin_problems, builtin_profiles};
 pub use raw::SourceFile;
 pub use report::{Problem, Severity};
 
@@ -76,4 +78,7 @@ pub trait Surroundings {
 
     /// Makes sure that a PEM file with certificates is there.
     fn certificates(&self, path: &Path) -> Result<(), NotFound>;
+
+    /// Reads the profile files of a folder (`*.toml`), by name.
+    fn profiles(&self, folder: &Path) -> Result<Vec<SourceFile>, NotFound>;
 }

@@ -4,10 +4,12 @@
 
 use super::raw::{Place, SourceFile};
 use super::{Surroundings, mask};
+use crate::model::Profiles;
 use serde::Serialize;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// How bad a problem of the configuration is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -180,6 +182,8 @@ pub(crate) struct Ctx<'a> {
     pub(crate) files: &'a [SourceFile],
     pub(crate) around: &'a dyn Surroundings,
     drafts: RefCell<Vec<Draft>>,
+    /// Vendor profiles that devices may name.
+    profiles: OnceCell<Arc<Profiles>>,
     /// First byte of each line of each file.
     lines: Vec<Vec<usize>>,
 }
@@ -201,8 +205,19 @@ impl<'a> Ctx<'a> {
             files,
             around,
             drafts: RefCell::new(Vec::new()),
+            profiles: OnceCell::new(),
             lines: files.iter().map(starts).collect(),
         }
+    }
+
+    /// The vendor profiles of this site are these, from now on.
+    pub(crate) fn know(&self, profiles: Arc<Profiles>) {
+        let _ = self.profiles.set(profiles);
+    }
+
+    /// The vendor profiles of this site.
+    pub(crate) fn profiles(&self) -> Arc<Profiles> {
+        self.profiles.get().cloned().unwrap_or_default()
     }
 
     pub(crate) fn push(&self, draft: Draft) {

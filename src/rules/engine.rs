@@ -6,7 +6,7 @@ use super::isolation::Crossings;
 use super::judged::{is_tcp, judged};
 use super::number::Numbers;
 use super::reach::{Context, Reach, down_key};
-use super::{Cause, FindingChange, RuleEffect};
+use super::{Cause, FindingChange, RuleEffect, component};
 use crate::model::{
     Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, Metric, Mono, Name, Now, Part, ReachState, Site,
     Wall,
@@ -302,6 +302,8 @@ impl Rules {
                 }
                 self.interfaces
                     .vanished(device, &reading.missing, round.ended, &mut self.conditions, now);
+                let (conditions, out) = (&mut self.conditions, &mut self.out);
+                component::take(device, &samples.parts, round.ended, conditions, out, now);
                 self.judge_numbers(device, samples, now);
                 self.numbers.overdue(device, &mut self.conditions, now);
             }

@@ -3,6 +3,7 @@
 //! Never here: a clock, I/O, a word of a mail. Absence of data neither raises nor clears a threshold.
 
 pub mod change;
+mod component;
 pub mod condition;
 pub mod engine;
 pub mod interface;

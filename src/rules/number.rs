@@ -28,6 +28,8 @@ pub struct Number {
     pub known_at: Mono,
     /// A value has come at least once.
     pub ever: bool,
+    /// The row of a table that it is from, where one decides.
+    pub which: Option<Name>,
 }
 
 /// All numbers.
@@ -56,9 +58,9 @@ pub fn threshold<'a>(device: &'a Device, part: &Part, metric: Metric) -> Option<
 /// The unit people read.
 pub fn unit(device: &Device, part: &Part, metric: Metric) -> String {
     let fixed = match metric {
-        Metric::Load5 => "",
+        Metric::Load5 | Metric::Sessions => "",
         Metric::Temperature => "C",
-        Metric::Rtt => "s",
+        Metric::Rtt | Metric::BatteryRuntime => "s",
         Metric::Watch => {
             let Part::Watch(name) = part else { return String::new() };
             let watch = device.watches.iter().find(|w| w.name == *name).map(|w| &w.kind);
@@ -102,6 +104,7 @@ impl Numbers {
             last: Err(Unknown::WarmingUp),
             known_at: now.mono,
             ever: true,
+            which: None,
         };
         let (device, part, metric) = number;
         self.numbers.entry(device).or_default().insert((part, metric), fresh);
@@ -123,6 +126,7 @@ impl Numbers {
             last: Err(Unknown::WarmingUp),
             known_at: sample.at,
             ever: false,
+            which: None,
         });
         let value = match sample.value {
             Err(reason) => {
@@ -138,13 +142,14 @@ impl Numbers {
             number.state.gap();
         }
         (number.last, number.known_at, number.ever) = (Ok(value), sample.at, true);
+        number.which.clone_from(&sample.which);
         let no_data = key(&id, FindingKind::NoData);
         out.extend(conditions.end(&no_data, Cause::DataBack, now).map(RuleEffect::Finding));
         let Some(threshold) = threshold(device, &sample.part, sample.metric) else {
             return;
         };
-        if let Some(step) = number.state.take(value, threshold, sample.at) {
-            out.push(RuleEffect::Finding(change(&id, device, &step, value, now)));
+        if let Some(step) = number.state.take(value * id.2.sign(), threshold, sample.at) {
+            out.push(RuleEffect::Finding(change(&id, device, &step, (value, &sample.which), now)));
         }
     }
 
@@ -225,19 +230,23 @@ pub(super) fn judged(device: &Device, part: &Part, metric: Metric) -> bool {
     measured(device, part, metric) && threshold(device, part, metric).is_some()
 }
 
-fn change(id: &NumberKey, device: &Device, step: &Step, value: f64, now: Now) -> FindingChange {
+fn change(
+    id: &NumberKey,
+    device: &Device,
+    step: &Step,
+    (value, which): (f64, &Option<Name>),
+    now: Now,
+) -> FindingChange {
     let unit = unit(device, &id.1, id.2);
+    let bound = step.bound * id.2.sign();
     let cause = match step.to > step.from {
         true => Cause::Above {
             value,
-            bound: step.bound,
+            bound,
             unit,
+            which: which.clone(),
         },
-        false => Cause::Below {
-            value,
-            bound: step.bound,
-            unit,
-        },
+        false => Cause::Below { value, bound, unit },
     };
     FindingChange {
         key: key(id, FindingKind::Threshold),

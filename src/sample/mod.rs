@@ -5,11 +5,14 @@
 
 pub mod counter;
 pub mod loss;
+mod profile;
 pub mod scalar;
 
 use crate::model::{DeviceId, Metric, Mono, Name, Part, Site, WatchKind};
 use crate::poll::{AgentReading, InterfaceReading, Observation, ReachRound};
+use crate::model::profile::Health;
 use counter::{InterfaceCounters, Rates};
+use scalar::Readings;
 use loss::LossWindow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -71,8 +74,24 @@ pub struct Sample {
     pub metric: Metric,
     /// The number.
     pub value: Result<f64, Unknown>,
+    /// The row of a table that decides, where one does: the hottest sensor.
+    #[serde(default)]
+    pub which: Option<Name>,
     /// When it was measured.
     pub at: Mono,
+}
+
+/// The state of a part: a fan, a power supply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartSample {
+    /// Its name, unique within the device.
+    pub name: Name,
+    /// What it is one of.
+    pub component: Name,
+    /// As read, and as the MIB calls it.
+    pub code: i64,
+    /// What that means; `None`: the profile does not say.
+    pub state: Option<(Name, Health)>,
 }
 
 /// The octet counters of an interface at a demarcation point, as evidence for the verdict.
@@ -95,6 +114,8 @@ pub struct Samples {
     pub numbers: Vec<Sample>,
     /// Counters at demarcation points.
     pub octets: Vec<CrossingOctets>,
+    /// Parts with a state.
+    pub parts: Vec<PartSample>,
 }
 
 /// State of all devices' counters and windows.
@@ -206,6 +227,7 @@ impl Sampler {
                 part: Part::Device,
                 metric,
                 value,
+                which: None,
                 at: round.ended,
             });
         };
@@ -219,20 +241,23 @@ impl Sampler {
         let Some(wanted) = self.site.devices.get(device.index()) else {
             return;
         };
-        let profile = reading.profile.as_deref().and_then(crate::model::profile::by_name);
-        for measure in profile.map(|p| p.measures).unwrap_or_default() {
-            let value = scalar::evaluate(measure, &reading.scalars).ok_or(Unknown::Missing);
-            out.numbers.push(Sample {
+        let readings = Readings::new(&reading.scalars);
+        if let Some(profile) = reading.profile.as_deref().and_then(|p| self.site.profiles.by_name(p)) {
+            let numbers = profile::numbers(profile, &reading.rows, &readings);
+            out.numbers.extend(numbers.into_iter().map(|(metric, found)| Sample {
                 device,
                 part: Part::Device,
-                metric: measure.metric,
-                value,
+                metric,
+                value: found.as_ref().map(|e| e.value).ok_or(Unknown::Missing),
+                which: found.and_then(|e| e.which),
                 at,
-            });
+            }));
+            out.parts = profile::parts(profile, &reading.rows, &readings);
         }
         for watch in wanted.watches.iter() {
             if let WatchKind::Oid { oid, scale, .. } = &watch.kind {
-                let value = scalar::find(oid, &reading.scalars)
+                let value = readings
+                    .find(oid)
                     .map(|v| v * scale)
                     .ok_or(Unknown::Missing);
                 let part = Part::Watch(watch.name.clone());
@@ -241,6 +266,7 @@ impl Sampler {
                     part,
                     metric: Metric::Watch,
                     value,
+                    which: None,
                     at,
                 });
             }
@@ -278,6 +304,7 @@ impl Sampler {
                 part: part.clone(),
                 metric,
                 value,
+                which: None,
                 at: reading.at,
             });
         }

@@ -42,6 +42,10 @@ impl Surroundings for Dummies {
             Ok(())
         }
     }
+
+    fn profiles(&self, folder: &Path) -> Result<Vec<hinomi::config::SourceFile>, hinomi::config::NotFound> {
+        hinomi::config::Host::new().profiles(folder)
+    }
 }
 
 fn found(secret: &str) -> Result<Found, NotFound> {

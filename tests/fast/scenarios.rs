@@ -24,6 +24,10 @@ impl Surroundings for Dummies {
     fn certificates(&self, _: &Path) -> Result<(), NotFound> {
         Ok(())
     }
+
+    fn profiles(&self, folder: &Path) -> Result<Vec<hinomi::config::SourceFile>, hinomi::config::NotFound> {
+        hinomi::config::Host::new().profiles(folder)
+    }
 }
 
 fn site(path: &Path) -> Site {

@@ -12,6 +12,7 @@ mod operator;
 mod paths;
 mod poll;
 mod procedures;
+mod profiles;
 mod routes;
 mod snmp;
 mod thresholds;
@@ -20,7 +21,7 @@ mod watches;
 use super::raw::{self, Entry, Place, Table, Value};
 use super::reader::{Walk, wrong_type};
 use super::report::Ctx;
-use super::{Loaded, SourceFile, Surroundings};
+use super::{Loaded, Severity, SourceFile, Surroundings};
 use crate::model::{Heartbeat, Site};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -31,7 +32,10 @@ const NOT_YET: &str = "this version would ignore it, and nobody would notice; re
 pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
     let ctx = Ctx::new(files, around);
     let root = raw::parse(&ctx);
-    let site = site(&ctx, &root, fingerprint(files));
+    let own = profiles::own(&Walk::new(&ctx, &root, "the file"));
+    let all: Vec<&SourceFile> = files.iter().chain(&own.files).collect();
+    ctx.know(super::profile::with_own(own.profiles));
+    let site = site(&ctx, &root, fingerprint(&all));
     if site.is_none() && !ctx.has_errors() {
         // Cannot happen; if it does, a site without a word would be worse than this.
         ctx.error(
@@ -40,16 +44,18 @@ pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
             "this is a fault of hinomi: please report it",
         );
     }
-    let site = if ctx.has_errors() { None } else { site };
+    let wrong = ctx.has_errors() || own.problems.iter().any(|p| p.severity == Severity::Error);
+    let mut problems = ctx.into_problems();
+    problems.extend(own.problems);
     Loaded {
-        site,
-        problems: ctx.into_problems(),
-        files: files.iter().map(|f| f.path.clone()).collect(),
+        site: if wrong { None } else { site },
+        problems,
+        files: all.into_iter().map(|f| f.path.clone()).collect(),
     }
 }
 
 /// SHA-256 over all files.
-fn fingerprint(files: &[SourceFile]) -> String {
+fn fingerprint(files: &[&SourceFile]) -> String {
     let mut hash = Sha256::new();
     for file in files {
         // The length keeps text from moving between two files unnoticed.
@@ -64,6 +70,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let operator = operator::operator(&top);
     let daemon = operator::daemon(&top);
     let poll = poll::top(&top);
+    profiles::section(&top);
     let accesses = snmp::sections(&top);
     let thresholds = thresholds::top(&top);
     let findings = findings::top(&top);
@@ -115,6 +122,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         daemon: daemon.settings,
         uplinks: inventory.uplinks,
         devices: inventory.devices,
+        profiles: ctx.profiles(),
         findings: findings::of_the_host(&findings),
         contacts: contacts.into_iter().map(|c| c.value).collect(),
         procedures: procedures.into_iter().map(|p| p.value).collect(),
@@ -149,7 +157,7 @@ fn heartbeat(top: &Walk<'_>) -> Option<Heartbeat> {
 }
 
 /// The entries of `[[key]]`, each as a table; `name` is the key that names one.
-fn tables<'a>(top: &Walk<'a>, key: &'static str) -> Vec<Walk<'a>> {
+pub(in crate::config) fn tables<'a>(top: &Walk<'a>, key: &'static str) -> Vec<Walk<'a>> {
     let Some(entry) = top.get(key) else { return Vec::new() };
     let hint = format!("each one is a section of its own: [[{key}]]");
     let Value::Array(nodes) = &entry.node.value else {
@@ -179,14 +187,14 @@ fn named<'a>(top: &Walk<'a>, key: &'static str) -> Vec<(&'a Entry, Walk<'a>)> {
 }
 
 /// Names that may be used once only: reports the second with the place of the first.
-struct Unique<'c> {
+pub(in crate::config) struct Unique<'c> {
     ctx: &'c Ctx<'c>,
     what: &'static str,
     seen: std::collections::BTreeMap<String, Place>,
 }
 
 impl<'c> Unique<'c> {
-    fn new(ctx: &'c Ctx<'c>, what: &'static str) -> Unique<'c> {
+    pub(in crate::config) fn new(ctx: &'c Ctx<'c>, what: &'static str) -> Unique<'c> {
         Unique {
             ctx,
             what,
@@ -195,7 +203,7 @@ impl<'c> Unique<'c> {
     }
 
     /// `true` if the name is new.
-    fn add(&mut self, name: &raw::At<String>) -> bool {
+    pub(in crate::config) fn add(&mut self, name: &raw::At<String>) -> bool {
         if let Some(first) = self.seen.get(&name.value) {
             let what = format!(
                 "the {} `{}` is written twice: also at {}",

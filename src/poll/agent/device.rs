@@ -2,15 +2,15 @@
 //!
 //! Never here: datagrams, request numbers, deadlines (that is the parent module).
 
+use super::learn::Learned;
 use super::oids::Col;
 use super::round::{Ask, Get, Item, Purpose, Round, Walk};
 use super::session::Session;
 use super::table::{self, Table};
 use super::text;
-use super::wanted::{Wanted, columns_of, scalars_of};
-use crate::model::profile::{self, Profile};
+use super::wanted::Wanted;
 use crate::model::snmp::SnmpAccess;
-use crate::model::{Device, Mono, Name};
+use crate::model::{Device, Mono, Name, Profile};
 use crate::poll::{AgentFailure, AgentReading, ScalarReading};
 use crate::wire::snmp::{Pdu, PduKind, Value, Version};
 use std::collections::BTreeSet;
@@ -44,11 +44,11 @@ pub(super) struct Agent {
     pub(super) wanted: Wanted,
     pub(super) session: Session,
     pub(super) round: Option<Box<Round>>,
-    profile: Option<&'static Profile>,
+    profile: Option<Arc<Profile>>,
     object_id: Option<Vec<u32>>,
-    /// Instances of the profile's columns; `None` until they were looked up.
-    instances: Option<Vec<Vec<u32>>>,
-    instances_at: Mono,
+    /// What the device has of its profile; `None` until it was looked up.
+    learned: Option<Learned>,
+    learned_at: Mono,
     table: Table,
     uptime: Option<u32>,
     /// Octets of answer a request may cause; halved by tooBig.
@@ -75,12 +75,12 @@ impl Agent {
             channel,
             timeout: device.poll.timeout,
             session: Session::new(access),
-            profile: wanted.profile.as_deref().and_then(profile::by_name),
+            profile: wanted.profile.clone(),
             wanted,
             round: None,
             object_id: None,
-            instances: None,
-            instances_at: Mono::default(),
+            learned: None,
+            learned_at: Mono::default(),
             table: Table::default(),
             uptime: None,
             room: ANSWER,
@@ -96,6 +96,10 @@ impl Agent {
         if self.wanted.patterns != wanted.patterns {
             self.table.rewanted(&wanted.patterns);
         }
+        if !Arc::ptr_eq(&self.wanted.profiles, &wanted.profiles) {
+            // Chosen anew by the next round; the same profile keeps what was learned.
+            self.object_id = None;
+        }
         self.wanted = wanted;
     }
 
@@ -110,9 +114,8 @@ impl Agent {
             round.todo.extend([Item::IfNumber, Item::IfTableLastChange]);
         }
         round.todo.extend(self.wanted.scalars.iter().cloned().map(Item::Scalar));
-        if let Some(instances) = &self.instances {
-            let scalars = scalars_of(self.profile).chain(instances.iter().cloned());
-            round.todo.extend(scalars.map(Item::Scalar));
+        if let Some(learned) = &self.learned {
+            round.todo.extend(learned.asked(self.profile.as_deref()).map(Item::Scalar));
         }
         let rows = self.table.rows.iter().flatten().map(|r| r.index).collect();
         self.round = Some(Box::new(round));
@@ -173,27 +176,22 @@ impl Agent {
         if restarted {
             self.absent.clear();
         }
-        if self.wanted.profile.is_none()
-            && let Some(id) = &round.object_id
-            && self.object_id.as_ref() != Some(id)
-        {
-            self.profile = Some(profile::by_sys_object_id(id));
-            self.object_id = Some(id.clone());
-            self.instances = None;
+        if self.choose_profile() {
+            return true;
         }
-        let age = now.since(self.instances_at);
-        // A column without rows may get some later (a card comes up, an agent module is loaded).
-        let empty = |base: &Vec<u32>| !self.instances.iter().flatten().any(|o| o.starts_with(base));
-        let gone = age >= COLUMNS_AGAIN && (round.instance_gone || columns_of(self.profile).iter().any(empty));
-        if !round.columns_walked && (self.instances.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
+        let Some(round) = &mut self.round else {
+            return false;
+        };
+        let age = now.since(self.learned_at);
+        // A metric without an object may get one later (a card comes up, an agent module is loaded).
+        let lacking = self.learned.as_ref().is_some_and(Learned::is_lacking);
+        let gone = age >= COLUMNS_AGAIN && (round.instance_gone || lacking);
+        if !round.columns_walked && (self.learned.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
             round.columns_walked = true;
-            round.walks.extend(
-                columns_of(self.profile)
-                    .into_iter()
-                    .map(|base| (Purpose::Profile, base)),
-            );
+            let columns = self.profile.iter().flat_map(|p| p.columns());
+            round.walks.extend(columns.map(|base| (Purpose::Profile, base.into_vec())));
             if round.walks.is_empty() {
-                self.set_instances(Vec::new(), now);
+                self.learn(now);
             }
             return true;
         }
@@ -205,6 +203,36 @@ impl Agent {
             round.walks.push_back((Purpose::IfName, Col::Name.oid()));
             return true;
         }
+        false
+    }
+
+    /// Chooses the profile by sysObjectID. Where several share it, the device is asked once what tells them apart: true then.
+    fn choose_profile(&mut self) -> bool {
+        let Some(round) = &mut self.round else {
+            return false;
+        };
+        let Some(id) = round.object_id.as_ref().filter(|id| self.object_id.as_ref() != Some(*id)) else {
+            return false;
+        };
+        if self.wanted.profile.is_some() {
+            return false;
+        }
+        let candidates = self.wanted.profiles.candidates(id);
+        if !std::mem::replace(&mut round.told_apart, true) {
+            let unread = candidates.questions().filter(|q| !round.scalars.contains_key(&***q));
+            let before = round.todo.len();
+            round.todo.extend(unread.map(|q| Item::Scalar(q.to_vec())));
+            if round.todo.len() > before {
+                return true;
+            }
+        }
+        let answered = |oid: &[u32]| round.scalars.get(oid).is_some_and(|r| r.value.is_some());
+        let chosen = candidates.pick(answered).cloned();
+        if chosen != self.profile {
+            self.learned = None;
+        }
+        self.profile = chosen;
+        self.object_id = Some(id.clone());
         false
     }
 
@@ -290,15 +318,9 @@ impl Agent {
         }
         match walk.purpose {
             Purpose::Profile => {
-                let base = walk.base;
-                let instances = walk
-                    .rows
-                    .into_iter()
-                    .map(|(suffix, _)| [base.as_slice(), &suffix].concat());
-                round.instances.extend(instances);
+                round.found.insert(walk.base, walk.rows);
                 if !round.walks.iter().any(|(p, _)| *p == Purpose::Profile) {
-                    let instances = std::mem::take(&mut round.instances);
-                    self.set_instances(instances, now);
+                    self.learn(now);
                 }
             }
             Purpose::IfName if walk.whole && walk.is_nameless() && !self.table.has_names() => {
@@ -309,24 +331,22 @@ impl Agent {
         Step::Continue
     }
 
-    fn set_instances(&mut self, instances: Vec<Vec<u32>>, now: Mono) {
-        let read = self.round.as_ref().map(|r| &r.scalars);
-        let all = scalars_of(self.profile).chain(instances.iter().cloned());
-        let items: Vec<Item> = all
-            .filter(|oid| read.is_none_or(|r| !r.contains_key(oid)))
-            .map(Item::Scalar)
-            .collect();
-        if let Some(round) = &mut self.round {
-            let current: BTreeSet<&Vec<u32>> = instances.iter().chain(&self.wanted.scalars).collect();
-            // What was read of instances that are gone is not handed on.
-            let scalars: BTreeSet<Vec<u32>> = scalars_of(self.profile).collect();
-            round
-                .scalars
-                .retain(|oid, _| current.contains(oid) || scalars.contains(oid));
-            round.todo.extend(items);
-        }
-        self.instances = Some(instances);
-        self.instances_at = now;
+    /// The walks over the profile's columns are done: what is meant of what they found is read in this round already.
+    fn learn(&mut self, now: Mono) {
+        let Some(round) = &mut self.round else {
+            return;
+        };
+        let profile = self.profile.as_deref();
+        let learned = Learned::of(profile, &std::mem::take(&mut round.found));
+        let asked: BTreeSet<Vec<u32>> = learned.asked(profile).collect();
+        // What was read of instances that are gone is not handed on.
+        round
+            .scalars
+            .retain(|oid, _| asked.contains(oid) || self.wanted.scalars.contains(oid));
+        let unread = asked.into_iter().filter(|oid| !round.scalars.contains_key(oid));
+        round.todo.extend(unread.map(Item::Scalar));
+        self.learned = Some(learned);
+        self.learned_at = now;
     }
 
     fn set_names(&mut self, walk: Walk, now: Mono) {
@@ -377,7 +397,8 @@ impl Agent {
                 (Item::IfTableLastChange, Some(Value::TimeTicks(v))) => round.if_last_change = Some(*v),
                 (Item::Scalar(oid), value) => {
                     let value = value.and_then(text::number);
-                    round.instance_gone |= value.is_none() && self.instances.iter().flatten().any(|o| o == oid);
+                    let known = |l: &Learned| l.answered_before(self.profile.as_deref(), oid);
+                    round.instance_gone |= value.is_none() && self.learned.as_ref().is_some_and(known);
                     let reading = ScalarReading {
                         oid: oid.clone(),
                         value,
@@ -410,12 +431,16 @@ impl Agent {
         if complete {
             // After a round that broke off, a restart is still to be noticed by the next one.
             self.uptime = round.uptime.or(self.uptime);
+            if let Some(learned) = &mut self.learned {
+                learned.settle(self.profile.as_deref(), &round.scalars);
+            }
         }
         let reading = AgentReading {
             uptime: round.uptime,
             engine: self.session.engine(now),
             rtt: round.rtt,
-            profile: self.profile.map(|p| p.name.to_owned()),
+            profile: self.profile.as_ref().map(|p| p.name.to_string()),
+            rows: self.learned.as_ref().map_or_else(Default::default, |l| Arc::clone(&l.rows)),
             scalars: std::mem::take(&mut round.scalars).into_values().collect(),
             interfaces: self.table.readings(&round.rows),
             missing: self.table.missing_names(&self.wanted.patterns),

@@ -11,6 +11,7 @@
 
 mod device;
 mod flight;
+mod learn;
 mod oids;
 mod receive;
 mod round;
@@ -125,7 +126,7 @@ impl Agents {
         self.by_target.clear();
         for (id, device) in site.iter() {
             let agent = device.snmp.as_ref().map(|access| {
-                let wanted = Wanted::of(device, also.get(&id).map_or(&[][..], Vec::as_slice));
+                let wanted = Wanted::of(device, also.get(&id).map_or(&[][..], Vec::as_slice), &site.profiles);
                 let same = |a: &Agent| {
                     a.access == *access
                         && a.target == SocketAddr::new(device.address, access.port)

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 /// Rows of a walk, at most.
 const WALK_ROWS: usize = 100_000;
-/// Instances of one column of a profile, at most: they are all read each round.
-const COLUMN_ROWS: usize = 512;
+/// Rows of one column of a profile, at most; few of them are read each round (see `learn`).
+const COLUMN_ROWS: usize = 2_048;
 /// Time of a walk, at most.
 const WALK_TIME: Duration = Duration::from_secs(30);
 
@@ -110,7 +110,10 @@ pub(super) struct Round {
     pub(super) instance_gone: bool,
     pub(super) names_walked: bool,
     pub(super) columns_walked: bool,
-    pub(super) instances: Vec<Vec<u32>>,
+    /// What walks over the profile's columns found.
+    pub(super) found: super::learn::Found,
+    /// What tells profiles of one sysObjectID apart has been asked.
+    pub(super) told_apart: bool,
 }
 
 impl Item {

@@ -2,21 +2,24 @@
 //!
 //! Never here: what was learned from the device.
 
-use crate::model::profile::{Object, Profile};
-use crate::model::{Device, Name, WatchKind};
+use crate::model::{Device, Name, Profile, Profiles, WatchKind};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What the configuration wants of a device.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) patterns: Vec<Name>,
     pub(super) scalars: Vec<Vec<u32>>,
-    pub(super) profile: Option<Name>,
+    /// Named in the configuration; `None`: by sysObjectID.
+    pub(super) profile: Option<Arc<Profile>>,
+    /// To choose from.
+    pub(super) profiles: Arc<Profiles>,
 }
 
 impl Wanted {
     /// `also`: interfaces that other devices name as their demarcation point.
-    pub(super) fn of(device: &Device, also: &[Name]) -> Wanted {
+    pub(super) fn of(device: &Device, also: &[Name], profiles: &Arc<Profiles>) -> Wanted {
         let patterns: BTreeSet<Name> = device
             .interfaces
             .iter()
@@ -34,28 +37,8 @@ impl Wanted {
         Wanted {
             patterns: patterns.into_iter().collect(),
             scalars: scalars.into_iter().collect(),
-            profile: device.profile.clone(),
+            profile: device.profile.as_deref().and_then(|p| profiles.by_name(p)).cloned(),
+            profiles: Arc::clone(profiles),
         }
     }
-}
-
-fn objects_of(profile: Option<&'static Profile>) -> impl Iterator<Item = &'static Object> {
-    profile.into_iter().flat_map(|p| p.measures).flat_map(|m| m.objects)
-}
-
-pub(super) fn scalars_of(profile: Option<&'static Profile>) -> impl Iterator<Item = Vec<u32>> {
-    objects_of(profile).filter_map(|o| match o {
-        Object::Scalar(oid) => Some(oid.to_vec()),
-        Object::Column(_) => None,
-    })
-}
-
-pub(super) fn columns_of(profile: Option<&'static Profile>) -> Vec<Vec<u32>> {
-    let columns: BTreeSet<Vec<u32>> = objects_of(profile)
-        .filter_map(|o| match o {
-            Object::Column(oid) => Some(oid.to_vec()),
-            Object::Scalar(_) => None,
-        })
-        .collect();
-    columns.into_iter().collect()
 }

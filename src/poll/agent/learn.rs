@@ -1,0 +1,217 @@
+//! What a device has of its profile: which rows of the tables are meant, and which of several measures of one metric it answers.
+//! Learned by walks now and then, so that a round asks for nothing that is not there.
+//!
+//! Never here: what the values mean for anybody's health.
+
+use super::text;
+use crate::model::Name;
+use crate::model::profile::{MOST_INSTANCES, Object, Oid, Pick, Profile, Rows, Wanted, column};
+use crate::poll::{ScalarReading, TableRow};
+use crate::wire::snmp::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Rows of one measure or component, at most: they are all read each round.
+const MOST_ROWS: usize = 256;
+
+/// What walks found, by column: index and value.
+pub(super) type Found = BTreeMap<Vec<u32>, Vec<(Vec<u32>, Value)>>;
+
+/// What was read in this round, by object.
+pub(super) type Read = BTreeMap<Vec<u32>, ScalarReading>;
+
+/// What is known of a device's profile.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// Rows that are read, handed out with each reading.
+    pub(super) rows: Arc<[TableRow]>,
+    /// What is read of them.
+    instances: Vec<Vec<u32>>,
+    /// Instances of the profile that are not read because another measure of their metric is answered, by position.
+    dropped: u64,
+    /// The first complete round has shown what is answered.
+    settled: bool,
+    /// A metric of the profile has nothing that answers.
+    lacking: bool,
+}
+
+impl Learned {
+    /// Rows from walks; everything is asked for until it is known what is answered.
+    pub(super) fn of(profile: Option<&Profile>, found: &Found) -> Learned {
+        let Some(profile) = profile else { return Learned::default() };
+        let mut rows = Vec::new();
+        for (part, (which, objects)) in profile.parts().enumerate() {
+            let Some(Object::Column(base)) = objects.first() else { continue };
+            let name = part.checked_sub(profile.measures.len()).and_then(|i| profile.components.get(i));
+            let name = name.map(|c| &*c.name);
+            rows.extend(meant(base, which, found).take(MOST_ROWS).map(|index| TableRow {
+                part: u16::try_from(part).unwrap_or(u16::MAX),
+                label: label(which, index, name, found),
+                factor: factor(which, index, found),
+                index: index.as_slice().into(),
+            }));
+        }
+        distinct(&mut rows);
+        let mut learned = Learned {
+            rows: rows.into(),
+            ..Learned::default()
+        };
+        learned.instances = learned.of_rows(profile);
+        learned
+    }
+
+    fn of_rows(&self, profile: &Profile) -> Vec<Vec<u32>> {
+        let parts: Vec<(&Rows, &[Object])> = profile.parts().collect();
+        let cells = self.rows.iter().flat_map(|row| {
+            let objects = parts.get(usize::from(row.part)).map_or(&[][..], |(_, objects)| objects);
+            objects.iter().map(|o| [o.oid(), &*row.index].concat())
+        });
+        let all: BTreeSet<Vec<u32>> = cells.collect();
+        all.into_iter().collect()
+    }
+
+    /// Everything to be read in a round.
+    pub(super) fn asked<'a>(&'a self, profile: Option<&'a Profile>) -> impl Iterator<Item = Vec<u32>> + 'a {
+        let all = profile.into_iter().flat_map(|p| p.instances.iter().enumerate());
+        let kept = all.filter(|(i, _)| *i >= MOST_INSTANCES || self.dropped & (1 << i) == 0);
+        kept.map(|(_, oid)| oid.to_vec()).chain(self.instances.iter().cloned())
+    }
+
+    /// An object that was answered when this was learned.
+    pub(super) fn answered_before(&self, profile: Option<&Profile>, oid: &[u32]) -> bool {
+        self.settled && self.asked(profile).any(|asked| asked == oid)
+    }
+
+    /// There may be more by now: a metric has nothing that answers.
+    pub(super) fn is_lacking(&self) -> bool {
+        self.lacking
+    }
+
+    /// After the first complete round: of several measures of one metric, and of several components of one name, the first that is
+    /// answered is read from now on; and nothing that does not answer.
+    pub(super) fn settle(&mut self, profile: Option<&Profile>, read: &Read) {
+        let Some(profile) = profile.filter(|_| !self.settled) else { return };
+        let names = profile.measures.iter().map(|m| m.metric.key());
+        let names: Vec<&str> = names.chain(profile.components.iter().map(|c| &*c.name)).collect();
+        let measures = profile.measures.len();
+        let mut served: BTreeSet<(bool, &str)> = BTreeSet::new();
+        let mut kept = vec![false; names.len()];
+        for (part, name) in names.iter().enumerate() {
+            let answers = self.answers(profile, part, read);
+            kept[part] = answers && served.insert((part < measures, name));
+        }
+        let lacks = |(part, name): (usize, &&str)| part < measures && !served.contains(&(true, *name));
+        self.lacking = names.iter().enumerate().any(lacks);
+        let rows = self.rows.iter().filter(|r| kept.get(usize::from(r.part)) == Some(&true));
+        self.rows = rows.cloned().collect();
+        self.instances = self.of_rows(profile);
+        let needed: BTreeSet<&Oid> = profile
+            .parts()
+            .zip(&kept)
+            .filter(|(_, kept)| **kept)
+            .flat_map(|((_, objects), _)| objects)
+            .filter_map(|o| match o {
+                Object::Instance(oid) if read.get(&**oid).is_some_and(|r| r.value.is_some()) => Some(oid),
+                _ => None,
+            })
+            .collect();
+        for (i, oid) in profile.instances.iter().enumerate().take(MOST_INSTANCES) {
+            if !needed.contains(oid) {
+                self.dropped |= 1 << i;
+            }
+        }
+        self.settled = true;
+    }
+
+    /// Does the device give what this part cannot do without?
+    fn answers(&self, profile: &Profile, part: usize, read: &Read) -> bool {
+        let measure = profile.measures.get(part);
+        let (needs, ignore) = measure.map_or((1, &[][..]), |m| (m.formula.needs(), &m.ignore));
+        let given = |oid: &[u32]| {
+            let value = read.get(oid).and_then(|r| r.value.as_ref());
+            value.is_some_and(|v| v.as_f64().is_none_or(|v| !ignore.iter().any(|i| (*i as f64 - v).abs() < 0.5)))
+        };
+        let Some((_, objects)) = profile.parts().nth(part) else { return false };
+        objects.iter().take(needs).all(|object| match object {
+            Object::Instance(oid) => given(oid),
+            Object::Column(base) => self
+                .rows
+                .iter()
+                .filter(|r| usize::from(r.part) == part)
+                .any(|r| given(&[base, &*r.index].concat())),
+        })
+    }
+}
+
+/// The indices of the rows that are meant.
+fn meant<'a>(base: &[u32], which: &'a Rows, found: &'a Found) -> impl Iterator<Item = &'a Vec<u32>> {
+    let rows = found.get(base).into_iter().flatten().map(|(index, _)| index);
+    rows.filter(|index| which.pick.as_ref().is_none_or(|pick| picked(pick, index, found)))
+}
+
+fn picked(pick: &Pick, index: &[u32], found: &Found) -> bool {
+    let Some(value) = cell(&pick.column, index, found) else { return false };
+    match (&pick.wanted, value) {
+        (Wanted::Numbers(wanted), Value::Integer(v)) => wanted.contains(v),
+        (Wanted::Numbers(wanted), Value::Gauge32(v)) => wanted.contains(&i64::from(*v)),
+        (Wanted::Oid(wanted), Value::Oid(v)) => **wanted == **v,
+        (Wanted::Words(wanted), value) => {
+            let text = text::label(value).unwrap_or_default().to_lowercase();
+            wanted.iter().any(|word| text.contains(word.as_str()))
+        }
+        _ => false,
+    }
+}
+
+fn cell<'a>(column: &[u32], index: &[u32], found: &'a Found) -> Option<&'a Value> {
+    let rows = found.get(column)?;
+    // A walk gives them in order.
+    let at = rows.binary_search_by(|(i, _)| i.as_slice().cmp(index)).ok()?;
+    rows.get(at).map(|(_, value)| value)
+}
+
+/// How the row is called: its label; a component's says also what it is, if the label does not.
+fn label(which: &Rows, index: &[u32], component: Option<&str>, found: &Found) -> Option<Name> {
+    let label = which.label.as_ref().and_then(|column| text::label(cell(column, index, found)?));
+    match (component, label) {
+        (None, label) => label.map(Name::from),
+        (Some(name), None) => {
+            let dotted: Vec<String> = index.iter().map(u32::to_string).collect();
+            Some(format!("{name} {}", dotted.join(".")).into())
+        }
+        (Some(name), Some(label)) => {
+            let says = label.to_lowercase().contains(&name.to_lowercase());
+            Some(if says { label } else { format!("{name} {label}") }.into())
+        }
+    }
+}
+
+/// A finding is known by its part's name: two parts of one name get their index behind it.
+fn distinct(rows: &mut [TableRow]) {
+    let mut count: BTreeMap<(u16, Name), usize> = BTreeMap::new();
+    for row in rows.iter() {
+        if let Some(label) = &row.label {
+            *count.entry((row.part, Name::clone(label))).or_default() += 1;
+        }
+    }
+    for row in rows {
+        if let Some(label) = row.label.clone()
+            && count.get(&(row.part, Name::clone(&label))).is_some_and(|n| *n > 1)
+        {
+            let dotted: Vec<String> = row.index.iter().map(u32::to_string).collect();
+            row.label = Some(format!("{label} ({})", dotted.join(".")).into());
+        }
+    }
+}
+
+/// 10 to the power of scale and precision (RFC 3433): a sensor in millivolts with one decimal counts ten-thousandths.
+fn factor(which: &Rows, index: &[u32], found: &Found) -> f64 {
+    let Some(entry) = &which.sensor else { return 1.0 };
+    let number = |n: u32| match cell(&column(entry, n), index, found) {
+        Some(Value::Integer(v)) => i32::try_from(*v).ok(),
+        _ => None,
+    };
+    let scale = number(2).filter(|s| (1..=17).contains(s)).unwrap_or(9);
+    let precision = number(3).filter(|p| (0..=9).contains(p)).unwrap_or(0);
+    10f64.powi(3 * (scale - 9) - precision)
+}
