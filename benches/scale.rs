@@ -214,6 +214,7 @@ fn site(circuits: u32) -> Arc<Site> {
         },
         uplinks: Vec::new(),
         devices: (0..circuits).map(device).collect(),
+        accesses: Vec::new(),
         profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
         contacts: Vec::new(),

@@ -163,6 +163,7 @@ fn site(options: &Options) -> Arc<Site> {
         },
         uplinks: Vec::new(),
         devices: (0..options.devices).map(device).collect(),
+        accesses: Vec::new(),
         profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
         contacts: Vec::new(),

@@ -255,13 +255,18 @@ impl Surroundings for Host {
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(cannot)? {
             let path = entry.map_err(cannot)?.path();
-            let hidden = path.file_name().is_some_and(|n| n.as_encoded_bytes().first() == Some(&b'.'));
+            let hidden = path
+                .file_name()
+                .is_some_and(|n| n.as_encoded_bytes().first() == Some(&b'.'));
             if !hidden && path.extension().is_some_and(|e| e == "toml") {
                 paths.push(path);
             }
         }
         if paths.is_empty() {
-            return Err(wrong(format!("has no profile file (*.toml) in it: {}", folder.display())));
+            return Err(wrong(format!(
+                "has no profile file (*.toml) in it: {}",
+                folder.display()
+            )));
         }
         paths.sort();
         let read = |path: PathBuf| read(&path).map_err(|p| wrong(format!("cannot be used: {}: {}", p.file, p.what)));

@@ -227,7 +227,10 @@ impl Profile {
     /// Rows and objects of all measures, then of all components, in the order that `part` of a table row counts.
     pub fn parts(&self) -> impl Iterator<Item = (&Rows, &[Object])> {
         let measures = self.measures.iter().map(|m| (&m.rows, m.objects.as_slice()));
-        let components = self.components.iter().map(|c| (&c.rows, std::slice::from_ref(&c.object)));
+        let components = self
+            .components
+            .iter()
+            .map(|c| (&c.rows, std::slice::from_ref(&c.object)));
         measures.chain(components)
     }
 
@@ -252,7 +255,11 @@ impl Profile {
             all.extend(columns);
             all.extend(rows.pick.iter().map(|p| p.column.clone()));
             all.extend(rows.label.iter().cloned());
-            all.extend(rows.sensor.iter().flat_map(|entry| [column(entry, 2), column(entry, 3)]));
+            all.extend(
+                rows.sensor
+                    .iter()
+                    .flat_map(|entry| [column(entry, 2), column(entry, 3)]),
+            );
         }
         all.into_iter()
     }
@@ -269,9 +276,16 @@ pub fn column(entry: &[u32], number: u32) -> Oid {
 }
 
 /// All profiles of a site, the site's own among them.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Profiles {
     all: Vec<Arc<Profile>>,
+}
+
+impl std::fmt::Debug for Profiles {
+    /// Their names: whole, they would fill screens.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.all.iter().map(|p| &p.name)).finish()
+    }
 }
 
 impl Profiles {
@@ -307,10 +321,13 @@ impl Profiles {
         };
         let longest = self.all.iter().filter_map(|p| length(p)).max();
         Candidates {
-            all: self.all.iter().filter(|p| longest.is_some() && length(p) == longest).collect(),
+            all: self
+                .all
+                .iter()
+                .filter(|p| longest.is_some() && length(p) == longest)
+                .collect(),
         }
     }
-
 }
 
 /// Profiles that fit a device alike.
@@ -327,7 +344,10 @@ impl<'p> Candidates<'p> {
 
     /// The one meant: the first whose question was answered with a number, else the one that asks nothing.
     pub fn pick(&self, answered: impl Fn(&[u32]) -> bool) -> Option<&'p Arc<Profile>> {
-        let told = self.all.iter().find(|p| p.tell_by.as_ref().is_some_and(|oid| answered(oid)));
+        let told = self
+            .all
+            .iter()
+            .find(|p| p.tell_by.as_ref().is_some_and(|oid| answered(oid)));
         told.or_else(|| self.all.iter().find(|p| p.tell_by.is_none())).copied()
     }
 }
@@ -396,9 +416,17 @@ mod tests {
 
     #[test]
     fn a_later_profile_replaces_one_of_its_name() {
-        let all = Profiles::new([profile("a", &[&[1]], None), profile("b", &[], None), profile("a", &[&[2]], None)]);
+        let all = Profiles::new([
+            profile("a", &[&[1]], None),
+            profile("b", &[], None),
+            profile("a", &[&[2]], None),
+        ]);
         assert_eq!(all.iter().count(), 2);
         assert_eq!(pick(&all, &[2, 1], &[]).as_deref(), Some("a"));
-        assert_eq!(pick(&all, &[1, 1], &[]), None, "a profile without a prefix is for those who name it");
+        assert_eq!(
+            pick(&all, &[1, 1], &[]),
+            None,
+            "a profile without a prefix is for those who name it"
+        );
     }
 }

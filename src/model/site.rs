@@ -63,6 +63,8 @@ pub struct Site {
     pub uplinks: Vec<DeviceId>,
     /// Indexed by [`DeviceId`].
     pub devices: Vec<Device>,
+    /// `[snmp.NAME]`, each of them, used or not.
+    pub accesses: Vec<std::sync::Arc<super::snmp::SnmpAccess>>,
     /// Vendor profiles: those built in and those of `[profiles]`.
     pub profiles: std::sync::Arc<Profiles>,
     /// `[findings]` for what belongs to no device (blind, routes).

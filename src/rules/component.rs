@@ -30,7 +30,9 @@ pub(super) fn take(
         let Some((word, health)) = &part.state else { continue };
         let key = key(device, &part.name);
         if *health == Health::Healthy {
-            let cause = Cause::ComponentHealthy { word: Name::clone(word) };
+            let cause = Cause::ComponentHealthy {
+                word: Name::clone(word),
+            };
             out.extend(conditions.end(&key, cause, now).map(RuleEffect::Finding));
             continue;
         }
@@ -64,13 +66,7 @@ fn rule(device: &Device, health: Health) -> FindingRule {
 }
 
 /// A part whose table answers and which is not in it any more was taken out. If the whole table is silent, nothing is known.
-fn taken_out(
-    device: &Device,
-    parts: &[PartSample],
-    conditions: &mut Conditions,
-    out: &mut Vec<RuleEffect>,
-    now: Now,
-) {
+fn taken_out(device: &Device, parts: &[PartSample], conditions: &mut Conditions, out: &mut Vec<RuleEffect>, now: Now) {
     let answering: BTreeSet<&Name> = parts.iter().map(|p| &p.component).collect();
     let gone = |(key, condition): (&FindingKey, &super::condition::Condition)| {
         let (Part::Component(name), Cause::ComponentFailed { component, .. }) = (&key.part, &condition.cause) else {

@@ -149,7 +149,13 @@ impl Numbers {
             return;
         };
         if let Some(step) = number.state.take(value * id.2.sign(), threshold, sample.at) {
-            out.push(RuleEffect::Finding(change(&id, device, &step, (value, &sample.which), now)));
+            out.push(RuleEffect::Finding(change(
+                &id,
+                device,
+                &step,
+                (value, &sample.which),
+                now,
+            )));
         }
     }
 

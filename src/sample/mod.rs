@@ -8,12 +8,12 @@ pub mod loss;
 mod profile;
 pub mod scalar;
 
+use crate::model::profile::Health;
 use crate::model::{DeviceId, Metric, Mono, Name, Part, Site, WatchKind};
 use crate::poll::{AgentReading, InterfaceReading, Observation, ReachRound};
-use crate::model::profile::Health;
 use counter::{InterfaceCounters, Rates};
-use scalar::Readings;
 use loss::LossWindow;
+use scalar::Readings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -256,10 +256,7 @@ impl Sampler {
         }
         for watch in wanted.watches.iter() {
             if let WatchKind::Oid { oid, scale, .. } = &watch.kind {
-                let value = readings
-                    .find(oid)
-                    .map(|v| v * scale)
-                    .ok_or(Unknown::Missing);
+                let value = readings.find(oid).map(|v| v * scale).ok_or(Unknown::Missing);
                 let part = Part::Watch(watch.name.clone());
                 out.numbers.push(Sample {
                     device,

@@ -34,7 +34,9 @@ pub(super) fn parts(profile: &Profile, rows: &[TableRow], readings: &Readings<'_
     let mut all = Vec::new();
     for (i, component) in profile.components.iter().enumerate() {
         let mut add = |name: &Name, row: Option<&TableRow>| {
-            let Some((code, found)) = state(component, row, readings) else { return };
+            let Some((code, found)) = state(component, row, readings) else {
+                return;
+            };
             let mean = |s: &PartState| -> (Name, Health) { (Name::clone(&s.word), s.health) };
             all.push(PartSample {
                 name: Name::clone(name),

@@ -95,7 +95,9 @@ fn number(measure: &Measure, values: &[Option<f64>; 4]) -> Option<f64> {
             share(unsigned(first?) - free, unsigned(first?))
         }
         // Without a status the value is believed: not every agent has that column.
-        Formula::Sensor => first.filter(|_| second.is_none_or(|s| s == SENSOR_OK)).map(|v| v * measure.scale),
+        Formula::Sensor => first
+            .filter(|_| second.is_none_or(|s| s == SENSOR_OK))
+            .map(|v| v * measure.scale),
     }
 }
 

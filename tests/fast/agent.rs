@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod fake;
+pub(crate) mod fake;
 mod lies;
 pub(crate) mod site;
 

@@ -43,8 +43,12 @@ impl Surroundings for Dummies {
         }
     }
 
-    fn profiles(&self, folder: &Path) -> Result<Vec<hinomi::config::SourceFile>, hinomi::config::NotFound> {
-        hinomi::config::Host::new().profiles(folder)
+    fn profiles(&self, folder: &Path) -> Result<Vec<SourceFile>, NotFound> {
+        // config/hinomi.toml names one that stands beside the installed file.
+        match folder.to_str() {
+            Some("profiles") => Ok(Vec::new()),
+            _ => Host::new().profiles(folder),
+        }
     }
 }
 

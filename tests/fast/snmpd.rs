@@ -27,10 +27,17 @@ const PRIVACIES: [(PrivacyProtocol, &str); 3] = [
 ];
 
 /// A running snmpd; killed and cleaned up when it goes out of scope.
-struct Snmpd {
+pub(crate) struct Snmpd {
     child: Child,
     dir: PathBuf,
     port: u16,
+}
+
+impl Snmpd {
+    /// Where it listens on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 impl Drop for Snmpd {
@@ -63,7 +70,7 @@ fn spawn(dir: &std::path::Path, port: u16) -> Child {
 }
 
 /// Starts snmpd with a user for every protocol, named like `sha-256+aes`; `None` (and a line that says so) if it is missing.
-fn start(name: &str, more: &str) -> Option<Snmpd> {
+pub(crate) fn start(name: &str, more: &str) -> Option<Snmpd> {
     if !std::path::Path::new(SNMPD).exists() {
         println!("skipped: needs snmpd");
         return None;

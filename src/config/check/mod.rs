@@ -76,6 +76,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let findings = findings::top(&top);
     let classes = layer::classes(&top);
     let groups = layer::groups(&top);
+    let known = accesses.values().flatten().cloned().collect();
     let inventory = devices::inventory(
         &top,
         &devices::Defaults {
@@ -122,6 +123,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         daemon: daemon.settings,
         uplinks: inventory.uplinks,
         devices: inventory.devices,
+        accesses: known,
         profiles: ctx.profiles(),
         findings: findings::of_the_host(&findings),
         contacts: contacts.into_iter().map(|c| c.value).collect(),

@@ -15,7 +15,9 @@ pub(super) struct Own {
 
 /// Reads the site's own profiles; they are needed before any device is read.
 pub(super) fn own(top: &Walk<'_>) -> Own {
-    let Some(folder) = section(top) else { return Own::default() };
+    let Some(folder) = section(top) else {
+        return Own::default();
+    };
     match top.ctx.around.profiles(&folder.value) {
         Ok(files) => {
             let (profiles, problems) = profile::read(&files, top.ctx.around);
@@ -38,7 +40,11 @@ pub(super) fn section(top: &Walk<'_>) -> Option<crate::config::raw::At<std::path
     let entry = top.get("profiles")?;
     let hint = "write a section: [profiles]";
     let walk = Walk::of(top.ctx, &entry.node, "[profiles]", hint)?;
-    let folder = walk.required("directory", "the folder with the profile files", path(&walk, "directory"));
+    let folder = walk.required(
+        "directory",
+        "the folder with the profile files",
+        path(&walk, "directory"),
+    );
     walk.finish();
     folder
 }

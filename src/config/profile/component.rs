@@ -14,7 +14,11 @@ const HINT: &str = "words of the MIB with their codes, such as { normal = 1, not
 
 /// Reads one.
 pub(super) fn component(walk: Walk<'_>) -> Option<Component> {
-    let name = walk.required("name", "what they are, such as \"fan\"", walk.text("name", values::name));
+    let name = walk.required(
+        "name",
+        "what they are, such as \"fan\"",
+        walk.text("name", values::name),
+    );
     let state = walk.required("state", "the object with the state", walk.text("state", object));
     let rows = measure::rows(&walk);
     let mut states: Vec<PartState> = Vec::new();

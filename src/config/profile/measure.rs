@@ -52,7 +52,9 @@ pub(super) fn measure(walk: Walk<'_>) -> Option<Measure> {
     let read = formula(&walk, &objects, sensor, &mut rows);
     let scale = walk.read("scale", factor).map_or(1.0, |s| s.value);
     let over = walk.word("over", OVERS).map(|o| o.value);
-    let ignore = walk.list("ignore", "a list of whole numbers", |ctx, node| integer(ctx, "ignore", node));
+    let ignore = walk.list("ignore", "a list of whole numbers", |ctx, node| {
+        integer(ctx, "ignore", node)
+    });
     let (formula, objects) = match read {
         Some(read) => read,
         None => {
@@ -105,9 +107,14 @@ fn formula(
     let Some((formula, keys)) = FORMULAS.iter().find(fits) else {
         let what = match written.is_empty() {
             true => format!("{} reads nothing", walk.name),
-            false => format!("{} does not say how {} become a number", walk.name, written.join(" and ")),
+            false => format!(
+                "{} does not say how {} become a number",
+                walk.name,
+                written.join(" and ")
+            ),
         };
-        let hint = "one of: value; free_percent; used and total; used and free; total and free (and buffers, cached); sensor";
+        let hint =
+            "one of: value; free_percent; used and total; used and free; total and free (and buffers, cached); sensor";
         walk.ctx.error(walk.at(), what, hint);
         return None;
     };
@@ -118,7 +125,11 @@ fn formula(
     let columns = found.iter().filter(|o| matches!(o, Object::Column(_))).count();
     if columns > 0 && columns < found.len() {
         let what = format!("{} mixes columns and instances", walk.name);
-        walk.ctx.error(walk.at(), what, "all objects of a share are columns of one table, or all are instances");
+        walk.ctx.error(
+            walk.at(),
+            what,
+            "all objects of a share are columns of one table, or all are instances",
+        );
         return None;
     }
     // One that is absent because it is wrong has been told.
@@ -136,7 +147,8 @@ pub(super) fn rows(walk: &Walk<'_>) -> Rows {
 
 /// `where = { column = "….*", is = [8] }`, or with `oid` or `has`.
 fn pick<'a>(ctx: &'a Ctx<'a>, _: &str, node: &'a Node) -> Option<Pick> {
-    const HINT: &str = "such as { column = \"1.3.6.1.2.1.99.1.1.1.1.*\", is = [8] }; or oid = \"…\", or has = [\"fan\"]";
+    const HINT: &str =
+        "such as { column = \"1.3.6.1.2.1.99.1.1.1.1.*\", is = [8] }; or oid = \"…\", or has = [\"fan\"]";
     let walk = Walk::of(ctx, node, "`where`", HINT)?;
     let column = walk.required("column", HINT, walk.text("column", column));
     let numbers = walk.list("is", "a list of whole numbers", |ctx, node| integer(ctx, "is", node));
@@ -168,7 +180,13 @@ fn factor(ctx: &Ctx<'_>, key: &str, node: &Node) -> Option<f64> {
         Value::Integer(n) if n > 0 => Some(n as f64),
         Value::Float(n) if n > 0.0 && n.is_finite() => Some(n),
         ref other => {
-            wrong_type(ctx, key, node, other, "a number above 0 that the value is multiplied by, such as 0.1");
+            wrong_type(
+                ctx,
+                key,
+                node,
+                other,
+                "a number above 0 that the value is multiplied by, such as 0.1",
+            );
             None
         }
     }

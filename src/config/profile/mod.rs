@@ -30,7 +30,10 @@ use std::sync::{Arc, LazyLock};
 /// The profiles built in, by file.
 const BUILTIN: &[(&str, &str)] = &[
     ("alaxala", include_str!("../../model/profiles/alaxala.toml")),
-    ("allied-telesis", include_str!("../../model/profiles/allied-telesis.toml")),
+    (
+        "allied-telesis",
+        include_str!("../../model/profiles/allied-telesis.toml"),
+    ),
     ("apresia", include_str!("../../model/profiles/apresia.toml")),
     ("arista", include_str!("../../model/profiles/arista.toml")),
     ("century", include_str!("../../model/profiles/century.toml")),
@@ -126,7 +129,11 @@ fn profile(walk: Walk<'_>, unique: &mut Unique<'_>) -> Option<Profile> {
     let prefixes = walk.list("sys_object_ids", PREFIXES, prefix);
     let prefixes = walk.required("sys_object_ids", PREFIXES, prefixes);
     let tell_by = walk.text("tell_by", instance);
-    let source = walk.required("source", "where the object identifiers are from", walk.text("source", line));
+    let source = walk.required(
+        "source",
+        "where the object identifiers are from",
+        walk.text("source", line),
+    );
     let verified = walk.required(
         "verified",
         "true if the identifiers were seen in a MIB or on a device, else false",
@@ -141,10 +148,23 @@ fn profile(walk: Walk<'_>, unique: &mut Unique<'_>) -> Option<Profile> {
         source: source.map_or(String::new(), |s| s.value),
         verified: verified.is_some_and(|v| v.value),
         note: note.map(|n| n.value),
-        measures: super::check::tables(&walk, "measure").into_iter().filter_map(measure::measure).collect(),
-        components: super::check::tables(&walk, "component").into_iter().filter_map(component::component).collect(),
-        redundancy: super::check::tables(&walk, "redundancy").into_iter().filter_map(redundancy::redundancy).collect(),
-        left_out: super::check::tables(&walk, "left_out").into_iter().filter_map(left_out).flatten().collect(),
+        measures: super::check::tables(&walk, "measure")
+            .into_iter()
+            .filter_map(measure::measure)
+            .collect(),
+        components: super::check::tables(&walk, "component")
+            .into_iter()
+            .filter_map(component::component)
+            .collect(),
+        redundancy: super::check::tables(&walk, "redundancy")
+            .into_iter()
+            .filter_map(redundancy::redundancy)
+            .collect(),
+        left_out: super::check::tables(&walk, "left_out")
+            .into_iter()
+            .filter_map(left_out)
+            .flatten()
+            .collect(),
         instances: Vec::new(),
     };
     let read = profile.objects().count();
@@ -157,7 +177,8 @@ fn profile(walk: Walk<'_>, unique: &mut Unique<'_>) -> Option<Profile> {
     unique.add(&name?).then_some(profile)
 }
 
-const PREFIXES: &str = "a list of prefixes of sysObjectID, such as [\"1.3.6.1.4.1.9.1\"]; [\"*\"] fits every device, [] none";
+const PREFIXES: &str =
+    "a list of prefixes of sysObjectID, such as [\"1.3.6.1.4.1.9.1\"]; [\"*\"] fits every device, [] none";
 
 /// `word` of a profile: what people type behind `profile =`.
 fn word(text: &str) -> Taken<String> {
@@ -194,7 +215,10 @@ fn prefix<'a>(ctx: &'a Ctx<'a>, node: &'a Node) -> Option<Oid> {
 fn instance(text: &str) -> Taken<Oid> {
     match object(text)? {
         Object::Instance(oid) => Ok(oid),
-        Object::Column(_) => refuse(format!("is a column: \"{text}\""), "one instance, such as \"1.3.6.1.2.1.1.3.0\""),
+        Object::Column(_) => refuse(
+            format!("is a column: \"{text}\""),
+            "one instance, such as \"1.3.6.1.2.1.1.3.0\"",
+        ),
     }
 }
 

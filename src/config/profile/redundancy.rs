@@ -33,7 +33,11 @@ pub(super) fn redundancy(walk: Walk<'_>) -> Option<Redundancy> {
     let index = walk.list("index", "a list of: interface, number, ipv4, rest", |ctx, node| {
         crate::config::reader::word(ctx, "index", node, PARTS)
     });
-    let states = codes(&walk, "states", "words of the MIB with their codes, such as { backup = 2, master = 3 }");
+    let states = codes(
+        &walk,
+        "states",
+        "words of the MIB with their codes, such as { backup = 2, master = 3 }",
+    );
     let none = walk.read("none", integer);
     walk.finish();
     Some(Redundancy {
@@ -41,7 +45,10 @@ pub(super) fn redundancy(walk: Walk<'_>) -> Option<Redundancy> {
         title: title?.value,
         state: state?.value,
         index: index.map_or(Vec::new(), |i| i.value),
-        states: states.into_iter().map(|s| (s.value.0, s.value.1.as_str().into())).collect(),
+        states: states
+            .into_iter()
+            .map(|s| (s.value.0, s.value.1.as_str().into()))
+            .collect(),
         none: none.map(|n| n.value),
     })
 }

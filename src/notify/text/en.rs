@@ -91,11 +91,19 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             let level = English.level(level).to_lowercase();
             let which = which.as_ref().map(|w| format!(" ({})", clean(w))).unwrap_or_default();
             let down = if falls { " down" } else { "" };
-            format!("{number} {}{which}, {level} from {}{down}", quantity(*value, unit), bound(*b, unit))
+            format!(
+                "{number} {}{which}, {level} from {}{down}",
+                quantity(*value, unit),
+                bound(*b, unit)
+            )
         }
         Cause::Below { value, bound: b, unit } => {
             let side = if falls { "above" } else { "below" };
-            format!("{number} {}, back at or {side} {}", quantity(*value, unit), bound(*b, unit))
+            format!(
+                "{number} {}, back at or {side} {}",
+                quantity(*value, unit),
+                bound(*b, unit)
+            )
         }
         Cause::ComponentFailed { word, code, .. } => format!("{part} says {} (state {code})", clean(word)),
         Cause::ComponentHealthy { word } => format!("{part} is well again ({})", clean(word)),

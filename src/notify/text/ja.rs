@@ -99,7 +99,11 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         }
         Cause::Below { value, bound: b, unit } => {
             let side = if falls { "以上に回復" } else { "以下に低下" };
-            format!("{number} {}（解除値 {} {side}）", quantity(*value, unit), bound(*b, unit))
+            format!(
+                "{number} {}（解除値 {} {side}）",
+                quantity(*value, unit),
+                bound(*b, unit)
+            )
         }
         Cause::ComponentFailed { word, code, .. } => {
             format!("{part} の状態が異常です（{}、状態値 {code}）", clean(word))

@@ -115,7 +115,9 @@ impl Agent {
         }
         round.todo.extend(self.wanted.scalars.iter().cloned().map(Item::Scalar));
         if let Some(learned) = &self.learned {
-            round.todo.extend(learned.asked(self.profile.as_deref()).map(Item::Scalar));
+            round
+                .todo
+                .extend(learned.asked(self.profile.as_deref()).map(Item::Scalar));
         }
         let rows = self.table.rows.iter().flatten().map(|r| r.index).collect();
         self.round = Some(Box::new(round));
@@ -189,7 +191,9 @@ impl Agent {
         if !round.columns_walked && (self.learned.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
             round.columns_walked = true;
             let columns = self.profile.iter().flat_map(|p| p.columns());
-            round.walks.extend(columns.map(|base| (Purpose::Profile, base.into_vec())));
+            round
+                .walks
+                .extend(columns.map(|base| (Purpose::Profile, base.into_vec())));
             if round.walks.is_empty() {
                 self.learn(now);
             }
@@ -211,7 +215,11 @@ impl Agent {
         let Some(round) = &mut self.round else {
             return false;
         };
-        let Some(id) = round.object_id.as_ref().filter(|id| self.object_id.as_ref() != Some(*id)) else {
+        let Some(id) = round
+            .object_id
+            .as_ref()
+            .filter(|id| self.object_id.as_ref() != Some(*id))
+        else {
             return false;
         };
         if self.wanted.profile.is_some() {
@@ -440,7 +448,10 @@ impl Agent {
             engine: self.session.engine(now),
             rtt: round.rtt,
             profile: self.profile.as_ref().map(|p| p.name.to_string()),
-            rows: self.learned.as_ref().map_or_else(Default::default, |l| Arc::clone(&l.rows)),
+            rows: self
+                .learned
+                .as_ref()
+                .map_or_else(Default::default, |l| Arc::clone(&l.rows)),
             scalars: std::mem::take(&mut round.scalars).into_values().collect(),
             interfaces: self.table.readings(&round.rows),
             missing: self.table.missing_names(&self.wanted.patterns),

@@ -38,11 +38,17 @@ pub(super) struct Learned {
 impl Learned {
     /// Rows from walks; everything is asked for until it is known what is answered.
     pub(super) fn of(profile: Option<&Profile>, found: &Found) -> Learned {
-        let Some(profile) = profile else { return Learned::default() };
+        let Some(profile) = profile else {
+            return Learned::default();
+        };
         let mut rows = Vec::new();
         for (part, (which, objects)) in profile.parts().enumerate() {
-            let Some(Object::Column(base)) = objects.first() else { continue };
-            let name = part.checked_sub(profile.measures.len()).and_then(|i| profile.components.get(i));
+            let Some(Object::Column(base)) = objects.first() else {
+                continue;
+            };
+            let name = part
+                .checked_sub(profile.measures.len())
+                .and_then(|i| profile.components.get(i));
             let name = name.map(|c| &*c.name);
             rows.extend(meant(base, which, found).take(MOST_ROWS).map(|index| TableRow {
                 part: u16::try_from(part).unwrap_or(u16::MAX),
@@ -90,7 +96,9 @@ impl Learned {
     /// After the first complete round: of several measures of one metric, and of several components of one name, the first that is
     /// answered is read from now on; and nothing that does not answer.
     pub(super) fn settle(&mut self, profile: Option<&Profile>, read: &Read) {
-        let Some(profile) = profile.filter(|_| !self.settled) else { return };
+        let Some(profile) = profile.filter(|_| !self.settled) else {
+            return;
+        };
         let names = profile.measures.iter().map(|m| m.metric.key());
         let names: Vec<&str> = names.chain(profile.components.iter().map(|c| &*c.name)).collect();
         let measures = profile.measures.len();
@@ -102,7 +110,10 @@ impl Learned {
         }
         let lacks = |(part, name): (usize, &&str)| part < measures && !served.contains(&(true, *name));
         self.lacking = names.iter().enumerate().any(lacks);
-        let rows = self.rows.iter().filter(|r| kept.get(usize::from(r.part)) == Some(&true));
+        let rows = self
+            .rows
+            .iter()
+            .filter(|r| kept.get(usize::from(r.part)) == Some(&true));
         self.rows = rows.cloned().collect();
         self.instances = self.of_rows(profile);
         let needed: BTreeSet<&Oid> = profile
@@ -129,9 +140,14 @@ impl Learned {
         let (needs, ignore) = measure.map_or((1, &[][..]), |m| (m.formula.needs(), &m.ignore));
         let given = |oid: &[u32]| {
             let value = read.get(oid).and_then(|r| r.value.as_ref());
-            value.is_some_and(|v| v.as_f64().is_none_or(|v| !ignore.iter().any(|i| (*i as f64 - v).abs() < 0.5)))
+            value.is_some_and(|v| {
+                v.as_f64()
+                    .is_none_or(|v| !ignore.iter().any(|i| (*i as f64 - v).abs() < 0.5))
+            })
         };
-        let Some((_, objects)) = profile.parts().nth(part) else { return false };
+        let Some((_, objects)) = profile.parts().nth(part) else {
+            return false;
+        };
         objects.iter().take(needs).all(|object| match object {
             Object::Instance(oid) => given(oid),
             Object::Column(base) => self
@@ -150,7 +166,9 @@ fn meant<'a>(base: &[u32], which: &'a Rows, found: &'a Found) -> impl Iterator<I
 }
 
 fn picked(pick: &Pick, index: &[u32], found: &Found) -> bool {
-    let Some(value) = cell(&pick.column, index, found) else { return false };
+    let Some(value) = cell(&pick.column, index, found) else {
+        return false;
+    };
     match (&pick.wanted, value) {
         (Wanted::Numbers(wanted), Value::Integer(v)) => wanted.contains(v),
         (Wanted::Numbers(wanted), Value::Gauge32(v)) => wanted.contains(&i64::from(*v)),
@@ -172,7 +190,10 @@ fn cell<'a>(column: &[u32], index: &[u32], found: &'a Found) -> Option<&'a Value
 
 /// How the row is called: its label; a component's says also what it is, if the label does not.
 fn label(which: &Rows, index: &[u32], component: Option<&str>, found: &Found) -> Option<Name> {
-    let label = which.label.as_ref().and_then(|column| text::label(cell(column, index, found)?));
+    let label = which
+        .label
+        .as_ref()
+        .and_then(|column| text::label(cell(column, index, found)?));
     match (component, label) {
         (None, label) => label.map(Name::from),
         (Some(name), None) => {

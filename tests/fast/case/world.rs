@@ -129,6 +129,7 @@ pub(crate) fn site() -> Site {
         },
         uplinks: Vec::new(),
         devices,
+        accesses: Vec::new(),
         profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
         contacts: vec![
