@@ -6,11 +6,11 @@
 use super::{Failure, stanza};
 use crate::config::{self, builtin_profiles};
 use crate::core::{DeviceStatus, Snapshot};
-use crate::daemon::{self, once};
+use crate::daemon::{self, clock, once};
 use crate::model::profile::{Component, Profile, Redundancy, Rows};
 use crate::model::snmp::{Credentials, SnmpAccess};
 use crate::model::{
-    Confirm, DaemonSettings, Device, InterfaceWanted, Language, Liveness, Name, Operator, Owner, PollSettings,
+    Confirm, DaemonSettings, Device, InterfaceWanted, Language, Liveness, Mono, Name, Operator, Owner, PollSettings,
     Profiles, Recover, Role, Secret, Site, Status,
 };
 use clap::Args;
@@ -18,7 +18,7 @@ use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A device with thousands of interfaces and a slow agent takes minutes.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -186,11 +186,12 @@ fn look(
     step: &str,
 ) -> Result<DeviceStatus, Failure> {
     let site = Arc::new(site(target, profiles, profile, interfaces));
-    let began = Instant::now();
+    let began = clock::mono();
+    let elapsed = || clock::mono().since(began);
     let enough = |picture: &Snapshot, answers: usize| {
-        progress.show(step, began.elapsed(), answers);
+        progress.show(step, elapsed(), answers);
         let done = |d: &DeviceStatus| d.agent_error.is_some() || d.uptime_ticks.is_some();
-        picture.devices.first().is_some_and(done) || (answers == 0 && began.elapsed() > SILENCE)
+        picture.devices.first().is_some_and(done) || (answers == 0 && elapsed() > SILENCE)
     };
     let picture = once::look(&site, PATIENCE, enough).map_err(|e| Failure::new(1, e.to_string()))?;
     let device = picture.devices.into_iter().next();
@@ -203,7 +204,7 @@ fn look(
         }) => Err(Failure::new(1, format!("{who} cannot be discovered: {error}."))),
         _ => Err(Failure::new(
             1,
-            format!("{who} gave no whole answer within {} s.", began.elapsed().as_secs()),
+            format!("{who} gave no whole answer within {} s.", elapsed().as_secs()),
         )),
     }
 }
@@ -283,7 +284,7 @@ fn poll() -> PollSettings {
 /// One line on standard error that is written over and over; nothing where that is no terminal.
 struct Progress {
     shown: bool,
-    last: Option<Instant>,
+    last: Option<Mono>,
     steps: usize,
     step: String,
 }
@@ -305,9 +306,9 @@ impl Progress {
         }
         let due = self
             .last
-            .is_none_or(|last| last.elapsed() >= Duration::from_millis(100));
+            .is_none_or(|last| clock::mono().since(last) >= Duration::from_millis(100));
         if self.shown && due {
-            self.last = Some(Instant::now());
+            self.last = Some(clock::mono());
             eprint!("\r\x1b[2K{}", line(self.steps, step, elapsed, answers));
         }
     }

@@ -125,8 +125,8 @@ fn sys_object_id_chooses_on_boundaries() {
     let choose = |id: &str| {
         let profiles = builtin_profiles();
         let id = oid(id);
-        let chosen = profiles.candidates(&id).pick(|_| false).unwrap().name.to_string();
-        chosen
+        let candidates = profiles.candidates(&id);
+        candidates.pick(|_| false).unwrap().name.to_string()
     };
     for (id, wanted) in [
         ("1.3.6.1.4.1.21839.1.2.1", "host-resources"),

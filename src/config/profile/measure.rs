@@ -10,7 +10,7 @@
 
 use super::{column, integer, object};
 use crate::config::raw::{Node, Value};
-use crate::config::reader::{Walk, text, wrong_type};
+use crate::config::reader::{Walk, listing, text, wrong_type};
 use crate::config::report::Ctx;
 use crate::config::values;
 use crate::model::Metric;
@@ -107,11 +107,10 @@ fn formula(
     let Some((formula, keys)) = FORMULAS.iter().find(fits) else {
         let what = match written.is_empty() {
             true => format!("{} reads nothing", walk.name),
-            false => format!(
-                "{} does not say how {} become a number",
-                walk.name,
-                written.join(" and ")
-            ),
+            false => {
+                let keys = listing(written.iter().copied());
+                format!("{} has {keys}, of which no number can be made", walk.name)
+            }
         };
         let hint =
             "one of: value; free_percent; used and total; used and free; total and free (and buffers, cached); sensor";
@@ -175,18 +174,17 @@ fn pick<'a>(ctx: &'a Ctx<'a>, _: &str, node: &'a Node) -> Option<Pick> {
 }
 
 fn factor(ctx: &Ctx<'_>, key: &str, node: &Node) -> Option<f64> {
+    const HINT: &str = "a number above 0 that the value is multiplied by, such as 0.1";
     match node.value {
         #[allow(clippy::cast_precision_loss)] // a factor written by hand
         Value::Integer(n) if n > 0 => Some(n as f64),
         Value::Float(n) if n > 0.0 && n.is_finite() => Some(n),
+        Value::Integer(_) | Value::Float(_) => {
+            ctx.error(node.at, format!("`{key}` is not above 0"), HINT);
+            None
+        }
         ref other => {
-            wrong_type(
-                ctx,
-                key,
-                node,
-                other,
-                "a number above 0 that the value is multiplied by, such as 0.1",
-            );
+            wrong_type(ctx, key, node, other, HINT);
             None
         }
     }

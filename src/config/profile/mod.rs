@@ -207,7 +207,10 @@ fn line(text: &str) -> Taken<String> {
 fn prefix<'a>(ctx: &'a Ctx<'a>, node: &'a Node) -> Option<Oid> {
     text(ctx, "sys_object_ids", node, |s| match s {
         "*" => Ok(Oid::default()),
-        s => values::oid(s).map(Vec::into_boxed_slice),
+        s => match values::oid(s) {
+            Ok(oid) => Ok(oid.into()),
+            Err(_) => refuse(format!("has a prefix that is no object identifier: \"{s}\""), PREFIXES),
+        },
     })
 }
 

@@ -32,6 +32,8 @@ const NO_SUCH_NAME: u32 = 2;
 const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
 /// And this often without any reason.
 const COLUMNS_REFRESH: Duration = Duration::from_secs(3_600);
+/// A round that has lasted so long begins no further walk over a profile's column.
+const NO_MORE_WALKS: Duration = Duration::from_secs(20);
 
 /// Everything remembered of a device.
 #[derive(Debug)]
@@ -195,7 +197,7 @@ impl Agent {
                 .walks
                 .extend(columns.map(|base| (Purpose::Profile, base.into_vec())));
             if round.walks.is_empty() {
-                self.learn(now);
+                self.learn(false, now);
             }
             return true;
         }
@@ -327,8 +329,13 @@ impl Agent {
         match walk.purpose {
             Purpose::Profile => {
                 round.found.insert(walk.base, walk.rows);
-                if !round.walks.iter().any(|(p, _)| *p == Purpose::Profile) {
-                    self.learn(now);
+                let left = round.walks.iter().filter(|(p, _)| *p == Purpose::Profile).count();
+                let cut = left > 0 && now.since(round.started) >= NO_MORE_WALKS;
+                if cut {
+                    round.walks.retain(|(p, _)| *p != Purpose::Profile);
+                }
+                if left == 0 || cut {
+                    self.learn(cut, now);
                 }
             }
             Purpose::IfName if walk.whole && walk.is_nameless() && !self.table.has_names() => {
@@ -340,12 +347,13 @@ impl Agent {
     }
 
     /// The walks over the profile's columns are done: what is meant of what they found is read in this round already.
-    fn learn(&mut self, now: Mono) {
+    /// `cut`: not all of the columns were walked.
+    fn learn(&mut self, cut: bool, now: Mono) {
         let Some(round) = &mut self.round else {
             return;
         };
         let profile = self.profile.as_deref();
-        let learned = Learned::of(profile, &std::mem::take(&mut round.found));
+        let learned = Learned::of(profile, &std::mem::take(&mut round.found), cut);
         let asked: BTreeSet<Vec<u32>> = learned.asked(profile).collect();
         // What was read of instances that are gone is not handed on.
         round

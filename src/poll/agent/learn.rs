@@ -31,13 +31,14 @@ pub(super) struct Learned {
     dropped: u64,
     /// The first complete round has shown what is answered.
     settled: bool,
-    /// A metric of the profile has nothing that answers.
+    /// A metric of the profile has nothing that answers, or not all columns were walked.
     lacking: bool,
 }
 
 impl Learned {
     /// Rows from walks; everything is asked for until it is known what is answered.
-    pub(super) fn of(profile: Option<&Profile>, found: &Found) -> Learned {
+    /// `cut`: not all columns were walked, so that there is more to learn.
+    pub(super) fn of(profile: Option<&Profile>, found: &Found, cut: bool) -> Learned {
         let Some(profile) = profile else {
             return Learned::default();
         };
@@ -60,6 +61,7 @@ impl Learned {
         distinct(&mut rows);
         let mut learned = Learned {
             rows: rows.into(),
+            lacking: cut,
             ..Learned::default()
         };
         learned.instances = learned.of_rows(profile);
@@ -88,7 +90,7 @@ impl Learned {
         self.settled && self.asked(profile).any(|asked| asked == oid)
     }
 
-    /// There may be more by now: a metric has nothing that answers.
+    /// There may be more by now.
     pub(super) fn is_lacking(&self) -> bool {
         self.lacking
     }
@@ -109,7 +111,7 @@ impl Learned {
             kept[part] = answers && served.insert((part < measures, name));
         }
         let lacks = |(part, name): (usize, &&str)| part < measures && !served.contains(&(true, *name));
-        self.lacking = names.iter().enumerate().any(lacks);
+        self.lacking |= names.iter().enumerate().any(lacks);
         let rows = self
             .rows
             .iter()
