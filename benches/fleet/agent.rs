@@ -1,189 +1,215 @@
-//! One SNMPv2c agent: a blocking thread with a socket, a small fixed MIB, and a log of what it was asked when.
-//!
-//! Its codec is its own, so that a flaw of ours does not judge itself.
+//! One request in, one answer out: GET, GETNEXT and GETBULK of SNMPv2c (RFC 3416), honestly or not.
 
-use std::net::{Ipv4Addr, UdpSocket};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use super::COMMUNITY;
+use super::ber::{Back, Oid, expect, tlv};
+use super::mib::{Agent, Instance, octets_of_port};
+use super::nature::{Lie, mix};
 
-/// All agents listen here, each on its own address.
-pub(crate) const PORT: u16 = 16_161;
+/// Values of one answer, at most: an answer stays within one datagram of 1,400 octets.
+const MOST_VALUES: usize = 70;
+const MOST_OCTETS: usize = 1_400;
 
-/// What was asked when.
-#[derive(Default)]
-pub(crate) struct Log {
-    /// GETs of sysUpTime alone.
-    pub(crate) liveness: Vec<Duration>,
-    /// GETs with ifHCInOctets among the columns.
-    pub(crate) rounds: Vec<Duration>,
-    /// Columns of the last of them.
-    pub(crate) columns: usize,
-    /// All requests.
-    pub(crate) requests: u64,
-    /// Not understood.
-    pub(crate) garbage: u64,
+const GET: u8 = 0xa0;
+const GETNEXT: u8 = 0xa1;
+const RESPONSE: u8 = 0xa2;
+const GETBULK: u8 = 0xa5;
+
+/// What a request asked for, as far as the judge needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// A GET of two objects or more; a single object asks only whether the agent lives.
+    pub(crate) poll: bool,
+    /// GETNEXT or GETBULK.
+    pub(crate) walk: bool,
+    /// Ports whose ifHCInOctets was asked for: bit 0 is port 1, up to 64 ports.
+    pub(crate) ports: u64,
+    /// The same for the same list of objects.
+    pub(crate) shape: u32,
 }
 
-/// The address of agent `i`.
-pub(crate) fn address(i: u32) -> Ipv4Addr {
-    Ipv4Addr::from(0x7f01_0000 + i + 1)
+/// Memory that is used for every answer.
+#[derive(Debug)]
+pub(crate) struct Answerer {
+    names: Vec<Oid>,
+    values: Vec<(Oid, Option<Instance>)>,
+    pub(crate) out: Back,
 }
 
-/// Starts agent `i`; its log comes when it is told to stop.
-pub(crate) fn spawn(i: u32, begun: Instant, stop: Arc<AtomicBool>) -> JoinHandle<Log> {
-    let socket =
-        UdpSocket::bind((address(i), PORT)).unwrap_or_else(|e| panic!("{}:{PORT}: {e} (ulimit -n?)", address(i)));
-    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    let work = move || {
-        let mut log = Log::default();
-        let mut buffer = [0u8; 2048];
-        while !stop.load(Ordering::Relaxed) {
-            let Ok((n, from)) = socket.recv_from(&mut buffer) else {
-                continue;
-            };
-            let at = begun.elapsed();
-            match answer(&buffer[..n], at, &mut log) {
-                Some(bytes) => drop(socket.send_to(&bytes, from)),
-                None => log.garbage += 1,
-            }
+/// The fields around the variables.
+struct Frame<'a> {
+    kind: u8,
+    id: &'a [u8],
+    second: usize,
+    third: usize,
+    list: &'a [u8],
+}
+
+impl Frame<'_> {
+    fn read(request: &[u8]) -> Option<Frame<'_>> {
+        let (message, _) = expect(0x30, request)?;
+        let (version, rest) = expect(0x02, message)?;
+        let (community, rest) = expect(0x04, rest)?;
+        if version != [1] || community != COMMUNITY.as_bytes() {
+            return None;
         }
-        log
-    };
-    std::thread::Builder::new().stack_size(128 * 1024).spawn(work).unwrap()
-}
-
-/// Splits off one tag, length, value.
-fn tlv(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&short, rest) = rest.split_first()?;
-    let (length, rest) = if short < 0x80 {
-        (usize::from(short), rest)
-    } else {
-        let (long, rest) = rest.split_at_checked(usize::from(short & 0x7f))?;
-        (long.iter().fold(0usize, |n, b| n << 8 | usize::from(*b)), rest)
-    };
-    let (value, rest) = rest.split_at_checked(length)?;
-    Some((tag, value, rest))
-}
-
-fn put(tag: u8, value: &[u8]) -> Vec<u8> {
-    let mut out = vec![tag];
-    match value.len() {
-        n if n < 0x80 => out.push(n as u8),
-        n if n < 0x100 => out.extend([0x81, n as u8]),
-        n => out.extend([0x82, (n >> 8) as u8, n as u8]),
+        let (kind, pdu, _) = tlv(rest)?;
+        let (id, rest) = expect(0x02, pdu)?;
+        let (second, rest) = expect(0x02, rest)?;
+        let (third, rest) = expect(0x02, rest)?;
+        let (list, _) = expect(0x30, rest)?;
+        let number = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(0usize, |n, b| n << 8 | usize::from(*b))
+                .min(MOST_VALUES)
+        };
+        Some(Frame {
+            kind,
+            id,
+            second: number(second),
+            third: number(third),
+            list,
+        })
     }
-    out.extend_from_slice(value);
-    out
 }
 
-fn unsigned(tag: u8, value: u64) -> Vec<u8> {
-    let bytes = value.to_be_bytes();
-    let skip = bytes.iter().take_while(|b| **b == 0).count().min(7);
-    let mut digits = bytes[skip..].to_vec();
-    if digits[0] >= 0x80 {
-        digits.insert(0, 0);
+impl Answerer {
+    pub(crate) fn new() -> Answerer {
+        Answerer {
+            names: Vec::new(),
+            values: Vec::new(),
+            out: Back::new(),
+        }
     }
-    put(tag, &digits)
-}
 
-/// The MIB in its encoded order: object identifiers without tag and length, and their values. All arcs are below 128, so the
-/// order of the octets is the order of the arcs.
-fn mib(at: Duration) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let system = |n: u8| vec![0x2b, 6, 1, 2, 1, 1, n, 0];
-    let row = |column: u8| vec![0x2b, 6, 1, 2, 1, 2, 2, 1, column, 1];
-    let extended = |column: u8| vec![0x2b, 6, 1, 2, 1, 31, 1, 1, 1, column, 1];
-    let ticks = at.as_millis() as u64 / 10 + 100_000;
-    let traffic = at.as_millis() as u64 * 1_000;
-    let mut all = vec![
-        (system(1), put(0x04, b"an agent of the fleet")),
-        (system(2), put(0x06, &[0x2b, 6, 1, 4, 1, 0x86, 0x8d, 0x1f, 1])),
-        (system(3), unsigned(0x43, ticks)),
-        (system(5), put(0x04, b"fleet")),
-        (vec![0x2b, 6, 1, 2, 1, 2, 1, 0], unsigned(0x02, 1)),
-        (row(1), unsigned(0x02, 1)),
-        (row(2), put(0x04, b"eth0")),
-        (row(3), unsigned(0x02, 6)),
-        (row(5), unsigned(0x42, 1_000_000_000)),
-        (row(7), unsigned(0x02, 1)),
-        (row(8), unsigned(0x02, 1)),
-    ];
-    all.extend([10, 11, 16, 17].map(|c| (row(c), unsigned(0x41, traffic & 0xffff_ffff))));
-    all.extend([13, 14, 19, 20].map(|c| (row(c), unsigned(0x41, 0))));
-    all.push((extended(1), put(0x04, b"eth0")));
-    all.extend([6, 7, 8, 9, 10, 11, 12, 13].map(|c| (extended(c), unsigned(0x46, traffic / u64::from(c)))));
-    all.push((extended(15), unsigned(0x42, 1_000)));
-    all.push((extended(18), put(0x04, b"uplink")));
-    all.push((extended(19), unsigned(0x43, 0)));
-    all.push((vec![0x2b, 6, 1, 2, 1, 31, 1, 5, 0], unsigned(0x43, 0)));
-    all.sort();
-    all
-}
-
-const UPTIME: [u8; 8] = [0x2b, 6, 1, 2, 1, 1, 3, 0];
-const IN_OCTETS: [u8; 11] = [0x2b, 6, 1, 2, 1, 31, 1, 1, 1, 6, 1];
-
-/// Answers GET, GETNEXT and GETBULK.
-fn answer(request: &[u8], at: Duration, log: &mut Log) -> Option<Vec<u8>> {
-    let (0x30, message, _) = tlv(request)? else { return None };
-    let (2, version, rest) = tlv(message)? else { return None };
-    let (4, community, rest) = tlv(rest)? else { return None };
-    let (kind, pdu, _) = tlv(rest)?;
-    let (2, id, rest) = tlv(pdu)? else { return None };
-    let (2, first, rest) = tlv(rest)? else { return None };
-    let (2, second, rest) = tlv(rest)? else { return None };
-    let (0x30, mut list, _) = tlv(rest)? else { return None };
-    let mut names = Vec::new();
-    while !list.is_empty() {
-        let (0x30, pair, rest) = tlv(list)? else { return None };
-        let (6, name, _) = tlv(pair)? else { return None };
-        names.push(name);
-        list = rest;
-    }
-    log.requests += 1;
-    if kind == 0xa0 && names == [UPTIME.as_slice()] {
-        log.liveness.push(at);
-    }
-    if kind == 0xa0 && names.contains(&IN_OCTETS.as_slice()) {
-        log.rounds.push(at);
-        log.columns = names.len();
-    }
-    let number = |bytes: &[u8]| bytes.iter().fold(0usize, |n, b| n << 8 | usize::from(*b)).min(20);
-    let pairs = values(kind, &names, number(first), number(second), &mib(at))?;
-    let body = [put(2, id), put(2, &[0]), put(2, &[0]), put(0x30, &pairs)].concat();
-    let message = [put(2, version), put(4, community), put(0xa2, &body)].concat();
-    Some(put(0x30, &message))
-}
-
-fn values(kind: u8, names: &[&[u8]], first: usize, second: usize, mib: &[(Vec<u8>, Vec<u8>)]) -> Option<Vec<u8>> {
-    let pair = |name: &[u8], value: &[u8]| put(0x30, &[put(6, name), value.to_vec()].concat());
-    let after = |name: &[u8]| mib.iter().find(|(n, _)| n.as_slice() > name);
-    let mut out = Vec::new();
-    match kind {
-        0xa0 => names.iter().for_each(|name| {
-            let found = mib.iter().find(|(n, _)| n == name);
-            out.extend(pair(name, found.map_or(&[0x80, 0], |(_, v)| v.as_slice())));
-        }),
-        0xa1 | 0xa5 => {
-            let (single, turns) = if kind == 0xa1 {
-                (names.len(), 0)
+    /// Leaves the answer in `out`; `None`: not understood, and no answer.
+    pub(crate) fn answer(&mut self, request: &[u8], agent: &Agent, lie: Option<Lie>) -> Option<Asked> {
+        let frame = Frame::read(request)?;
+        self.read_names(frame.list)?;
+        self.values.clear();
+        match frame.kind {
+            GET => self.values.extend(self.names.iter().map(|n| (*n, agent.get(n)))),
+            GETNEXT => self.walk(agent, self.names.len(), 0),
+            GETBULK => self.walk(agent, frame.second.min(self.names.len()), frame.third),
+            _ => return None,
+        }
+        self.encode(&frame, agent, lie);
+        let ports = self.names.iter().filter_map(octets_of_port);
+        Some(Asked {
+            poll: frame.kind == GET && self.names.len() > 1,
+            walk: frame.kind != GET,
+            ports: if frame.kind == GET {
+                ports.fold(0, |all, p| all | 1 << ((p - 1) & 63))
             } else {
-                (first.min(names.len()), second)
+                0
+            },
+            shape: shape(frame.list),
+        })
+    }
+
+    fn read_names(&mut self, mut list: &[u8]) -> Option<()> {
+        self.names.clear();
+        while !list.is_empty() {
+            let (pair, rest) = expect(0x30, list)?;
+            self.names.push(Oid::read(expect(0x06, pair)?.0)?);
+            list = rest;
+        }
+        Some(())
+    }
+
+    /// `single` names once, the others `turns` times.
+    fn walk(&mut self, agent: &Agent, single: usize, turns: usize) {
+        for turn in 0..turns.max(1) {
+            let range = if turn == 0 && turns == 0 {
+                0..single
+            } else if turn == 0 {
+                0..self.names.len()
+            } else {
+                single..self.names.len()
             };
-            let mut heads: Vec<Vec<u8>> = names.iter().map(|n| n.to_vec()).collect();
-            for (turn, range) in [(1, 0..single), (turns, single..names.len())] {
-                for _ in 0..turn {
-                    for head in &mut heads[range.clone()] {
-                        let (name, value) = after(head).cloned().unwrap_or((head.clone(), vec![0x82, 0]));
-                        out.extend(pair(&name, &value));
-                        *head = name;
+            for name in &mut self.names[range] {
+                if self.values.len() >= MOST_VALUES {
+                    return;
+                }
+                match agent.next(name) {
+                    Some((oid, instance)) => {
+                        *name = oid;
+                        self.values.push((oid, Some(instance)));
                     }
+                    None => self.values.push((*name, None)),
                 }
             }
         }
-        _ => return None,
     }
-    Some(out)
+
+    fn encode(&mut self, frame: &Frame<'_>, agent: &Agent, lie: Option<Lie>) {
+        let absent = if frame.kind == GET { 0x80 } else { 0x82 };
+        if lie == Some(Lie::Fewer) {
+            self.values.pop();
+        }
+        let mut fits = self.values.len();
+        loop {
+            self.out.clear();
+            if lie == Some(Lie::Trailing) {
+                self.out.raw(b"trailing");
+            }
+            let end = self.out.mark();
+            for (name, instance) in self.values[..fits].iter().rev() {
+                pair(&mut self.out, name, *instance, agent, absent, lie);
+            }
+            // A bulk answer may hold fewer rounds than asked for (RFC 3416, 4.2.3); a GET of hinomi always fits.
+            if frame.kind != GETBULK || end - self.out.mark() < MOST_OCTETS || fits < 2 {
+                self.frame(frame, end, lie);
+                return;
+            }
+            fits = fits * 3 / 4;
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, end: usize, lie: Option<Lie>) {
+        let out = &mut self.out;
+        out.head(0x30, end);
+        out.raw(&[0x02, 1, 0, 0x02, 1, 0]);
+        match lie {
+            Some(Lie::Id) => out.raw(&[0x02, 4, 0x12, 0x34, 0x56, 0x78]),
+            _ => out.text(0x02, frame.id),
+        }
+        out.head(if lie == Some(Lie::Kind) { GET } else { RESPONSE }, end);
+        let community = if lie == Some(Lie::Community) {
+            "public"
+        } else {
+            COMMUNITY
+        };
+        out.text(0x04, community.as_bytes());
+        out.raw(&[0x02, 1, u8::from(lie != Some(Lie::Version))]);
+        out.head(0x30, end);
+        if lie == Some(Lie::Malformed) {
+            out.raw(&[0x30, 0x82, 0x7f, 0xff]);
+        }
+        if lie == Some(Lie::Empty) {
+            out.clear();
+        }
+    }
+}
+
+fn pair(out: &mut Back, name: &Oid, instance: Option<Instance>, agent: &Agent, absent: u8, lie: Option<Lie>) {
+    let mark = out.mark();
+    match instance {
+        Some(instance) => agent.value(instance, out),
+        None => out.raw(&[absent, 0]),
+    }
+    if lie == Some(Lie::Objects) {
+        let mut other = *name;
+        other.push(1);
+        out.oid(other.arcs());
+    } else {
+        out.oid(name.arcs());
+    }
+    out.head(0x30, mark);
+}
+
+/// A number for a list of objects.
+fn shape(list: &[u8]) -> u32 {
+    let word = |chunk: &[u8]| chunk.iter().fold(0u64, |w, b| w << 8 | u64::from(*b));
+    list.chunks(8).fold(list.len() as u64, |h, chunk| mix(h, word(chunk))) as u32
 }

@@ -1,105 +1,183 @@
-//! What the fleet says: which rounds were asked, which were missed, how regular they were.
+//! The verdict: intervals of the window in which an address was not asked, and how regular those were in which it was.
 
-use super::agent::Log;
-use std::time::Duration;
+use super::count::Entry;
+use std::fmt;
 
-/// Figures of one run.
+/// Figures of one kind of probe in one window.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Verdict {
-    liveness: Stream,
-    rounds: Stream,
-    requests: u64,
-    garbage: u64,
-    columns: usize,
+    /// Addresses judged.
+    pub(crate) targets: u64,
+    /// Rounds that began in the window.
+    pub(crate) rounds: u64,
+    /// Of these, rounds in which all ports were asked for.
+    pub(crate) complete: u64,
+    /// Intervals without a round.
+    pub(crate) missed: u64,
+    /// Addresses with at least one of those.
+    pub(crate) missing_targets: u64,
+    /// Milliseconds after the phase of the address: half, 99 % and all of the rounds are no later.
+    pub(crate) late_ms: [u32; 3],
+    /// Largest time between two rounds, milliseconds.
+    pub(crate) gap_ms: u32,
 }
 
-#[derive(Default)]
-struct Stream {
-    asked: u64,
-    missed: u64,
-    /// Distance of each from its phase, milliseconds.
-    off: Vec<f64>,
+/// The measured window, milliseconds since the fleet began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+    pub(crate) interval: u32,
 }
 
-/// Judges what was asked between `from` and `to`. A gap of one and a half intervals is one missed round.
-pub(crate) fn judge(logs: &[Log], from: Duration, to: Duration, interval: Duration) -> Verdict {
-    let mut v = Verdict {
-        liveness: Stream::default(),
-        rounds: Stream::default(),
-        requests: 0,
-        garbage: 0,
-        columns: 0,
-    };
-    for log in logs {
-        v.liveness.add(&log.liveness, from, to, interval);
-        v.rounds.add(&log.rounds, from, to, interval);
-        v.requests += log.requests;
-        v.garbage += log.garbage;
-        v.columns = v.columns.max(log.columns);
-    }
-    v
-}
-
-impl Stream {
-    fn add(&mut self, times: &[Duration], from: Duration, to: Duration, interval: Duration) {
-        let mut last = from;
-        let mut first = None;
-        for t in times.iter().filter(|t| **t >= from && **t < to) {
-            if first.is_some() && *t - last < interval / 2 {
-                continue; // a retry
-            }
-            self.missed += missed(*t - last, interval, first.is_none());
-            let first = *first.get_or_insert(*t);
-            let into = (*t - first).as_secs_f64() % interval.as_secs_f64();
-            self.off.push(into.min(interval.as_secs_f64() - into) * 1_000.0);
-            self.asked += 1;
-            last = *t;
+/// Judges those of `targets` that are `wanted`.
+pub(crate) fn judge(log: &[Entry], targets: u32, window: Window, wanted: impl Fn(u32) -> bool) -> Verdict {
+    let mut times: Vec<(u32, u32)> = log.iter().map(|e| (e.who, e.ms)).collect();
+    times.sort_unstable();
+    let mut verdict = Verdict::default();
+    let mut late = Vec::with_capacity(times.len());
+    let mut rest = times.as_slice();
+    for who in 0..targets {
+        let (own, others) = rest.split_at(rest.partition_point(|(w, _)| *w == who));
+        rest = others;
+        if wanted(who) {
+            verdict.add(own, window, &mut late);
         }
-        self.missed += missed(to - last, interval, true);
     }
-
-    fn off_p99(&mut self) -> f64 {
-        self.off.sort_by(f64::total_cmp);
-        self.off.get(self.off.len() * 99 / 100).copied().unwrap_or(f64::NAN)
-    }
-
-    fn line(&mut self, name: &str) {
-        let (asked, missed, p99) = (self.asked, self.missed, self.off_p99());
-        println!("{name:16} {asked} asked, {missed} missed, p99 {p99:.1} ms off its phase (by the fleet)");
-    }
-}
-
-/// Rounds that should have been in a gap. At the edges of the window a gap is shorter than an interval.
-fn missed(gap: Duration, interval: Duration, edge: bool) -> u64 {
-    let turns = gap.as_secs_f64() / interval.as_secs_f64();
-    let slack = if edge { 0.1 } else { 0.5 };
-    (turns - 1.0 + (1.0 - slack)).floor().max(0.0) as u64
+    verdict.complete = log.iter().filter(|e| e.complete && wanted(e.who)).count() as u64;
+    late.sort_unstable();
+    let at = |share: f64| {
+        late.get(((late.len() as f64 * share).ceil() as usize).saturating_sub(1))
+            .copied()
+    };
+    verdict.late_ms = [0.5, 0.99, 1.0].map(|share| at(share).unwrap_or(0));
+    verdict
 }
 
 impl Verdict {
-    pub(crate) fn missed(&self) -> u64 {
-        self.liveness.missed + self.rounds.missed
+    fn add(&mut self, own: &[(u32, u32)], window: Window, late: &mut Vec<u32>) {
+        let (missed, lateness) = on_time(own, window);
+        self.targets += 1;
+        self.rounds += own.len() as u64;
+        self.missed += u64::from(missed);
+        self.missing_targets += u64::from(missed > 0);
+        let gap = own.windows(2).map(|pair| pair[1].1 - pair[0].1).max();
+        self.gap_ms = self.gap_ms.max(gap.unwrap_or(0));
+        late.extend(lateness);
     }
+}
 
-    pub(crate) fn print(&self, cpu: Duration, window: Duration, memory: u64, kernel: f64) -> f64 {
-        let Verdict { liveness, rounds, .. } = self;
-        let copy = |s: &Stream| Stream {
-            off: s.off.clone(),
-            ..*s
+/// Missed intervals, and the lateness of each round, against the phase that fits best. More rounds than intervals are those of an
+/// address that was asked for other reasons too (a confirmation): then each round is tried as the phase.
+fn on_time(own: &[(u32, u32)], window: Window) -> (u32, Vec<u32>) {
+    let length = window.to - window.from;
+    let tries = if own.len() as u32 <= length / window.interval + 1 {
+        1
+    } else {
+        own.len()
+    };
+    let against = |anchor: u32| {
+        let offset = |ms: u32| {
+            let into = (i64::from(ms) - i64::from(anchor)).rem_euclid(i64::from(window.interval));
+            if into > i64::from(window.interval) / 2 {
+                into - i64::from(window.interval)
+            } else {
+                into
+            }
         };
-        copy(liveness).line("liveness GETs");
-        copy(rounds).line("SNMP rounds");
-        let polls = (liveness.asked + rounds.asked).max(1);
-        println!(
-            "requests         {} in all, {} not understood, {} columns a round",
-            self.requests, self.garbage, self.columns
-        );
-        println!(
-            "CPU              {:.2} % of a core, {:.1} µs a request (liveness and rounds alike), {:.0} % of it in the kernel",
-            cpu.as_secs_f64() / window.as_secs_f64() * 100.0,
-            cpu.as_secs_f64() * 1e6 / polls as f64,
-            kernel * 100.0
-        );
-        println!("memory           {} MiB resident", memory / 1024);
-        cpu.as_secs_f64() * 1e6 / polls as f64
+        let phase = own.iter().map(|(_, ms)| offset(*ms)).min().unwrap_or(0);
+        let lateness: Vec<u32> = own.iter().map(|(_, ms)| (offset(*ms) - phase) as u32).collect();
+        (slots_without(own, window, i64::from(anchor) + phase), lateness)
+    };
+    let all = own.iter().take(tries).map(|(_, ms)| against(*ms));
+    let best = all.min_by_key(|(missed, lateness)| (*missed, lateness.iter().map(|l| u64::from(*l)).sum::<u64>()));
+    best.unwrap_or((length / window.interval, Vec::new()))
+}
+
+/// Times `phase + k × interval` that no round is within half an interval of. Near the edges nothing is judged: what came just
+/// before the window, or is late just behind it, has not been seen.
+fn slots_without(own: &[(u32, u32)], window: Window, phase: i64) -> u32 {
+    let interval = i64::from(window.interval);
+    let begin = i64::from(window.from) + interval / 10;
+    let first = begin + (phase - begin).rem_euclid(interval);
+    let mut missed = 0;
+    let mut slot = first;
+    while slot + interval / 2 <= i64::from(window.to) {
+        let hit = own
+            .iter()
+            .any(|(_, ms)| (i64::from(*ms) - slot) * 2 < interval && (slot - i64::from(*ms)) * 2 <= interval);
+        missed += u32::from(!hit);
+        slot += interval;
     }
+    missed
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [p50, p99, max] = self.late_ms;
+        write!(
+            f,
+            "targets={} rounds={} complete={} missed={} missing_targets={} late_p50={p50} late_p99={p99} late_max={max} gap={}",
+            self.targets, self.rounds, self.complete, self.missed, self.missing_targets, self.gap_ms
+        )
+    }
+}
+
+impl Verdict {
+    /// Reads back what [`fmt::Display`] wrote.
+    pub(crate) fn read(line: &str) -> Option<Verdict> {
+        let field = |name: &str| -> Option<u64> {
+            let mut words = line.split_whitespace();
+            words
+                .find_map(|w| w.strip_prefix(name)?.strip_prefix('='))?
+                .parse()
+                .ok()
+        };
+        let ms = |name: &str| field(name).map(|n| n as u32);
+        Some(Verdict {
+            targets: field("targets")?,
+            rounds: field("rounds")?,
+            complete: field("complete")?,
+            missed: field("missed")?,
+            missing_targets: field("missing_targets")?,
+            late_ms: [ms("late_p50")?, ms("late_p99")?, ms("late_max")?],
+            gap_ms: ms("gap")?,
+        })
+    }
+}
+
+/// Proves at start that the judge can say "missed": a bench has no test harness.
+pub(crate) fn self_check() {
+    let window = Window {
+        from: 10_000,
+        to: 70_000,
+        interval: 10_000,
+    };
+    let at = |ms: &[u32]| -> Vec<Entry> {
+        let entry = |ms: &u32| Entry {
+            who: 1,
+            ms: *ms,
+            complete: true,
+        };
+        ms.iter().map(entry).collect()
+    };
+    let verdict = |ms: &[u32]| judge(&at(ms), 2, window, |who| who == 1);
+    let good = verdict(&[13_000, 23_010, 33_000, 43_900, 53_000, 63_000]);
+    assert_eq!((good.missed, good.rounds, good.late_ms[2]), (0, 6, 900));
+    assert_eq!(verdict(&[13_000, 23_000, 43_000, 53_000, 63_000]).missed, 1, "one gap");
+    assert_eq!(
+        verdict(&[33_000, 43_000, 53_000]).missed,
+        3,
+        "two at the beginning, one at the end"
+    );
+    assert_eq!(verdict(&[]).missed, 6, "never asked");
+    let confirming = verdict(&[
+        13_000, 15_000, 17_000, 19_500, 22_000, 23_000, 33_000, 43_000, 53_000, 63_000,
+    ]);
+    assert_eq!(confirming.missed, 0, "other requests beside the rounds");
+    assert_eq!(
+        Verdict::read(&good.to_string()),
+        Some(good),
+        "the verdict is read as it was written"
+    );
 }

@@ -1,70 +1,107 @@
-//! What is measured, from the command line.
+//! What the network is like, from the command line of the fleet's process and back.
 
-/// Who polls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Subject {
-    /// `poll` alone.
-    Engine,
-    /// The real daemon.
-    Daemon,
-    /// A bare loop of sends and receives.
-    Floor,
+/// The options of a fleet.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Addresses.
+    pub(crate) targets: u32,
+    /// Interfaces of each.
+    pub(crate) ports: u32,
+    /// Seconds between two polls of an address, as the poller is configured.
+    pub(crate) interval_s: u32,
+    /// Runs of addresses that can fall silent together.
+    pub(crate) groups: u32,
+    /// Per cent of addresses that answer late, and how late.
+    pub(crate) slow: f64,
+    pub(crate) delay_ms: u64,
+    /// Per cent of answers that are lost.
+    pub(crate) loss: f64,
+    /// Per cent of addresses that never answer.
+    pub(crate) silent: f64,
+    /// Per cent of addresses that lie.
+    pub(crate) lying: f64,
 }
 
-impl Subject {
-    pub(crate) fn describe(self) -> &'static str {
-        match self {
-            Subject::Engine => "polled by the engine alone (one thread, 8 sockets, tick 10 ms)",
-            Subject::Daemon => "polled by the real daemon",
-            Subject::Floor => "asked by a bare loop (one thread, 8 sockets, tick 10 ms): the floor",
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            targets: 1_000,
+            ports: 1,
+            interval_s: 60,
+            groups: 48,
+            slow: 0.0,
+            delay_ms: 800,
+            loss: 0.0,
+            silent: 0.0,
+            lying: 0.0,
         }
     }
 }
 
-/// What is measured.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) devices: u32,
-    pub(crate) seconds: u64,
-    pub(crate) interval: u64,
-    /// `None`: the floor, then the daemon, and their ratio.
-    pub(crate) subject: Option<Subject>,
-    /// This process is the subject.
-    pub(crate) child: bool,
-}
-
 impl Options {
-    pub(crate) fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-        let mut o = Options {
-            devices: 1_000,
-            seconds: 300,
-            interval: 10,
-            subject: None,
-            child: false,
-        };
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
-            let number = |v: String| v.parse::<u64>().map_err(|e| format!("{argument} {v}: {e}"));
-            match argument.as_str() {
-                "--devices" => o.devices = u32::try_from(number(value()?)?).map_err(|e| format!("--devices: {e}"))?,
-                "--seconds" => o.seconds = number(value()?)?,
-                "--interval" => o.interval = number(value()?)?,
-                "--subject" => {
-                    o.subject = Some(match value()?.as_str() {
-                        "engine" => Subject::Engine,
-                        "daemon" => Subject::Daemon,
-                        "floor" => Subject::Floor,
-                        other => return Err(format!("--subject {other}: engine, daemon or floor")),
-                    });
-                }
-                "--child" => o.child = true,
-                "--bench" => {} // cargo adds it
-                other => return Err(format!("{other}: --devices, --seconds, --interval or --subject")),
+    /// Takes `--name value`; `Ok(false)`: not an option of the fleet.
+    pub(crate) fn take(&mut self, name: &str, value: &str) -> Result<bool, String> {
+        fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, value: &str) -> Result<T, String> {
+            value.parse().map_err(|e| format!("{name} {value}: {e}"))
+        }
+        match name {
+            "--targets" => self.targets = parsed(name, value)?,
+            "--ports" => self.ports = parsed(name, value)?,
+            "--interval" => self.interval_s = parsed(name, value)?,
+            "--groups" => self.groups = parsed(name, value)?,
+            "--slow" => self.slow = parsed(name, value)?,
+            "--delay-ms" => self.delay_ms = parsed(name, value)?,
+            "--loss" => self.loss = parsed(name, value)?,
+            "--silent" => self.silent = parsed(name, value)?,
+            "--lying" => self.lying = parsed(name, value)?,
+            _ => return Ok(false),
+        }
+        if self.targets == 0 || self.ports == 0 || self.interval_s == 0 || self.groups == 0 || self.targets > 2_000_000
+        {
+            return Err(format!(
+                "{name} {value}: 1 to 2000000 targets, and no other option is 0"
+            ));
+        }
+        Ok(true)
+    }
+
+    /// For the command line of the fleet's process.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let pairs = [
+            ("--targets", self.targets.to_string()),
+            ("--ports", self.ports.to_string()),
+            ("--interval", self.interval_s.to_string()),
+            ("--groups", self.groups.to_string()),
+            ("--slow", self.slow.to_string()),
+            ("--delay-ms", self.delay_ms.to_string()),
+            ("--loss", self.loss.to_string()),
+            ("--silent", self.silent.to_string()),
+            ("--lying", self.lying.to_string()),
+        ];
+        pairs
+            .into_iter()
+            .flat_map(|(name, value)| [name.to_owned(), value])
+            .collect()
+    }
+
+    /// For people.
+    pub(crate) fn describe(&self) -> String {
+        let mut text = format!(
+            "{} addresses with {} ports, interval {} s",
+            self.targets, self.ports, self.interval_s
+        );
+        for (percent, what) in [
+            (self.loss, "of answers lost"),
+            (self.silent, "silent"),
+            (self.lying, "lying"),
+        ] {
+            if percent > 0.0 {
+                text += &format!(", {percent} % {what}");
             }
         }
-        if o.devices == 0 || o.devices > 60_000 || o.interval == 0 || o.seconds < 3 * o.interval {
-            return Err("1 to 60000 devices, and at least three intervals".to_owned());
+        if self.slow > 0.0 {
+            text += &format!(", {} % answer {} ms late", self.slow, self.delay_ms);
         }
-        Ok(o)
+        text
     }
 }

@@ -3,8 +3,9 @@
 //! Exit code 0: clean; 1: warnings only; 2: errors, the daemon would refuse it. Never here: what is wrong (that is `config`).
 
 use crate::config::{self, Host, Loaded, Severity};
-use crate::model::{Device, Liveness, PollSettings, Role, Site, Status};
+use crate::model::{Device, Liveness, Measure, PollSettings, Role, Site, Status};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -53,7 +54,8 @@ fn exit_code(loaded: &Loaded) -> u8 {
 }
 
 fn count(loaded: &Loaded, severity: Severity) -> usize {
-    loaded.problems.iter().filter(|p| p.severity == severity).count()
+    let of_it = loaded.problems.iter().filter(|p| p.severity == severity);
+    of_it.map(|p| p.count).sum()
 }
 
 fn plural(n: usize, word: &str) -> String {
@@ -84,12 +86,13 @@ fn text(path: &Path, loaded: &Loaded, options: CheckOptions, out: &mut dyn Write
                 0 => writeln!(out, "{file}: ok")?,
                 n => writeln!(out, "{file}: usable, with {}", plural(n, "warning"))?,
             }
-            if loaded.files.len() > 1 {
+            let files: Vec<_> = loaded.files.iter().chain(&loaded.tables).collect();
+            if let [_, .., last] = files.as_slice() {
                 writeln!(
                     out,
                     "  {} read, the last is {}",
-                    plural(loaded.files.len(), "file"),
-                    loaded.files[loaded.files.len() - 1].display()
+                    plural(files.len(), "file"),
+                    last.display()
                 )?;
             }
             summary(site, out)?;
@@ -110,6 +113,7 @@ fn summary(site: &Site, out: &mut dyn Write) -> io::Result<()> {
         .map(|(owner, n)| format!("{n} {owner}"))
         .collect();
     writeln!(out, "  {}: {}", plural(managed.len(), "device"), owners.join(", "))?;
+    circuits(site, out)?;
     let oob = site.routes.iter().filter(|r| r.out_of_band).count();
     writeln!(
         out,
@@ -129,15 +133,75 @@ fn summary(site: &Site, out: &mut dyn Write) -> io::Result<()> {
             show(p.confirm.over),
             show(p.timeout)
         );
-        writeln!(out, "  {:>9}  {} ({sum})", show(p.detection()), names(&group.devices))?;
+        writeln!(out, "  {:>9}  {} ({sum})", show(p.detection()), names(&group))?;
     }
     Ok(())
+}
+
+fn circuits(site: &Site, out: &mut dyn Write) -> io::Result<()> {
+    let all = CircuitSummary::of(site);
+    if all.count == 0 {
+        return Ok(());
+    }
+    let places = [
+        ("on devices", all.on_devices),
+        ("at the institution", all.at_the_institution),
+        ("by liveness only", all.by_liveness_only),
+    ];
+    let places: Vec<String> = places
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(place, n)| format!("{n} {place}"))
+        .collect();
+    let mut line = format!(
+        "  {} of {}: measured {}",
+        plural(all.count, "circuit"),
+        plural(all.institutions, "institution"),
+        places.join(", ")
+    );
+    if all.not_active > 0 {
+        line.push_str(&format!("; {} planned or ended", all.not_active));
+    }
+    writeln!(out, "{line}")
+}
+
+/// Circuits in numbers.
+#[derive(Default, Serialize)]
+struct CircuitSummary {
+    count: usize,
+    institutions: usize,
+    on_devices: usize,
+    at_the_institution: usize,
+    by_liveness_only: usize,
+    not_active: usize,
+}
+
+impl CircuitSummary {
+    fn of(site: &Site) -> CircuitSummary {
+        let mut all = CircuitSummary::default();
+        let mut institutions: HashSet<&str> = HashSet::new();
+        for (device, circuit) in site.devices.iter().filter_map(|d| Some((d, d.circuit.as_ref()?))) {
+            all.count += 1;
+            institutions.insert(&circuit.institution_id);
+            all.not_active += usize::from(device.status != Status::Active);
+            *match circuit.measure {
+                Measure::Line(_) => &mut all.on_devices,
+                Measure::Cpe(_) => &mut all.at_the_institution,
+                Measure::Nothing => &mut all.by_liveness_only,
+            } += 1;
+        }
+        all.institutions = institutions.len();
+        all
+    }
 }
 
 /// Devices with equal times.
 struct Detection<'s> {
     settings: PollSettings,
+    /// Devices by name.
     devices: Vec<&'s str>,
+    /// Circuits, which are too many for names.
+    circuits: usize,
 }
 
 /// The watched devices by detection time, the quickest first.
@@ -146,25 +210,36 @@ fn detection(site: &Site) -> Vec<Detection<'_>> {
     let watched = |d: &&Device| d.status == Status::Active && d.liveness != Liveness::None;
     for device in site.devices.iter().filter(watched) {
         let times = |p: &PollSettings| (p.interval, p.confirm.over, p.timeout);
-        match groups.iter_mut().find(|g| times(&g.settings) == times(&device.poll)) {
-            Some(group) => group.devices.push(&device.name),
-            None => groups.push(Detection {
+        let found = groups.iter().position(|g| times(&g.settings) == times(&device.poll));
+        let at = found.unwrap_or_else(|| {
+            groups.push(Detection {
                 settings: device.poll,
-                devices: vec![&device.name],
-            }),
+                devices: Vec::new(),
+                circuits: 0,
+            });
+            groups.len() - 1
+        });
+        match device.role {
+            Role::Circuit => groups[at].circuits += 1,
+            _ => groups[at].devices.push(&device.name),
         }
     }
     groups.sort_by_key(|g| g.settings.detection());
     groups
 }
 
-fn names(all: &[&str]) -> String {
+fn names(group: &Detection<'_>) -> String {
     const SHOWN: usize = 6;
-    let shown = all.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
-    match all.len() {
-        n if n > SHOWN => format!("{shown} and {} more", n - SHOWN),
-        _ => shown,
+    let all = &group.devices;
+    let mut shown = all.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if all.len() > SHOWN {
+        shown.push_str(&format!(" and {} more", all.len() - SHOWN));
     }
+    if group.circuits > 0 {
+        let and = if all.is_empty() { "" } else { ", and " };
+        shown.push_str(&format!("{and}{}", plural(group.circuits, "circuit")));
+    }
+    shown
 }
 
 #[derive(Serialize)]
@@ -182,6 +257,7 @@ struct Report<'r> {
 struct SiteSummary<'r> {
     fingerprint: &'r str,
     devices: usize,
+    circuits: CircuitSummary,
     uplinks: usize,
     contacts: usize,
     procedures: usize,
@@ -193,12 +269,15 @@ struct SiteSummary<'r> {
 struct DetectionSummary<'r> {
     seconds: f64,
     devices: Vec<&'r str>,
+    /// Circuits with these times, by number.
+    circuits: usize,
 }
 
 fn json(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
     let site = loaded.site.as_ref().map(|site| SiteSummary {
         fingerprint: &site.fingerprint,
         devices: site.devices.iter().filter(|d| d.role == Role::Managed).count(),
+        circuits: CircuitSummary::of(site),
         uplinks: site.uplinks.len(),
         contacts: site.contacts.len(),
         procedures: site.procedures.len(),
@@ -208,6 +287,7 @@ fn json(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
             .map(|g| DetectionSummary {
                 seconds: g.settings.detection().as_secs_f64(),
                 devices: g.devices,
+                circuits: g.circuits,
             })
             .collect(),
     });
@@ -216,7 +296,12 @@ fn json(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
         errors: count(loaded, Severity::Error),
         warnings: count(loaded, Severity::Warning),
         problems: &loaded.problems,
-        files: loaded.files.iter().map(|f| f.display().to_string()).collect(),
+        files: loaded
+            .files
+            .iter()
+            .chain(&loaded.tables)
+            .map(|f| f.display().to_string())
+            .collect(),
         site,
     };
     serde_json::to_writer_pretty(&mut *out, &report)?;

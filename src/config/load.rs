@@ -1,4 +1,4 @@
-//! Reads the configuration from this host: the file, `conf.d/*.toml` beside it, secrets, certificates.
+//! Reads the configuration from this host: the file, `conf.d/*.toml` beside it, CSV files, secrets, certificates.
 //!
 //! The only part of `config` with I/O. Never here: what a key means.
 
@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// Longest file that is read: anything longer is no configuration.
 const MOST: u64 = 64 * 1024 * 1024;
+/// Longest CSV file that is read: a nation of circuits has some 40 MB.
+const MOST_TABLE: u64 = 512 * 1024 * 1024;
 
 /// Reads and checks a configuration with its secrets. Never panics, never stops at the first mistake.
 pub fn load(path: &Path) -> Loaded {
@@ -30,6 +32,7 @@ pub fn load_with(path: &Path, around: &dyn Surroundings) -> Loaded {
             site: None,
             problems,
             files: Vec::new(),
+            tables: Vec::new(),
         };
     }
     let mut loaded = check(&files, around);
@@ -229,6 +232,10 @@ impl Surroundings for Host {
         }
     }
 
+    fn table(&self, path: &Path) -> Result<String, NotFound> {
+        table(path)
+    }
+
     fn certificates(&self, path: &Path) -> Result<(), NotFound> {
         let shown = path.display();
         let hint = "a PEM file with the certificate of the authority that signs the relay's".to_string();
@@ -272,6 +279,60 @@ impl Surroundings for Host {
         let read = |path: PathBuf| read(&path).map_err(|p| wrong(format!("cannot be used: {}: {}", p.file, p.what)));
         paths.into_iter().map(read).collect()
     }
+}
+
+/// A CSV file as text.
+fn table(path: &Path) -> Result<String, NotFound> {
+    let shown = path.display();
+    let fail = |what: String, hint: &str| NotFound {
+        what: format!("{what}: {shown}"),
+        hint: hint.to_string(),
+    };
+    let readable = "the user that runs hinomi must be able to read it";
+    let words = |e: std::io::Error| NotFound {
+        what: format!("cannot be read: {shown}: {}", words(&e)),
+        hint: match e.kind() {
+            std::io::ErrorKind::NotFound => "relative paths start at the folder of the file they stand in".to_string(),
+            _ => readable.to_string(),
+        },
+    };
+    let meta = std::fs::metadata(path).map_err(words)?;
+    if !meta.is_file() {
+        return Err(fail("is not a file".to_string(), "name a CSV file"));
+    }
+    if meta.len() > MOST_TABLE {
+        return Err(fail(
+            format!("is {} bytes long, which is no list of circuits", meta.len()),
+            "cut it into several files",
+        ));
+    }
+    let bytes = std::fs::read(path).map_err(words)?;
+    String::from_utf8(bytes).map_err(|e| {
+        let (what, hint) = not_utf8(e.as_bytes(), e.utf8_error().valid_up_to());
+        fail(what, hint)
+    })
+}
+
+/// What a file that is not UTF-8 seems to be, and how it becomes UTF-8.
+fn not_utf8(bytes: &[u8], good: usize) -> (String, &'static str) {
+    const EXCEL: &str = "in Excel, save it as \"CSV UTF-8\"; or on this host: iconv -f CP932 -t UTF-8 OLD > NEW";
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        let hint = "in Excel, save it as \"CSV UTF-8\"; or on this host: iconv -f UTF-16 -t UTF-8 OLD > NEW";
+        return ("is not UTF-8 but UTF-16 (\"Unicode text\")".to_string(), hint);
+    }
+    let line = bytes.iter().take(good).filter(|b| **b == b'\n').count() + 1;
+    let (lead, trail) = (
+        bytes.get(good).copied().unwrap_or(0),
+        bytes.get(good + 1).copied().unwrap_or(0),
+    );
+    let double = matches!(lead, 0x81..=0x9f | 0xe0..=0xfc) && matches!(trail, 0x40..=0x7e | 0x80..=0xfc);
+    if double || matches!(lead, 0xa1..=0xdf) {
+        return (
+            format!("is not UTF-8 but seems to be Shift_JIS (from line {line} on)"),
+            EXCEL,
+        );
+    }
+    (format!("is not UTF-8 from line {line} on"), EXCEL)
 }
 
 fn found(secret: Secret, doubt: Option<String>) -> Found {

@@ -8,7 +8,15 @@ use std::ops::Range;
 
 /// The line with secrets as `***`, and where bytes `from..to` of it stand then: first column and length in characters.
 pub(crate) fn line(line: &str, from: usize, to: usize) -> (String, (usize, usize)) {
-    let secrets = secret_ranges(line);
+    shown_line(line, from, to, &secret_ranges(line))
+}
+
+/// The same for a line that cannot hold a secret.
+pub(crate) fn unmasked(line: &str, from: usize, to: usize) -> (String, (usize, usize)) {
+    shown_line(line, from, to, &[])
+}
+
+fn shown_line(line: &str, from: usize, to: usize, secrets: &[Range<usize>]) -> (String, (usize, usize)) {
     let mut shown = String::new();
     let (mut start, mut length) = (None, 0);
     let mut columns = 0;
@@ -33,7 +41,7 @@ pub(crate) fn line(line: &str, from: usize, to: usize) -> (String, (usize, usize
 }
 
 /// Does a key of this name hold a secret (or was it meant to)?
-fn secret_like(key: &str) -> bool {
+pub(crate) fn secret_like(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     let parts = lower.split('.').map(|p| p.trim().trim_matches(['"', '\'']));
     let mut found = false;

@@ -1,14 +1,18 @@
 //! From TOML to a checked [`crate::model::Site`]: all mistakes at once, each with its place.
 //!
 //! Text becomes a tree with places (`raw`), the tree is walked by typed readers that know every key (`reader`, `values`), each section
-//! is checked in a file of its own (`check`), vendor profiles likewise (`profile`), problems are worded and secrets blanked (`report`, `mask`). What lies outside
-//! of the text (secrets, certificates) is asked of [`Surroundings`]. Only `load` reads files.
+//! is checked in a file of its own (`check`), vendor profiles likewise (`profile`), problems are worded and secrets blanked
+//! (`report`, `mask`). The many (circuits, devices, contacts) stand in CSV files (`csv`). What lies outside of the text (secrets,
+//! certificates, profile files, those CSV files) is asked of [`Surroundings`]. Only `load` reads files.
 //!
 //! Never here: what is done with a site. Nothing is "parsed later": past this module every value is checked.
 
 mod check;
+mod csv;
+mod hours;
 mod load;
 mod mask;
+mod names;
 mod profile;
 mod raw;
 mod reader;
@@ -31,8 +35,10 @@ pub struct Loaded {
     pub site: Option<Site>,
     /// Everything that is wrong or doubtful, in the order of the files.
     pub problems: Vec<Problem>,
-    /// The files that were read, in order.
+    /// The files of the configuration itself that were read, in order.
     pub files: Vec<PathBuf>,
+    /// The files that these name and that were read: CSV files, vendor profiles.
+    pub tables: Vec<PathBuf>,
 }
 
 impl Loaded {
@@ -75,6 +81,9 @@ pub struct NotFound {
 pub trait Surroundings {
     /// Reads a secret, or says where it looked and why that failed. Never with the secret in the words.
     fn secret(&self, from: &SecretFrom) -> Result<Found, NotFound>;
+
+    /// Reads a CSV file (circuits, devices, contacts, holidays), or says why that failed.
+    fn table(&self, path: &Path) -> Result<String, NotFound>;
 
     /// Makes sure that a PEM file with certificates is there.
     fn certificates(&self, path: &Path) -> Result<(), NotFound>;

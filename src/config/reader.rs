@@ -253,10 +253,9 @@ pub(crate) fn unknown_reference<'n>(
     none: &str,
 ) {
     // A whole list that is missing needs no guesses, which would take minutes with many thousand names.
-    let near = if ctx.count() < 200 {
-        did_you_mean(&name.value, all.clone())
-    } else {
-        None
+    let near = match ctx.may_guess(all.clone().count()) {
+        true => did_you_mean(&name.value, all.clone()),
+        false => None,
     };
     let hint = near.unwrap_or_else(|| match all.clone().take(13).count() {
         0 => none.to_string(),

@@ -6,8 +6,8 @@ use super::raw::{Place, SourceFile};
 use super::{Surroundings, mask};
 use crate::model::Profiles;
 use serde::Serialize;
-use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ pub struct Problem {
     pub hint: Option<String>,
     /// The line of the file, with anything secret blanked.
     pub source_line: String,
+    /// How many problems this one stands for: 1, or all those of a long list that are not shown one by one.
+    pub count: usize,
     /// Where the marker stands under `source_line`: first column and length, in characters.
     #[serde(skip)]
     pub(crate) marker: (usize, usize),
@@ -62,8 +64,23 @@ impl Problem {
             what,
             hint,
             source_line: String::new(),
+            count: 1,
             marker: (0, 0),
             may_be_elsewhere: false,
+        }
+    }
+
+    /// What was left out of a long list.
+    fn and_more(severity: Severity, file: String, count: usize) -> Problem {
+        let word = match severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        Problem {
+            severity,
+            count,
+            ..Problem::of_file(file, format!("and {count} more {word}{plural} in this file"), None)
         }
     }
 }
@@ -177,36 +194,51 @@ impl Draft {
     }
 }
 
+/// A CSV file that the configuration names.
+#[derive(Debug)]
+pub(crate) struct TableFile {
+    /// The key that names it.
+    pub(crate) named_at: Place,
+    /// What is in it: `circuits`, `devices`, `contacts`, `holidays`.
+    pub(crate) section: &'static str,
+    /// Its text, without a byte order mark.
+    pub(crate) source: SourceFile,
+    /// A column seems to hold secrets: no row of it is shown.
+    pub(crate) hidden: Cell<bool>,
+}
+
+/// Of each file with rows, so many problems of a severity are shown; the rest is a number.
+const MOST_SHOWN: usize = 50;
+
+/// Comparisons of names spent on "did you mean" in a whole run: guesses must not take longer than the check.
+const MOST_GUESSES: usize = 100_000;
+
 /// What every reader of the tree shares: the files, what is outside of them, and the problems found so far.
 pub(crate) struct Ctx<'a> {
     pub(crate) files: &'a [SourceFile],
     pub(crate) around: &'a dyn Surroundings,
+    /// CSV files, numbered on from `files`; known once the tree is.
+    tables: OnceCell<Vec<TableFile>>,
     drafts: RefCell<Vec<Draft>>,
     /// Vendor profiles that devices may name.
     profiles: OnceCell<Arc<Profiles>>,
-    /// First byte of each line of each file.
-    lines: Vec<Vec<usize>>,
+    errors: Cell<usize>,
+    guesses: Cell<usize>,
+    /// First byte of each line of each file, worked out when a problem asks for it.
+    lines: RefCell<BTreeMap<u32, Vec<usize>>>,
 }
 
 impl<'a> Ctx<'a> {
     pub(crate) fn new(files: &'a [SourceFile], around: &'a dyn Surroundings) -> Ctx<'a> {
-        let starts = |f: &SourceFile| {
-            std::iter::once(0)
-                .chain(
-                    f.text
-                        .bytes()
-                        .enumerate()
-                        .filter(|(_, b)| *b == b'\n')
-                        .map(|(i, _)| i + 1),
-                )
-                .collect()
-        };
         Ctx {
             files,
             around,
+            tables: OnceCell::new(),
             drafts: RefCell::new(Vec::new()),
             profiles: OnceCell::new(),
-            lines: files.iter().map(starts).collect(),
+            errors: Cell::new(0),
+            guesses: Cell::new(0),
+            lines: RefCell::new(BTreeMap::new()),
         }
     }
 
@@ -220,7 +252,49 @@ impl<'a> Ctx<'a> {
         self.profiles.get().cloned().unwrap_or_default()
     }
 
+    /// Takes the CSV files that the tree names; once.
+    pub(crate) fn set_tables(&self, tables: Vec<TableFile>) {
+        let _ = self.tables.set(tables);
+    }
+
+    /// The CSV files.
+    pub(crate) fn tables(&self) -> &[TableFile] {
+        self.tables.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The CSV files of a section with their numbers.
+    pub(crate) fn tables_of(&self, section: &'static str) -> impl Iterator<Item = (u32, &TableFile)> {
+        let first = self.files.len();
+        let numbered = self.tables().iter().enumerate();
+        numbered
+            .filter(move |(_, t)| t.section == section)
+            .map(move |(i, t)| (u32::try_from(first + i).unwrap_or(u32::MAX), t))
+    }
+
+    fn table(&self, file: u32) -> Option<&TableFile> {
+        self.tables().get((file as usize).checked_sub(self.files.len())?)
+    }
+
+    /// Any file by its number.
+    fn file(&self, file: u32) -> Option<&SourceFile> {
+        self.files
+            .get(file as usize)
+            .or_else(|| self.table(file).map(|t| &t.source))
+    }
+
+    /// May so many names be compared for a guess?
+    pub(crate) fn may_guess(&self, names: usize) -> bool {
+        let spent = self.guesses.get() + names;
+        let may = spent <= MOST_GUESSES;
+        if may {
+            self.guesses.set(spent);
+        }
+        may
+    }
+
     pub(crate) fn push(&self, draft: Draft) {
+        self.errors
+            .set(self.errors.get() + usize::from(draft.severity == Severity::Error));
         self.drafts.borrow_mut().push(draft);
     }
 
@@ -232,28 +306,30 @@ impl<'a> Ctx<'a> {
         self.push(Draft::warning(at, what).hint(hint));
     }
 
-    /// How many problems there are so far.
-    pub(crate) fn count(&self) -> usize {
-        self.drafts.borrow().len()
+    /// How many errors there are so far.
+    pub(crate) fn error_count(&self) -> usize {
+        self.errors.get()
     }
 
     pub(crate) fn has_errors(&self) -> bool {
-        self.drafts.borrow().iter().any(|d| d.severity == Severity::Error)
+        self.errors.get() > 0
     }
 
     /// The text of a place; empty if there is none.
-    pub(crate) fn text_at(&self, at: Place) -> &'a str {
-        self.files
-            .get(at.file as usize)
+    pub(crate) fn text_at(&self, at: Place) -> &str {
+        self.file(at.file)
             .and_then(|f| f.text.get(at.start as usize..at.end as usize))
             .unwrap_or("")
     }
 
-    /// Line (from 0) of a place and the byte where it begins.
+    /// Line (from 0) of a place and that line's first byte.
     fn line_of(&self, at: Place) -> (usize, usize) {
-        let Some(lines) = self.lines.get(at.file as usize) else {
-            return (0, 0);
-        };
+        let Some(file) = self.file(at.file) else { return (0, 0) };
+        let mut all = self.lines.borrow_mut();
+        let lines = all.entry(at.file).or_insert_with(|| {
+            let ends = file.text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
+            std::iter::once(0).chain(ends.map(|(i, _)| i + 1)).collect()
+        });
         let line = lines
             .partition_point(|start| *start <= at.start as usize)
             .saturating_sub(1);
@@ -267,34 +343,31 @@ impl<'a> Ctx<'a> {
     }
 
     /// The whole line of a place, without its end.
-    pub(crate) fn line_at(&self, at: Place) -> &'a str {
+    pub(crate) fn line_at(&self, at: Place) -> &str {
         let (_, start) = self.line_of(at);
-        let rest = self
-            .files
-            .get(at.file as usize)
-            .and_then(|f| f.text.get(start..))
-            .unwrap_or("");
+        let rest = self.file(at.file).and_then(|f| f.text.get(start..)).unwrap_or("");
         rest.split('\n').next().unwrap_or("").trim_end_matches('\r')
     }
 
     /// Line and column of a place, both from 1.
     fn position(&self, at: Place) -> (u32, u32) {
         let (line, start) = self.line_of(at);
-        let text = &self.files.get(at.file as usize).map_or("", |f| f.text.as_str());
+        let text = self.file(at.file).map_or("", |f| f.text.as_str());
         let end = (at.start as usize).min(text.len());
         let column = text.get(start..end).map_or(0, |t| t.chars().count());
         let number = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
         (number(line), number(column))
     }
 
+    /// The path of a file, as it is shown.
+    fn path(&self, file: u32) -> String {
+        self.file(file).map_or(String::new(), |f| f.path.display().to_string())
+    }
+
     /// `file:line:column` of a place.
     pub(crate) fn show(&self, at: Place) -> String {
         let (line, column) = self.position(at);
-        let file = self
-            .files
-            .get(at.file as usize)
-            .map_or(String::new(), |f| f.path.display().to_string());
-        format!("{file}:{line}:{column}")
+        format!("{}:{line}:{column}", self.path(at.file))
     }
 
     /// All problems, in the order of the files.
@@ -325,7 +398,32 @@ impl<'a> Ctx<'a> {
         // What a group says wrong is found once for each of its devices.
         let mut told = BTreeSet::new();
         drafts.retain(|d| told.insert((d.at, d.what.clone())));
-        drafts.into_iter().map(|d| self.finish(d)).collect()
+        self.shown(drafts)
+    }
+
+    /// Drafts, sorted by place, as problems. Of a file with rows only the first are shown, then how many there are more.
+    fn shown(&self, drafts: Vec<Draft>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut drafts = drafts.into_iter().peekable();
+        while let Some(file) = drafts.peek().map(|d| d.at.file) {
+            let (mut errors, mut warnings) = (0usize, 0usize);
+            while let Some(draft) = drafts.next_if(|d| d.at.file == file) {
+                let so_far = match draft.severity {
+                    Severity::Error => &mut errors,
+                    Severity::Warning => &mut warnings,
+                };
+                *so_far += 1;
+                if *so_far <= MOST_SHOWN || self.table(file).is_none() {
+                    problems.push(self.finish(draft));
+                }
+            }
+            for (severity, all) in [(Severity::Error, errors), (Severity::Warning, warnings)] {
+                if all > MOST_SHOWN && self.table(file).is_some() {
+                    problems.push(Problem::and_more(severity, self.path(file), all - MOST_SHOWN));
+                }
+            }
+        }
+        problems
     }
 
     /// The lines below a header that could not be read: they look as if they belonged to the section above.
@@ -344,26 +442,34 @@ impl<'a> Ctx<'a> {
 
     fn finish(&self, draft: Draft) -> Problem {
         let (line, column) = self.position(draft.at);
-        let whole = self.line_at(draft.at);
-        let (_, line_start) = self.line_of(draft.at);
-        let from = (draft.at.start as usize).saturating_sub(line_start).min(whole.len());
-        let to = (draft.at.end as usize)
-            .saturating_sub(line_start)
-            .clamp(from, whole.len());
-        let (source_line, marker) = mask::line(whole, from, to);
+        let (source_line, marker) = self.marked(draft.at);
         Problem {
             severity: draft.severity,
-            file: self
-                .files
-                .get(draft.at.file as usize)
-                .map_or(String::new(), |f| f.path.display().to_string()),
+            file: self.path(draft.at.file),
             line,
             column,
             what: clean(&draft.what),
             hint: draft.hint.as_deref().map(clean),
             source_line,
+            count: 1,
             marker,
             may_be_elsewhere: draft.consequence,
+        }
+    }
+
+    /// The line of a place without secrets, and where the place stands in it.
+    fn marked(&self, at: Place) -> (String, (usize, usize)) {
+        let whole = self.line_at(at);
+        let (_, line_start) = self.line_of(at);
+        let from = (at.start as usize).saturating_sub(line_start).min(whole.len());
+        let to = (at.end as usize).saturating_sub(line_start).clamp(from, whole.len());
+        match self.table(at.file) {
+            Some(table) if table.hidden.get() && line_start > 0 => {
+                ("(not shown: this file seems to hold secrets)".to_string(), (0, 1))
+            }
+            // What a row holds is no `key = value`; a column of secrets hides all rows.
+            Some(_) => mask::unmasked(whole, from, to),
+            None => mask::line(whole, from, to),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
 use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
 use crate::sample::Sampler;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,9 +118,12 @@ pub struct Core {
 /// What snapshots show of the last rounds of a device.
 #[derive(Default)]
 struct LastSeen {
-    reading: Option<AgentReading>,
-    tcp: BTreeMap<Name, Result<Duration, String>>,
+    reading: Option<Box<AgentReading>>,
+    tcp: Option<Box<TcpSeen>>,
 }
+
+/// TCP watches by name: time to connect, or the system's words.
+type TcpSeen = BTreeMap<Name, Result<Duration, String>>;
 
 impl Core {
     /// A core for a site, with what the ledger gave back. `seed` must be random.
@@ -188,6 +191,12 @@ impl Core {
         result
     }
 
+    /// Takes all datagrams of a tick, and what became of those sent: judged together, in their order.
+    pub fn take_polled(&mut self, inputs: impl IntoIterator<Item = PollInput>, now: Now) {
+        self.poll.take_all(inputs, now);
+        self.turn(now);
+    }
+
     /// When [`Core::wake`] wants to be called; [`Mono::NEVER`] if only an input can change anything.
     pub fn next_wakeup(&self) -> Mono {
         self.poll
@@ -220,7 +229,7 @@ impl Core {
     fn reload(&mut self, site: Arc<Site>, now: Now) {
         // What was observed under the old ids is judged before they change.
         self.settle(now);
-        let mut before: BTreeMap<Name, LastSeen> = self
+        let mut before: HashMap<Name, LastSeen> = self
             .site
             .devices
             .iter()
@@ -351,12 +360,12 @@ impl Core {
         match observation {
             Observation::Agent(round) => {
                 if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome) {
-                    last.reading = Some(reading);
+                    last.reading = Some(Box::new(reading));
                 }
             }
             Observation::Tcp(reading) => {
                 if let Some(last) = self.last.get_mut(reading.device.index()) {
-                    last.tcp.insert(reading.watch, reading.result);
+                    last.tcp.get_or_insert_default().insert(reading.watch, reading.result);
                 }
             }
             Observation::Reach(_) => {}

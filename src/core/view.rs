@@ -68,7 +68,7 @@ fn route(view: crate::notify::RouteView) -> RouteStatus {
 fn device(core: &Core, id: DeviceId, device: &Device) -> DeviceStatus {
     let node = core.rules.reach().node(id);
     let findings = findings(core, &device.name);
-    let reading = core.last[id.index()].reading.as_ref();
+    let reading = core.last[id.index()].reading.as_deref();
     DeviceStatus {
         name: device.name.clone(),
         address: device.address.to_string(),
@@ -85,7 +85,7 @@ fn device(core: &Core, id: DeviceId, device: &Device) -> DeviceStatus {
         interfaces: reading
             .map(|r| r.interfaces.iter().map(|i| interface(core, id, i)).collect())
             .unwrap_or_default(),
-        profile: reading.and_then(|r| r.profile.clone()),
+        profile: reading.and_then(|r| r.profile.as_ref().map(|p| p.name.to_string())),
         agent_error: core
             .rules
             .agent(&device.name)
@@ -144,14 +144,14 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
     let mut all: Vec<MetricStatus> = core
         .rules
         .numbers()
-        .of(&device.name)
+        .of(id)
         .map(|(part, metric, number)| MetricStatus {
             metric,
             part: match part {
                 Part::Interface(name) | Part::Watch(name) => Some(name.clone()),
                 _ => None,
             },
-            which: number.which.clone(),
+            which: number.which.as_deref().cloned(),
             value: words(&number.last),
             level: number.state.level(),
             judged_by: number::threshold(device, part, metric)
@@ -164,7 +164,7 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
         .iter()
         .filter(|w| matches!(w.kind, WatchKind::Tcp { .. }))
     {
-        let value = match core.last[id.index()].tcp.get(&watch.name) {
+        let value = match core.last[id.index()].tcp.as_ref().and_then(|tcp| tcp.get(&watch.name)) {
             Some(Ok(time)) => Ok(time.as_secs_f64()),
             Some(Err(error)) => Err(error.clone()),
             None => continue,
@@ -214,7 +214,7 @@ fn interface(core: &Core, id: DeviceId, reading: &InterfaceReading) -> Interface
     };
     InterfaceStatus {
         name: reading.name.clone(),
-        alias: reading.alias.clone(),
+        alias: reading.alias.as_deref().map(str::to_owned),
         index: reading.index,
         admin: reading.admin,
         oper: reading.oper,

@@ -10,7 +10,7 @@ use super::words::Word;
 use crate::core::{Core, Effect, Input, Snapshot};
 use crate::incident::{Batch, Event, EventBody};
 use crate::model::{FindingKey, Mono, Now};
-use crate::net::Net;
+use crate::net::{Memory, Net};
 use crate::notify::text::event_in_english;
 use crate::notify::{Delivery, Outcome, RouteTest, Stage};
 use crate::poll::PollInput;
@@ -41,6 +41,7 @@ pub(super) struct Links {
 pub(super) struct Engine {
     core: Core,
     net: Net,
+    memory: Memory,
     links: Links,
     /// Batches the ledger's queue had no room for yet, in order.
     backlog: VecDeque<Batch>,
@@ -59,6 +60,7 @@ impl Engine {
         Engine {
             core,
             net,
+            memory: Memory::new(),
             links,
             backlog: VecDeque::new(),
             unanswered: BTreeMap::new(),
@@ -92,10 +94,10 @@ impl Engine {
 
     fn turn(&mut self) {
         let reading = clock::reading();
-        self.net.receive_dry(reading, &mut self.received);
+        self.net.receive_dry(&mut self.memory, reading, &mut self.received);
         let now = clock::now();
-        for input in std::mem::take(&mut self.received) {
-            self.core.take(Input::Poll(input), now);
+        if !self.received.is_empty() {
+            self.core.take_polled(self.received.drain(..), now);
         }
         while let Ok(message) = self.links.inbox.try_recv() {
             self.message(message, now);
@@ -161,12 +163,20 @@ impl Engine {
                     self.core.take(answer, now);
                 }
             }
+            let mut failed = Vec::new();
+            self.net.flush(&mut self.memory, &mut failed);
+            if !failed.is_empty() {
+                self.core.take_polled(failed, now);
+            }
         }
     }
 
     fn carry_out(&mut self, effect: Effect, now: Now) -> Option<Input> {
         match effect {
-            Effect::Send { channel, to, bytes } => self.net.send(channel, to, &bytes).map(Input::Poll),
+            Effect::Send { channel, to, bytes } => {
+                self.net.queue(channel, to, bytes);
+                None
+            }
             Effect::Commit(batch) => {
                 log_events(&batch);
                 self.unanswered.insert(batch.id, (now.mono, false));

@@ -21,12 +21,15 @@ pub struct Kept {
     pub text: String,
     /// Only its owner could read it: secrets written in it count.
     pub private: bool,
+    /// A file that another one names: a CSV file, a vendor profile.
+    #[serde(default)]
+    pub table: bool,
 }
 
 /// Keeps the files of a configuration that was just taken. A failure is logged: it does not stop the watch.
-pub(super) fn keep(files: &[PathBuf], state: &Path) {
+pub(super) fn keep(files: &[PathBuf], tables: &[PathBuf], state: &Path) {
     let folder = state.join(FOLDER);
-    if let Err(error) = write(files, &folder) {
+    if let Err(error) = write(files, tables, &folder) {
         Word::LastGoodNotKept {
             at: folder,
             error: error.to_string(),
@@ -35,10 +38,14 @@ pub(super) fn keep(files: &[PathBuf], state: &Path) {
     }
 }
 
-fn write(files: &[PathBuf], folder: &Path) -> std::io::Result<()> {
+fn write(files: &[PathBuf], tables: &[PathBuf], folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700).create(folder)?;
-    let kept: Vec<Kept> = files.iter().map(|path| read(path)).collect::<std::io::Result<_>>()?;
+    let all = files
+        .iter()
+        .map(|path| read(path, false))
+        .chain(tables.iter().map(|path| read(path, true)));
+    let kept: Vec<Kept> = all.collect::<std::io::Result<_>>()?;
     let temporary = folder.join(".files.json");
     // A left-over of an interrupted write may have other rights.
     let _ = std::fs::remove_file(&temporary);
@@ -52,11 +59,12 @@ fn write(files: &[PathBuf], folder: &Path) -> std::io::Result<()> {
     std::fs::rename(temporary, folder.join(INDEX))
 }
 
-fn read(path: &Path) -> std::io::Result<Kept> {
+fn read(path: &Path, table: bool) -> std::io::Result<Kept> {
     Ok(Kept {
         path: std::path::absolute(path)?,
         text: std::fs::read_to_string(path)?,
         private: std::fs::metadata(path)?.permissions().mode() & 0o077 == 0,
+        table,
     })
 }
 

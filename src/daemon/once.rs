@@ -7,7 +7,7 @@ use super::{clock, reload};
 use crate::core::{Core, Effect, Input, Snapshot};
 use crate::incident::{Head, Restored};
 use crate::model::Site;
-use crate::net::Net;
+use crate::net::{Memory, Net};
 use crate::poll::PollInput;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -36,15 +36,13 @@ pub fn look(
     let (connected, connections) = channel();
     let began = clock::now();
     let mut core = Core::new(Arc::clone(site), Restored::default(), rand::random(), began);
-    let mut received = Vec::new();
+    let (mut received, mut memory) = (Vec::new(), Memory::new());
     loop {
-        net.receive_dry(clock::reading(), &mut received);
+        net.receive_dry(&mut memory, clock::reading(), &mut received);
         let now = clock::now();
         received.extend(connections.try_iter());
         answers += received.len();
-        for input in received.drain(..) {
-            core.take(Input::Poll(input), now);
-        }
+        core.take_polled(received.drain(..), now);
         if core.next_wakeup() <= now.mono {
             core.wake(now);
         }
@@ -53,6 +51,8 @@ pub fn look(
                 core.take(answer, now);
             }
         }
+        net.flush(&mut memory, &mut received);
+        core.take_polled(received.drain(..), now);
         let picture = core.snapshot(now);
         if enough(&picture, answers) || now.mono.since(began.mono) > patience {
             return Ok(picture);
@@ -63,7 +63,10 @@ pub fn look(
 
 fn carry_out(effect: Effect, net: &mut Net, connected: &Sender<PollInput>) -> Option<Input> {
     match effect {
-        Effect::Send { channel, to, bytes } => net.send(channel, to, &bytes).map(Input::Poll),
+        Effect::Send { channel, to, bytes } => {
+            net.queue(channel, to, bytes);
+            None
+        }
         Effect::TcpConnect { token, to, timeout } => {
             let connected = connected.clone();
             std::thread::spawn(move || {

@@ -3,8 +3,8 @@
 use super::messages::ToEngine;
 use super::words::Word;
 use super::{Shared, clock, keep, site};
-use crate::model::{Device, Liveness, Site, Status};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::model::{Device, Liveness, Measure, Name, Role, Site, Status};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -52,20 +52,29 @@ async fn attempt(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
         .await
         .map_err(|_| "the engine is ending; the configuration was not taken".to_owned())?;
     shared.set_site(Arc::clone(&site));
-    keep::keep(&read.files, &shared.state);
+    keep::keep(&read.files, &read.tables, &shared.state);
     Ok(summary)
 }
 
 /// What changes between two sites, in words; `Err` if it must not be taken.
 fn compare(old: &Site, new: &Site, force: bool) -> Result<String, String> {
-    let names = |site: &Site| -> BTreeSet<_> { site.devices.iter().map(|d| d.name.clone()).collect() };
-    let (before, after) = (names(old), names(new));
-    let gone = before.difference(&after).count();
-    if gone * 2 > before.len() && !force {
-        return Err(format!(
-            "{gone} of {} devices would be gone. If that is meant: hinomi reload --force",
-            before.len()
-        ));
+    let before: HashMap<&str, &Device> = old.devices.iter().map(|d| (&*d.name, d)).collect();
+    let after: HashSet<&str> = new.devices.iter().map(|d| &*d.name).collect();
+    // Counted apart: ten devices that vanish must not hide behind 240,000 circuits.
+    for (what, circuits) in [("devices", false), ("circuits", true)] {
+        let of_it = |d: &&Device| (d.role == Role::Circuit) == circuits;
+        let all = old.devices.iter().filter(of_it).count();
+        let gone = old
+            .devices
+            .iter()
+            .filter(of_it)
+            .filter(|d| !after.contains(&*d.name))
+            .count();
+        if gone * 2 > all && !force {
+            return Err(format!(
+                "{gone} of {all} {what} would be gone. If that is meant: hinomi reload --force"
+            ));
+        }
     }
     let mut needs_restart = Vec::new();
     for (what, differs) in [
@@ -77,13 +86,22 @@ fn compare(old: &Site, new: &Site, force: bool) -> Result<String, String> {
             needs_restart.push(what);
         }
     }
-    let known: BTreeMap<_, _> = old.devices.iter().map(|d| (&d.name, d)).collect();
-    let differs = |d: &&Device| known.get(&d.name).is_some_and(|o| o != d);
-    let changed = new.devices.iter().filter(differs).count();
+    let (mut counts, mut fresh, mut changed) = ([0usize; 2], 0usize, 0usize);
+    for device in &new.devices {
+        counts[usize::from(device.role == Role::Circuit)] += 1;
+        match before.get(&*device.name) {
+            None => fresh += 1,
+            Some(was) => changed += usize::from(differs((old, was), (new, device))),
+        }
+    }
+    let gone = old.devices.iter().filter(|d| !after.contains(&*d.name)).count();
+    let circuits = match counts[1] {
+        0 => String::new(),
+        n => format!(" and {n} circuits"),
+    };
     let mut summary = format!(
-        "{} devices ({} new, {gone} gone, {changed} changed), {} routes",
-        after.len(),
-        after.difference(&before).count(),
+        "{} devices{circuits} ({fresh} new, {gone} gone, {changed} changed), {} routes",
+        counts[0],
         new.routes.len()
     );
     if !needs_restart.is_empty() {
@@ -93,6 +111,32 @@ fn compare(old: &Site, new: &Site, force: bool) -> Result<String, String> {
         ));
     }
     Ok(summary)
+}
+
+/// Has a device changed? Ids are of one site only: what they refer to is compared by name.
+fn differs((old, was): (&Site, &Device), (new, is): (&Site, &Device)) -> bool {
+    let line = |d: &Device| match &d.circuit.as_ref()?.measure {
+        Measure::Line(line) => Some(line.device),
+        _ => None,
+    };
+    let refers = |site: &Site, d: &Device| -> Vec<Name> {
+        let ids = d
+            .parents
+            .iter()
+            .copied()
+            .chain(d.demarcation.as_ref().map(|l| l.device))
+            .chain(line(d));
+        ids.map(|id| site.device(id).name.clone()).collect()
+    };
+    let mut same_ids = is.clone();
+    same_ids.parents.clone_from(&was.parents);
+    if let (Some(link), Some(before)) = (&mut same_ids.demarcation, &was.demarcation) {
+        link.device = before.device;
+    }
+    if let (Some(Measure::Line(is)), Some(before)) = (same_ids.circuit.as_mut().map(|c| &mut c.measure), line(was)) {
+        is.device = before;
+    }
+    same_ids != *was || refers(old, was) != refers(new, is)
 }
 
 /// Whether any active device is watched by echo, for each family (IPv4, IPv6).

@@ -1,8 +1,9 @@
 //! Reading the configuration for the daemon and for commands that work without it.
 
 use super::keep;
-use crate::config::{self, Host, Loaded, Severity, SourceFile};
+use crate::config::{self, Found, Host, Loaded, NotFound, SecretFrom, Severity, SourceFile, Surroundings};
 use crate::model::Site;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,8 @@ use std::sync::Arc;
 pub(super) struct Read {
     pub(super) site: Arc<Site>,
     pub(super) files: Vec<PathBuf>,
+    /// The CSV files and vendor profiles they name.
+    pub(super) tables: Vec<PathBuf>,
     pub(super) warnings: usize,
 }
 
@@ -29,7 +32,8 @@ pub fn load_last_good(state: &Path) -> Result<Arc<Site>, String> {
     let Some(kept) = keep::kept(state) else {
         return Err(format!("{} has none", state.display()));
     };
-    let files: Vec<SourceFile> = kept
+    let (tables, files): (Vec<_>, Vec<_>) = kept.into_iter().partition(|k| k.table);
+    let files: Vec<SourceFile> = files
         .into_iter()
         .map(|k| SourceFile {
             path: k.path,
@@ -37,7 +41,56 @@ pub fn load_last_good(state: &Path) -> Result<Arc<Site>, String> {
             private: k.private,
         })
         .collect();
-    taken(config::check(&files, &Host::new())).map(|r| r.site)
+    let around = KeptTables {
+        host: Host::new(),
+        tables: tables.into_iter().map(|k| (k.path, k.text)).collect(),
+    };
+    taken(config::check(&files, &around)).map(|r| r.site)
+}
+
+/// This host, with the CSV files and vendor profiles as they were when they were last good.
+struct KeptTables {
+    host: Host,
+    tables: BTreeMap<PathBuf, String>,
+}
+
+impl Surroundings for KeptTables {
+    fn secret(&self, from: &SecretFrom) -> Result<Found, NotFound> {
+        self.host.secret(from)
+    }
+
+    fn table(&self, path: &Path) -> Result<String, NotFound> {
+        let kept = self.tables.get(path);
+        kept.cloned().ok_or_else(|| not_kept(path))
+    }
+
+    fn certificates(&self, path: &Path) -> Result<(), NotFound> {
+        self.host.certificates(path)
+    }
+
+    fn profiles(&self, folder: &Path) -> Result<Vec<SourceFile>, NotFound> {
+        let kept = self.tables.iter();
+        let here =
+            kept.filter(|(path, _)| path.parent() == Some(folder) && path.extension().is_some_and(|e| e == "toml"));
+        let files: Vec<SourceFile> = here
+            .map(|(path, text)| SourceFile {
+                path: path.clone(),
+                text: text.clone(),
+                private: false,
+            })
+            .collect();
+        match files.is_empty() {
+            true => Err(not_kept(folder)),
+            false => Ok(files),
+        }
+    }
+}
+
+fn not_kept(path: &Path) -> NotFound {
+    NotFound {
+        what: format!("was not kept: {}", path.display()),
+        hint: "the next start of the daemon keeps it".to_owned(),
+    }
 }
 
 fn taken(loaded: Loaded) -> Result<Read, String> {
@@ -47,6 +100,7 @@ fn taken(loaded: Loaded) -> Result<Read, String> {
         Some(site) => Ok(Read {
             site: Arc::new(site),
             files: loaded.files,
+            tables: loaded.tables,
             warnings,
         }),
         None => {

@@ -203,7 +203,7 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
         doors.serve(&shared);
         spawn_tasks(&shared, work_inbox);
     }
-    keep::keep(&read.files, &state);
+    keep::keep(&read.files, &read.tables, &state);
     announce(&site, read.warnings, sockets, [Some(listen), metrics]);
     systemd::ready();
     let handle = Handle {

@@ -4,6 +4,7 @@
 //! A circuit is polled as a [`super::Device`] of its own whose name is the circuit's id; what only circuits have is here.
 
 use super::{DeviceId, Name};
+use std::fmt;
 use std::sync::Arc;
 
 /// What the circuit is to its institution.
@@ -106,6 +107,47 @@ impl Hours {
     /// Spans in minutes since Monday 00:00.
     pub fn spans(&self) -> &[(u16, u16)] {
         &self.spans
+    }
+}
+
+impl fmt::Display for Hours {
+    /// As they are written in the configuration: "Mon-Fri 08:30-18:00, Sat 08:30-12:30".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        if self.on_holidays && self.spans == [(0, WEEK_MINUTES)] {
+            return f.write_str("always");
+        }
+        let mut runs: Vec<(&str, &str, String)> = Vec::new();
+        for (day, name) in (0..).zip(DAYS) {
+            let times = self.times_of_day(day);
+            match runs.last_mut() {
+                Some(run) if run.2 == times => run.1 = name,
+                _ => runs.push((name, name, times)),
+            }
+        }
+        let open = runs.iter().filter(|(_, _, times)| !times.is_empty());
+        let run = |(from, to, times): &(&str, &str, String)| match from == to {
+            true => format!("{from} {times}"),
+            false => format!("{from}-{to} {times}"),
+        };
+        let mut words: Vec<String> = open.map(run).collect();
+        if self.on_holidays {
+            words.push("holidays".to_string());
+        }
+        f.write_str(&words.join(", "))
+    }
+}
+
+impl Hours {
+    /// "08:30-12:00 14:00-18:00" of a day, from Monday = 0; empty if it is closed.
+    fn times_of_day(&self, day: u16) -> String {
+        let (start, end) = (day * 24 * 60, (day + 1) * 24 * 60);
+        let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let clipped = self.spans.iter().map(|(from, to)| ((*from).max(start), (*to).min(end)));
+        let times = clipped
+            .filter(|(from, to)| from < to)
+            .map(|(from, to)| format!("{}-{}", clock(from - start), clock(to - start)));
+        times.collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -81,7 +81,10 @@ pub struct Match {
     pub affected_at_least: Option<u32>,
 }
 
-/// One name in `tell`.
+/// In `tell`: whoever is the contact of the circuit that the notice is about, nobody if it is about none.
+pub const CIRCUIT_CONTACT: &str = "circuit.contact";
+
+/// One name in `tell`: a contact's, or [`CIRCUIT_CONTACT`].
 pub type Recipient = Name;
 
 /// One step of `escalate`.

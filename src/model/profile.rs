@@ -219,7 +219,7 @@ pub struct Profile {
     pub redundancy: Vec<Redundancy>,
     /// What is known and not read.
     pub left_out: Vec<LeftOut>,
-    /// All instances that are asked for without a walk, each once, in a stable order: [`Profiles::new`] fills this in.
+    /// All instances that are asked for without a walk, each once, sorted: [`Profiles::new`] fills this in.
     pub instances: Vec<Oid>,
 }
 
@@ -232,6 +232,15 @@ impl Profile {
             .iter()
             .map(|c| (&c.rows, std::slice::from_ref(&c.object)));
         measures.chain(components)
+    }
+
+    /// The objects of one of these parts; none of a part that is not there.
+    pub fn objects_of(&self, part: usize) -> &[Object] {
+        let component = || self.components.get(part.checked_sub(self.measures.len())?);
+        match self.measures.get(part) {
+            Some(measure) => &measure.objects,
+            None => component().map_or(&[], |c| std::slice::from_ref(&c.object)),
+        }
     }
 
     fn all_instances(&self) -> Vec<Oid> {

@@ -4,24 +4,25 @@
 //!
 //! Never here: what a datagram means, a retry, a clock (the time is an argument), a thread.
 
+mod drops;
 mod icmp;
 mod receive;
+mod send;
 mod udp;
 
+pub use drops::Drops;
 pub use icmp::IcmpError;
 
 use crate::model::Mono;
-use crate::poll::{Channel, PollInput};
+use crate::poll::{Channel, PollInput, UDP_SOCKETS};
 use icmp::IcmpSocket;
+use send::{Batches, Queue};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{SocketAddr, UdpSocket};
 use udp::UdpFleet;
 
 /// Bytes a socket asks the kernel for. Best effort: without privilege the kernel grants what `net.core.rmem_max` allows.
 const RECEIVE_BUFFER: usize = 4 << 20;
-
-/// "No buffer space available" of Linux.
-const ENOBUFS: i32 = 105;
 
 /// One reading of the two clocks that received datagrams are dated with.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,29 @@ pub struct Reading {
     pub real_ns: i128,
 }
 
+/// Memory of system calls that carry many datagrams; it belongs to the thread that made it.
+#[derive(Debug)]
+pub struct Memory {
+    buffers: receive::Buffers,
+    batches: Batches,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory::new()
+    }
+}
+
+impl Memory {
+    /// Some megabytes, of which only what is received is ever touched.
+    pub fn new() -> Memory {
+        Memory {
+            buffers: receive::Buffers::new(),
+            batches: Batches::new(),
+        }
+    }
+}
+
 /// All sockets that polling uses.
 #[derive(Debug)]
 pub struct Net {
@@ -39,7 +63,9 @@ pub struct Net {
     udp_v6: Option<UdpFleet>,
     icmp_v4: Result<IcmpSocket, IcmpError>,
     icmp_v6: Result<IcmpSocket, IcmpError>,
-    buffers: receive::Buffers,
+    /// What waits for [`Net::flush`], by family and socket.
+    outgoing: [Vec<Queue>; 2],
+    outgoing_icmp: [Queue; 2],
     /// When the sockets were last read dry.
     dry: Mono,
 }
@@ -66,7 +92,8 @@ impl Net {
             udp_v6,
             icmp_v4: IcmpSocket::open(false),
             icmp_v6: IcmpSocket::open(true),
-            buffers: receive::Buffers::new(),
+            outgoing: [(); 2].map(|()| vec![Queue::new(); usize::from(UDP_SOCKETS)]),
+            outgoing_icmp: [Queue::new(), Queue::new()],
             dry: Mono(0),
         })
     }
@@ -95,56 +122,55 @@ impl Net {
     }
 
     /// Reads every socket until it would block and appends what came, in the order of the sockets.
-    pub fn receive_dry(&mut self, now: Reading, into: &mut Vec<PollInput>) {
-        for fleet in [&self.udp_v4, &self.udp_v6].into_iter().flatten() {
-            for (number, socket) in fleet.sockets() {
-                self.buffers
-                    .drain(socket, Channel::Udp(number), now, self.dry, into, |_| true);
+    pub fn receive_dry(&mut self, memory: &mut Memory, now: Reading, into: &mut Vec<PollInput>) {
+        let fleets = [&self.udp_v4, &self.udp_v6];
+        let udp = fleets.iter().copied().flatten().flat_map(UdpFleet::sockets);
+        let icmp: Vec<&IcmpSocket> = [&self.icmp_v4, &self.icmp_v6].into_iter().flatten().collect();
+        let mut sockets: Vec<(Channel, &UdpSocket)> = udp.map(|(i, socket)| (Channel::Udp(i), socket)).collect();
+        sockets.extend(icmp.iter().map(|i| (Channel::Icmp, i.socket())));
+        let all: Vec<&UdpSocket> = sockets.iter().map(|(_, socket)| *socket).collect();
+        let first_icmp = all.len() - icmp.len();
+        for (i, readable) in receive::readable(&all).into_iter().enumerate() {
+            if readable {
+                let (channel, socket) = sockets[i];
+                let raw = i.checked_sub(first_icmp).and_then(|i| icmp.get(i));
+                let wanted = |bytes: &[u8]| raw.is_none_or(|raw| raw.wanted(bytes));
+                memory.buffers.drain(socket, channel, now, self.dry, into, wanted);
             }
-        }
-        for socket in [&self.icmp_v4, &self.icmp_v6].into_iter().flatten() {
-            self.buffers
-                .drain(socket.socket(), Channel::Icmp, now, self.dry, into, |bytes| {
-                    socket.wanted(bytes)
-                });
         }
         self.dry = now.mono;
     }
 
-    /// Sends one datagram. `Some` says that this host itself could not.
-    pub fn send(&mut self, channel: Channel, to: SocketAddr, bytes: &[u8]) -> Option<PollInput> {
-        let error = match self.try_send(channel, to, bytes) {
-            Ok(()) => return None,
-            Err(error) => error,
+    /// Puts a datagram where [`Net::flush`] finds it.
+    pub fn queue(&mut self, channel: Channel, to: SocketAddr, bytes: Vec<u8>) {
+        let family = usize::from(to.is_ipv6());
+        let queues = match channel {
+            Channel::Udp(number) => &mut self.outgoing[family][usize::from(number) % usize::from(UDP_SOCKETS)],
+            Channel::Icmp => &mut self.outgoing_icmp[family],
         };
-        Some(PollInput::SendFailed { channel, to, error })
+        queues.push((to, bytes));
     }
 
-    fn try_send(&mut self, channel: Channel, to: SocketAddr, bytes: &[u8]) -> Result<(), String> {
-        let v6 = matches!(to.ip(), IpAddr::V6(_));
-        let socket = match channel {
-            Channel::Udp(number) => {
-                let fleet = if v6 { &self.udp_v6 } else { &self.udp_v4 };
-                match fleet {
-                    Some(fleet) => fleet.socket(number),
-                    None => return Err(format!("this host has no {}", if v6 { "IPv6" } else { "IPv4" })),
-                }
+    /// Sends what was queued. What this host itself could not send is appended to `failed`.
+    pub fn flush(&mut self, memory: &mut Memory, failed: &mut Vec<PollInput>) {
+        for (v6, fleet) in [(false, &self.udp_v4), (true, &self.udp_v6)] {
+            for number in 0..UDP_SOCKETS {
+                let queue = &mut self.outgoing[usize::from(v6)][usize::from(number)];
+                let socket = fleet.as_ref().map(|f| f.socket(number)).ok_or_else(|| no_family(v6));
+                flush(&mut memory.batches, Channel::Udp(number), socket, queue, failed);
             }
-            Channel::Icmp => match if v6 { &self.icmp_v6 } else { &self.icmp_v4 } {
-                Ok(icmp) => icmp.socket(),
-                Err(error) => return Err(error.to_string()),
-            },
-        };
-        match socket.send_to(bytes, to) {
-            Ok(_) => Ok(()),
-            // An error that an earlier datagram left on the socket (a refused port): the second try sends.
-            Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
-                socket.send_to(bytes, to).map(|_| ()).map_err(|e| words(&e))
-            }
-            // A full queue of this host loses a datagram as any full queue on the way does: no proof that it cannot send.
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock || e.raw_os_error() == Some(ENOBUFS) => Ok(()),
-            Err(e) => Err(words(&e)),
         }
+        for (v6, icmp) in [(false, &self.icmp_v4), (true, &self.icmp_v6)] {
+            let queue = &mut self.outgoing_icmp[usize::from(v6)];
+            let socket = icmp.as_ref().map(IcmpSocket::socket).map_err(ToString::to_string);
+            flush(&mut memory.batches, Channel::Icmp, socket, queue, failed);
+        }
+    }
+
+    /// Datagrams that the kernel received for these sockets and dropped because their buffers were full, since they were opened;
+    /// `None` where the kernel does not tell.
+    pub fn kernel_drops(&self) -> Option<Drops> {
+        drops::read(self)
     }
 }
 
@@ -157,10 +183,40 @@ fn words(error: &io::Error) -> String {
     }
 }
 
+fn no_family(v6: bool) -> String {
+    format!("this host has no {}", if v6 { "IPv6" } else { "IPv4" })
+}
+
+fn flush(
+    batches: &mut Batches,
+    channel: Channel,
+    socket: Result<&UdpSocket, String>,
+    queue: &mut Queue,
+    failed: &mut Vec<PollInput>,
+) {
+    if queue.is_empty() {
+        return;
+    }
+    let mut fail = |to, error| failed.push(PollInput::SendFailed { channel, to, error });
+    match socket {
+        Ok(socket) => batches.send(socket, queue, fail),
+        Err(why) => queue.iter().for_each(|(to, _)| fail(*to, why.clone())),
+    }
+    queue.clear();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{Ipv4Addr, UdpSocket};
+    use std::net::Ipv4Addr;
+
+    /// Queues and flushes one datagram.
+    fn send(net: &mut Net, channel: Channel, to: SocketAddr, bytes: &[u8]) -> Option<PollInput> {
+        let mut failed = Vec::new();
+        net.queue(channel, to, bytes.to_vec());
+        net.flush(&mut Memory::new(), &mut failed);
+        failed.pop()
+    }
 
     const NOW: Reading = Reading {
         mono: Mono(1_000_000),
@@ -169,9 +225,9 @@ mod tests {
 
     /// What comes in over UDP; a RAW socket, where there is one, also hears what other tests cause.
     fn wait_for(net: &mut Net, wanted: usize) -> Vec<PollInput> {
-        let mut got = Vec::new();
+        let (mut got, mut memory) = (Vec::new(), Memory::new());
         for _ in 0..200 {
-            net.receive_dry(NOW, &mut got);
+            net.receive_dry(&mut memory, NOW, &mut got);
             got.retain(|i| {
                 matches!(
                     i,
@@ -193,7 +249,10 @@ mod tests {
     fn a_datagram_goes_out_and_its_answer_comes_back_on_the_same_channel() {
         let mut net = Net::open().unwrap();
         let agent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert_eq!(net.send(Channel::Udp(3), agent.local_addr().unwrap(), b"ask"), None);
+        assert_eq!(
+            send(&mut net, Channel::Udp(3), agent.local_addr().unwrap(), b"ask"),
+            None
+        );
         let mut buffer = [0; 16];
         let (length, from) = agent.recv_from(&mut buffer).unwrap();
         assert_eq!(&buffer[..length], b"ask");
@@ -217,7 +276,10 @@ mod tests {
     fn more_datagrams_than_one_batch_are_read_in_one_go() {
         let mut net = Net::open().unwrap();
         let agent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert_eq!(net.send(Channel::Udp(0), agent.local_addr().unwrap(), b"ask"), None);
+        assert_eq!(
+            send(&mut net, Channel::Udp(0), agent.local_addr().unwrap(), b"ask"),
+            None
+        );
         let (_, from) = agent.recv_from(&mut [0; 16]).unwrap();
         for i in 0..150u8 {
             agent.send_to(&[i], from).unwrap();
@@ -235,11 +297,14 @@ mod tests {
         let mut net = Net::open().unwrap();
         let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         for _ in 0..3 {
-            assert_eq!(net.send(Channel::Udp(1), closed, b"x"), None);
+            assert_eq!(send(&mut net, Channel::Udp(1), closed, b"x"), None);
         }
         std::thread::sleep(std::time::Duration::from_millis(20));
         let agent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert_eq!(net.send(Channel::Udp(1), agent.local_addr().unwrap(), b"ask"), None);
+        assert_eq!(
+            send(&mut net, Channel::Udp(1), agent.local_addr().unwrap(), b"ask"),
+            None
+        );
         let (_, from) = agent.recv_from(&mut [0; 16]).unwrap();
         agent.send_to(b"answer", from).unwrap();
         assert_eq!(wait_for(&mut net, 1).len(), 1);
@@ -249,7 +314,7 @@ mod tests {
     fn a_send_that_this_host_refuses_comes_back_with_the_systems_words() {
         let mut net = Net::open().unwrap();
         let too_long = vec![0; 70_000];
-        match net.send(Channel::Udp(0), "127.0.0.1:9".parse().unwrap(), &too_long) {
+        match send(&mut net, Channel::Udp(0), "127.0.0.1:9".parse().unwrap(), &too_long) {
             Some(PollInput::SendFailed { error, .. }) => assert_eq!(error, "Message too long"),
             other => panic!("{}", other.is_some()),
         }
@@ -265,10 +330,13 @@ mod tests {
         }
         // Type 8, code 0, checksum, identifier 0x1234, sequence 1: the one's complement sum of the words is 0xffff.
         let request = [8, 0, 0xe5, 0xca, 0x12, 0x34, 0, 1];
-        assert_eq!(net.send(Channel::Icmp, "127.0.0.1:0".parse().unwrap(), &request), None);
-        let mut got = Vec::new();
+        assert_eq!(
+            send(&mut net, Channel::Icmp, "127.0.0.1:0".parse().unwrap(), &request),
+            None
+        );
+        let (mut got, mut memory) = (Vec::new(), Memory::new());
         for _ in 0..50 {
-            net.receive_dry(NOW, &mut got);
+            net.receive_dry(&mut memory, NOW, &mut got);
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         let replies: Vec<_> = got

@@ -7,16 +7,21 @@ use crate::model::Mono;
 use crate::poll::{Channel, PollInput};
 use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, RecvMsg, SockaddrStorage, recvmsg, setsockopt, sockopt};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, setsockopt, sockopt,
+};
 use nix::sys::time::TimeSpec;
 use socket2::Socket;
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 /// Longest datagram that is taken whole.
 const LONGEST: usize = 65_535;
+/// Datagrams of one system call.
+const BATCH: usize = 64;
 /// Datagrams read from one socket in one go, so that a flood on one cannot hold the engine.
 const FLOOD: usize = 16_384;
 
@@ -26,18 +31,21 @@ pub(super) fn prepare(socket: &Socket) {
     let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
 }
 
-/// Memory that is reused for every datagram.
+/// Memory that is reused for every batch.
 #[derive(Debug)]
 pub(super) struct Buffers {
-    payload: Box<[u8]>,
-    control: Vec<u8>,
+    payloads: Vec<Box<[u8]>>,
+    headers: MultiHeaders<SockaddrStorage>,
+    /// Length, sender and time of each datagram of the present batch.
+    batch: Vec<(usize, Option<SocketAddr>, Mono)>,
 }
 
 impl Buffers {
     pub(super) fn new() -> Buffers {
         Buffers {
-            payload: vec![0; LONGEST].into_boxed_slice(),
-            control: cmsg_space!(TimeSpec),
+            payloads: (0..BATCH).map(|_| vec![0; LONGEST].into_boxed_slice()).collect(),
+            headers: MultiHeaders::preallocate(BATCH, Some(cmsg_space!(TimeSpec))),
+            batch: Vec::with_capacity(BATCH),
         }
     }
 
@@ -51,27 +59,58 @@ impl Buffers {
         into: &mut Vec<PollInput>,
         wanted: impl Fn(&[u8]) -> bool,
     ) {
-        for _ in 0..FLOOD {
-            let mut payload = [IoSliceMut::new(&mut self.payload)];
-            let flags = MsgFlags::MSG_DONTWAIT;
-            let received = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut payload, Some(&mut self.control), flags);
-            let (length, from, at) = match &received {
-                Ok(message) => (message.bytes, sender(message), arrival(message, now, earliest)),
+        for _ in 0..FLOOD / BATCH {
+            match self.receive(socket, now, earliest) {
+                Ok(()) => {}
                 Err(Errno::EAGAIN) => return,
                 // An error that an earlier datagram left on the socket (a refused port): reading it clears it.
                 Err(_) => continue,
-            };
-            let bytes = &self.payload[..length];
-            if let (Some(from), true) = (from, wanted(bytes)) {
-                into.push(PollInput::Datagram {
-                    channel,
-                    from,
-                    at,
-                    bytes: bytes.to_vec(),
-                });
+            }
+            for ((length, from, at), payload) in self.batch.iter().zip(&self.payloads) {
+                let bytes = &payload[..*length];
+                if let (Some(from), true) = (from, wanted(bytes)) {
+                    into.push(PollInput::Datagram {
+                        channel,
+                        from: *from,
+                        at: *at,
+                        bytes: bytes.to_vec(),
+                    });
+                }
+            }
+            if self.batch.len() < BATCH {
+                return;
             }
         }
     }
+
+    /// One batch.
+    fn receive(&mut self, socket: &UdpSocket, now: Reading, earliest: Mono) -> Result<(), Errno> {
+        self.batch.clear();
+        let mut slices: Vec<[IoSliceMut<'_>; 1]> = self.payloads.iter_mut().map(|p| [IoSliceMut::new(p)]).collect();
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let received = recvmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter_mut(), flags, None)?;
+        for message in received {
+            let dated = arrival(&message, now, earliest);
+            self.batch.push((message.bytes, sender(&message), dated));
+        }
+        Ok(())
+    }
+}
+
+/// What can be read from now. If the kernel does not say, everything is looked at.
+pub(super) fn readable(sockets: &[&UdpSocket]) -> Vec<bool> {
+    let mut asked: Vec<PollFd<'_>> = sockets
+        .iter()
+        .map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN))
+        .collect();
+    if poll(&mut asked, PollTimeout::ZERO).is_err() {
+        return vec![true; sockets.len()];
+    }
+    // An error on a socket is cleared by reading it.
+    asked
+        .iter()
+        .map(|fd| fd.revents() != Some(PollFlags::empty()))
+        .collect()
 }
 
 fn sender(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<SocketAddr> {

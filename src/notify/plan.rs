@@ -3,6 +3,7 @@
 //! Pure. Never here: over which way a mail goes, or its words.
 
 use crate::incident::{Book, Event, EventBody, Incident, NoticeKind, Phase, Tick};
+use crate::model::contact::CIRCUIT_CONTACT;
 use crate::model::{DeviceId, FindingKey, Isolation, Level, Match, Name, Owner, Procedure, Site, Wall};
 use crate::rules::Cause;
 use serde::{Deserialize, Serialize};
@@ -131,9 +132,9 @@ impl Planner {
             NoticeKind::Better => {}
             NoticeKind::Recovered => contacts.extend(told_of_folded(book, incident)),
             NoticeKind::FlappingBegan | NoticeKind::FlappingEnded if incident.level == Level::Ok => {}
-            _ => contacts.extend(procedure.iter().flat_map(|p| p.tell.iter().cloned())),
+            _ => contacts.extend(procedure.iter().flat_map(|p| self.recipients(&p.tell, site, incident))),
         }
-        if procedure.is_none() && kind.is_call() {
+        if (procedure.is_none() || contacts.is_empty()) && kind.is_call() {
             planned.nobody.push((incident.id, kind, incident.level));
         }
         let notice = self.notice(kind, incident, site, procedure, event.at);
@@ -172,8 +173,27 @@ impl Planner {
             let mut notice = self.notice(due.kind, incident, site, procedure, at);
             notice.step = due.step;
             notice.accepted = due.accepted;
-            push_all(due.contacts.into_iter().collect(), notice, planned);
+            push_all(
+                self.recipients(&due.contacts, site, incident).collect(),
+                notice,
+                planned,
+            );
         }
+    }
+
+    /// The contacts of a `tell`: whoever is the circuit's is put in by name, nobody if the incident is about no circuit.
+    fn recipients<'a>(
+        &self,
+        tell: &'a [Name],
+        site: &'a Site,
+        incident: &Incident,
+    ) -> impl Iterator<Item = Name> + use<'a> {
+        let circuit = self.device(site, incident).and_then(|d| d.circuit.as_ref());
+        let of_circuit = circuit.and_then(|c| c.contact.clone());
+        tell.iter().filter_map(move |name| match &**name {
+            CIRCUIT_CONTACT => of_circuit.clone(),
+            _ => Some(name.clone()),
+        })
     }
 
     /// Looks anew at when the incident wants something by time, later than `floor`. To be called after every event of it.

@@ -134,8 +134,20 @@ impl Poll {
 
     /// Takes one input.
     pub fn take(&mut self, input: PollInput, now: Now) {
+        self.take_all([input], now);
+    }
+
+    /// Takes inputs in their order.
+    pub fn take_all(&mut self, inputs: impl IntoIterator<Item = PollInput>, now: Now) {
         self.clock.enter(now);
         self.pacer.enter(now.mono);
+        for input in inputs {
+            self.absorb(input, now);
+        }
+        self.pump(now);
+    }
+
+    fn absorb(&mut self, input: PollInput, now: Now) {
         match input {
             PollInput::Datagram {
                 channel: Channel::Icmp,
@@ -163,7 +175,6 @@ impl Poll {
                 }
             }
         }
-        self.pump(now);
     }
 
     /// When [`Poll::wake`] wants to be called. The shell may round up to its tick of 10 ms.

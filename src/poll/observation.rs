@@ -1,6 +1,6 @@
 //! What polling learned about a device, before anybody judges it. Missing is missing, never zero.
 
-use crate::model::{DeviceId, Mono, Name};
+use crate::model::{DeviceId, Mono, Name, Profile};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ pub enum Counter {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScalarReading {
     /// The instance that was read.
-    pub oid: Vec<u32>,
+    pub oid: Arc<[u32]>,
     /// `None`: noSuchObject, noSuchInstance, endOfMibView, or not a number.
     pub value: Option<Number>,
 }
@@ -144,10 +144,12 @@ impl Number {
 pub struct InterfaceReading {
     /// ifName as re-read beside the counters.
     pub name: Name,
+    /// The `alias:…` or `session:…` of the configuration that it was found by.
+    pub found_by: Option<Name>,
     /// ifIndex it was read under; for people only.
     pub index: u32,
-    /// ifAlias.
-    pub alias: Option<String>,
+    /// ifAlias; not every configuration needs it.
+    pub alias: Option<Box<str>>,
     /// ifAdminStatus: 1 up, 2 down, 3 testing.
     pub admin: Option<u8>,
     /// ifOperStatus: 1 up … 5 dormant, 6 notPresent, 7 lowerLayerDown.
@@ -184,7 +186,9 @@ pub struct AgentReading {
     /// Time between request and answer of the first request.
     pub rtt: Option<Duration>,
     /// Name of the profile in use.
-    pub profile: Option<String>,
+    /// The profile in use; `rows` belong to it.
+    #[serde(skip)]
+    pub profile: Option<Arc<Profile>>,
     /// Objects of the profile and of OID watches, in the order of their identifiers.
     pub scalars: Vec<ScalarReading>,
     /// Which of them are rows of the profile's tables.

@@ -26,6 +26,9 @@ pub(super) fn take(
     out: &mut Vec<RuleEffect>,
     now: Now,
 ) {
+    if parts.is_empty() {
+        return;
+    }
     for part in parts {
         let Some((word, health)) = &part.state else { continue };
         let key = key(device, &part.name);

@@ -144,6 +144,11 @@ impl Conditions {
         })
     }
 
+    /// Nothing at all holds.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Looks one up.
     pub fn get(&self, key: &FindingKey) -> Option<&Condition> {
         self.held.get(key)

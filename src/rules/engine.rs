@@ -55,11 +55,11 @@ impl Rules {
         let mut rules = Rules {
             reach: Reach::new(&site, now),
             ids: ids(&site),
-            site,
             conditions: Conditions::default(),
-            interfaces: Interfaces::default(),
+            interfaces: Interfaces::new(&site),
             crossings: Crossings::default(),
-            numbers: Numbers::default(),
+            numbers: Numbers::new(&site),
+            site,
             agents: BTreeMap::new(),
             tcp_failing: BTreeMap::new(),
             routes: BTreeMap::new(),
@@ -137,8 +137,8 @@ impl Rules {
         if let (FindingKind::Threshold, Some(device), Some(metric)) = (key.kind, device, key.metric)
             && !is_tcp(device, &key.part)
         {
-            let number = (device.name.clone(), key.part.clone(), metric);
-            return self.numbers.restore(number, level, now);
+            let id = id.unwrap_or_default();
+            return self.numbers.restore(id, &key.part, metric, level, now);
         }
         self.conditions.restore(key.clone(), level, since, Cause::Removed, now);
         let since = now.mono - now.wall.since(since);
@@ -278,9 +278,9 @@ impl Rules {
             kind: FindingKind::AgentSilent,
             ..down_key(device)
         };
-        let agent = self.agents.entry(device.name.clone()).or_default();
         match &round.outcome {
             Err(failure) => {
+                let agent = self.agents.entry(device.name.clone()).or_default();
                 agent.failure = Some(failure.clone());
                 agent.failed_at = Some(round.started);
                 let since = *agent.failing_since.get_or_insert(round.started);
@@ -293,8 +293,9 @@ impl Rules {
                 }
             }
             Ok(reading) => {
-                *agent = AgentState::default();
-                self.end(&key, Cause::AgentBack, now);
+                if self.agents.remove(&device.name).is_some() {
+                    self.end(&key, Cause::AgentBack, now);
+                }
                 for interface in &reading.interfaces {
                     let (conditions, out) = (&mut self.conditions, &mut self.out);
                     self.interfaces
@@ -305,7 +306,7 @@ impl Rules {
                 let (conditions, out) = (&mut self.conditions, &mut self.out);
                 component::take(device, &samples.parts, round.ended, conditions, out, now);
                 self.judge_numbers(device, samples, now);
-                self.numbers.overdue(device, &mut self.conditions, now);
+                self.numbers.overdue(round.device, device, &mut self.conditions, now);
             }
         }
     }
@@ -347,8 +348,8 @@ impl Rules {
         self.ids = ids(&site);
         let devices: BTreeMap<Name, &Device> = site.devices.iter().map(|d| (d.name.clone(), d)).collect();
         self.with_reach(now, |reach, context| reach.reload(&old, context));
-        self.interfaces.reload();
-        self.numbers.reload(&devices, &mut self.out, now);
+        self.interfaces.reload(&old, &site, &self.ids);
+        self.numbers.reload(&old, &site, &self.ids, &mut self.out, now);
         self.agents
             .retain(|name, _| devices.get(name).is_some_and(|d| d.snmp.is_some()));
         self.tcp_failing.retain(|(name, watch), _| {

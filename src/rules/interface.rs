@@ -3,9 +3,9 @@
 
 use super::condition::Conditions;
 use super::{Cause, RuleEffect};
-use crate::model::{Device, DeviceId, FindingKey, FindingKind, Mono, Name, Now, Part};
+use crate::model::{Device, DeviceId, FindingKey, FindingKind, Mono, Name, Now, Part, Site};
 use crate::poll::InterfaceReading;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// RFC 2863: up.
 const UP: u8 = 1;
@@ -13,12 +13,12 @@ const UP: u8 = 1;
 const DORMANT: u8 = 5;
 
 /// Operational states as last read.
-#[derive(Default)]
 pub struct Interfaces {
-    seen: BTreeMap<(Name, Name), Seen>,
-    ids: BTreeMap<DeviceId, Name>,
+    /// By [`DeviceId`]; each list is sorted by name.
+    seen: Vec<Vec<(Name, Seen)>>,
 }
 
+#[derive(Clone)]
 struct Seen {
     once_up: bool,
     up: bool,
@@ -36,15 +36,46 @@ pub(super) fn interface_key(device: &Device, interface: &Name, kind: FindingKind
 }
 
 impl Interfaces {
+    /// Nothing read yet.
+    pub(super) fn new(site: &Site) -> Interfaces {
+        Interfaces {
+            seen: vec![Vec::new(); site.devices.len()],
+        }
+    }
+
     /// Operationally up, and when that was read.
     pub fn oper_up(&self, device: DeviceId, interface: &Name) -> Option<(bool, Mono)> {
-        let name = self.ids.get(&device)?;
-        self.seen.get(&(name.clone(), interface.clone())).map(|s| (s.up, s.at))
+        let list = self.seen.get(device.index())?;
+        let at = list.binary_search_by(|(name, _)| name.cmp(interface)).ok()?;
+        list.get(at).map(|(_, s)| (s.up, s.at))
     }
 
     /// Ids change with a reload; names do not.
-    pub(super) fn reload(&mut self) {
-        self.ids.clear();
+    pub(super) fn reload(&mut self, old: &Site, new: &Site, ids: &HashMap<Name, DeviceId>) {
+        let before = std::mem::replace(&mut self.seen, vec![Vec::new(); new.devices.len()]);
+        for (device, seen) in old.devices.iter().zip(before) {
+            if let Some(place) = ids.get(&device.name).and_then(|id| self.seen.get_mut(id.index())) {
+                *place = seen;
+            }
+        }
+    }
+
+    fn seen(&mut self, device: DeviceId, reading: &InterfaceReading, up: bool) -> Option<&mut Seen> {
+        let list = self.seen.get_mut(device.index())?;
+        let at = match list.binary_search_by(|(name, _)| name.cmp(&reading.name)) {
+            Ok(at) => at,
+            Err(at) => {
+                let fresh = Seen {
+                    once_up: false,
+                    up,
+                    at: reading.at,
+                };
+                list.reserve_exact(1);
+                list.insert(at, (reading.name.clone(), fresh));
+                at
+            }
+        };
+        list.get_mut(at).map(|(_, seen)| seen)
     }
 
     /// Takes a reading.
@@ -57,32 +88,29 @@ impl Interfaces {
         out: &mut Vec<RuleEffect>,
         now: Now,
     ) {
-        self.ids.entry(id).or_insert_with(|| device.name.clone());
-        let missing = interface_key(device, &reading.name, FindingKind::InterfaceMissing);
-        out.extend(
-            conditions
-                .end(&missing, Cause::NameReturned, now)
-                .map(RuleEffect::Finding),
-        );
+        if !conditions.is_empty() {
+            let missing = interface_key(device, &reading.name, FindingKind::InterfaceMissing);
+            let ended = conditions.end(&missing, Cause::NameReturned, now);
+            out.extend(ended.map(RuleEffect::Finding));
+        }
         let Some(oper) = reading.oper else { return };
         let up = oper == UP;
-        let seen = self
-            .seen
-            .entry((device.name.clone(), reading.name.clone()))
-            .or_insert(Seen {
-                once_up: false,
-                up,
-                at: reading.at,
-            });
+        let Some(seen) = self.seen(id, reading, up) else {
+            return;
+        };
         seen.once_up |= up;
         (seen.up, seen.at) = (up, reading.at);
+        if up && conditions.is_empty() {
+            return;
+        }
+        let once_up = seen.once_up;
         let wanted = device
             .interfaces
             .iter()
             .find(|w| crate::model::device::glob(&w.pattern, &reading.name));
         let admin_down = reading.admin.is_some_and(|a| a != UP);
         let backup = wanted.is_some_and(|w| w.backup);
-        let expected = seen.once_up || wanted.is_some_and(|w| w.expect_up);
+        let expected = once_up || wanted.is_some_and(|w| w.expect_up);
         let key = interface_key(device, &reading.name, FindingKind::InterfaceDown);
         if up || admin_down || oper == DORMANT || backup {
             let cause = Cause::OperHealthy {

@@ -6,16 +6,17 @@ use super::threshold::{Step, ThresholdState};
 use super::{Cause, FindingChange, RuleEffect};
 use crate::model::device::glob;
 use crate::model::{
-    Device, FindingKey, FindingKind, Level, Liveness, Metric, Mono, Name, Now, Part, Status, Threshold, WatchKind,
+    Device, DeviceId, FindingKey, FindingKind, Level, Liveness, Measure, Metric, Mono, Name, Now, Part, Site, Status,
+    Threshold, WatchKind,
 };
 use crate::sample::{Sample, Unknown};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// No value for this many intervals is "no data".
 const NO_DATA_INTERVALS: u32 = 3;
 
-/// Identity of a number: device, part, metric. By name, so that it outlives a reload.
-pub type NumberKey = (Name, Part, Metric);
+/// Identity of a number within its device.
+pub type NumberKey = (Part, Metric);
 
 /// One number as last judged.
 #[derive(Clone, Debug)]
@@ -28,15 +29,14 @@ pub struct Number {
     pub known_at: Mono,
     /// A value has come at least once.
     pub ever: bool,
-    /// The row of a table that it is from, where one decides.
-    pub which: Option<Name>,
+    /// The row of a table that it is from, where one decides; few numbers have one.
+    pub which: Option<Box<Name>>,
 }
 
 /// All numbers.
-#[derive(Default)]
 pub struct Numbers {
-    /// By device first: a device's own are looked through every round.
-    numbers: BTreeMap<Name, BTreeMap<(Part, Metric), Number>>,
+    /// By [`DeviceId`]; each list is sorted and short.
+    numbers: Vec<Vec<(NumberKey, Number)>>,
 }
 
 /// The threshold that judges a number of a device.
@@ -74,40 +74,61 @@ pub fn unit(device: &Device, part: &Part, metric: Metric) -> String {
     fixed.to_owned()
 }
 
-fn key(number: &NumberKey, kind: FindingKind) -> FindingKey {
+fn key(device: &Name, (part, metric): &NumberKey, kind: FindingKind) -> FindingKey {
     FindingKey {
-        device: Some(number.0.clone()),
-        part: number.1.clone(),
+        device: Some(device.clone()),
+        part: part.clone(),
         kind,
-        metric: Some(number.2),
+        metric: Some(*metric),
     }
 }
 
 impl Numbers {
+    /// None measured yet.
+    pub(super) fn new(site: &Site) -> Numbers {
+        Numbers {
+            numbers: vec![Vec::new(); site.devices.len()],
+        }
+    }
+
     /// All numbers of a device, in a stable order.
-    pub fn of<'a>(&'a self, device: &Name) -> impl Iterator<Item = (&'a Part, Metric, &'a Number)> {
-        let of_device = self.numbers.get(device).into_iter().flatten();
+    pub fn of(&self, device: DeviceId) -> impl Iterator<Item = (&Part, Metric, &Number)> {
+        let of_device = self.numbers.get(device.index()).into_iter().flatten();
         of_device.map(|((part, metric), number)| (part, *metric, number))
     }
 
-    /// One number.
-    pub fn get(&self, number: &NumberKey) -> Option<&Number> {
-        let (device, part, metric) = number;
-        self.numbers.get(device)?.get(&(part.clone(), *metric))
+    /// The place of a number; made by `fresh` if there is none.
+    fn at(
+        &mut self,
+        device: DeviceId,
+        part: &Part,
+        metric: Metric,
+        fresh: impl FnOnce() -> Number,
+    ) -> Option<&mut Number> {
+        let list = self.numbers.get_mut(device.index())?;
+        let at = match list.binary_search_by(|((p, m), _)| p.cmp(part).then(m.cmp(&metric))) {
+            Ok(at) => at,
+            Err(at) => {
+                list.reserve_exact(1);
+                list.insert(at, ((part.clone(), metric), fresh()));
+                at
+            }
+        };
+        list.get_mut(at).map(|(_, number)| number)
     }
 
     /// A level that was in force when the daemon stopped.
-    pub(super) fn restore(&mut self, number: NumberKey, level: Level, now: Now) {
-        let state = ThresholdState::restored(level);
-        let fresh = Number {
-            state,
+    pub(super) fn restore(&mut self, device: DeviceId, part: &Part, metric: Metric, level: Level, now: Now) {
+        let restored = || Number {
+            state: ThresholdState::restored(level),
             last: Err(Unknown::WarmingUp),
             known_at: now.mono,
             ever: true,
             which: None,
         };
-        let (device, part, metric) = number;
-        self.numbers.entry(device).or_default().insert((part, metric), fresh);
+        if let Some(number) = self.at(device, part, metric, restored) {
+            *number = restored();
+        }
     }
 
     /// Takes one number.
@@ -119,15 +140,16 @@ impl Numbers {
         out: &mut Vec<RuleEffect>,
         now: Now,
     ) {
-        let id = (device.name.clone(), sample.part.clone(), sample.metric);
-        let of_device = self.numbers.entry(id.0.clone()).or_default();
-        let number = of_device.entry((id.1.clone(), id.2)).or_insert_with(|| Number {
+        let fresh = || Number {
             state: ThresholdState::default(),
             last: Err(Unknown::WarmingUp),
             known_at: sample.at,
             ever: false,
             which: None,
-        });
+        };
+        let Some(number) = self.at(sample.device, &sample.part, sample.metric, fresh) else {
+            return;
+        };
         let value = match sample.value {
             Err(reason) => {
                 number.last = Err(reason);
@@ -142,31 +164,35 @@ impl Numbers {
             number.state.gap();
         }
         (number.last, number.known_at, number.ever) = (Ok(value), sample.at, true);
-        number.which.clone_from(&sample.which);
-        let no_data = key(&id, FindingKind::NoData);
-        out.extend(conditions.end(&no_data, Cause::DataBack, now).map(RuleEffect::Finding));
+        if number.which.as_deref() != sample.which.as_ref() {
+            number.which = sample.which.clone().map(Box::new);
+        }
+        let id = || (sample.part.clone(), sample.metric);
+        if !conditions.is_empty() {
+            let no_data = key(&device.name, &id(), FindingKind::NoData);
+            out.extend(conditions.end(&no_data, Cause::DataBack, now).map(RuleEffect::Finding));
+        }
         let Some(threshold) = threshold(device, &sample.part, sample.metric) else {
             return;
         };
-        if let Some(step) = number.state.take(value * id.2.sign(), threshold, sample.at) {
-            out.push(RuleEffect::Finding(change(
-                &id,
-                device,
-                &step,
-                (value, &sample.which),
-                now,
-            )));
+        if let Some(step) = number.state.take(value * sample.metric.sign(), threshold, sample.at)
+            && tells(device, sample.metric)
+        {
+            let reading = (value, &sample.which);
+            out.push(RuleEffect::Finding(change(&id(), device, &step, reading, now)));
         }
     }
 
     /// Numbers with a threshold that have had no value for three intervals, while the agent answers.
-    pub(super) fn overdue(&mut self, device: &Device, conditions: &mut Conditions, now: Now) {
+    pub(super) fn overdue(&mut self, id: DeviceId, device: &Device, conditions: &mut Conditions, now: Now) {
         let patience = device.poll.interval * NO_DATA_INTERVALS;
-        for ((part, metric), number) in self.numbers.get(&device.name).into_iter().flatten() {
-            let id = &(device.name.clone(), part.clone(), *metric);
-            let asked = number.ever || matches!(part, Part::Watch(_));
+        for ((part, metric), number) in self.numbers.get(id.index()).into_iter().flatten() {
             let silent = now.mono.since(number.known_at);
-            if asked && silent >= patience && judged(device, part, *metric) {
+            if silent < patience {
+                continue;
+            }
+            let asked = number.ever || matches!(part, Part::Watch(_));
+            if asked && judged(device, part, *metric) && tells(device, *metric) {
                 // That the port is gone is the finding; that it gives no numbers follows from it.
                 if let Part::Interface(name) = part
                     && conditions
@@ -180,10 +206,9 @@ impl Numbers {
                     seconds: silent.as_secs_f64(),
                     reason,
                 };
-                let rule = device.rule(FindingKind::NoData);
                 conditions.hold(
-                    key(id, FindingKind::NoData),
-                    rule,
+                    key(&device.name, &(part.clone(), *metric), FindingKind::NoData),
+                    device.rule(FindingKind::NoData),
                     cause,
                     number.known_at,
                     number.known_at,
@@ -193,15 +218,26 @@ impl Numbers {
         }
     }
 
-    /// Ends findings whose threshold is gone, and forgets numbers that are not measured any more.
-    pub(super) fn reload(&mut self, devices: &BTreeMap<Name, &Device>, out: &mut Vec<RuleEffect>, now: Now) {
-        self.numbers.retain(|name, numbers| {
-            let device = devices.get(name);
-            numbers.retain(|(part, metric), number| {
-                let kept = device.is_some_and(|d| judged(d, part, *metric));
-                if !kept && number.state.level() > Level::Ok {
+    /// Takes a new configuration: ends findings whose threshold is gone, and forgets numbers that are not measured any more.
+    pub(super) fn reload(
+        &mut self,
+        old: &Site,
+        new: &Site,
+        ids: &HashMap<Name, DeviceId>,
+        out: &mut Vec<RuleEffect>,
+        now: Now,
+    ) {
+        let before = std::mem::replace(&mut self.numbers, vec![Vec::new(); new.devices.len()]);
+        for (device, mut numbers) in old.devices.iter().zip(before) {
+            let to = ids.get(&device.name).copied();
+            let kept = to.map(|id| new.device(id));
+            numbers.retain_mut(|(number_key, number)| {
+                let number_key: &NumberKey = number_key;
+                let (part, metric) = number_key;
+                let still_judged = kept.is_some_and(|d| judged(d, part, *metric) && tells(d, *metric));
+                if !still_judged && number.state.level() > Level::Ok && tells(device, *metric) {
                     out.push(RuleEffect::Finding(FindingChange {
-                        key: key(&(name.clone(), part.clone(), *metric), FindingKind::Threshold),
+                        key: key(&device.name, number_key, FindingKind::Threshold),
                         from: number.state.level(),
                         to: Level::Ok,
                         since: now.wall,
@@ -211,11 +247,20 @@ impl Numbers {
                     }));
                     number.state = ThresholdState::default();
                 }
-                kept || device.is_some_and(|d| measured(d, part, *metric))
+                kept.is_some_and(|d| measured(d, part, *metric))
             });
-            device.is_some()
-        });
+            if let Some(place) = to.and_then(|id| self.numbers.get_mut(id.index())) {
+                *place = numbers;
+            }
+        }
     }
+}
+
+/// Is a level of this number told, or only shown? (Utilisation of a circuit of class `user` mails nobody unless the configuration
+/// says so: design section 6.)
+pub(super) fn tells(device: &Device, metric: Metric) -> bool {
+    let of_circuit = matches!(metric, Metric::UtilizationDown | Metric::UtilizationUp);
+    !of_circuit || device.circuit.as_ref().is_none_or(|c| c.tells_utilization)
 }
 
 /// Is the number asked for at all?
@@ -224,7 +269,10 @@ fn measured(device: &Device, part: &Part, metric: Metric) -> bool {
         return false;
     }
     match (part, metric) {
-        (_, Metric::Loss | Metric::Rtt) => device.liveness != Liveness::None,
+        (_, Metric::Loss | Metric::Rtt) => !matches!(device.liveness, Liveness::None | Liveness::Line),
+        (_, Metric::UtilizationDown | Metric::UtilizationUp) => {
+            device.circuit.as_ref().is_some_and(|c| c.measure != Measure::Nothing)
+        }
         (Part::Interface(name), _) => device.snmp.is_some() && device.interfaces.iter().any(|w| glob(&w.pattern, name)),
         (Part::Watch(name), _) => device.watches.iter().any(|w| w.name == *name),
         _ => device.snmp.is_some(),
@@ -243,8 +291,8 @@ fn change(
     (value, which): (f64, &Option<Name>),
     now: Now,
 ) -> FindingChange {
-    let unit = unit(device, &id.1, id.2);
-    let bound = step.bound * id.2.sign();
+    let unit = unit(device, &id.0, id.1);
+    let bound = step.bound * id.1.sign();
     let cause = match step.to > step.from {
         true => Cause::Above {
             value,
@@ -255,7 +303,7 @@ fn change(
         false => Cause::Below { value, bound, unit },
     };
     FindingChange {
-        key: key(id, FindingKind::Threshold),
+        key: key(&device.name, id, FindingKind::Threshold),
         from: step.from,
         to: step.to,
         since: now.wall_at(step.since),

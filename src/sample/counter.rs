@@ -53,9 +53,40 @@ struct Point {
     discontinuity: Option<u32>,
     in_octets: Option<Counter>,
     out_octets: Option<Counter>,
+    /// Where they are asked for.
+    faults: Option<Box<Faults>>,
+}
+
+#[derive(Clone)]
+struct Faults {
     packets: Option<Counter>,
     errors: Option<Counter>,
     discards: Option<Counter>,
+}
+
+impl Point {
+    fn of(reading: &InterfaceReading) -> Point {
+        let asked = reading.packets.is_some() || reading.errors.is_some() || reading.discards.is_some();
+        let faults = || {
+            Box::new(Faults {
+                packets: reading.packets,
+                errors: reading.errors,
+                discards: reading.discards,
+            })
+        };
+        Point {
+            at: reading.at,
+            uptime: reading.uptime,
+            discontinuity: reading.discontinuity,
+            in_octets: reading.in_octets,
+            out_octets: reading.out_octets,
+            faults: asked.then(faults),
+        }
+    }
+
+    fn packets(&self) -> Option<Counter> {
+        self.faults.as_ref()?.packets
+    }
 }
 
 /// Readings of one interface since the series last broke.
@@ -93,16 +124,7 @@ impl InterfaceCounters {
 
     /// Takes a reading.
     pub fn push(&mut self, reading: &InterfaceReading) {
-        let point = Point {
-            at: reading.at,
-            uptime: reading.uptime,
-            discontinuity: reading.discontinuity,
-            in_octets: reading.in_octets,
-            out_octets: reading.out_octets,
-            packets: reading.packets,
-            errors: reading.errors,
-            discards: reading.discards,
-        };
+        let point = Point::of(reading);
         let Some(previous) = self.points.back() else {
             self.points.push_back(point);
             return;
@@ -127,14 +149,17 @@ impl InterfaceCounters {
     }
 
     fn forget_old(&mut self) {
-        let Some(newest) = self.points.back().map(|p| p.at) else {
+        let Some((newest, faults)) = self.points.back().map(|p| (p.at, p.faults.is_some())) else {
             return;
         };
+        // Rates are taken by the device's clock, which may differ a little from ours.
+        let over = if faults {
+            ERRORS_OVER
+        } else {
+            RATE_OVER + RATE_OVER / 10
+        };
         while self.points.len() > READINGS_MAX
-            || self
-                .points
-                .get(1)
-                .is_some_and(|second| newest.since(second.at) >= ERRORS_OVER)
+            || self.points.get(1).is_some_and(|second| newest.since(second.at) >= over)
         {
             self.points.pop_front();
         }
@@ -161,8 +186,8 @@ impl InterfaceCounters {
             .front()
             .filter(|p| device_time(p, newest) >= RATE_OVER.as_secs_f64())
         {
-            rates.errors_percent = share(old, newest, |p| p.errors);
-            rates.discards_percent = share(old, newest, |p| p.discards);
+            rates.errors_percent = share(old, newest, |f| f.errors);
+            rates.discards_percent = share(old, newest, |f| f.discards);
         }
         rates
     }
@@ -192,7 +217,7 @@ fn continues(old: &Point, new: &Point, speed_bps: Option<u64>) -> Result<(), Unk
             octets(a, b, seconds, speed_bps)?;
         }
     }
-    match (old.packets, new.packets) {
+    match (old.packets(), new.packets()) {
         (Some(Counter::C64(a)), Some(Counter::C64(b))) if b < a => Err(Unknown::Decreased),
         _ => Ok(()),
     }
@@ -240,7 +265,10 @@ fn bps(
     }
 }
 
-fn share(old: &Point, new: &Point, get: impl Fn(&Point) -> Option<Counter>) -> Result<f64, Unknown> {
+fn share(old: &Point, new: &Point, get: impl Fn(&Faults) -> Option<Counter>) -> Result<f64, Unknown> {
+    let (Some(old), Some(new)) = (&old.faults, &new.faults) else {
+        return Err(Unknown::Missing);
+    };
     let delta = |a: Option<Counter>, b: Option<Counter>| match (a, b) {
         (Some(Counter::C64(a)), Some(Counter::C64(b))) => b.checked_sub(a).ok_or(Unknown::Decreased),
         (Some(Counter::C32(a)), Some(Counter::C32(b))) => Ok(u64::from(b.wrapping_sub(a))),

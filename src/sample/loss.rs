@@ -1,6 +1,6 @@
 //! Echo loss and round-trip time over a window: 5 minutes, and longer where that is fewer than 20 echoes.
 
-use crate::model::Mono;
+use crate::model::{Mono, PollSettings};
 use crate::poll::{ReachRound, RoundKind};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,48 +13,79 @@ pub const ECHOES_MIN: u32 = 20;
 const ROUNDS_MAX: usize = 300;
 
 /// Rounds of the last 5 minutes, or of the last 20 echoes where these took longer.
-#[derive(Default)]
 pub struct LossWindow {
-    rounds: VecDeque<(Mono, u32, u32)>,
-    rtt_mean_seconds: Option<f64>,
+    rounds: Rounds,
+    rtt_mean_seconds: Option<f32>,
+}
+
+enum Rounds {
+    /// When, sent, answered.
+    Many(VecDeque<(Mono, u32, u32)>),
+    /// One echo a round, so seldom that the window is the last 20 of them whatever the time: a bit an echo, the newest lowest.
+    /// A nation of circuits is polled like this.
+    Single { answered: u32, count: u8 },
 }
 
 impl LossWindow {
+    /// Nothing sent yet.
+    pub fn new(settings: &PollSettings) -> LossWindow {
+        let single = settings.echoes == 1 && settings.interval * ECHOES_MIN >= WINDOW;
+        LossWindow {
+            rounds: match single {
+                true => Rounds::Single { answered: 0, count: 0 },
+                false => Rounds::Many(VecDeque::new()),
+            },
+            rtt_mean_seconds: None,
+        }
+    }
+
     /// Takes a round. A confirm burst is left out: it is sent because something was lost and would count that loss twice.
     pub fn push(&mut self, round: &ReachRound) {
-        if !round.rtts.is_empty() {
-            let sum: Duration = round.rtts.iter().sum();
-            self.rtt_mean_seconds = Some(sum.as_secs_f64() / round.rtts.len() as f64);
-        } else {
-            self.rtt_mean_seconds = None;
-        }
+        let mean = || round.rtts.iter().sum::<Duration>().as_secs_f32() / round.rtts.len() as f32;
+        self.rtt_mean_seconds = (!round.rtts.is_empty()).then(mean);
         if round.kind == RoundKind::Confirm || round.sent == 0 {
             return;
         }
-        self.rounds
-            .push_back((round.ended, round.sent, round.received.min(round.sent)));
-        let oldest = round.ended - WINDOW;
-        let mut sent: u32 = self.rounds.iter().map(|(_, sent, _)| sent).sum();
-        while let Some((at, of_it, _)) = self.rounds.front().copied() {
-            // One echo a minute makes 20 of them in 20 minutes: without those nothing could ever be said.
-            let old = at < oldest && sent - of_it >= ECHOES_MIN;
-            if !old && self.rounds.len() <= ROUNDS_MAX {
-                break;
+        let received = round.received.min(round.sent);
+        match &mut self.rounds {
+            Rounds::Many(rounds) => push_many(rounds, round.ended, round.sent, received),
+            Rounds::Single { answered, count } => {
+                *answered = *answered << 1 | u32::from(received > 0);
+                *count = (*count + 1).min(ECHOES_MIN as u8);
             }
-            self.rounds.pop_front();
-            sent -= of_it;
         }
     }
 
     /// Percent lost, if at least [`ECHOES_MIN`] echoes were sent.
     pub fn percent(&self) -> Option<f64> {
-        let (sent, received) = self.rounds.iter().fold((0u32, 0u32), |(s, r), x| (s + x.1, r + x.2));
+        let (sent, received) = match &self.rounds {
+            Rounds::Many(rounds) => rounds.iter().fold((0u32, 0u32), |(s, r), x| (s + x.1, r + x.2)),
+            Rounds::Single { answered, count } => {
+                let window = (1u32 << ECHOES_MIN) - 1;
+                (u32::from(*count), (answered & window).count_ones())
+            }
+        };
         (sent >= ECHOES_MIN).then(|| f64::from(sent - received) / f64::from(sent) * 100.0)
     }
 
     /// Mean round-trip time of the last round, seconds.
     pub fn mean_rtt(&self) -> Option<f64> {
-        self.rtt_mean_seconds
+        self.rtt_mean_seconds.map(f64::from)
+    }
+}
+
+fn push_many(rounds: &mut VecDeque<(Mono, u32, u32)>, ended: Mono, sent: u32, received: u32) {
+    rounds.push_back((ended, sent, received));
+    let oldest = ended - WINDOW;
+    let mut sent: u32 = rounds.iter().map(|(_, sent, _)| sent).sum();
+    while let Some((at, of_it, _)) = rounds.front().copied() {
+        // One echo a minute makes 20 of them in 20 minutes: without those nothing could ever be said.
+        let old = at < oldest && sent - of_it >= ECHOES_MIN;
+        if !old && rounds.len() <= ROUNDS_MAX {
+            break;
+        }
+        rounds.pop_front();
+        sent -= of_it;
     }
 }
 
@@ -80,7 +111,27 @@ mod tests {
 
     #[test]
     fn one_echo_a_minute_is_judged_over_twenty_minutes() {
-        let mut window = LossWindow::default();
+        for echoes in [1, 3] {
+            let settings = PollSettings {
+                echoes,
+                interval: Duration::from_secs(60),
+                timeout: Duration::from_secs(2),
+                confirm: crate::model::Confirm {
+                    echoes: 15,
+                    over: Duration::from_secs(30),
+                },
+                recover: crate::model::Recover {
+                    rounds: 3,
+                    over: Duration::from_secs(60),
+                },
+            };
+            let window = LossWindow::new(&settings);
+            assert_eq!(matches!(window.rounds, Rounds::Single { .. }), echoes == 1);
+            over_twenty_minutes(window);
+        }
+    }
+
+    fn over_twenty_minutes(mut window: LossWindow) {
         for minute in 0..19 {
             window.push(&round(minute, u32::from(minute != 5)));
             assert_eq!(window.percent(), None, "minute {minute}");

@@ -4,17 +4,21 @@
 //! Never here: a clock, I/O, a judgement.
 
 pub mod counter;
+pub mod lines;
 pub mod loss;
 mod profile;
 pub mod scalar;
 
 use crate::model::profile::Health;
-use crate::model::{DeviceId, Metric, Mono, Name, Part, Site, WatchKind};
+use crate::model::{
+    Circuit, Device, DeviceId, InterfaceWanted, Metric, Mono, Name, Part, Role, Site, ThresholdKind, WatchKind,
+};
 use crate::poll::{AgentReading, InterfaceReading, Observation, ReachRound};
 use counter::{InterfaceCounters, Rates};
+use lines::Lines;
 use loss::LossWindow;
 use scalar::Readings;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Why a number is not known.
@@ -123,23 +127,47 @@ pub struct Sampler {
     site: Arc<Site>,
     /// Interfaces at demarcation points.
     crossings: BTreeSet<(DeviceId, Name)>,
+    lines: Lines,
     devices: Vec<DeviceSamples>,
     unknown: BTreeMap<Unknown, u64>,
 }
 
-#[derive(Default)]
 struct DeviceSamples {
     silent: bool,
     loss: LossWindow,
-    interfaces: BTreeMap<Name, InterfaceCounters>,
+    /// Sorted by name.
+    interfaces: Vec<(Name, InterfaceCounters)>,
+}
+
+impl DeviceSamples {
+    fn new(device: &Device) -> DeviceSamples {
+        DeviceSamples {
+            silent: false,
+            loss: LossWindow::new(&device.poll),
+            interfaces: Vec::new(),
+        }
+    }
+
+    fn interface(&mut self, name: &Name) -> &mut InterfaceCounters {
+        let at = match self.interfaces.binary_search_by(|(n, _)| n.cmp(name)) {
+            Ok(at) => at,
+            Err(at) => {
+                self.interfaces.reserve_exact(1);
+                self.interfaces.insert(at, (name.clone(), InterfaceCounters::default()));
+                at
+            }
+        };
+        &mut self.interfaces[at].1
+    }
 }
 
 impl Sampler {
     /// Nothing measured yet.
     pub fn new(site: Arc<Site>) -> Sampler {
-        let devices = site.devices.iter().map(|_| DeviceSamples::default()).collect();
+        let devices = site.devices.iter().map(DeviceSamples::new).collect();
         Sampler {
             crossings: crossings(&site),
+            lines: Lines::new(&site),
             site,
             devices,
             unknown: BTreeMap::new(),
@@ -148,7 +176,7 @@ impl Sampler {
 
     /// Takes a new configuration; devices of the same name, address and SNMP section keep their counters.
     pub fn reload(&mut self, site: Arc<Site>) {
-        let mut old: BTreeMap<Name, (usize, DeviceSamples)> = BTreeMap::new();
+        let mut old: HashMap<Name, (usize, DeviceSamples)> = HashMap::new();
         for (i, state) in std::mem::take(&mut self.devices).into_iter().enumerate() {
             old.insert(self.site.devices[i].name.clone(), (i, state));
         }
@@ -157,9 +185,17 @@ impl Sampler {
                 let before = &self.site.devices[*i];
                 before.address == device.address && before.snmp == device.snmp
             });
-            self.devices.push(kept.map(|(_, state)| state).unwrap_or_default());
+            let mut state = DeviceSamples::new(device);
+            if let Some((i, kept)) = kept {
+                let same = self.site.devices[i].poll == device.poll;
+                state.interfaces = kept.interfaces;
+                state.silent = kept.silent;
+                state.loss = if same { kept.loss } else { state.loss };
+            }
+            self.devices.push(state);
         }
         self.crossings = crossings(&site);
+        self.lines = Lines::new(&site);
         self.site = site;
     }
 
@@ -170,11 +206,9 @@ impl Sampler {
 
     /// Last rates of an interface, in bit/s in and out.
     pub fn rates(&self, device: DeviceId, interface: &str) -> Option<&Rates> {
-        self.devices
-            .get(device.index())?
-            .interfaces
-            .get(interface)
-            .map(InterfaceCounters::rates)
+        let interfaces = &self.devices.get(device.index())?.interfaces;
+        let at = interfaces.binary_search_by(|(name, _)| (**name).cmp(interface)).ok()?;
+        interfaces.get(at).map(|(_, counters)| counters.rates())
     }
 
     /// Echo loss in percent over the window, if there are enough echoes.
@@ -184,9 +218,10 @@ impl Sampler {
 
     /// The device is known to be silent, or not any more: what it does not answer then is silence, not loss.
     pub fn silence(&mut self, device: DeviceId, silent: bool) {
+        let site = &self.site;
         if let Some(state) = self.devices.get_mut(device.index()).filter(|s| s.silent != silent) {
             state.silent = silent;
-            state.loss = LossWindow::default();
+            state.loss = LossWindow::new(&site.device(device).poll);
         }
     }
 
@@ -221,6 +256,7 @@ impl Sampler {
             return;
         }
         state.loss.push(round);
+        let device = self.site.device(round.device);
         let mut number = |metric, value| {
             out.numbers.push(Sample {
                 device: round.device,
@@ -232,7 +268,8 @@ impl Sampler {
             });
         };
         number(Metric::Loss, state.loss.percent().ok_or(Unknown::WarmingUp));
-        if let Some(rtt) = state.loss.mean_rtt() {
+        let wanted = device.role != Role::Circuit || device.thresholds.contains_key(&ThresholdKind::Rtt);
+        if let Some(rtt) = state.loss.mean_rtt().filter(|_| wanted) {
             number(Metric::Rtt, Ok(rtt));
         }
     }
@@ -242,16 +279,8 @@ impl Sampler {
             return;
         };
         let readings = Readings::new(&reading.scalars);
-        if let Some(profile) = reading.profile.as_deref().and_then(|p| self.site.profiles.by_name(p)) {
-            let numbers = profile::numbers(profile, &reading.rows, &readings);
-            out.numbers.extend(numbers.into_iter().map(|(metric, found)| Sample {
-                device,
-                part: Part::Device,
-                metric,
-                value: found.as_ref().map(|e| e.value).ok_or(Unknown::Missing),
-                which: found.and_then(|e| e.which),
-                at,
-            }));
+        if let Some(profile) = reading.profile.as_deref() {
+            profile::numbers(profile, &reading.rows, &readings, (device, at), &mut out.numbers);
             out.parts = profile::parts(profile, &reading.rows, &readings);
         }
         for watch in wanted.watches.iter() {
@@ -277,33 +306,20 @@ impl Sampler {
         ) else {
             return;
         };
-        let contracted = wanted
-            .interfaces
-            .iter()
-            .filter(|w| crate::model::device::glob(&w.pattern, &reading.name))
-            .find_map(|w| w.rate_bps);
-        let counters = state.interfaces.entry(reading.name.clone()).or_default();
+        let counters = state.interface(&reading.name);
         counters.push(reading);
         let rates = counters.rates();
-        let part = Part::Interface(reading.name.clone());
-        let speed = contracted.or(reading.speed_bps).filter(|s| *s > 0);
-        let share = |bps: Result<f64, Unknown>| -> Result<f64, Unknown> {
-            Ok(bps? / speed.ok_or(Unknown::NoSpeed)? as f64 * 100.0)
-        };
-        for (metric, value) in [
-            (Metric::UtilizationIn, share(rates.in_bps)),
-            (Metric::UtilizationOut, share(rates.out_bps)),
-            (Metric::Errors, rates.errors_percent),
-            (Metric::Discards, rates.discards_percent),
-        ] {
-            out.numbers.push(Sample {
-                device,
-                part: part.clone(),
-                metric,
-                value,
-                which: None,
-                at: reading.at,
-            });
+        if let Some(circuit) = wanted.circuit.as_deref() {
+            // At the institution's router, what comes in from the network goes down to the institution.
+            circuit_numbers(device, circuit, (rates.in_bps, rates.out_bps), reading, out);
+        } else if let Some((id, circuit)) = self.lines.circuit(&self.site, device, reading) {
+            // At the operator's port, what goes out goes down to the institution.
+            circuit_numbers(id, circuit, (rates.out_bps, rates.in_bps), reading, out);
+            if judges_faults(wanted) {
+                fault_numbers(id, &Part::Device, rates, reading, out);
+            }
+        } else {
+            port_numbers(device, wanted, rates, reading, out);
         }
         if self.crossings.contains(&(device, reading.name.clone())) {
             let octets = counters.octets();
@@ -314,6 +330,79 @@ impl Sampler {
                 octets,
             });
         }
+    }
+}
+
+fn share(bps: Result<f64, Unknown>, speed: Option<u64>) -> Result<f64, Unknown> {
+    Ok(bps? / speed.filter(|s| *s > 0).ok_or(Unknown::NoSpeed)? as f64 * 100.0)
+}
+
+/// Utilisation of a port of the operator's own.
+fn port_numbers(device: DeviceId, wanted: &Device, rates: &Rates, reading: &InterfaceReading, out: &mut Samples) {
+    let fits = |w: &&InterfaceWanted| crate::model::device::glob(&w.pattern, &reading.name);
+    let contracted = wanted.interfaces.iter().filter(fits).find_map(|w| w.rate_bps);
+    let speed = contracted.or(reading.speed_bps);
+    let part = Part::Interface(reading.name.clone());
+    for (metric, bps) in [
+        (Metric::UtilizationIn, rates.in_bps),
+        (Metric::UtilizationOut, rates.out_bps),
+    ] {
+        out.numbers.push(Sample {
+            device,
+            part: part.clone(),
+            metric,
+            value: share(bps, speed),
+            which: None,
+            at: reading.at,
+        });
+    }
+    if judges_faults(wanted) {
+        fault_numbers(device, &part, rates, reading, out);
+    }
+}
+
+/// A device whose circuits judge errors gives them to all its ports.
+fn judges_faults(device: &Device) -> bool {
+    let judged = |kind| device.thresholds.contains_key(&kind);
+    judged(ThresholdKind::Errors) || judged(ThresholdKind::Discards)
+}
+
+fn fault_numbers(device: DeviceId, part: &Part, rates: &Rates, reading: &InterfaceReading, out: &mut Samples) {
+    for (metric, value) in [
+        (Metric::Errors, rates.errors_percent),
+        (Metric::Discards, rates.discards_percent),
+    ] {
+        out.numbers.push(Sample {
+            device,
+            part: part.clone(),
+            metric,
+            value,
+            which: None,
+            at: reading.at,
+        });
+    }
+}
+
+/// Utilisation of an access circuit, of its contracted rate in each direction, else of the port's speed.
+fn circuit_numbers(
+    device: DeviceId,
+    circuit: &Circuit,
+    (down, up): (Result<f64, Unknown>, Result<f64, Unknown>),
+    reading: &InterfaceReading,
+    out: &mut Samples,
+) {
+    for (metric, bps, rate) in [
+        (Metric::UtilizationDown, down, circuit.down_bps),
+        (Metric::UtilizationUp, up, circuit.up_bps),
+    ] {
+        out.numbers.push(Sample {
+            device,
+            part: Part::Device,
+            metric,
+            value: share(bps, rate.or(reading.speed_bps)),
+            which: None,
+            at: reading.at,
+        });
     }
 }
 

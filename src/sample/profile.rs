@@ -2,31 +2,40 @@
 //!
 //! Never here: how one number is worked out (that is `scalar`).
 
-use super::PartSample;
-use super::scalar::{Evaluated, Readings, evaluate, state};
-use crate::model::profile::{Health, Object, PartState, Profile};
-use crate::model::{Metric, Name};
+use super::scalar::{Readings, evaluate, state};
+use super::{PartSample, Sample, Unknown};
+use crate::model::profile::{Health, Measure, Object, PartState, Profile};
+use crate::model::{DeviceId, Mono, Name, Part};
 use crate::poll::TableRow;
 
-/// Each metric of the profile once: of several measures the first that gives a number.
+/// Each metric of the profile once: of several measures the first that gives a number. `rows` are in the order of their parts.
 pub(super) fn numbers(
     profile: &Profile,
     rows: &[TableRow],
     readings: &Readings<'_>,
-) -> Vec<(Metric, Option<Evaluated>)> {
-    let mut all: Vec<(Metric, Option<Evaluated>)> = Vec::with_capacity(profile.measures.len());
-    for (part, measure) in profile.measures.iter().enumerate() {
-        let before = all.iter().position(|(metric, _)| *metric == measure.metric);
-        if before.is_some_and(|i| all[i].1.is_some()) {
-            continue;
+    (device, at): (DeviceId, Mono),
+    out: &mut Vec<Sample>,
+) {
+    let before = out.len();
+    let sample = |part: usize, measure: &Measure| {
+        let found = evaluate(measure, of_part(part, rows), readings);
+        Sample {
+            device,
+            part: Part::Device,
+            metric: measure.metric,
+            value: found.as_ref().map(|e| e.value).ok_or(Unknown::Missing),
+            which: found.and_then(|e| e.which),
+            at,
         }
-        let found = evaluate(measure, &of_part(part, rows), readings);
-        match before {
-            Some(i) => all[i].1 = found,
-            None => all.push((measure.metric, found)),
+    };
+    for (part, measure) in profile.measures.iter().enumerate() {
+        let mut ours = out.iter_mut().skip(before);
+        match ours.find(|s| s.metric == measure.metric) {
+            Some(known) if known.value.is_ok() => {}
+            Some(unknown) => *unknown = sample(part, measure),
+            None => out.push(sample(part, measure)),
         }
     }
-    all
 }
 
 /// Each part that gave a state.
@@ -57,6 +66,8 @@ pub(super) fn parts(profile: &Profile, rows: &[TableRow], readings: &Readings<'_
     all
 }
 
-fn of_part(part: usize, rows: &[TableRow]) -> Vec<&TableRow> {
-    rows.iter().filter(|r| usize::from(r.part) == part).collect()
+fn of_part(part: usize, rows: &[TableRow]) -> &[TableRow] {
+    let from = rows.partition_point(|r| usize::from(r.part) < part);
+    let to = rows.partition_point(|r| usize::from(r.part) <= part);
+    rows.get(from..to).unwrap_or_default()
 }

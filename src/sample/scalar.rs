@@ -48,13 +48,13 @@ pub struct Evaluated {
 }
 
 /// The measure's number, or `None` if any object it needs is missing. `rows` are those of this measure.
-pub fn evaluate(measure: &Measure, rows: &[&TableRow], readings: &Readings<'_>) -> Option<Evaluated> {
+pub fn evaluate(measure: &Measure, rows: &[TableRow], readings: &Readings<'_>) -> Option<Evaluated> {
     let tabular = measure.objects.iter().any(|o| matches!(o, Object::Column(_)));
     if !tabular {
         let value = number(measure, &objects(measure, &[], readings))?;
         return Some(Evaluated { value, which: None });
     }
-    let all = rows.iter().map(|row| (*row, objects(measure, &row.index, readings)));
+    let all = rows.iter().map(|row| (row, objects(measure, &row.index, readings)));
     if measure.over == Over::Sum {
         return sum(measure, all.map(|(_, values)| values)).map(|value| Evaluated { value, which: None });
     }
@@ -141,7 +141,7 @@ mod tests {
 
     fn reading(oid: &[u32], value: Number) -> ScalarReading {
         ScalarReading {
-            oid: oid.to_vec(),
+            oid: oid.into(),
             value: Some(value),
         }
     }
@@ -175,7 +175,6 @@ mod tests {
     fn rows_make_a_mean_a_worst_or_a_sum() {
         let read = [(1, 90), (2, 40)].map(|(i, v)| reading(&[1, 5, i], Number::Signed(v)));
         let (readings, rows) = (Readings::new(&read), [row(1), row(2)]);
-        let rows: Vec<&TableRow> = rows.iter().collect();
         let value = |over| {
             let found = evaluate(&measure(Formula::Value, &[column(5)], over), &rows, &readings);
             found.map(|e| (e.value, e.which.map(|w| w.to_string())))
@@ -195,7 +194,7 @@ mod tests {
             ..measure(Formula::Value, &[column(5)], Over::Worst)
         };
         let rows = [row(1), row(2)];
-        let found = evaluate(&battery, &rows.iter().collect::<Vec<_>>(), &Readings::new(&read));
+        let found = evaluate(&battery, &rows, &Readings::new(&read));
         assert_eq!(found.map(|e| e.value), Some(40.0));
     }
 
@@ -223,7 +222,6 @@ mod tests {
             reading(&[1, 6, 2], Number::Signed(150)),
         ];
         let rows = [row(1), row(2)];
-        let rows: Vec<&TableRow> = rows.iter().collect();
         let value = |read: &[ScalarReading]| evaluate(&share, &rows, &Readings::new(read)).map(|e| e.value);
         assert_eq!(value(&read), Some(25.0));
         read[1] = reading(&[1, 5, 2], Number::Signed(-4_294_967_296 + 600));
@@ -241,7 +239,7 @@ mod tests {
                 reading(&[1, 4, 1], Number::Signed(385)),
                 reading(&[1, 5, 1], Number::Signed(status)),
             ];
-            evaluate(&sensor, &[&tenths], &Readings::new(&read)).map(|e| e.value)
+            evaluate(&sensor, std::slice::from_ref(&tenths), &Readings::new(&read)).map(|e| e.value)
         };
         assert_eq!(value(1), Some(38.5));
         assert_eq!(value(2), None);

@@ -60,7 +60,7 @@ fn a_settled_round_is_one_request_without_a_walk() {
         assert_eq!(a.errors, Some(Counter::C32(2_000 + 34)));
         assert_eq!(a.discards, Some(Counter::C32(2_000 + 32)));
         assert_eq!(reading.rtt, Some(fake::ROUND_TRIP));
-        assert_eq!(reading.profile.as_deref(), Some("host-resources"));
+        assert_eq!(reading.profile.as_ref().map(|p| &*p.name), Some("host-resources"));
         assert!(world.agents.dropped().is_empty(), "{:?}", world.agents.dropped());
     }
 }
@@ -432,7 +432,7 @@ fn a_refused_watch_does_not_take_the_rest_along() {
     });
     let reading = reading.outcome.unwrap();
     assert_eq!(ports(&reading).len(), 1);
-    let watch = reading.scalars.iter().find(|s| s.oid == [1, 3, 6, 1, 3, 1]).unwrap();
+    let watch = reading.scalars.iter().find(|s| *s.oid == [1, 3, 6, 1, 3, 1]).unwrap();
     assert_eq!(watch.value, None);
 }
 

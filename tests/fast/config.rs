@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests stop at the first surprise")]
 
 mod bad;
+mod circuits;
 mod defaults;
 mod host;
 mod mutations;
 mod site;
 
 use hinomi::config::{self, Found, Host, Loaded, NotFound, SecretFrom, SourceFile, Surroundings};
-use hinomi::model::Secret;
+use hinomi::model::{Secret, Site};
 use std::path::{Path, PathBuf};
 
 /// What every secret is in these tests; it may show up nowhere.
@@ -33,6 +34,18 @@ impl Surroundings for Dummies {
             n if n.to_lowercase().contains("absent") => Host::new().secret(from),
             _ => found(SECRET),
         }
+    }
+
+    fn table(&self, path: &Path) -> Result<String, NotFound> {
+        // The CSV files that config/hinomi.toml tells of, with their required columns and no row.
+        let columns = match path.to_str() {
+            Some("circuits.csv") => "id,institution_id\n",
+            Some("devices.csv") => "name,address\n",
+            Some("contacts.csv") => "name,party,mail\n",
+            Some("holidays.csv") => "date\n",
+            _ => return Host::new().table(path),
+        };
+        Ok(columns.to_string())
     }
 
     fn certificates(&self, path: &Path) -> Result<(), NotFound> {
@@ -74,6 +87,23 @@ fn printed(loaded: &Loaded) -> String {
     loaded.problems.iter().map(|p| format!("{p}\n")).collect()
 }
 
+/// The errors among the problems.
+fn errors_of(loaded: &Loaded) -> Vec<&config::Problem> {
+    let errors = loaded.problems.iter().filter(|p| p.severity == config::Severity::Error);
+    errors.collect()
+}
+
+/// The site of a text that is put behind an operator's name.
+fn site(text: &str) -> Site {
+    let text = format!("[operator]\nname = \"x\"\n{text}");
+    let loaded = check(&text);
+    loaded
+        .site
+        .as_ref()
+        .cloned()
+        .unwrap_or_else(|| panic!("{}", printed(&loaded)))
+}
+
 /// The files `*.toml` of a folder of this repository, by name.
 fn files_in(folder: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -86,7 +116,8 @@ fn files_in(folder: &str) -> Vec<PathBuf> {
 }
 
 fn examples() -> Vec<(PathBuf, String)> {
-    let files = files_in("examples");
+    let mut files = files_in("examples");
+    files.extend(files_in("examples/circuits"));
     assert!(files.len() >= 4, "examples are missing");
     files
         .into_iter()

@@ -234,8 +234,9 @@ fn every_make_gives_the_right_numbers_and_states() {
             for (round, reading) in readings.into_iter().enumerate() {
                 let name = text(&posed, "profile");
                 let at = format!("{name} ({}), {version}, round {round}", text(&posed, "object_id"));
-                if reading.profile.as_deref() != Some(name) {
-                    wrong.push(format!("{at}: took it for {:?}", reading.profile));
+                let profile = reading.profile.as_ref().map(|p| &*p.name);
+                if profile != Some(name) {
+                    wrong.push(format!("{at}: took it for {profile:?}"));
                     continue;
                 }
                 let (numbers, parts, which) = told(&world, reading);
@@ -289,6 +290,64 @@ fn a_settled_round_asks_for_nothing_that_is_not_there() {
             text(&posed, "profile")
         );
     }
+}
+
+#[test]
+fn who_it_is_is_asked_once_and_after_a_restart() {
+    let (id, uptime) = ([1, 3, 6, 1, 2, 1, 1, 2, 0], [1, 3, 6, 1, 2, 1, 1, 3, 0]);
+    let (all, poses) = (builtin_profiles(), fixture("posed.toml", "agent"));
+    let named = |posed: &toml::Table| all.by_name(text(posed, "profile")).unwrap();
+    let mut tried = 0;
+    for posed in poses.iter().filter(|p| !p.contains_key("by_name")) {
+        let Some(question) = &named(posed).tell_by else {
+            continue;
+        };
+        let name = Some(text(posed, "profile"));
+        let (mut world, _) = readings(posed, v2c());
+        world.fake.set(&uptime, Value::TimeTicks(5_000));
+        world.honest();
+        world.honest();
+        let asks = |world: &World, oid: &[u32]| world.asked.iter().any(|a| a.oids.iter().any(|o| o == oid));
+        assert!(!asks(&world, &id), "{name:?}");
+        // Just after the restart the module that tells the lines apart is not up.
+        let told = world.fake.objects.remove(&question[..]).unwrap();
+        world.fake.set(&uptime, Value::TimeTicks(100));
+        let reading = world.honest();
+        assert!(asks(&world, &id) && asks(&world, question), "{name:?}");
+        assert_eq!(reading.profile.as_ref().map(|p| &*p.name), name);
+        world.fake.set(question, told);
+        world.honest();
+        assert!(!asks(&world, &id), "{name:?}");
+        tried += 1;
+    }
+    assert!(tried >= 2, "{tried}");
+}
+
+#[test]
+fn a_reload_asks_who_it_is_only_if_profiles_have_changed() {
+    let id = [1, 3, 6, 1, 2, 1, 1, 2, 0];
+    let poses = fixture("posed.toml", "agent");
+    let nec = poses.iter().find(|p| text(p, "profile") == "nec-ix").unwrap();
+    let (mut world, _) = readings(nec, v2c());
+    let site = |change: fn(&mut hinomi::model::Profile)| {
+        let mut site = site::site(vec![site::device("edge-a", 161, v2c(), &[])])
+            .as_ref()
+            .clone();
+        let mut profiles: Vec<_> = builtin_profiles().iter().map(|p| p.as_ref().clone()).collect();
+        profiles.iter_mut().filter(|p| &*p.name == "nec-ix").for_each(change);
+        site.profiles = hinomi::model::Profiles::new(profiles).into();
+        site
+    };
+    let asks = |world: &World| world.asked.iter().any(|a| a.oids.iter().any(|o| *o == id));
+    world.agents.reload(site(|_| {}).into(), world.clock());
+    world.honest();
+    assert!(!asks(&world), "the same profiles, read anew");
+    let only_cpu = |p: &mut hinomi::model::Profile| p.measures.retain(|m| m.metric == Metric::Cpu);
+    world.agents.reload(site(only_cpu).into(), world.clock());
+    let reading = world.honest();
+    assert!(asks(&world));
+    assert_eq!(reading.profile.as_ref().map(|p| p.measures.len()), Some(1));
+    assert_eq!(told(&world, reading).0.len(), 1);
 }
 
 #[test]

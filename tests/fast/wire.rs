@@ -14,10 +14,11 @@ use cfb_mode::Decryptor;
 use cfb_mode::cipher::KeyIvInit;
 use hinomi::wire::snmp::usm::{Auth, MasterKey, Privacy};
 use hinomi::wire::snmp::{
-    DecodeError, Message, Pdu, PduKind, ScopedData, ScopedPdu, V3Header, Value, VarBind, Version, decode,
-    encode_community, encode_v3,
+    DecodeError, Message, Names, Pdu, PduKind, Request, Scoped, ScopedData, ScopedPdu, V3Header, Value, VarBind,
+    Version, decode, encode_community, encode_v3,
 };
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 const ENGINE: &[u8] = b"\x80\x00\x1f\x88\x04hinomi";
 
@@ -109,23 +110,27 @@ fn what_they_answer_we_read() {
         .enumerate()
         .map(|(i, (value, _))| VarBind { oid: oid(i), value })
         .collect();
-    let want = Message::Community {
-        version: Version::V2c,
-        community: b"public",
-        pdu: Pdu {
-            kind: PduKind::Response,
-            request_id: -5,
-            error_status: 0,
-            error_index: 0,
-            varbinds: ours,
-        },
+    let want = Pdu {
+        kind: PduKind::Response,
+        request_id: -5,
+        error_status: 0,
+        error_index: 0,
+        varbinds: ours,
     };
-    assert_eq!(decode(&bytes), Ok(want.clone()));
+    let Ok(Message::Community {
+        version,
+        community,
+        pdu,
+    }) = decode(&bytes)
+    else {
+        panic!("not a v2c message")
+    };
+    assert_eq!(
+        (version, community, pdu.to_pdu()),
+        (Version::V2c, &b"public"[..], want.clone())
+    );
     // And the way back: what we write of it is octet for octet the same.
-    let Message::Community { pdu, .. } = want else {
-        unreachable!()
-    };
-    assert_eq!(encode_community(Version::V2c, b"public", &pdu), bytes.to_vec());
+    assert_eq!(encode_community(Version::V2c, b"public", &want), bytes.to_vec());
 }
 
 fn protocols() -> [(Auth, AuthProtocol); 5] {
@@ -138,11 +143,44 @@ fn protocols() -> [(Auth, AuthProtocol); 5] {
     ]
 }
 
-fn scoped(id: i32) -> ScopedPdu {
-    ScopedPdu {
-        engine_id: ENGINE.to_vec(),
-        context: Vec::new(),
-        pdu: Pdu::request(PduKind::Get, id, &[vec![1, 3, 6, 1, 2, 1, 1, 3, 0]]),
+static SYS_UP_TIME: LazyLock<Names> = LazyLock::new(|| Names::new(std::iter::once(&[1, 3, 6, 1, 2, 1, 1, 3, 0][..])));
+
+fn scoped(id: i32) -> Scoped<'static> {
+    let request = Request {
+        kind: PduKind::Get,
+        request_id: id,
+        repetitions: 0,
+        names: &SYS_UP_TIME,
+    };
+    Scoped {
+        engine_id: ENGINE,
+        context: &[],
+        body: request.into(),
+    }
+}
+
+#[test]
+fn a_list_encoded_once_is_what_a_pdu_would_write() {
+    let oids: Vec<Vec<u32>> = (0..40)
+        .map(|i| vec![1, 3, 6, 1, 4, 1, i * 1_000, u32::MAX, i])
+        .collect();
+    for count in [0, 1, 2, 40] {
+        let (oids, names) = (&oids[..count], Names::new(oids[..count].iter().map(Vec::as_slice)));
+        let request = Request {
+            kind: PduKind::GetBulk,
+            request_id: 77,
+            repetitions: 16,
+            names: &names,
+        };
+        let mut pdu = Pdu::request(PduKind::GetBulk, 77, oids);
+        pdu.error_index = 16;
+        let bytes = encode_community(Version::V2c, b"c", request);
+        assert_eq!(bytes, encode_community(Version::V2c, b"c", &pdu), "{count}");
+        let Ok(Message::Community { pdu, .. }) = decode(&bytes) else {
+            panic!("{count}")
+        };
+        assert!(names.same(&pdu.varbinds) && names.len() == count);
+        assert!(count == 0 || !names.same(&pdu.varbinds[1..]));
     }
 }
 
@@ -264,7 +302,16 @@ fn what_we_encrypt_their_keys_open() {
                     .unwrap()
                     .decrypt(&mut plain),
             }
-            assert_eq!(ScopedPdu::read(&plain).ok(), Some(scoped(2)), "{auth:?} {privacy:?}");
+            let read = ScopedPdu::read(&plain).unwrap();
+            assert_eq!(
+                (read.engine_id, read.context),
+                (ENGINE, &[][..]),
+                "{auth:?} {privacy:?}"
+            );
+            assert!(
+                read.pdu.request_id == 2 && SYS_UP_TIME.same(&read.pdu.varbinds),
+                "{auth:?} {privacy:?}"
+            );
             let Ok(Message::V3(ours)) = decode(&bytes) else {
                 panic!()
             };
@@ -369,8 +416,8 @@ proptest! {
         let Ok(Message::Community { pdu, .. }) = decode(&bytes) else { panic!() };
         prop_assert_eq!(pdu.request_id, id);
         let ours: Vec<VarBind> = varbinds.iter().map(|(t, (v, _))| VarBind { oid: oid(t), value: v.clone() }).collect();
-        prop_assert_eq!(&pdu.varbinds, &ours);
-        prop_assert_eq!(encode_community(Version::V2c, b"c", &pdu), bytes.to_vec());
+        prop_assert_eq!(&pdu.to_pdu().varbinds, &ours);
+        prop_assert_eq!(encode_community(Version::V2c, b"c", &pdu.to_pdu()), bytes.to_vec());
     }
 
     #[test]

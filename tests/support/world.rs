@@ -539,6 +539,7 @@ impl Agent {
         if !self.running || community != self.community {
             return None;
         }
+        let pdu = pdu.to_pdu();
         let table = self.table(now);
         let next = |oid: &Vec<u32>| {
             use std::ops::Bound::{Excluded, Unbounded};

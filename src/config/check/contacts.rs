@@ -1,16 +1,18 @@
-//! `[[contact]]`: people and parties, and the mailboxes they are told at.
+//! `[[contact]]` and contacts.csv: people and parties, and the mailboxes they are told at.
 
-use super::Unique;
 use super::devices::Inventory;
 use super::operator::LANGUAGES;
+use super::{Unique, contact_rows};
+use crate::config::names::NameSet;
 use crate::config::raw::{At, Node, Value};
-use crate::config::reader::{self, Walk};
+use crate::config::reader::{self, Walk, unknown_reference};
 use crate::config::report::Ctx;
 use crate::config::values;
+use crate::model::contact::CIRCUIT_CONTACT;
 use crate::model::{Address, Contact, Party};
 use std::sync::Arc;
 
-const PARTIES: &[(&str, Party)] = &[
+pub(super) const PARTIES: &[(&str, Party)] = &[
     ("own", Party::Own),
     ("platform", Party::Platform),
     ("operator", Party::Operator),
@@ -25,17 +27,52 @@ const HINT: &str = "a list such as [\"noc@example.net\", { address = \"noc@examp
 pub(super) fn contacts(top: &Walk<'_>, inventory: &Inventory) -> Vec<At<Contact>> {
     let mut unique = Unique::new(top.ctx, "contact");
     let read = |walk| contact(walk, inventory);
-    super::tables(top, "contact")
-        .into_iter()
-        .filter_map(read)
-        .filter(|c| {
-            let name = At {
-                value: c.value.name.to_string(),
-                at: c.at,
-            };
-            unique.add(&name)
-        })
-        .collect()
+    let mut all: Vec<At<Contact>> = super::tables(top, "contact").into_iter().filter_map(read).collect();
+    contact_rows::rows(top, &mut all);
+    all.retain(|c| {
+        let name = At {
+            value: c.value.name.to_string(),
+            at: c.at,
+        };
+        if name.value == CIRCUIT_CONTACT {
+            let what = format!("a contact cannot be called `{CIRCUIT_CONTACT}`");
+            top.ctx.error(
+                c.at,
+                what,
+                "in `tell` it means the contact of the circuit; give this one another name",
+            );
+        }
+        unique.add(&name)
+    });
+    of_circuits(top.ctx, inventory, &all);
+    all
+}
+
+/// The contacts that circuits name must be there.
+fn of_circuits(ctx: &Ctx<'_>, inventory: &Inventory, all: &[At<Contact>]) {
+    if inventory.circuits.contacts.is_empty() {
+        return;
+    }
+    let names: NameSet<&str> = all.iter().map(|c| &*c.value.name).collect();
+    for (name, at) in inventory
+        .circuits
+        .contacts
+        .iter()
+        .filter(|(name, _)| !names.contains(&**name))
+    {
+        let name = At {
+            value: name.to_string(),
+            at: *at,
+        };
+        let known = all.iter().map(|c| &*c.value.name);
+        unknown_reference(
+            ctx,
+            "contact",
+            &name,
+            known,
+            "there is no [[contact]] at all, and no file of [contacts]",
+        );
+    }
 }
 
 fn contact(walk: Walk<'_>, inventory: &Inventory) -> Option<At<Contact>> {

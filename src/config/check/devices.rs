@@ -1,12 +1,14 @@
-//! `[[device]]`: the inventory, with groups and defaults folded in and references resolved.
+//! `[[device]]` and devices.csv: the inventory, with groups and defaults folded in and references resolved.
 
+use super::circuits::{self, Circuits};
 use super::findings::{self, FindingPart};
 use super::layer::{self, Class, Layer, first, place};
 use super::operator::Daemon;
 use super::poll::{self, PollPart};
 use super::snmp::Accesses;
 use super::thresholds::ThresholdPart;
-use super::{Unique, paths};
+use super::{Unique, device_rows, paths};
+use crate::config::names::NameMap;
 use crate::config::raw::{At, Node, Place, Value};
 use crate::config::reader::{Walk, unknown_reference};
 use crate::config::report::Ctx;
@@ -14,6 +16,7 @@ use crate::config::values;
 use crate::model::{
     Crossing, Device, DeviceId, Liveness, Name, Owner, Role, Status, Threshold, ThresholdKind, WatchKind,
 };
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -32,15 +35,35 @@ pub(super) struct Defaults<'d> {
 pub(super) struct Inventory {
     pub(super) devices: Vec<Device>,
     pub(super) uplinks: Vec<DeviceId>,
-    /// Names to ids.
-    pub(super) ids: BTreeMap<Name, DeviceId>,
+    /// Names of devices to ids; circuits are not among them.
+    pub(super) ids: NameMap<Name, DeviceId>,
+    /// The names in `ids`, sorted, once somebody asks.
+    sorted: OnceCell<Vec<Name>>,
     /// Where each device stands (its name), parallel to `devices`.
     pub(super) places: Vec<Place>,
+    /// Whether `snmp` is written for a device, perhaps wrongly.
+    pub(super) speaks_snmp: Vec<bool>,
+    /// What only circuits have.
+    pub(super) circuits: Circuits,
     pub(super) groups: Vec<String>,
     pub(super) classes: Vec<String>,
 }
 
 impl Inventory {
+    /// The names of devices, sorted: for guesses.
+    pub(super) fn names(&self) -> &[Name] {
+        self.sorted.get_or_init(|| {
+            let circuits = &self.circuits.ids;
+            let devices = self.devices.iter().filter(|d| d.role != Role::Circuit);
+            let mut names: Vec<Name> = devices
+                .map(|d| d.name.clone())
+                .filter(|n| !circuits.contains_key(n))
+                .collect();
+            names.sort_unstable();
+            names
+        })
+    }
+
     /// The device of a name, or a report.
     pub(super) fn resolve(&self, ctx: &Ctx<'_>, name: &At<String>) -> Option<DeviceId> {
         let found = self.ids.get(name.value.as_str()).copied();
@@ -49,7 +72,7 @@ impl Inventory {
                 ctx,
                 "device",
                 name,
-                self.ids.keys().map(|n| &**n),
+                self.names().iter().map(|n| &**n),
                 "there is no [[device]] at all",
             );
         }
@@ -92,15 +115,20 @@ pub(super) struct Written {
     pub(super) demarcation: Option<(At<String>, At<String>)>,
 }
 
+impl Written {
+    fn speaks_snmp(&self, groups: &BTreeMap<String, Layer>) -> bool {
+        let group = self.group.as_ref().and_then(|g| groups.get(&g.value));
+        first(&self.layer, group, |l| l.snmp.as_ref()).is_some()
+    }
+}
+
 /// Reads all devices and puts the inventory together.
 pub(super) fn inventory(top: &Walk<'_>, defaults: &Defaults<'_>, daemon: &Daemon) -> Inventory {
     let ctx = top.ctx;
     let mut unique = Unique::new(ctx, "device");
-    let written: Vec<Written> = super::tables(top, "device")
-        .into_iter()
-        .filter_map(read)
-        .filter(|d| unique.add(&d.name))
-        .collect();
+    let mut written: Vec<Written> = super::tables(top, "device").into_iter().filter_map(read).collect();
+    device_rows::rows(top, |walk| written.extend(read(walk)));
+    written.retain(|d| unique.add(&d.name));
     let ids = |(i, d): (usize, &Written)| {
         (
             Arc::from(d.name.value.as_str()),
@@ -111,7 +139,10 @@ pub(super) fn inventory(top: &Walk<'_>, defaults: &Defaults<'_>, daemon: &Daemon
         devices: written.iter().map(|d| build(ctx, d, defaults)).collect(),
         uplinks: Vec::new(),
         ids: written.iter().enumerate().map(ids).collect(),
+        sorted: OnceCell::new(),
         places: written.iter().map(|d| d.name.at).collect(),
+        speaks_snmp: written.iter().map(|d| d.speaks_snmp(&defaults.groups)).collect(),
+        circuits: Circuits::default(),
         groups: defaults.groups.keys().cloned().collect(),
         classes: defaults.classes.keys().cloned().collect(),
     };
@@ -122,6 +153,7 @@ pub(super) fn inventory(top: &Walk<'_>, defaults: &Defaults<'_>, daemon: &Daemon
     for class in defaults.groups.values().filter_map(|g| g.class.as_ref()) {
         known_class(ctx, class, defaults);
     }
+    circuits::circuits(top, defaults, &mut inventory);
     paths::uplinks(ctx, &mut inventory, daemon, &poll::settle(ctx, &[&defaults.poll]));
     inventory
 }
@@ -250,7 +282,11 @@ fn thresholds(owner: Owner, top: &ThresholdPart, parts: &[&ThresholdPart]) -> BT
         .collect()
 }
 
-fn access(ctx: &Ctx<'_>, name: &At<String>, accesses: &Accesses) -> Option<Arc<crate::model::snmp::SnmpAccess>> {
+pub(super) fn access(
+    ctx: &Ctx<'_>,
+    name: &At<String>,
+    accesses: &Accesses,
+) -> Option<Arc<crate::model::snmp::SnmpAccess>> {
     let found = accesses.get(&name.value);
     if found.is_none() {
         let all = accesses.keys().map(String::as_str);

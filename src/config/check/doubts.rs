@@ -56,7 +56,7 @@ fn devices(ctx: &Ctx<'_>, inventory: &Inventory, daemon: &Daemon) {
             .zip(&inventory.places)
             .filter(|(d, _)| d.role == Role::Managed)
     };
-    if managed().next().is_none() && !ctx.has_errors() {
+    if managed().next().is_none() && inventory.circuits.ids.is_empty() && !ctx.has_errors() {
         warn_later(
             ctx,
             daemon.at,

@@ -29,6 +29,16 @@ const OF_THE_HOST: [FindingKind; 4] = [
     FindingKind::LedgerFailed,
 ];
 
+/// Dotted columns of a device's `findings`.
+pub(super) fn columns() -> Vec<String> {
+    let kinds = FindingKind::ALL
+        .into_iter()
+        .filter(|k| *k != FindingKind::Threshold && !OF_THE_HOST.contains(k));
+    kinds
+        .flat_map(|k| ["level", "after"].map(|key| format!("findings.{}.{key}", k.key())))
+        .collect()
+}
+
 /// One line, as far as it is written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FindingLine {

@@ -17,7 +17,7 @@ pub(super) const OWNERS: &[(&str, Owner)] = &[
     ("carrier", Owner::Carrier),
     ("institution", Owner::Institution),
 ];
-const STATUSES: &[(&str, Status)] = &[
+pub(super) const STATUSES: &[(&str, Status)] = &[
     ("planned", Status::Planned),
     ("active", Status::Active),
     ("ended", Status::Ended),
@@ -154,7 +154,7 @@ fn liveness(ctx: &Ctx<'_>, key: &str, node: &Node) -> Option<Liveness> {
     if let Value::String(text) = &node.value
         && !WORDS.iter().any(|(w, _)| w == text)
     {
-        let hint = "one of \"echo\", \"snmp\", \"none\", or { tcp = 22 }";
+        let hint = "one of \"echo\", \"snmp\", \"none\", or { tcp = 22 } (tcp:22 in CSV)";
         ctx.error(node.at, format!("`{key}` cannot be \"{text}\""), hint);
         return None;
     }

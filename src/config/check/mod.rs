@@ -2,19 +2,27 @@
 //!
 //! Never here: files, and giving up at the first mistake: each part is replaced by a default and the check goes on.
 
+mod circuit;
+mod circuits;
+mod contact_rows;
 mod contacts;
+mod device_rows;
 mod devices;
 mod doubts;
+mod doubts_circuits;
 mod findings;
+mod holidays;
 mod interfaces;
 mod layer;
 mod operator;
 mod paths;
 mod poll;
+mod ports;
 mod procedures;
 mod profiles;
 mod routes;
 mod snmp;
+mod tables;
 mod thresholds;
 mod watches;
 
@@ -33,9 +41,9 @@ pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
     let ctx = Ctx::new(files, around);
     let root = raw::parse(&ctx);
     let own = profiles::own(&Walk::new(&ctx, &root, "the file"));
-    let all: Vec<&SourceFile> = files.iter().chain(&own.files).collect();
     ctx.know(super::profile::with_own(own.profiles));
-    let site = site(&ctx, &root, fingerprint(&all));
+    tables::fetch(&ctx, &root);
+    let site = site(&ctx, &root, fingerprint(&ctx, &own.files));
     if site.is_none() && !ctx.has_errors() {
         // Cannot happen; if it does, a site without a word would be worse than this.
         ctx.error(
@@ -45,19 +53,23 @@ pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
         );
     }
     let wrong = ctx.has_errors() || own.problems.iter().any(|p| p.severity == Severity::Error);
+    let named = ctx.tables().iter().map(|t| &t.source).chain(&own.files);
+    let tables = named.map(|f| f.path.clone()).collect();
     let mut problems = ctx.into_problems();
     problems.extend(own.problems);
     Loaded {
         site: if wrong { None } else { site },
+        files: files.iter().map(|f| f.path.clone()).collect(),
+        tables,
         problems,
-        files: all.into_iter().map(|f| f.path.clone()).collect(),
     }
 }
 
 /// SHA-256 over all files.
-fn fingerprint(files: &[&SourceFile]) -> String {
+fn fingerprint(ctx: &Ctx<'_>, profiles: &[SourceFile]) -> String {
     let mut hash = Sha256::new();
-    for file in files {
+    let tables = ctx.tables().iter().map(|t| &t.source);
+    for file in ctx.files.iter().chain(profiles).chain(tables) {
         // The length keeps text from moving between two files unnoticed.
         hash.update((file.text.len() as u64).to_be_bytes());
         hash.update(file.text.as_bytes());
@@ -93,31 +105,12 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let routes = routes::routes(&top, &inventory);
     let procedures = procedures::procedures(&top, &inventory, &contacts);
     let heartbeat = heartbeat(&top);
-    for (key, hint) in [
-        ("redundancy", NOT_YET),
-        (
-            "circuit",
-            "until circuits are supported, watch a router at an institution as [[device]] with owner = \"institution\"",
-        ),
-        ("maintenance", NOT_YET),
-    ] {
-        top.unsupported(key, hint);
-    }
-    for (key, hint) in [
-        ("devices", "write each device as [[device]], here or in conf.d/*.toml"),
-        (
-            "circuits",
-            "until circuits are supported, watch a router at an institution as [[device]] with owner = \"institution\"",
-        ),
-        (
-            "contacts",
-            "write each contact as [[contact]], here or in conf.d/*.toml",
-        ),
-    ] {
-        top.unsupported(key, hint);
+    for key in ["redundancy", "maintenance"] {
+        top.unsupported(key, NOT_YET);
     }
     top.finish();
     doubts::doubts(ctx, &inventory, &daemon, &contacts, &routes, &procedures);
+    doubts_circuits::doubts(ctx, &inventory, &procedures);
     Some(Site {
         operator: operator?,
         daemon: daemon.settings,
@@ -158,15 +151,20 @@ fn heartbeat(top: &Walk<'_>) -> Option<Heartbeat> {
     })
 }
 
-/// The entries of `[[key]]`, each as a table; `name` is the key that names one.
+/// The entries of `[[key]]`, each as a table with a `name`.
 pub(in crate::config) fn tables<'a>(top: &Walk<'a>, key: &'static str) -> Vec<Walk<'a>> {
+    named_by(top, key, "name")
+}
+
+/// The entries of `[[key]]`, each as a table; `by` is the key that names one.
+fn named_by<'a>(top: &Walk<'a>, key: &'static str, by: &str) -> Vec<Walk<'a>> {
     let Some(entry) = top.get(key) else { return Vec::new() };
     let hint = format!("each one is a section of its own: [[{key}]]");
     let Value::Array(nodes) = &entry.node.value else {
         wrong_type(top.ctx, key, &entry.node, &entry.node.value, &hint);
         return Vec::new();
     };
-    let name_of = |table: &Table| match table.get("name").map(|e| &e.node.value) {
+    let name_of = |table: &Table| match table.get(by).map(|e| &e.node.value) {
         Some(Value::String(s)) if !s.is_empty() => format!("[[{key}]] `{s}`"),
         _ => format!("[[{key}]]"),
     };
@@ -192,7 +190,7 @@ fn named<'a>(top: &Walk<'a>, key: &'static str) -> Vec<(&'a Entry, Walk<'a>)> {
 pub(in crate::config) struct Unique<'c> {
     ctx: &'c Ctx<'c>,
     what: &'static str,
-    seen: std::collections::BTreeMap<String, Place>,
+    seen: super::names::NameMap<String, Place>,
 }
 
 impl<'c> Unique<'c> {
@@ -200,7 +198,7 @@ impl<'c> Unique<'c> {
         Unique {
             ctx,
             what,
-            seen: std::collections::BTreeMap::new(),
+            seen: super::names::NameMap::default(),
         }
     }
 

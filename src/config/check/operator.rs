@@ -25,13 +25,14 @@ pub(super) fn operator(top: &Walk<'_>) -> Option<Operator> {
     let name = walk.required("name", "your company's name, as it stands in mails", walk.name("name"));
     let language = walk.word("language", LANGUAGES);
     let timezone = walk.text("timezone", timezone);
-    walk.unsupported("holidays", super::NOT_YET);
+    // The file itself was read beforehand.
+    let _ = walk.get("holidays");
     walk.finish();
     Some(Operator {
         name: name?.value,
         language: language.map_or(Language::Japanese, |l| l.value),
         timezone: timezone.map_or_else(|| "Asia/Tokyo".to_string(), |t| t.value),
-        holidays: [].into(),
+        holidays: super::holidays::holidays(top.ctx).into(),
     })
 }
 

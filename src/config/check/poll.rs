@@ -1,6 +1,6 @@
 //! `[poll]`, and `poll.…` of groups and devices: times of polling, and whether they fit each other.
 
-use crate::config::raw::At;
+use crate::config::raw::{At, Place};
 use crate::config::reader::Walk;
 use crate::config::report::Ctx;
 use crate::config::values::show_duration;
@@ -33,6 +33,20 @@ pub(super) struct PollPart {
     echoes: Option<At<u32>>,
     confirm: Option<At<Confirm>>,
     recover: Option<At<Recover>>,
+}
+
+impl PollPart {
+    /// Circuits are asked one echo a round: they are many.
+    pub(super) fn one_echo() -> PollPart {
+        let echoes = Some(At {
+            value: 1,
+            at: Place::default(),
+        });
+        PollPart {
+            echoes,
+            ..PollPart::default()
+        }
+    }
 }
 
 /// `[poll]`.

@@ -7,7 +7,9 @@ use super::layer::OWNERS;
 use crate::config::raw::At;
 use crate::config::reader::{self, Walk, unknown_reference};
 use crate::config::values::{self, Taken};
+use crate::model::contact::CIRCUIT_CONTACT;
 use crate::model::{Contact, Escalation, FindingKind, Level, Match, Name, Procedure, Verdict};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +20,10 @@ const ESCALATE: &str = "a list such as [{ after = \"15m\", unless = \"acknowledg
 pub(super) fn procedures(top: &Walk<'_>, inventory: &Inventory, contacts: &[At<Contact>]) -> Vec<At<Procedure>> {
     let mut unique = Unique::new(top.ctx, "procedure");
     let mut all = Vec::new();
+    let sites: BTreeSet<&str> = inventory.devices.iter().filter_map(|d| d.site.as_deref()).collect();
     for walk in super::tables(top, "procedure") {
         let name = walk.required("name", "it stands in mails and in `explain`", walk.name("name"));
-        let matches = matches(&walk, inventory);
+        let matches = matches(&walk, inventory, &sites);
         let tell = tell(&walk, contacts);
         let escalate = escalate(&walk, contacts);
         let remind = walk.duration("remind", Duration::from_secs(60)).map(|d| d.value);
@@ -56,12 +59,8 @@ fn tell(walk: &Walk<'_>, contacts: &[At<Contact>]) -> Vec<Name> {
     }
     let mut told: Vec<Name> = Vec::new();
     for name in &names.value {
-        if name.value == "circuit.contact" {
-            walk.ctx.error(
-                name.at,
-                "`circuit.contact` is not supported yet",
-                "name a contact of your own; it can tell the institution",
-            );
+        if name.value == CIRCUIT_CONTACT {
+            told.push(Arc::from(CIRCUIT_CONTACT));
             continue;
         }
         match contacts.iter().find(|c| *c.value.name == *name.value) {
@@ -102,7 +101,7 @@ fn escalate(walk: &Walk<'_>, contacts: &[At<Contact>]) -> Vec<Escalation> {
     read.map_or(Vec::new(), |r| r.value)
 }
 
-fn matches(walk: &Walk<'_>, inventory: &Inventory) -> Match {
+fn matches(walk: &Walk<'_>, inventory: &Inventory, sites: &BTreeSet<&str>) -> Match {
     let hint = "a table of conditions, such as { level = \"critical\" }; all of them must hold";
     let Some(entry) = walk.get("match") else {
         return Match::default();
@@ -112,8 +111,7 @@ fn matches(walk: &Walk<'_>, inventory: &Inventory) -> Match {
     };
     let verdicts: Vec<(&str, Verdict)> = Verdict::ALL.into_iter().map(|v| (v.key(), v)).collect();
     let levels: Vec<(&str, Level)> = LEVELS.iter().copied().filter(|(_, l)| *l != Level::Ok).collect();
-    let devices = &inventory.devices;
-    let sites: std::collections::BTreeSet<&str> = devices.iter().filter_map(|d| d.site.as_deref()).collect();
+    let circuit = circuit(&m, inventory);
     let found = Match {
         level: m.word("level", &levels).map(|l| l.value),
         verdict: m.word("verdict", &verdicts).map(|v| v.value),
@@ -127,17 +125,39 @@ fn matches(walk: &Walk<'_>, inventory: &Inventory) -> Match {
             "there is no [group.NAME] at all",
         ),
         site: reference(&m, "site", || sites.iter().copied(), "no device has a `site`"),
-        device: reference(
+        // A circuit is told of by its id, as a device is by its name.
+        device: circuit.or(reference(
             &m,
             "device",
-            || inventory.ids.keys().map(|n| &**n),
+            || inventory.names().iter().map(|n| &**n),
             "there is no [[device]] at all",
-        ),
+        )),
         affected_at_least: m.text("affected", affected).map(|a| a.value),
     };
-    m.unsupported("circuit", super::NOT_YET);
     m.finish();
     found
+}
+
+/// `circuit = "N-…"`.
+fn circuit(m: &Walk<'_>, inventory: &Inventory) -> Option<Name> {
+    let id = m.name("circuit")?;
+    if let Some(device) = m.get("device") {
+        m.ctx.error(
+            device.key_at,
+            "a condition on a circuit and on a device: no notice is of both",
+            "write two procedures, one for each",
+        );
+    }
+    if !inventory.circuits.ids.contains_key(id.value.as_str()) {
+        let mut near: Vec<&str> = Vec::new();
+        if m.ctx.may_guess(inventory.circuits.ids.len()) {
+            near.extend(inventory.circuits.ids.keys().map(|n| &**n));
+            near.sort_unstable();
+        }
+        let none = "it is not among the ids of [[circuit]] and of the files of [circuits]";
+        unknown_reference(m.ctx, "circuit", &id, near.iter().copied(), none);
+    }
+    Some(Arc::from(id.value))
 }
 
 fn reference<'n, I: Iterator<Item = &'n str> + Clone>(

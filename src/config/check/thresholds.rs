@@ -25,6 +25,16 @@ const KINDS: &[(&str, ThresholdKind, Unit)] = &[
     ("battery-runtime", ThresholdKind::BatteryRuntime, Unit::Time),
 ];
 
+/// Is there a threshold of this name?
+pub(super) fn is_kind(key: &str) -> bool {
+    KINDS.iter().any(|(k, ..)| *k == key)
+}
+
+/// The names of all thresholds.
+pub(super) fn kinds() -> Vec<&'static str> {
+    KINDS.iter().map(|(k, ..)| *k).collect()
+}
+
 /// The lines of one section; `None` is `"off"`.
 pub(super) type ThresholdPart = BTreeMap<ThresholdKind, Option<Threshold>>;
 

@@ -93,6 +93,10 @@ impl Surroundings for NoSurroundings {
         Err(nothing())
     }
 
+    fn table(&self, _: &std::path::Path) -> Result<String, super::NotFound> {
+        Err(nothing())
+    }
+
     fn certificates(&self, _: &std::path::Path) -> Result<(), super::NotFound> {
         Err(nothing())
     }

@@ -4,26 +4,28 @@
 
 use super::learn::Learned;
 use super::oids::Col;
-use super::round::{Ask, Get, Item, Purpose, Round, Walk};
+use super::round::{Ask, Round};
 use super::session::Session;
-use super::table::{self, Table};
+use super::table::{self, Table, Wish};
+use super::template::{Get, Item, Library, Template};
 use super::text;
-use super::wanted::Wanted;
+use super::walk::{Purpose, Walk};
+use super::wanted::{ProfileWish, Wanted};
 use crate::model::snmp::SnmpAccess;
-use crate::model::{Device, Mono, Name, Profile};
+use crate::model::{Device, Mono, Name, Profile, Profiles};
 use crate::poll::{AgentFailure, AgentReading, ScalarReading};
-use crate::wire::snmp::{Pdu, PduKind, Value, Version};
-use std::collections::BTreeSet;
+use crate::wire::snmp::{Names, PduKind, PduView, ValueView, Version, ber};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Octets of a whole answer that fits one unfragmented datagram on any path of use.
-const ANSWER: usize = 1_400;
+const ANSWER: u16 = 1_400;
 /// Below this, halving a request makes no sense.
-const SMALLEST: usize = 160;
+const SMALLEST: u16 = 160;
 /// Rows asked of a GETBULK.
-const REPETITIONS: u32 = 16;
+const REPETITIONS: u8 = 16;
 /// tooBig
 const TOO_BIG: u32 = 1;
 /// noSuchName
@@ -35,6 +37,9 @@ const COLUMNS_REFRESH: Duration = Duration::from_secs(3_600);
 /// A round that has lasted so long begins no further walk over a profile's column.
 const NO_MORE_WALKS: Duration = Duration::from_secs(20);
 
+/// After so many tries without an answer a large request is halved: what is lost may be what does not fit the path.
+const TRIES_BEFORE_HALVING: u8 = 1;
+
 /// Everything remembered of a device.
 #[derive(Debug)]
 pub(super) struct Agent {
@@ -43,22 +48,24 @@ pub(super) struct Agent {
     pub(super) target: SocketAddr,
     pub(super) channel: u8,
     pub(super) timeout: Duration,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: Arc<Wanted>,
     pub(super) session: Session,
     pub(super) round: Option<Box<Round>>,
     profile: Option<Arc<Profile>>,
-    object_id: Option<Vec<u32>>,
+    object_id: Option<Arc<[u32]>>,
     /// What the device has of its profile; `None` until it was looked up.
     learned: Option<Learned>,
     learned_at: Mono,
     table: Table,
     uptime: Option<u32>,
-    /// Octets of answer a request may cause; halved by tooBig.
-    room: usize,
-    repetitions: u32,
+    /// The requests of a round in which nothing has to be looked up; `None` when that has changed.
+    plan: Option<Arc<[Arc<Template>]>>,
+    /// Octets of answer a request may cause; halved by tooBig and by loss.
+    room: u16,
+    repetitions: u8,
     slim: bool,
     /// v1: objects whose mention makes the agent refuse the whole request.
-    absent: BTreeSet<Vec<u32>>,
+    absent: BTreeSet<Box<[u8]>>,
 }
 
 /// How a round goes on after an answer.
@@ -68,8 +75,22 @@ pub(super) enum Step {
     Fail(AgentFailure),
 }
 
+/// What to ask next.
+pub(super) enum Question<'a> {
+    /// A GET, or a walk's next step.
+    Ask(PduKind, &'a Names),
+    /// The round is complete.
+    Complete,
+}
+
 impl Agent {
-    pub(super) fn new(device: &Device, access: &Arc<SnmpAccess>, wanted: Wanted, channel: u8) -> Agent {
+    pub(super) fn new(
+        device: &Device,
+        access: &Arc<SnmpAccess>,
+        wanted: Arc<Wanted>,
+        profiles: &Profiles,
+        channel: u8,
+    ) -> Agent {
         Agent {
             name: Name::clone(&device.name),
             access: Arc::clone(access),
@@ -77,7 +98,7 @@ impl Agent {
             channel,
             timeout: device.poll.timeout,
             session: Session::new(access),
-            profile: wanted.profile.clone(),
+            profile: named(&wanted, profiles),
             wanted,
             round: None,
             object_id: None,
@@ -85,6 +106,7 @@ impl Agent {
             learned_at: Mono::default(),
             table: Table::default(),
             uptime: None,
+            plan: None,
             room: ANSWER,
             repetitions: REPETITIONS,
             slim: false,
@@ -93,86 +115,166 @@ impl Agent {
     }
 
     /// The configuration changed, but not whom we speak to and how: keep what was learned.
-    pub(super) fn rewant(&mut self, wanted: Wanted, timeout: Duration) {
+    pub(super) fn rewant(&mut self, wanted: Arc<Wanted>, timeout: Duration) {
         self.timeout = timeout;
         if self.wanted.patterns != wanted.patterns {
             self.table.rewanted(&wanted.patterns);
         }
-        if !Arc::ptr_eq(&self.wanted.profiles, &wanted.profiles) {
-            // Chosen anew by the next round; the same profile keeps what was learned.
-            self.object_id = None;
+        if self.wanted != wanted {
+            self.plan = None;
         }
         self.wanted = wanted;
     }
 
+    /// The profile that the configuration names says what it said before.
+    pub(super) fn is_named_alike(&self, profiles: &Profiles) -> bool {
+        !matches!(self.wanted.profile, ProfileWish::Named(_)) || self.profile == named(&self.wanted, profiles)
+    }
+
+    /// Profiles have changed. One that is chosen by sysObjectID is chosen anew by the next round; what was learned of a profile
+    /// that is still the same is kept.
+    pub(super) fn reprofile(&mut self, profiles: &Profiles) {
+        match self.wanted.profile {
+            ProfileWish::Named(_) => self.profile = named(&self.wanted, profiles),
+            ProfileWish::Auto => self.object_id = None,
+            ProfileWish::None => {}
+        }
+    }
+
     /// Begins a round; the caller has made sure that none is under way.
-    pub(super) fn begin_round(&mut self, now: Mono) {
-        let mut round = Round {
+    pub(super) fn begin_round(&mut self, library: &mut Library, now: Mono) {
+        if self.plan.is_none() {
+            let items = self.settled_items();
+            self.plan = Some(library.plan(items, self.room()));
+        }
+        self.round = Some(Box::new(Round {
             started: now,
+            plan: self.plan.clone(),
             ..Round::default()
-        };
-        round.todo.push_back(Item::ObjectId);
+        }));
+    }
+
+    /// What every round reads. An agent is asked who it is in its first round and after a restart.
+    fn settled_items(&self) -> VecDeque<Item> {
+        let mut items = VecDeque::new();
         if !self.wanted.patterns.is_empty() {
-            round.todo.extend([Item::IfNumber, Item::IfTableLastChange]);
+            items.extend([Item::IfNumber, Item::IfTableLastChange]);
         }
-        round.todo.extend(self.wanted.scalars.iter().cloned().map(Item::Scalar));
+        // In order, so that what is read need not be sorted in every round.
+        let mut scalars: BTreeSet<Arc<[u32]>> = self.wanted.scalars.iter().cloned().collect();
         if let Some(learned) = &self.learned {
-            round
-                .todo
-                .extend(learned.asked(self.profile.as_deref()).map(Item::Scalar));
+            scalars.extend(learned.asked(self.profile.as_deref()).map(Arc::from));
         }
-        let rows = self.table.rows.iter().flatten().map(|r| r.index).collect();
-        self.round = Some(Box::new(round));
-        self.want_rows(&rows);
+        items.extend(scalars.into_iter().map(Item::Scalar));
+        let mut columns = RowColumns::default();
+        let rows = self.table.rows.iter().flatten();
+        items.extend(rows.map(|row| columns.item(row, self.wish(row))));
+        if items.is_empty() {
+            // Nothing else is asked: whether it answers at all is told by who it is.
+            items.push_back(Item::ObjectId);
+        }
+        items
+    }
+
+    fn wish(&self, row: &table::Row) -> Wish {
+        let v1 = self.session.version() == Version::V1;
+        let by_descr = self.table.by_descr;
+        Wish {
+            by_descr,
+            wide: row.wide && !v1 && !by_descr,
+            slim: self.slim,
+            faults: self.wanted.faults,
+            alias: self.wanted.alias && !self.slim || row.by_alias(),
+        }
     }
 
     fn want_rows(&mut self, indices: &BTreeSet<u32>) {
-        let rows = self.table.rows.iter().flatten();
-        let v1 = self.session.version() == Version::V1;
-        let (by_descr, slim) = (self.table.by_descr, self.slim);
-        let items = rows.filter(|r| indices.contains(&r.index)).map(|row| Item::Row {
-            index: row.index,
-            columns: table::columns(by_descr, row.wide && !v1 && !by_descr, slim),
-        });
+        let mut columns = RowColumns::default();
+        let rows = self.table.rows.iter().flatten().filter(|r| indices.contains(&r.index));
+        let items: Vec<Item> = rows.map(|row| columns.item(row, self.wish(row))).collect();
         if let Some(round) = &mut self.round {
             round.todo.extend(items);
         }
     }
 
-    /// What to ask next; `None` when the round is complete.
-    pub(super) fn question(&mut self, now: Mono) -> Option<(PduKind, Vec<Vec<u32>>)> {
+    fn room(&self) -> usize {
+        usize::from(self.room).saturating_sub(self.session.overhead())
+    }
+
+    /// Sees to it that the round has something to ask; false when it is complete.
+    pub(super) fn next(&mut self, profiles: &Profiles, now: Mono) -> bool {
         loop {
-            let round = self.round.as_mut()?;
+            let room = self.room();
+            let Some(round) = self.round.as_mut() else {
+                return false;
+            };
             match &mut round.ask {
-                Some(Ask::Get(get)) => return Some((PduKind::Get, get.oids())),
+                Some(Ask::Get(_)) => return true,
                 Some(Ask::Walk(walk)) => {
                     walk.begin(now);
-                    let v1 = self.session.version() == Version::V1;
-                    let kind = if v1 { PduKind::GetNext } else { PduKind::GetBulk };
-                    return Some((kind, vec![walk.last.clone()]));
+                    return true;
                 }
                 None => {}
             }
             round.tries = 0;
-            let room = self.room.saturating_sub(self.session.overhead());
-            if let Some(mut get) = Get::pack(&mut round.todo, room) {
-                get.leave_out(|oid| self.absent.contains(oid));
+            let template = round.next_of_plan();
+            if let Some(template) = template.or_else(|| Template::pack(&mut round.todo, room).map(Arc::new)) {
+                let mut get = Get::new(template);
+                if !self.absent.is_empty() {
+                    get.leave_out(|name| self.absent.contains(name));
+                }
                 round.ask = Some(Ask::Get(get));
             } else if let Some((purpose, base)) = round.walks.pop_front() {
                 round.ask = Some(Ask::Walk(Walk::new(purpose, base)));
-            } else if !self.plan_more(now) {
-                return None;
+            } else if !self.plan_more(profiles, now) {
+                return false;
             }
+        }
+    }
+
+    /// What [`Agent::next`] has prepared.
+    pub(super) fn question(&self) -> Question<'_> {
+        match self.round.as_ref().and_then(|r| r.ask.as_ref()) {
+            Some(Ask::Get(get)) => Question::Ask(PduKind::Get, get.names()),
+            Some(Ask::Walk(walk)) => {
+                let v1 = self.session.version() == Version::V1;
+                let kind = if v1 { PduKind::GetNext } else { PduKind::GetBulk };
+                Question::Ask(kind, &walk.names)
+            }
+            None => Question::Complete,
         }
     }
 
     /// max-repetitions of the next GETBULK.
     pub(super) fn repetitions(&self) -> u32 {
-        self.repetitions
+        u32::from(self.repetitions)
+    }
+
+    /// The present request had no answer: a large one is asked for in halves, if the agent has answered something in this round.
+    pub(super) fn lost(&mut self) {
+        let Some(round) = &mut self.round else { return };
+        round.tries += 1;
+        if round.tries <= TRIES_BEFORE_HALVING || round.last_answer.is_none() {
+            return;
+        }
+        match round.ask.take() {
+            Some(Ask::Get(get)) if get.template.items.len() > 1 && get.template.size > usize::from(SMALLEST) => {
+                let tries = round.tries;
+                self.shrink(get);
+                if let Some(round) = &mut self.round {
+                    round.tries = tries;
+                }
+            }
+            Some(Ask::Walk(walk)) => {
+                self.repetitions = (self.repetitions / 2).max(1);
+                round.ask = Some(Ask::Walk(walk));
+            }
+            ask => round.ask = ask,
+        }
     }
 
     /// Everything planned was read: does something have to be looked up now? Each kind of walk is made once in a round.
-    fn plan_more(&mut self, now: Mono) -> bool {
+    fn plan_more(&mut self, profiles: &Profiles, now: Mono) -> bool {
         let Some(round) = &mut self.round else {
             return false;
         };
@@ -180,7 +282,7 @@ impl Agent {
         if restarted {
             self.absent.clear();
         }
-        if self.choose_profile() {
+        if self.identify(restarted, profiles) {
             return true;
         }
         let Some(round) = &mut self.round else {
@@ -203,51 +305,68 @@ impl Agent {
         }
         let version = (round.if_number, round.if_last_change);
         let wanted = !self.wanted.patterns.is_empty() && !round.names_walked;
-        if wanted && (restarted || round.row_moved || self.table.stale(version, &self.wanted.patterns, now)) {
+        if wanted && (restarted || round.row_moved || self.table.stale(version, now)) {
             round.names_walked = true;
             self.absent.clear();
             round.walks.push_back((Purpose::IfName, Col::Name.oid()));
+            if self.wanted.patterns.has_aliases() {
+                round.walks.push_back((Purpose::IfAlias, Col::Alias.oid()));
+            }
             return true;
         }
         false
     }
 
-    /// Chooses the profile by sysObjectID. Where several share it, the device is asked once what tells them apart: true then.
-    fn choose_profile(&mut self) -> bool {
-        let Some(round) = &mut self.round else {
+    /// Who it is, where that chooses the profile: asked in the first round and after a restart. Of profiles that share a sysObjectID
+    /// the device is asked, likewise, what tells them apart. True while there is something to ask.
+    fn identify(&mut self, restarted: bool, profiles: &Profiles) -> bool {
+        let auto = self.wanted.profile == ProfileWish::Auto;
+        let Some(round) = self.round.as_mut().filter(|_| auto) else {
             return false;
         };
-        let Some(id) = round
-            .object_id
-            .as_ref()
-            .filter(|id| self.object_id.as_ref() != Some(*id))
-        else {
+        if !round.identity_asked && (restarted || self.object_id.is_none()) {
+            round.identity_asked = true;
+            round.todo.push_back(Item::ObjectId);
+            return true;
+        }
+        let known = self.object_id == round.object_id;
+        let Some(id) = round.object_id.clone().filter(|_| restarted || !known) else {
             return false;
         };
-        if self.wanted.profile.is_some() {
+        if round.identified {
             return false;
         }
-        let candidates = self.wanted.profiles.candidates(id);
-        if !std::mem::replace(&mut round.told_apart, true) {
-            let unread = candidates.questions().filter(|q| !round.scalars.contains_key(&***q));
-            let before = round.todo.len();
-            round.todo.extend(unread.map(|q| Item::Scalar(q.to_vec())));
-            if round.todo.len() > before {
-                return true;
-            }
+        let candidates = profiles.candidates(&id);
+        if !std::mem::replace(&mut round.told_apart, true) && candidates.questions().next().is_some() {
+            let questions = candidates.questions().map(|oid| Item::Scalar(oid[..].into()));
+            round.todo.extend(questions);
+            return true;
         }
-        let answered = |oid: &[u32]| round.scalars.get(oid).is_some_and(|r| r.value.is_some());
-        let chosen = candidates.pick(answered).cloned();
-        if chosen != self.profile {
-            self.learned = None;
+        round.identified = true;
+        let answered = |oid: &[u32]| round.scalars.iter().any(|s| *s.oid == *oid && s.value.is_some());
+        // After a restart the module that would tell may not be up yet: silence is no reason to take it for another line.
+        if !known || candidates.questions().any(|oid| answered(oid)) {
+            let chosen = candidates.pick(answered).cloned();
+            self.set_profile(chosen);
         }
-        self.profile = chosen;
-        self.object_id = Some(id.clone());
+        self.object_id = Some(id);
         false
     }
 
+    fn set_profile(&mut self, profile: Option<Arc<Profile>>) {
+        let same = match (&self.profile, &profile) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new) || old == new,
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if !same {
+            self.learned = None;
+            self.plan = None;
+        }
+        self.profile = profile;
+    }
+
     /// Takes a true answer to the present question.
-    pub(super) fn answer(&mut self, pdu: &Pdu, at: Mono, now: Mono) -> Step {
+    pub(super) fn answer(&mut self, pdu: &PduView<'_>, at: Mono, now: Mono) -> Step {
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
@@ -256,14 +375,14 @@ impl Agent {
             None => Step::Continue,
             Some(Ask::Walk(walk)) => self.walked(walk, pdu, now),
             Some(Ask::Get(get)) if pdu.error_status == 0 => {
-                self.got(get, pdu, at);
+                self.got(&get, pdu, at);
                 Step::Continue
             }
             Some(Ask::Get(get)) => self.refused(get, pdu, at),
         }
     }
 
-    fn refused(&mut self, mut get: Get, pdu: &Pdu, at: Mono) -> Step {
+    fn refused(&mut self, mut get: Get, pdu: &PduView<'_>, at: Mono) -> Step {
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
@@ -274,35 +393,48 @@ impl Agent {
             return Step::Continue;
         }
         round.refused = Some(pdu.error_status);
-        let Some(oid) = get.refuse(pdu.error_index) else {
+        let Some(name) = get.refuse(pdu.error_index) else {
             return Step::Fail(AgentFailure::ErrorStatus(pdu.error_status));
         };
         if self.session.version() == Version::V1 && pdu.error_status == NO_SUCH_NAME {
-            self.absent.insert(oid);
+            self.absent.insert(name);
         }
-        if get.oids().is_empty() {
-            self.got(get, pdu, at);
+        if get.names().is_empty() {
+            let nothing = PduView {
+                varbinds: Vec::new(),
+                error_status: 0,
+                ..pdu.clone()
+            };
+            self.got(&get, &nothing, at);
         } else {
             round.ask = Some(Ask::Get(get));
         }
         Step::Continue
     }
 
-    /// tooBig: half as much from now on; a row alone is cut to what health needs; what is too big even so is done without.
+    /// Half as much from now on; a row alone is cut to what health needs; what is too big even so is done without.
     fn shrink(&mut self, get: Get) {
         let overhead = self.session.overhead();
-        self.room = self.room.min(get.size / 2 + overhead).max(SMALLEST + overhead);
-        let alone = get.items.len() == 1;
+        let half = u16::try_from(get.template.size / 2 + overhead).unwrap_or(ANSWER);
+        let smallest = SMALLEST + u16::try_from(overhead).unwrap_or(0);
+        self.room = self.room.min(half).max(smallest);
+        self.plan = None;
+        let items = &get.template.items;
+        let alone = items.len() == 1;
         let mut rows = BTreeSet::new();
         let Some(round) = &mut self.round else {
             return;
         };
-        for item in get.items.into_iter().rev() {
+        // The rest of the plan is asked in new pieces.
+        while let Some(template) = round.next_of_plan() {
+            round.todo.extend(template.items.iter().cloned());
+        }
+        for item in items.iter().rev() {
             match item {
                 Item::Row { index, columns } if alone && columns.len() > table::SLIM_COLUMNS => {
-                    rows.insert(index);
+                    rows.insert(*index);
                 }
-                item if !alone => round.todo.push_front(item),
+                item if !alone => round.todo.push_front(item.clone()),
                 _ => {}
             }
         }
@@ -310,7 +442,7 @@ impl Agent {
         self.want_rows(&rows);
     }
 
-    fn walked(&mut self, mut walk: Walk, pdu: &Pdu, now: Mono) -> Step {
+    fn walked(&mut self, mut walk: Walk, pdu: &PduView<'_>, now: Mono) -> Step {
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
@@ -341,7 +473,7 @@ impl Agent {
             Purpose::IfName if walk.whole && walk.is_nameless() && !self.table.has_names() => {
                 round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
             }
-            Purpose::IfName | Purpose::IfDescr => self.set_names(walk, now),
+            Purpose::IfName | Purpose::IfDescr | Purpose::IfAlias => self.names_found(walk, now),
         }
         Step::Continue
     }
@@ -355,90 +487,112 @@ impl Agent {
         let profile = self.profile.as_deref();
         let learned = Learned::of(profile, &std::mem::take(&mut round.found), cut);
         let asked: BTreeSet<Vec<u32>> = learned.asked(profile).collect();
+        let read: BTreeSet<&[u32]> = round.scalars.iter().map(|s| &*s.oid).collect();
+        let unread = asked.iter().filter(|oid| !read.contains(oid.as_slice()));
+        round.todo.extend(unread.map(|oid| Item::Scalar(oid.as_slice().into())));
         // What was read of instances that are gone is not handed on.
         round
             .scalars
-            .retain(|oid, _| asked.contains(oid) || self.wanted.scalars.contains(oid));
-        let unread = asked.into_iter().filter(|oid| !round.scalars.contains_key(oid));
-        round.todo.extend(unread.map(Item::Scalar));
+            .retain(|s| asked.contains(&*s.oid) || self.wanted.scalars.contains(&s.oid));
         self.learned = Some(learned);
         self.learned_at = now;
+        self.plan = None;
     }
 
-    fn set_names(&mut self, walk: Walk, now: Mono) {
-        let Some(round) = &self.round else {
+    /// A walk over names has ended; when it was the last, rows are known again.
+    fn names_found(&mut self, walk: Walk, now: Mono) {
+        let Some(round) = &mut self.round else {
             return;
         };
-        let found = walk.rows.iter().filter_map(|(suffix, value)| match suffix.as_slice() {
-            [index] => Some((*index, text::name(value)?)),
+        let rows = walk.rows.iter().filter_map(|(suffix, value)| match suffix.as_slice() {
+            [index] => Some((*index, text::name_of(value)?)),
             _ => None,
         });
-        let found: Vec<(u32, Name)> = found.collect();
-        // No interface at all: the part of the agent that knows them is away. That says nothing about the interfaces.
-        if found.is_empty() {
+        if walk.purpose == Purpose::IfAlias {
+            self.table
+                .resolve_aliases(rows.collect(), walk.whole, &self.wanted.patterns);
+        } else {
+            let found: Vec<(u32, Name)> = rows.collect();
+            // No interface at all: the part of the agent that knows them is away. That says nothing about the interfaces.
+            if found.is_empty() {
+                round.walks.retain(|(p, _)| *p != Purpose::IfAlias);
+                return;
+            }
+            self.table.by_descr = walk.purpose == Purpose::IfDescr;
+            self.table.resolve(found, walk.whole, &self.wanted.patterns, now);
+            let version = (round.if_number, round.if_last_change);
+            self.table.set_version(version, walk.took(now));
+        }
+        if round.walks.iter().any(|(p, _)| *p == Purpose::IfAlias) {
             return;
         }
-        self.table.by_descr = walk.purpose == Purpose::IfDescr;
-        self.table.resolve(found, walk.whole, &self.wanted.patterns, now);
-        self.table
-            .set_version((round.if_number, round.if_last_change), walk.took(now));
+        self.plan = None;
         // A row that was read under the name it has now needs no second reading.
-        let unread: BTreeSet<u32> = self
-            .table
-            .rows
-            .iter()
-            .flatten()
-            .filter(|row| round.rows.get(&row.index).is_none_or(|a| a.reading.name != row.name))
+        let read = |index: u32, name: &Name| {
+            let last = round.rows.iter().rev().find(|(i, _)| *i == index);
+            last.is_some_and(|(_, a)| a.reading.name == *name)
+        };
+        let rows = self.table.rows.iter().flatten();
+        let unread: BTreeSet<u32> = rows
+            .filter(|row| row.by_alias() || !read(row.index, &row.name))
             .map(|row| row.index)
             .collect();
         self.want_rows(&unread);
     }
 
-    /// Sorts the values of a complete answer into the round.
-    fn got(&mut self, mut get: Get, pdu: &Pdu, at: Mono) {
+    fn got(&mut self, get: &Get, pdu: &PduView<'_>, at: Mono) {
         let Some(round) = &mut self.round else {
             return;
         };
-        if pdu.error_status == 0 {
-            get.fill(&pdu.varbinds);
-        }
-        let uptime = get.uptime();
+        let filled = (!get.whole()).then(|| get.values(&pdu.varbinds));
+        let value = |i: usize| match &filled {
+            Some(values) => values.get(i).copied(),
+            None => pdu.varbinds.get(i).map(|v| v.value),
+        };
+        let uptime = match value(0) {
+            Some(ValueView::TimeTicks(v)) => Some(v),
+            _ => None,
+        };
         round.uptime = round.uptime.or(uptime);
         let mut again = BTreeSet::new();
-        for (i, item) in get.items.iter().enumerate() {
-            let value = get.single(i);
-            match (item, value) {
-                (Item::ObjectId, Some(Value::Oid(oid))) => round.object_id = Some(oid.clone()),
-                (Item::IfNumber, Some(Value::Integer(v))) => round.if_number = Some(*v),
-                (Item::IfTableLastChange, Some(Value::TimeTicks(v))) => round.if_last_change = Some(*v),
+        for (item, range) in get.template.each() {
+            match (item, value(range.start).unwrap_or(ValueView::Null)) {
+                (Item::ObjectId, ValueView::Oid(contents)) => {
+                    round.object_id = ber::oid(contents).ok().map(Arc::from);
+                }
+                (Item::IfNumber, ValueView::Integer(v)) => round.if_number = Some(v),
+                (Item::IfTableLastChange, ValueView::TimeTicks(v)) => round.if_last_change = Some(v),
                 (Item::Scalar(oid), value) => {
-                    let value = value.and_then(text::number);
+                    let number = text::number(value);
                     let known = |l: &Learned| l.answered_before(self.profile.as_deref(), oid);
-                    round.instance_gone |= value.is_none() && self.learned.as_ref().is_some_and(known);
-                    let reading = ScalarReading {
-                        oid: oid.clone(),
-                        value,
-                    };
-                    round.scalars.insert(oid.clone(), reading);
+                    round.instance_gone |= number.is_none() && self.learned.as_ref().is_some_and(known);
+                    round.scalars.push(ScalarReading {
+                        oid: Arc::clone(oid),
+                        value: number,
+                    });
                 }
                 (Item::Row { index, .. }, _) => {
-                    let answer = table::read_row(*index, &get.row(i), uptime, at);
+                    let cells = range.filter_map(|i| Some((get.template.column(i)?, value(i)?)));
                     let row = self.table.row(*index);
-                    round.row_moved |= row.as_ref().map(|r| &r.name) != answer.as_ref().map(|a| &a.reading.name);
+                    let answer = table::read_row(*index, cells, row.as_deref(), uptime, at);
+                    round.row_moved |= !table::as_expected(row.as_deref(), answer.as_ref());
                     match (answer, row) {
                         (Some(answer), Some(row)) if answer.narrow && row.wide => {
                             row.wide = false;
+                            self.plan = None;
                             again.insert(*index);
                         }
                         // Without sysUpTime beside them counters are worth nothing.
-                        (Some(answer), _) if uptime.is_some() => drop(round.rows.insert(*index, answer)),
+                        (Some(answer), _) if uptime.is_some() => round.rows.push((*index, answer)),
                         _ => {}
                     }
                 }
                 _ => {}
             }
         }
-        self.want_rows(&again);
+        if !again.is_empty() {
+            self.want_rows(&again);
+        }
     }
 
     /// Ends the round: what was read, for the caller to hand out.
@@ -447,23 +601,56 @@ impl Agent {
         if complete {
             // After a round that broke off, a restart is still to be noticed by the next one.
             self.uptime = round.uptime.or(self.uptime);
-            if let Some(learned) = &mut self.learned {
-                learned.settle(self.profile.as_deref(), &round.scalars);
-            }
+        }
+        round.settle();
+        if complete
+            && let Some(learned) = &mut self.learned
+            && learned.settle(self.profile.as_deref(), &round.scalars)
+        {
+            self.plan = None;
         }
         let reading = AgentReading {
             uptime: round.uptime,
             engine: self.session.engine(now),
             rtt: round.rtt,
-            profile: self.profile.as_ref().map(|p| p.name.to_string()),
+            profile: self.profile.clone(),
             rows: self
                 .learned
                 .as_ref()
                 .map_or_else(Default::default, |l| Arc::clone(&l.rows)),
-            scalars: std::mem::take(&mut round.scalars).into_values().collect(),
-            interfaces: self.table.readings(&round.rows),
-            missing: self.table.missing_names(&self.wanted.patterns),
+            scalars: std::mem::take(&mut round.scalars),
+            interfaces: self.table.readings(std::mem::take(&mut round.rows)),
+            missing: self.table.missing_names().to_vec(),
         };
         Some((round, reading))
+    }
+}
+
+/// The profile that the configuration names.
+fn named(wanted: &Wanted, profiles: &Profiles) -> Option<Arc<Profile>> {
+    match &wanted.profile {
+        ProfileWish::Named(name) => profiles.by_name(name).cloned(),
+        ProfileWish::Auto | ProfileWish::None => None,
+    }
+}
+
+/// The columns of rows that are read alike are shared.
+#[derive(Default)]
+struct RowColumns(Vec<(Wish, Arc<[Col]>)>);
+
+impl RowColumns {
+    fn item(&mut self, row: &table::Row, wish: Wish) -> Item {
+        let columns = match self.0.iter().find(|(w, _)| *w == wish) {
+            Some((_, columns)) => Arc::clone(columns),
+            None => {
+                let columns: Arc<[Col]> = table::columns(wish).into();
+                self.0.push((wish, Arc::clone(&columns)));
+                columns
+            }
+        };
+        Item::Row {
+            index: row.index,
+            columns,
+        }
     }
 }

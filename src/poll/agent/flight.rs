@@ -8,10 +8,12 @@
 use crate::model::Mono;
 use crate::poll::AgentFailure;
 use crate::wire::snmp::PduKind;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
+use std::time::Duration;
 
 const SLOT_BITS: u32 = 17;
 const SLOTS: usize = 1 << SLOT_BITS;
+const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
 
 /// Who waits for the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,94 +42,107 @@ pub(super) enum Stage {
     Diagnosis,
 }
 
-/// One request.
+/// One request. What it asks is known to its owner: a round has one request out at a time, everything else asks sysUpTime.
 #[derive(Debug)]
 pub(super) struct Flight {
-    pub(super) device: usize,
+    pub(super) device: u32,
     pub(super) owner: Owner,
     pub(super) stage: Stage,
+    pub(super) kind: PduKind,
     /// request-id (v1, v2c) or msgID (v3); holds the slot.
     pub(super) id: i32,
     /// request-id of the PDU: all random in v3, where it is inside the signed part.
     pub(super) request_id: i32,
-    pub(super) kind: PduKind,
-    pub(super) oids: Vec<Vec<u32>>,
     pub(super) sent: Mono,
     pub(super) deadline: Mono,
     /// What an unauthenticated Report said; true only if nothing better comes.
     pub(super) hint: Option<AgentFailure>,
 }
 
+/// When it is, the slot, and the number that was in it then.
+type Deadline = (Mono, u32, i32);
+
 /// All requests that are out.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
     slots: Vec<Option<Flight>>,
-    free: VecDeque<usize>,
-    deadlines: BTreeSet<(Mono, usize)>,
+    free: VecDeque<u32>,
+    /// One queue per timeout, which deadlines leave in the order they came. What has landed never stands first.
+    deadlines: Vec<(Duration, VecDeque<Deadline>)>,
 }
 
 impl Flights {
     /// A free slot and the number of a request in it; `None` if 131,072 requests are out.
-    pub(super) fn reserve(&mut self, random: u32) -> Option<(usize, i32)> {
+    pub(super) fn reserve(&mut self, random: u32) -> Option<(u32, i32)> {
         // Oldest free slot first: a number that was just given up stays unknown for as long as possible.
         let slot = if self.slots.len() < SLOTS && self.free.len() < 64 {
             self.slots.push(None);
-            self.slots.len() - 1
+            u32::try_from(self.slots.len() - 1).ok()?
         } else {
             self.free.pop_front()?
         };
-        let number = (random << SLOT_BITS) | u32::try_from(slot).ok()?;
-        Some((slot, i32::try_from(number & 0x7fff_ffff).unwrap_or(0)))
+        let number = (random << SLOT_BITS) | slot;
+        Some((slot, (number & 0x7fff_ffff).cast_signed()))
     }
 
     /// Puts the request into the slot that was reserved for it.
-    pub(super) fn launch(&mut self, slot: usize, flight: Flight) {
-        self.deadlines.insert((flight.deadline, slot));
-        self.slots[slot] = Some(flight);
+    pub(super) fn launch(&mut self, slot: u32, flight: Flight) {
+        let timeout = flight.deadline.since(flight.sent);
+        let entry = (flight.deadline, slot, flight.id);
+        match self.deadlines.iter_mut().find(|(t, _)| *t == timeout) {
+            Some((_, queue)) => queue.push_back(entry),
+            None => self.deadlines.push((timeout, VecDeque::from([entry]))),
+        }
+        self.slots[slot as usize] = Some(flight);
     }
 
     /// The slot of a number, if a request with exactly this number is out.
-    pub(super) fn find(&self, id: i32) -> Option<usize> {
-        let slot = usize::try_from(id).ok()? & (SLOTS - 1);
+    pub(super) fn find(&self, id: i32) -> Option<u32> {
+        let slot = u32::try_from(id).ok()? & SLOT_MASK;
         self.get(slot).filter(|f| f.id == id).map(|_| slot)
     }
 
-    pub(super) fn get(&self, slot: usize) -> Option<&Flight> {
-        self.slots.get(slot)?.as_ref()
+    pub(super) fn get(&self, slot: u32) -> Option<&Flight> {
+        self.slots.get(slot as usize)?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, slot: usize) -> Option<&mut Flight> {
-        self.slots.get_mut(slot)?.as_mut()
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Flight> {
+        self.slots.get_mut(slot as usize)?.as_mut()
     }
 
     /// Takes the request out: from now on its number is unknown.
-    pub(super) fn land(&mut self, slot: usize) -> Option<Flight> {
-        let flight = self.slots.get_mut(slot)?.take()?;
-        self.deadlines.remove(&(flight.deadline, slot));
+    pub(super) fn land(&mut self, slot: u32) -> Option<Flight> {
+        let flight = self.slots.get_mut(slot as usize)?.take()?;
         self.free.push_back(slot);
+        let timeout = flight.deadline.since(flight.sent);
+        if let Some((_, queue)) = self.deadlines.iter_mut().find(|(t, _)| *t == timeout) {
+            let landed = |entry: &&Deadline| {
+                let (_, slot, id) = entry;
+                self.slots[*slot as usize].as_ref().is_none_or(|f| f.id != *id)
+            };
+            while queue.front().filter(landed).is_some() {
+                queue.pop_front();
+            }
+        }
         Some(flight)
     }
 
+    /// When the next request has waited long enough.
     pub(super) fn next_deadline(&self) -> Mono {
-        self.deadlines.first().map_or(Mono::NEVER, |(at, _)| *at)
+        let fronts = self.deadlines.iter().filter_map(|(_, q)| q.front());
+        fronts.map(|(at, ..)| *at).min().unwrap_or(Mono::NEVER)
     }
 
     /// A slot whose deadline has come.
-    pub(super) fn overdue(&self, now: Mono) -> Option<usize> {
-        self.deadlines
-            .first()
-            .filter(|(at, _)| *at <= now)
-            .map(|(_, slot)| *slot)
+    pub(super) fn overdue(&self, now: Mono) -> Option<u32> {
+        let fronts = self.deadlines.iter().filter_map(|(_, q)| q.front());
+        fronts.filter(|(at, ..)| *at <= now).min().map(|(_, slot, _)| *slot)
     }
 
-    /// Slots of the requests that fit.
-    pub(super) fn select(&self, fits: impl Fn(&Flight) -> bool) -> Vec<usize> {
-        let open = self
-            .slots
-            .iter()
-            .enumerate()
-            .filter_map(|(i, f)| f.as_ref().map(|f| (i, f)));
-        open.filter(|(_, f)| fits(f)).map(|(i, _)| i).collect()
+    /// All that are out.
+    pub(super) fn slots(&self) -> Vec<u32> {
+        let open = self.slots.iter().enumerate().filter(|(_, f)| f.is_some());
+        open.filter_map(|(i, _)| u32::try_from(i).ok()).collect()
     }
 }
 
@@ -143,7 +158,6 @@ mod tests {
             id,
             request_id: id,
             kind: PduKind::Get,
-            oids: Vec::new(),
             sent: Mono(0),
             deadline: Mono(deadline),
             hint: None,

@@ -6,6 +6,7 @@
 use super::text;
 use crate::model::Name;
 use crate::model::profile::{MOST_INSTANCES, Object, Oid, Pick, Profile, Rows, Wanted, column};
+use crate::poll::observation::Number;
 use crate::poll::{ScalarReading, TableRow};
 use crate::wire::snmp::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,16 +18,11 @@ const MOST_ROWS: usize = 256;
 /// What walks found, by column: index and value.
 pub(super) type Found = BTreeMap<Vec<u32>, Vec<(Vec<u32>, Value)>>;
 
-/// What was read in this round, by object.
-pub(super) type Read = BTreeMap<Vec<u32>, ScalarReading>;
-
 /// What is known of a device's profile.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
-    /// Rows that are read, handed out with each reading.
+    /// Rows that are read, in the order of their parts; handed out with each reading.
     pub(super) rows: Arc<[TableRow]>,
-    /// What is read of them.
-    instances: Vec<Vec<u32>>,
     /// Instances of the profile that are not read because another measure of their metric is answered, by position.
     dropped: u64,
     /// The first complete round has shown what is answered.
@@ -59,35 +55,41 @@ impl Learned {
             }));
         }
         distinct(&mut rows);
-        let mut learned = Learned {
+        Learned {
             rows: rows.into(),
             lacking: cut,
             ..Learned::default()
-        };
-        learned.instances = learned.of_rows(profile);
-        learned
+        }
     }
 
-    fn of_rows(&self, profile: &Profile) -> Vec<Vec<u32>> {
-        let parts: Vec<(&Rows, &[Object])> = profile.parts().collect();
-        let cells = self.rows.iter().flat_map(|row| {
-            let objects = parts.get(usize::from(row.part)).map_or(&[][..], |(_, objects)| objects);
-            objects.iter().map(|o| [o.oid(), &*row.index].concat())
-        });
-        let all: BTreeSet<Vec<u32>> = cells.collect();
-        all.into_iter().collect()
-    }
-
-    /// Everything to be read in a round.
+    /// Everything to be read in a round; an object of two parts comes twice.
     pub(super) fn asked<'a>(&'a self, profile: Option<&'a Profile>) -> impl Iterator<Item = Vec<u32>> + 'a {
-        let all = profile.into_iter().flat_map(|p| p.instances.iter().enumerate());
-        let kept = all.filter(|(i, _)| *i >= MOST_INSTANCES || self.dropped & (1 << i) == 0);
-        kept.map(|(_, oid)| oid.to_vec()).chain(self.instances.iter().cloned())
+        profile.into_iter().flat_map(|profile| {
+            let all = profile.instances.iter().enumerate();
+            let instances = all.filter(|(i, _)| self.keeps(*i)).map(|(_, oid)| oid.to_vec());
+            let cells = self.rows.iter().flat_map(|row| {
+                let objects = profile.objects_of(usize::from(row.part)).iter();
+                objects.map(|o| [o.oid(), &*row.index].concat())
+            });
+            instances.chain(cells)
+        })
+    }
+
+    fn keeps(&self, instance: usize) -> bool {
+        instance >= MOST_INSTANCES || self.dropped & (1 << instance) == 0
     }
 
     /// An object that was answered when this was learned.
     pub(super) fn answered_before(&self, profile: Option<&Profile>, oid: &[u32]) -> bool {
-        self.settled && self.asked(profile).any(|asked| asked == oid)
+        let Some(profile) = profile.filter(|_| self.settled) else {
+            return false;
+        };
+        let instance = profile.instances.binary_search_by(|known| (**known).cmp(oid));
+        let of_row = |row: &TableRow| {
+            let mut objects = profile.objects_of(usize::from(row.part)).iter();
+            objects.any(|o| oid.strip_prefix(o.oid()) == Some(&*row.index))
+        };
+        instance.is_ok_and(|i| self.keeps(i)) || self.rows.iter().any(of_row)
     }
 
     /// There may be more by now.
@@ -96,10 +98,10 @@ impl Learned {
     }
 
     /// After the first complete round: of several measures of one metric, and of several components of one name, the first that is
-    /// answered is read from now on; and nothing that does not answer.
-    pub(super) fn settle(&mut self, profile: Option<&Profile>, read: &Read) {
+    /// answered is read from now on; and nothing that does not answer. `read` is sorted. True if this was that round.
+    pub(super) fn settle(&mut self, profile: Option<&Profile>, read: &[ScalarReading]) -> bool {
         let Some(profile) = profile.filter(|_| !self.settled) else {
-            return;
+            return false;
         };
         let names = profile.measures.iter().map(|m| m.metric.key());
         let names: Vec<&str> = names.chain(profile.components.iter().map(|c| &*c.name)).collect();
@@ -117,14 +119,13 @@ impl Learned {
             .iter()
             .filter(|r| kept.get(usize::from(r.part)) == Some(&true));
         self.rows = rows.cloned().collect();
-        self.instances = self.of_rows(profile);
         let needed: BTreeSet<&Oid> = profile
             .parts()
             .zip(&kept)
             .filter(|(_, kept)| **kept)
             .flat_map(|((_, objects), _)| objects)
             .filter_map(|o| match o {
-                Object::Instance(oid) if read.get(&**oid).is_some_and(|r| r.value.is_some()) => Some(oid),
+                Object::Instance(oid) if value(oid, &[], read).is_some() => Some(oid),
                 _ => None,
             })
             .collect();
@@ -134,31 +135,37 @@ impl Learned {
             }
         }
         self.settled = true;
+        true
     }
 
     /// Does the device give what this part cannot do without?
-    fn answers(&self, profile: &Profile, part: usize, read: &Read) -> bool {
+    fn answers(&self, profile: &Profile, part: usize, read: &[ScalarReading]) -> bool {
         let measure = profile.measures.get(part);
         let (needs, ignore) = measure.map_or((1, &[][..]), |m| (m.formula.needs(), &m.ignore));
-        let given = |oid: &[u32]| {
-            let value = read.get(oid).and_then(|r| r.value.as_ref());
-            value.is_some_and(|v| {
+        let given = |oid: &[u32], index: &[u32]| {
+            value(oid, index, read).is_some_and(|v| {
                 v.as_f64()
                     .is_none_or(|v| !ignore.iter().any(|i| (*i as f64 - v).abs() < 0.5))
             })
         };
-        let Some((_, objects)) = profile.parts().nth(part) else {
-            return false;
-        };
-        objects.iter().take(needs).all(|object| match object {
-            Object::Instance(oid) => given(oid),
+        let objects = profile.objects_of(part);
+        let answered = |object: &Object| match object {
+            Object::Instance(oid) => given(oid, &[]),
             Object::Column(base) => self
                 .rows
                 .iter()
                 .filter(|r| usize::from(r.part) == part)
-                .any(|r| given(&[base, &*r.index].concat())),
-        })
+                .any(|r| given(base, &r.index)),
+        };
+        !objects.is_empty() && objects.iter().take(needs).all(answered)
     }
+}
+
+/// What was read of an object. `read` is sorted.
+fn value<'r>(oid: &[u32], index: &[u32], read: &'r [ScalarReading]) -> Option<&'r Number> {
+    let wanted = || oid.iter().chain(index);
+    let at = read.binary_search_by(|r| r.oid.iter().cmp(wanted())).ok()?;
+    read.get(at)?.value.as_ref()
 }
 
 /// The indices of the rows that are meant.
@@ -176,7 +183,7 @@ fn picked(pick: &Pick, index: &[u32], found: &Found) -> bool {
         (Wanted::Numbers(wanted), Value::Gauge32(v)) => wanted.contains(&i64::from(*v)),
         (Wanted::Oid(wanted), Value::Oid(v)) => **wanted == **v,
         (Wanted::Words(wanted), value) => {
-            let text = text::label(value).unwrap_or_default().to_lowercase();
+            let text = text::label_of(value).unwrap_or_default().to_lowercase();
             wanted.iter().any(|word| text.contains(word.as_str()))
         }
         _ => false,
@@ -195,7 +202,7 @@ fn label(which: &Rows, index: &[u32], component: Option<&str>, found: &Found) ->
     let label = which
         .label
         .as_ref()
-        .and_then(|column| text::label(cell(column, index, found)?));
+        .and_then(|column| text::label_of(cell(column, index, found)?));
     match (component, label) {
         (None, label) => label.map(Name::from),
         (Some(name), None) => {

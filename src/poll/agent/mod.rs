@@ -17,25 +17,28 @@ mod receive;
 mod round;
 mod session;
 mod table;
+mod template;
 mod text;
+mod walk;
 mod wanted;
 
-use crate::model::{DeviceId, Mono, Name, Now, Site};
+use crate::model::{DeviceId, Mono, Name, Now, Profiles, Site};
 use crate::poll::{AgentFailure, AgentRound, Channel, DropReason, UDP_SOCKETS};
-use crate::wire::snmp::{DecodeError, PduKind, Version, decode};
+use crate::wire::snmp::{DecodeError, Names, PduKind, Version, decode};
 use device::Agent;
 use flight::{Flight, Flights, Owner, Stage};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use session::{KeyRing, Question, Session};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use wanted::Wanted;
+use template::Library;
+use wanted::{Also, Wanted};
 
 /// Tries of one request in a round: the first and two more.
-const TRIES: u32 = 3;
+const TRIES: u8 = 3;
 /// Discoveries and resynchronisations within one round or probe: enough for an engine that was replaced (discover, then set the
 /// clock) after its old identity was tried, few enough that forged Reports cannot keep a round busy.
 const DETOURS: u8 = 3;
@@ -74,8 +77,14 @@ pub enum AgentEvent {
 pub struct Agents {
     /// By [`DeviceId`]; `None` without SNMP.
     agents: Vec<Option<Box<Agent>>>,
-    by_target: BTreeMap<SocketAddr, Vec<usize>>,
+    /// Sorted.
+    by_target: Vec<(SocketAddr, u32)>,
     flights: Flights,
+    /// Liveness probes that are out: device, slot.
+    probes: BTreeSet<(u32, u32)>,
+    library: Library,
+    profiles: Arc<Profiles>,
+    uptime: UpTime,
     keys: KeyRing,
     random: StdRng,
     /// Never the same twice for one key (RFC 3826 section 3.1.1.1).
@@ -84,14 +93,35 @@ pub struct Agents {
     dropped: BTreeMap<DropReason, u64>,
 }
 
+/// What everything but a round asks: sysUpTime.
+#[derive(Debug)]
+struct UpTime(Arc<Names>);
+
+impl UpTime {
+    /// What a request that is out asks.
+    fn asked<'a>(&'a self, flight: &Flight, agent: &'a Agent) -> Option<&'a Names> {
+        if flight.owner != Owner::Round || flight.stage == Stage::Diagnosis {
+            return Some(&self.0);
+        }
+        match agent.question() {
+            device::Question::Ask(_, names) => Some(names),
+            device::Question::Complete => None,
+        }
+    }
+}
+
 impl Agents {
     /// A state machine that has spoken to nobody yet. `seed` makes request numbers hard to guess; take it from the system.
     pub fn new(site: Arc<Site>, seed: [u8; 32]) -> Agents {
         let mut random = StdRng::from_seed(seed);
         let mut agents = Agents {
             agents: Vec::new(),
-            by_target: BTreeMap::new(),
+            by_target: Vec::new(),
             flights: Flights::default(),
+            probes: BTreeSet::new(),
+            library: Library::default(),
+            profiles: Arc::clone(&site.profiles),
+            uptime: UpTime(Arc::new(Names::new(std::iter::once(oids::SYS_UP_TIME)))),
             keys: KeyRing::default(),
             salt: random.next_u64(),
             random,
@@ -111,42 +141,55 @@ impl Agents {
 
     fn adopt(&mut self, site: &Site) {
         let old = std::mem::take(&mut self.agents);
-        let mut old: BTreeMap<Name, (usize, Box<Agent>)> = old
-            .into_iter()
-            .enumerate()
+        let mut old: HashMap<Name, (u32, Box<Agent>)> = (0u32..)
+            .zip(old)
             .filter_map(|(i, a)| a.map(|a| (Name::clone(&a.name), (i, a))))
             .collect();
-        let mut also: BTreeMap<DeviceId, Vec<Name>> = BTreeMap::new();
-        for demarcation in site.devices.iter().filter_map(|d| d.demarcation.as_ref()) {
-            also.entry(demarcation.device)
-                .or_default()
-                .push(Name::clone(&demarcation.interface));
+        // The same profiles read anew are no reason to ask everybody who it is.
+        let other_profiles = self.profiles != site.profiles;
+        if other_profiles {
+            self.profiles = Arc::clone(&site.profiles);
         }
-        let mut moved: BTreeMap<usize, usize> = BTreeMap::new();
+        let (also, nothing) = (Also::of(site), Also::default());
+        let mut moved: HashMap<u32, u32> = HashMap::new();
+        let mut shared: HashMap<Wanted, Arc<Wanted>> = HashMap::new();
         self.by_target.clear();
+        self.agents.reserve_exact(site.devices.len());
         for (id, device) in site.iter() {
             let agent = device.snmp.as_ref().map(|access| {
-                let wanted = Wanted::of(device, also.get(&id).map_or(&[][..], Vec::as_slice), &site.profiles);
+                let wanted = Wanted::of(device, also.get(&id).unwrap_or(&nothing));
+                let wanted = match shared.get(&wanted) {
+                    Some(known) => Arc::clone(known),
+                    None => Arc::clone(shared.entry(wanted.clone()).or_insert(Arc::new(wanted))),
+                };
                 let same = |a: &Agent| {
                     a.access == *access
                         && a.target == SocketAddr::new(device.address, access.port)
                         && a.wanted.profile == wanted.profile
+                        && (!other_profiles || a.is_named_alike(&self.profiles))
                 };
                 match old.remove(&device.name) {
                     Some((from, mut agent)) if same(&agent) => {
                         agent.rewant(wanted, device.poll.timeout);
-                        moved.insert(from, id.index());
+                        if other_profiles {
+                            agent.reprofile(&self.profiles);
+                        }
+                        moved.insert(from, id.0);
                         agent
                     }
-                    _ => Box::new(Agent::new(device, access, wanted, channel_of(&device.name))),
+                    _ => {
+                        let channel = channel_of(&device.name);
+                        Box::new(Agent::new(device, access, wanted, &self.profiles, channel))
+                    }
                 }
             });
             if let Some(agent) = &agent {
-                self.by_target.entry(agent.target).or_default().push(id.index());
+                self.by_target.push((agent.target, id.0));
             }
             self.agents.push(agent);
         }
-        for slot in self.flights.select(|_| true) {
+        self.by_target.sort_unstable();
+        for slot in self.flights.slots() {
             let Some(flight) = self.flights.get_mut(slot) else {
                 continue;
             };
@@ -155,13 +198,35 @@ impl Agents {
                 None => drop(self.flights.land(slot)),
             }
         }
+        let probe = |slot: u32| {
+            let flight = self.flights.get(slot)?;
+            (flight.owner != Owner::Round).then_some((flight.device, slot))
+        };
+        self.probes = self.flights.slots().into_iter().filter_map(probe).collect();
+    }
+
+    /// The devices of a target (a misconfigured site may have several).
+    fn at(&self, target: SocketAddr) -> Vec<u32> {
+        let from = self.by_target.partition_point(|(t, _)| *t < target);
+        let here = self.by_target[from..].iter().take_while(|(t, _)| *t == target);
+        here.map(|(_, device)| *device).collect()
+    }
+
+    /// Takes a request out.
+    fn land(&mut self, slot: u32) -> Option<Flight> {
+        let flight = self.flights.land(slot)?;
+        if flight.owner != Owner::Round {
+            self.probes.remove(&(flight.device, slot));
+        }
+        Some(flight)
     }
 
     /// Starts a round. Nothing happens if one is under way ([`Agents::busy`]) or the device speaks no SNMP.
     pub fn start_round(&mut self, device: DeviceId, now: Now) {
-        if let Some(agent) = self.agent(device.index()).filter(|a| a.round.is_none()) {
-            agent.begin_round(now.mono);
-            self.go_on(device.index(), now);
+        let agent = self.agents.get_mut(device.index()).and_then(Option::as_deref_mut);
+        if let Some(agent) = agent.filter(|a| a.round.is_none()) {
+            agent.begin_round(&mut self.library, now.mono);
+            self.go_on(device.0, now);
         }
     }
 
@@ -169,13 +234,13 @@ impl Agents {
     /// needed, comes before it and is waited for as long again. Ends in one [`AgentEvent::Liveness`]; a device
     /// that speaks no SNMP gives none.
     pub fn start_liveness(&mut self, device: DeviceId, token: u64, now: Now) {
-        if self.agent(device.index()).is_some() {
+        if self.agent(device.0).is_some() {
             let owner = Owner::Liveness {
                 token,
                 started: now.mono,
                 detours: 0,
             };
-            self.probe(device.index(), owner, now);
+            self.probe(device.0, owner, now);
         }
     }
 
@@ -195,10 +260,9 @@ impl Agents {
     /// Gives up what has waited long enough: tries again or ends.
     pub fn wake(&mut self, now: Now) {
         while let Some(slot) = self.flights.overdue(now.mono) {
-            let Some(flight) = self.flights.land(slot) else {
-                return;
-            };
-            self.unanswered(flight, now);
+            if let Some(flight) = self.land(slot) {
+                self.unanswered(flight, now);
+            }
         }
     }
 
@@ -215,20 +279,17 @@ impl Agents {
     /// The operating system refused to send. Probes to that address end at once as unanswered; a round waits for its deadline, so that
     /// its tries stay apart.
     pub fn send_failed(&mut self, channel: Channel, to: SocketAddr, _error: &str, now: Now) {
-        let Some(devices) = self.by_target.get(&to).cloned() else {
-            return;
-        };
-        let fits = |f: &Flight| devices.contains(&f.device) && f.owner != Owner::Round;
-        for slot in self.flights.select(fits) {
-            let ours = |f: &Flight| {
-                self.agents[f.device]
-                    .as_ref()
-                    .is_some_and(|a| Channel::Udp(a.channel) == channel)
-            };
-            if self.flights.get(slot).is_some_and(ours)
-                && let Some(flight) = self.flights.land(slot)
-            {
-                self.unanswered(flight, now);
+        for device in self.at(to) {
+            let ours = self.agent(device).is_some_and(|a| Channel::Udp(a.channel) == channel);
+            let probes: Vec<u32> = self
+                .probes
+                .range((device, 0)..=(device, u32::MAX))
+                .map(|p| p.1)
+                .collect();
+            for slot in probes.into_iter().filter(|_| ours) {
+                if let Some(flight) = self.land(slot) {
+                    self.unanswered(flight, now);
+                }
             }
         }
     }
@@ -261,15 +322,19 @@ impl Agents {
             });
             return;
         }
-        let Some(round) = self.agent(flight.device).and_then(|a| a.round.as_mut()) else {
+        let Some(agent) = self.agent(flight.device) else {
             return;
         };
+        let Some(round) = &mut agent.round else { return };
         round.slot = None;
         if flight.stage == Stage::Diagnosis {
             return self.end(flight.device, Some(AgentFailure::Timeout), now);
         }
         round.hint = flight.hint.or(round.hint.take());
-        round.tries += 1;
+        agent.lost();
+        let Some(round) = self.agent(flight.device).and_then(|a| a.round.as_mut()) else {
+            return;
+        };
         if round.tries < TRIES {
             return self.go_on(flight.device, now);
         }
@@ -283,12 +348,10 @@ impl Agents {
     /// Agents that cannot decrypt a request may keep silent (net-snmp does, and RFC 3414 lets them): the operator would be told "agent
     /// silent" for a wrong privacy password. So one signed, unencrypted GET of sysUpTime asks whether everything but
     /// privacy fits; its answer is used for nothing else. False if there is nothing to find out.
-    fn diagnose(&mut self, device: usize, now: Now) -> bool {
+    fn diagnose(&mut self, device: u32, now: Now) -> bool {
         let private = self.agent(device).is_some_and(|a| a.session.is_private());
-        let oids = vec![oids::SYS_UP_TIME.to_vec()];
-        let question = (Owner::Round, Stage::Diagnosis);
         let slot = if private {
-            self.launch(device, question, PduKind::Get, oids, now)
+            self.launch(device, (Owner::Round, Stage::Diagnosis), now)
         } else {
             None
         };
@@ -299,31 +362,29 @@ impl Agents {
     }
 
     /// The round's request is no longer out: ask (again).
-    fn go_on_after(&mut self, device: usize, now: Now) {
+    fn go_on_after(&mut self, device: u32, now: Now) {
         if let Some(round) = self.agent(device).and_then(|a| a.round.as_mut()) {
             round.slot = None;
         }
         self.go_on(device, now);
     }
 
-    fn go_on(&mut self, device: usize, now: Now) {
-        let Some(agent) = self.agent(device) else {
+    fn go_on(&mut self, device: u32, now: Now) {
+        let Some(agent) = self.agents.get_mut(device as usize).and_then(Option::as_deref_mut) else {
             return;
         };
-        match agent.question(now.mono) {
-            None => self.end(device, None, now),
-            Some((kind, oids)) => {
-                let slot = self.launch(device, (Owner::Round, Stage::Question), kind, oids, now);
-                match (slot, self.agent(device).and_then(|a| a.round.as_mut())) {
-                    (Some(slot), Some(round)) => round.slot = Some(slot),
-                    _ => self.end(device, Some(AgentFailure::Timeout), now),
-                }
-            }
+        if !agent.next(&self.profiles, now.mono) {
+            return self.end(device, None, now);
+        }
+        let slot = self.launch(device, (Owner::Round, Stage::Question), now);
+        match (slot, self.agent(device).and_then(|a| a.round.as_mut())) {
+            (Some(slot), Some(round)) => round.slot = Some(slot),
+            _ => self.end(device, Some(AgentFailure::Timeout), now),
         }
     }
 
     /// Ends the round, because all is read or because of a failure.
-    fn end(&mut self, device: usize, failure: Option<AgentFailure>, now: Now) {
+    fn end(&mut self, device: u32, failure: Option<AgentFailure>, now: Now) {
         let Some(agent) = self.agent(device) else {
             return;
         };
@@ -350,40 +411,36 @@ impl Agents {
         }));
     }
 
-    fn probe(&mut self, device: usize, owner: Owner, now: Now) {
-        let oids = vec![oids::SYS_UP_TIME.to_vec()];
-        if self
-            .launch(device, (owner, Stage::Question), PduKind::Get, oids, now)
-            .is_none()
-            && let Owner::Liveness { token, started, .. } = owner
-        {
-            self.events.push(AgentEvent::Liveness {
+    fn probe(&mut self, device: u32, owner: Owner, now: Now) {
+        let slot = self.launch(device, (owner, Stage::Question), now);
+        match (slot, owner) {
+            (Some(slot), _) => drop(self.probes.insert((device, slot))),
+            (None, Owner::Liveness { token, started, .. }) => self.events.push(AgentEvent::Liveness {
                 device: id_of(device),
                 token,
                 result: Err(AgentFailure::Timeout),
                 started,
                 ended: now.mono,
-            });
+            }),
+            (None, Owner::Round) => {}
         }
     }
 
     /// Sends a request, or the discovery that has to come before it. `None` if no number is free.
-    fn launch(
-        &mut self,
-        device: usize,
-        (owner, stage): (Owner, Stage),
-        kind: PduKind,
-        oids: Vec<Vec<u32>>,
-        now: Now,
-    ) -> Option<usize> {
+    fn launch(&mut self, device: u32, (owner, stage): (Owner, Stage), now: Now) -> Option<u32> {
         let (slot, id) = self.flights.reserve(self.random.next_u32())?;
         self.salt = self.salt.wrapping_add(1);
-        let agent = self.agents.get(device)?.as_ref()?;
+        let agent = self.agents.get(device as usize)?.as_ref()?;
         let v3 = agent.session.version() == Version::V3;
         let request_id = if v3 {
             (self.random.next_u32() >> 1).cast_signed()
         } else {
             id
+        };
+        let asks_round = owner == Owner::Round && stage == Stage::Question;
+        let (kind, names) = match agent.question() {
+            device::Question::Ask(kind, names) if asks_round => (kind, names),
+            _ => (PduKind::Get, &*self.uptime.0),
         };
         let stage = if agent.session.needs_discovery() {
             Stage::Discovery
@@ -398,7 +455,7 @@ impl Agents {
                 request_id,
                 kind,
                 repetitions: agent.repetitions(),
-                oids: &oids,
+                names,
                 plain: stage == Stage::Diagnosis,
             };
             agent.session.ask(&question, self.salt, now.mono)
@@ -410,7 +467,6 @@ impl Agents {
             id,
             request_id,
             kind,
-            oids,
             sent: now.mono,
             deadline: now.mono + agent.timeout,
             hint: None,
@@ -424,13 +480,13 @@ impl Agents {
         Some(slot)
     }
 
-    fn agent(&mut self, device: usize) -> Option<&mut Agent> {
-        self.agents.get_mut(device)?.as_deref_mut()
+    fn agent(&mut self, device: u32) -> Option<&mut Agent> {
+        self.agents.get_mut(device as usize)?.as_deref_mut()
     }
 }
 
-fn id_of(device: usize) -> DeviceId {
-    DeviceId(u32::try_from(device).unwrap_or(u32::MAX))
+fn id_of(device: u32) -> DeviceId {
+    DeviceId(device)
 }
 
 /// FNV-1a of the name: the same socket after every reload and restart.

@@ -4,11 +4,11 @@
 
 use super::device::Step;
 use super::flight::{Flight, Owner, Stage};
-use super::session::{Opened, Session};
+use super::session::{Opened, Session, community};
 use super::{AgentEvent, Agents, DETOURS, id_of};
 use crate::model::{Mono, Now};
 use crate::poll::{AgentFailure, Channel, DropReason};
-use crate::wire::snmp::{Message, Pdu, PduKind};
+use crate::wire::snmp::{Message, Names, PduKind, PduView};
 use std::net::SocketAddr;
 
 impl Agents {
@@ -30,18 +30,19 @@ impl Agents {
             return Some(DropReason::UnknownRequest);
         };
         let flight = self.flights.get_mut(slot)?;
-        let agent = self.agents.get_mut(flight.device)?.as_mut()?;
+        let agent = self.agents.get_mut(flight.device as usize)?.as_mut()?;
         let source = agent.target.ip() == from.ip() && agent.target.port() == from.port();
         if !source || Channel::Udp(agent.channel) != channel {
             return Some(DropReason::WrongSource);
         }
+        let mut plain = Vec::new();
         let opened = match (&mut agent.session, message) {
             (Session::V3(v3), Message::V3(message)) if flight.stage == Stage::Discovery => {
                 v3.discovered(&message, at, &mut self.keys)
             }
-            (Session::V3(v3), Message::V3(message)) => v3.open(&message, bytes, flight, at),
+            (Session::V3(v3), Message::V3(message)) => v3.open(&message, bytes, flight, at, &mut plain),
             (
-                Session::Community { version, community },
+                Session::Community(version, access),
                 Message::Community {
                     version: v,
                     community: c,
@@ -50,7 +51,7 @@ impl Agents {
             ) => {
                 if v != *version {
                     Opened::Drop(DropReason::WrongVersion)
-                } else if c != community.expose() {
+                } else if c != community(access) {
                     Opened::Drop(DropReason::WrongCommunity)
                 } else if pdu.kind != PduKind::Response {
                     Opened::Drop(DropReason::WrongContent)
@@ -65,8 +66,8 @@ impl Agents {
 
     /// Something that is no message came from where an answer is awaited: if no answer comes, that is what the operator should hear.
     pub(super) fn suspect(&mut self, channel: Channel, from: SocketAddr) {
-        for device in self.by_target.get(&from).into_iter().flatten() {
-            let agent = self.agents.get_mut(*device).and_then(Option::as_mut);
+        for device in self.at(from) {
+            let agent = self.agents.get_mut(device as usize).and_then(Option::as_mut);
             if let Some(agent) = agent.filter(|a| Channel::Udp(a.channel) == channel)
                 && let Some(round) = &mut agent.round
             {
@@ -75,7 +76,7 @@ impl Agents {
         }
     }
 
-    fn opened(&mut self, slot: usize, opened: Opened, at: Mono, now: Now) -> Option<DropReason> {
+    fn opened(&mut self, slot: u32, opened: Opened<'_>, at: Mono, now: Now) -> Option<DropReason> {
         let flight = self.flights.get_mut(slot)?;
         match opened {
             Opened::Drop(reason) => {
@@ -89,17 +90,17 @@ impl Agents {
                 return None;
             }
             Opened::PrivacyDiffers => {
-                let flight = self.flights.land(slot)?;
+                let flight = self.land(slot)?;
                 self.end(flight.device, Some(AgentFailure::WrongPrivacy), now);
                 return None;
             }
             Opened::Answer(pdu) => {
-                let agent = self.agents.get(flight.device)?.as_ref()?;
-                if !answers(flight, &pdu, agent.repetitions()) {
+                let agent = self.agents.get(flight.device as usize)?.as_ref()?;
+                if !answers(self.uptime.asked(flight, agent), flight, &pdu, agent.repetitions()) {
                     flight.hint.get_or_insert(AgentFailure::Malformed);
                     return Some(DropReason::WrongContent);
                 }
-                let flight = self.flights.land(slot)?;
+                let flight = self.land(slot)?;
                 self.answered(&flight, &pdu, at, now);
                 return None;
             }
@@ -113,7 +114,7 @@ impl Agents {
             }
             return Some(DropReason::ForgedReport);
         }
-        let flight = self.flights.land(slot)?;
+        let flight = self.land(slot)?;
         if gone {
             self.agent(flight.device)?.session.want_discovery();
         }
@@ -125,14 +126,14 @@ impl Agents {
     }
 
     /// Counts a detour of the flight's owner; false if it has had enough.
-    fn may_detour(&mut self, slot: usize) -> bool {
+    fn may_detour(&mut self, slot: u32) -> bool {
         let Some(flight) = self.flights.get_mut(slot) else {
             return false;
         };
         let count = match &mut flight.owner {
             Owner::Liveness { detours, .. } => Some(detours),
             Owner::Round => {
-                let agent = self.agents.get_mut(flight.device).and_then(Option::as_mut);
+                let agent = self.agents.get_mut(flight.device as usize).and_then(Option::as_mut);
                 agent.and_then(|a| a.round.as_mut()).map(|r| &mut r.detours)
             }
         };
@@ -140,7 +141,7 @@ impl Agents {
         allowed.map(|c| *c += 1).is_some()
     }
 
-    fn answered(&mut self, flight: &Flight, pdu: &Pdu, at: Mono, now: Now) {
+    fn answered(&mut self, flight: &Flight, pdu: &PduView<'_>, at: Mono, now: Now) {
         let rtt = at.since(flight.sent);
         if let Owner::Liveness { token, started, .. } = flight.owner {
             self.events.push(AgentEvent::Liveness {
@@ -167,11 +168,8 @@ impl Agents {
 }
 
 /// Is this a possible answer to what was asked? A GET names exactly the objects asked for, in order; a refusal names them or nothing.
-fn answers(flight: &Flight, pdu: &Pdu, repetitions: u32) -> bool {
-    let same = || {
-        let given = pdu.varbinds.iter().map(|v| v.oid.as_slice());
-        given.eq(flight.oids.iter().map(Vec::as_slice))
-    };
+fn answers(asked: Option<&Names>, flight: &Flight, pdu: &PduView<'_>, repetitions: u32) -> bool {
+    let same = || asked.is_some_and(|names| names.same(&pdu.varbinds));
     if pdu.error_status != 0 {
         return pdu.varbinds.is_empty() || same();
     }

@@ -13,7 +13,8 @@ use crate::model::{Mono, Secret};
 use crate::poll::{AgentFailure, DropReason};
 use crate::wire::snmp::usm::{Auth, AuthKey, MasterKey, Privacy, PrivacyKey};
 use crate::wire::snmp::{
-    Pdu, PduKind, ScopedData, ScopedPdu, V3Header, V3Message, Version, encode_community, encode_v3,
+    Names, PduKind, PduView, Request, Scoped, ScopedData, ScopedPdu, V3Header, V3Message, Version, encode_community,
+    encode_v3,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,9 +49,9 @@ impl KeyRing {
 
 /// What a message turned out to be.
 #[derive(Debug)]
-pub(super) enum Opened {
+pub(super) enum Opened<'a> {
     /// A true answer.
-    Answer(Pdu),
+    Answer(PduView<'a>),
     /// The agent has told its engine: ask again, now the real question.
     Discovered,
     /// The agent has proven its new boots and time: ask again.
@@ -102,7 +103,7 @@ impl Engine {
 /// SNMPv3 with one device.
 #[derive(Debug)]
 pub(super) struct V3Session {
-    user: V3User,
+    access: Arc<SnmpAccess>,
     proven: Option<Engine>,
     candidate: Option<Engine>,
     /// Ask for the engine before the next request.
@@ -112,8 +113,16 @@ pub(super) struct V3Session {
 /// How one device is spoken to.
 #[derive(Debug)]
 pub(super) enum Session {
-    Community { version: Version, community: Secret },
+    Community(Version, Arc<SnmpAccess>),
     V3(Box<V3Session>),
+}
+
+/// The community of an access that has one.
+pub(super) fn community(access: &SnmpAccess) -> &[u8] {
+    match &access.credentials {
+        Credentials::V1 { community } | Credentials::V2c { community } => community.expose(),
+        Credentials::V3(_) => &[],
+    }
 }
 
 /// The numbers of a request and what it is.
@@ -122,24 +131,18 @@ pub(super) struct Question<'a> {
     pub(super) request_id: i32,
     pub(super) kind: PduKind,
     pub(super) repetitions: u32,
-    pub(super) oids: &'a [Vec<u32>],
+    pub(super) names: &'a Names,
     /// Signed but not encrypted, whatever the user has: for the diagnosis only.
     pub(super) plain: bool,
 }
 
 impl Session {
-    pub(super) fn new(access: &SnmpAccess) -> Session {
+    pub(super) fn new(access: &Arc<SnmpAccess>) -> Session {
         match &access.credentials {
-            Credentials::V1 { community } => Session::Community {
-                version: Version::V1,
-                community: community.clone(),
-            },
-            Credentials::V2c { community } => Session::Community {
-                version: Version::V2c,
-                community: community.clone(),
-            },
-            Credentials::V3(user) => Session::V3(Box::new(V3Session {
-                user: user.clone(),
+            Credentials::V1 { .. } => Session::Community(Version::V1, Arc::clone(access)),
+            Credentials::V2c { .. } => Session::Community(Version::V2c, Arc::clone(access)),
+            Credentials::V3(_) => Session::V3(Box::new(V3Session {
+                access: Arc::clone(access),
                 proven: None,
                 candidate: None,
                 discover: true,
@@ -149,7 +152,7 @@ impl Session {
 
     pub(super) fn version(&self) -> Version {
         match self {
-            Session::Community { version, .. } => *version,
+            Session::Community(version, _) => *version,
             Session::V3(_) => Version::V3,
         }
     }
@@ -181,7 +184,7 @@ impl Session {
                 .as_ref()
                 .filter(|e| e.synced)
                 .map(|e| (e.boots, e.time_at(now))),
-            Session::Community { .. } => None,
+            Session::Community(..) => None,
         }
     }
 
@@ -199,20 +202,26 @@ impl Session {
     /// Octets of a message around its varbinds, for sizing requests by their answer.
     pub(super) fn overhead(&self) -> usize {
         match self {
-            Session::Community { community, .. } => 32 + community.expose().len(),
-            Session::V3(v3) => 200 + v3.user.user.len() + v3.user.context.len(),
+            Session::Community(_, access) => 32 + community(access).len(),
+            Session::V3(v3) => v3.user().map_or(200, |u| 200 + u.user.len() + u.context.len()),
         }
     }
 
     /// The datagram of a question.
     pub(super) fn ask(&self, question: &Question<'_>, salt: u64, now: Mono) -> Vec<u8> {
-        let mut pdu = Pdu::request(question.kind, question.request_id, question.oids);
-        if question.kind == PduKind::GetBulk {
-            pdu.error_index = question.repetitions;
-        }
+        let request = Request {
+            kind: question.kind,
+            request_id: question.request_id,
+            repetitions: if question.kind == PduKind::GetBulk {
+                question.repetitions
+            } else {
+                0
+            },
+            names: question.names,
+        };
         match self {
-            Session::Community { version, community } => encode_community(*version, community.expose(), &pdu),
-            Session::V3(v3) => v3.ask(question, pdu, salt, now),
+            Session::Community(version, access) => encode_community(*version, community(access), request),
+            Session::V3(v3) => v3.ask(question, request, salt, now),
         }
     }
 
@@ -223,19 +232,33 @@ impl Session {
             reportable: true,
             ..V3Header::default()
         };
-        let scoped = ScopedPdu {
-            engine_id: Vec::new(),
-            context: Vec::new(),
-            pdu: Pdu::request(PduKind::Get, request_id, &[]),
+        let request = Request {
+            kind: PduKind::Get,
+            request_id,
+            repetitions: 0,
+            names: &Names::new(std::iter::empty()),
+        };
+        let scoped = Scoped {
+            engine_id: &[],
+            context: &[],
+            body: request.into(),
         };
         encode_v3(&header, MAX_SIZE, &scoped, None, None)
     }
 }
 
 impl V3Session {
-    fn ask(&self, question: &Question<'_>, pdu: Pdu, salt: u64, now: Mono) -> Vec<u8> {
-        let Some(engine) = self.candidate.as_ref().or(self.proven.as_ref()) else {
-            return Session::discovery(question.id, pdu.request_id);
+    fn user(&self) -> Option<&V3User> {
+        match &self.access.credentials {
+            Credentials::V3(user) => Some(user),
+            Credentials::V1 { .. } | Credentials::V2c { .. } => None,
+        }
+    }
+
+    fn ask(&self, question: &Question<'_>, request: Request<'_>, salt: u64, now: Mono) -> Vec<u8> {
+        let engine = self.candidate.as_ref().or(self.proven.as_ref());
+        let (Some(engine), Some(user)) = (engine, self.user()) else {
+            return Session::discovery(question.id, request.request_id);
         };
         let header = V3Header {
             id: question.id,
@@ -243,12 +266,12 @@ impl V3Session {
             engine_id: &engine.id,
             boots: engine.boots,
             time: engine.time_at(now),
-            user: self.user.user.as_bytes(),
+            user: user.user.as_bytes(),
         };
-        let scoped = ScopedPdu {
-            engine_id: engine.id.clone(),
-            context: self.user.context.as_bytes().to_vec(),
-            pdu,
+        let scoped = Scoped {
+            engine_id: &engine.id,
+            context: user.context.as_bytes(),
+            body: request.into(),
         };
         let privacy = engine
             .privacy
@@ -259,7 +282,7 @@ impl V3Session {
     }
 
     /// Takes the answer to a discovery. It is not authenticated, so it only makes a candidate.
-    pub(super) fn discovered(&mut self, message: &V3Message<'_>, at: Mono, keys: &mut KeyRing) -> Opened {
+    pub(super) fn discovered(&mut self, message: &V3Message<'_>, at: Mono, keys: &mut KeyRing) -> Opened<'static> {
         let ScopedData::Plain(bytes) = message.data else {
             return Opened::Drop(DropReason::WrongContent);
         };
@@ -285,7 +308,10 @@ impl V3Session {
     }
 
     fn keys(&self, engine_id: &[u8], keys: &mut KeyRing) -> (Option<AuthKey>, Option<PrivacyKey>) {
-        let Some((protocol, password)) = &self.user.auth else {
+        let Some(user) = self.user() else {
+            return (None, None);
+        };
+        let Some((protocol, password)) = &user.auth else {
             return (None, None);
         };
         // A key that is already localised for this engine is not made again.
@@ -294,7 +320,7 @@ impl V3Session {
         }
         let hash = auth_of(*protocol);
         let auth = keys.master(hash, password).map(|m| m.auth_key(engine_id));
-        let privacy = self.user.privacy.as_ref().and_then(|(protocol, password)| {
+        let privacy = user.privacy.as_ref().and_then(|(protocol, password)| {
             Some(
                 keys.master(hash, password)?
                     .privacy_key(privacy_of(*protocol), engine_id),
@@ -303,8 +329,15 @@ impl V3Session {
         (auth, privacy)
     }
 
-    /// Takes a message that came for an open request.
-    pub(super) fn open(&mut self, message: &V3Message<'_>, bytes: &[u8], flight: &Flight, at: Mono) -> Opened {
+    /// Takes a message that came for an open request. `plain` is room for what it decrypts to.
+    pub(super) fn open<'a>(
+        &mut self,
+        message: &V3Message<'a>,
+        bytes: &[u8],
+        flight: &Flight,
+        at: Mono,
+        plain: &'a mut Vec<u8>,
+    ) -> Opened<'a> {
         let id = message.header.engine_id;
         let candidate = self.candidate.as_mut().filter(|e| e.id == id);
         let Some(engine) = candidate.or(self.proven.as_mut().filter(|e| e.id == id)) else {
@@ -336,7 +369,7 @@ impl V3Session {
         } else if message.authenticated {
             return Opened::Drop(DropReason::WrongSecurityLevel);
         }
-        let scoped = match engine.unwrap_scoped(message) {
+        let scoped = match engine.unwrap_scoped(message, plain) {
             Ok(scoped) => scoped,
             Err(opened) => return opened,
         };
@@ -349,11 +382,12 @@ impl V3Session {
         if encrypted != engine.privacy.is_some() {
             return Opened::Drop(DropReason::WrongSecurityLevel);
         }
-        let same_context = scoped.engine_id == id && scoped.context == self.user.context.as_bytes();
-        if message.header.user != self.user.user.as_bytes()
-            || !same_context
-            || scoped.pdu.request_id != flight.request_id
-        {
+        let Some(user) = self.user() else {
+            return Opened::Drop(DropReason::WrongContent);
+        };
+        let same_context = scoped.engine_id == id && scoped.context == user.context.as_bytes();
+        let same_user = message.header.user == user.user.as_bytes();
+        if !same_user || !same_context || scoped.pdu.request_id != flight.request_id {
             return Opened::Drop(DropReason::WrongContent);
         }
         if let Some(engine) = self.candidate.take_if(|e| e.id == id) {
@@ -364,23 +398,25 @@ impl V3Session {
 }
 
 impl Engine {
-    fn unwrap_scoped(&self, message: &V3Message<'_>) -> Result<ScopedPdu, Opened> {
+    fn unwrap_scoped<'a>(&self, message: &V3Message<'a>, plain: &'a mut Vec<u8>) -> Result<ScopedPdu<'a>, Opened<'a>> {
         match (message.data, &self.privacy) {
             (ScopedData::Plain(bytes), _) => ScopedPdu::read(bytes).map_err(|_| Opened::Drop(DropReason::Malformed)),
             (ScopedData::Encrypted(_), None) => Err(Opened::Drop(DropReason::WrongSecurityLevel)),
             (ScopedData::Encrypted(bytes), Some(key)) => {
                 let (boots, time) = (message.header.boots, message.header.time);
                 // The HMAC was right, so noise means that the two sides encrypt with different keys.
-                key.decrypt(boots, time, message.privacy_params, bytes)
-                    .and_then(|plain| ScopedPdu::read(&plain).ok())
-                    .ok_or(Opened::Hint(AgentFailure::WrongPrivacy))
+                let noise = || Opened::Hint(AgentFailure::WrongPrivacy);
+                *plain = key
+                    .decrypt(boots, time, message.privacy_params, bytes)
+                    .ok_or_else(noise)?;
+                ScopedPdu::read(plain).map_err(|_| noise())
             }
         }
     }
 }
 
 /// An unauthenticated message where an authenticated one is due: a hint at most.
-fn unauthenticated(message: &V3Message<'_>) -> Opened {
+fn unauthenticated(message: &V3Message<'_>) -> Opened<'static> {
     let ScopedData::Plain(bytes) = message.data else {
         return Opened::Drop(DropReason::WrongSecurityLevel);
     };
@@ -392,7 +428,7 @@ fn unauthenticated(message: &V3Message<'_>) -> Opened {
 }
 
 /// A Report from the engine that was asked. `proven`: its HMAC was right.
-fn report(pdu: &Pdu, proven: bool) -> Opened {
+fn report(pdu: &PduView<'_>, proven: bool) -> Opened<'static> {
     match usm_counter(pdu) {
         Some(1) => Opened::Hint(AgentFailure::UnsupportedLevel),
         Some(2) if proven => Opened::Resynchronised,
@@ -412,8 +448,8 @@ fn usm_report(message: &V3Message<'_>) -> Option<u32> {
     (scoped.pdu.kind == PduKind::Report).then(|| usm_counter(&scoped.pdu))?
 }
 
-fn usm_counter(pdu: &Pdu) -> Option<u32> {
-    match pdu.varbinds.first()?.oid.strip_prefix(USM_STATS)? {
+fn usm_counter(pdu: &PduView<'_>) -> Option<u32> {
+    match pdu.varbinds.first()?.oid().strip_prefix(USM_STATS)? {
         [number, 0] => Some(*number),
         _ => None,
     }

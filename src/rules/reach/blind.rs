@@ -74,7 +74,9 @@ impl Reach {
     /// More than half of all targets fell silent within one round.
     pub(super) fn many_fell_silent(&mut self, context: &Context<'_>) -> bool {
         let oldest = context.now.mono - self.slowest;
-        self.fallen = self.fallen.split_off(&(oldest, DeviceId(0)));
+        while self.fallen.first().is_some_and(|(at, _)| *at < oldest) {
+            self.fallen.pop_first();
+        }
         self.targets >= MASS_TARGETS_MIN && self.fallen.len() * 2 > self.targets
     }
 

@@ -39,6 +39,7 @@ impl Port {
             })
         };
         self.counters.push(&InterfaceReading {
+            found_by: None,
             name: "ge-0/0/1".into(),
             index: 1,
             alias: None,

@@ -166,22 +166,39 @@ pub fn unsigned(contents: &[u8], width: usize) -> Result<u64, DecodeError> {
     Ok(digits.iter().fold(0u64, |sum, b| (sum << 8) | u64::from(*b)))
 }
 
+/// Checks the contents of an OBJECT IDENTIFIER without taking it apart.
+///
+/// # Errors
+/// See [`DecodeError::Oid`].
+pub fn check_oid(contents: &[u8]) -> Result<(), DecodeError> {
+    let (mut sub, mut count) = (0u32, 1usize);
+    let mut begun = false;
+    for byte in contents {
+        // 2³² does not fit, and a leading 0x80 would be a second spelling of the same number.
+        if sub >> 25 != 0 || (*byte == 0x80 && !begun) {
+            return Err(DecodeError::Oid);
+        }
+        begun = byte & 0x80 != 0;
+        sub = if begun { (sub << 7) | u32::from(byte & 0x7f) } else { 0 };
+        count += usize::from(!begun);
+    }
+    if begun || contents.is_empty() || count > MAX_SUB_IDENTIFIERS {
+        return Err(DecodeError::Oid);
+    }
+    Ok(())
+}
+
 /// Contents of an OBJECT IDENTIFIER.
 ///
 /// # Errors
 /// See [`DecodeError::Oid`].
 pub fn oid(contents: &[u8]) -> Result<Vec<u32>, DecodeError> {
+    check_oid(contents)?;
     let mut out = Vec::with_capacity(contents.len() + 1);
     let mut sub = 0u32;
-    let mut open = true;
-    for (i, byte) in contents.iter().enumerate() {
-        // 2³² does not fit, and a leading 0x80 would be a second spelling of the same number.
-        if sub >> 25 != 0 || (*byte == 0x80 && (i == 0 || contents[i - 1] & 0x80 == 0)) {
-            return Err(DecodeError::Oid);
-        }
+    for byte in contents {
         sub = (sub << 7) | u32::from(byte & 0x7f);
-        open = byte & 0x80 != 0;
-        if open {
+        if byte & 0x80 != 0 {
             continue;
         }
         if out.is_empty() {
@@ -192,57 +209,89 @@ pub fn oid(contents: &[u8]) -> Result<Vec<u32>, DecodeError> {
         out.push(sub);
         sub = 0;
     }
-    if open || out.len() > MAX_SUB_IDENTIFIERS {
-        return Err(DecodeError::Oid);
-    }
     Ok(out)
 }
 
+/// Room for a datagram of use; a longer message makes its own.
+const ROOM: usize = 512;
+
 /// Writes from the last octet to the first, so that every length is known when it is written.
-#[derive(Default)]
 pub struct Writer {
-    reversed: Vec<u8>,
+    /// What was written stands at the end.
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+impl Default for Writer {
+    fn default() -> Writer {
+        Writer::new()
+    }
 }
 
 impl Writer {
-    /// Room for a datagram.
+    /// Nothing written yet.
     pub fn new() -> Writer {
         Writer {
-            reversed: Vec::with_capacity(512),
+            buffer: vec![0; ROOM],
+            start: ROOM,
         }
     }
 
     /// Octets written so far; the difference of two marks is the length of what was written between them.
     pub fn mark(&self) -> usize {
-        self.reversed.len()
+        self.buffer.len() - self.start
     }
 
     /// The message, first octet first.
     pub fn finish(mut self) -> Vec<u8> {
-        self.reversed.reverse();
-        self.reversed
+        let length = self.mark();
+        self.buffer.copy_within(self.start.., 0);
+        self.buffer.truncate(length);
+        self.buffer
     }
 
     /// Octets as they are.
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.reversed.extend(bytes.iter().rev());
+        if self.start < bytes.len() {
+            self.grow(bytes.len());
+        }
+        let end = self.start;
+        self.start -= bytes.len();
+        self.buffer[self.start..end].copy_from_slice(bytes);
+    }
+
+    fn octet(&mut self, byte: u8) {
+        if self.start == 0 {
+            self.grow(1);
+        }
+        self.start -= 1;
+        self.buffer[self.start] = byte;
+    }
+
+    #[cold]
+    fn grow(&mut self, by: usize) {
+        let length = self.mark();
+        let mut larger = vec![0; (self.buffer.len() * 2).max(length + by)];
+        let start = larger.len() - length;
+        larger[start..].copy_from_slice(&self.buffer[self.start..]);
+        (self.buffer, self.start) = (larger, start);
     }
 
     /// Tag and length of what was written since `mark`.
     pub fn header(&mut self, tag: u8, mark: usize) {
         let mut len = self.mark() - mark;
         if len < 128 {
-            self.reversed.push(len.to_le_bytes()[0]);
+            self.octet(len.to_le_bytes()[0]);
         } else {
             let mut count = 0u8;
             while len > 0 {
-                self.reversed.push(len.to_le_bytes()[0]);
+                self.octet(len.to_le_bytes()[0]);
                 len >>= 8;
                 count += 1;
             }
-            self.reversed.push(0x80 | count);
+            self.octet(0x80 | count);
         }
-        self.reversed.push(tag);
+        self.octet(tag);
     }
 
     /// A primitive with these contents.
@@ -273,6 +322,12 @@ impl Writer {
     /// An OBJECT IDENTIFIER; an empty one or one with a single number is written as `0.0`.
     pub fn oid(&mut self, oid: &[u32]) {
         let mark = self.mark();
+        self.oid_contents(oid);
+        self.header(OBJECT_IDENTIFIER, mark);
+    }
+
+    /// The contents of an OBJECT IDENTIFIER alone.
+    pub fn oid_contents(&mut self, oid: &[u32]) {
         let (top, second, rest) = match oid {
             [a, b, rest @ ..] => (*a, *b, rest),
             _ => (0, 0, &[][..]),
@@ -281,13 +336,12 @@ impl Writer {
             self.sub_identifier(u64::from(*sub));
         }
         self.sub_identifier(u64::from(top) * 40 + u64::from(second));
-        self.header(OBJECT_IDENTIFIER, mark);
     }
 
     fn sub_identifier(&mut self, mut value: u64) {
         let mut more = 0;
         loop {
-            self.reversed.push((value & 0x7f).to_le_bytes()[0] | more);
+            self.octet((value & 0x7f).to_le_bytes()[0] | more);
             value >>= 7;
             more = 0x80;
             if value == 0 {
@@ -371,7 +425,11 @@ mod tests {
             &[1; 128],
         ];
         for bad in cases {
-            assert_eq!(oid(bad), Err(DecodeError::Oid), "{bad:x?}");
+            assert_eq!(
+                (oid(bad), check_oid(bad)),
+                (Err(DecodeError::Oid), Err(DecodeError::Oid)),
+                "{bad:x?}"
+            );
         }
     }
 
@@ -380,6 +438,20 @@ mod tests {
         for numbers in [&[1, 3, 6, 1, 127, 128, 16_383, 16_384, u32::MAX][..], &[1, 3]] {
             assert_eq!(oid_size(numbers), written(|w| w.oid(numbers)).len());
         }
+    }
+
+    #[test]
+    fn a_message_longer_than_its_first_room_is_written_whole() {
+        let long: Vec<u8> = (0..3_000u32).map(|i| i as u8).collect();
+        let bytes = written(|w| {
+            w.signed(INTEGER, 7);
+            w.raw(&long);
+            w.oid(&[1, 3]);
+            w.header(SEQUENCE, 0);
+        });
+        assert_eq!(bytes[..4], [SEQUENCE, 0x82, 0x0b, 0xbe]);
+        assert_eq!(bytes[4..7], [6, 1, 0x2b]);
+        assert_eq!((&bytes[7..3_007], &bytes[3_007..]), (&long[..], &[2, 1, 7][..]));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::ber::{self, DecodeError, Reader, Writer};
 use super::usm::{AuthKey, PrivacyKey};
-use super::{Pdu, Version};
+use super::{Body, PduView, Version};
 use std::ops::Range;
 
 const FLAG_AUTH: u8 = 1;
@@ -23,7 +23,7 @@ pub enum Message<'a> {
         /// As received.
         community: &'a [u8],
         /// The PDU.
-        pdu: Pdu,
+        pdu: PduView<'a>,
     },
     /// v3.
     V3(V3Message<'a>),
@@ -72,29 +72,40 @@ pub enum ScopedData<'a> {
     Encrypted(&'a [u8]),
 }
 
-/// contextEngineID, contextName and the PDU.
+/// contextEngineID, contextName and the PDU, as received.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScopedPdu {
+pub struct ScopedPdu<'a> {
     /// contextEngineID.
-    pub engine_id: Vec<u8>,
+    pub engine_id: &'a [u8],
     /// contextName.
-    pub context: Vec<u8>,
+    pub context: &'a [u8],
     /// The PDU.
-    pub pdu: Pdu,
+    pub pdu: PduView<'a>,
 }
 
-impl ScopedPdu {
+/// contextEngineID, contextName and the PDU, as written.
+#[derive(Clone, Copy, Debug)]
+pub struct Scoped<'a> {
+    /// contextEngineID.
+    pub engine_id: &'a [u8],
+    /// contextName.
+    pub context: &'a [u8],
+    /// The PDU.
+    pub body: Body<'a>,
+}
+
+impl<'a> ScopedPdu<'a> {
     /// Reads a plain or decrypted scoped PDU.
     ///
     /// # Errors
     /// When it is none: with a wrong privacy key, decrypting gives noise.
-    pub fn read(bytes: &[u8]) -> Result<ScopedPdu, DecodeError> {
+    pub fn read(bytes: &'a [u8]) -> Result<ScopedPdu<'a>, DecodeError> {
         let mut outer = Reader::new(bytes);
         let mut r = outer.constructed(ber::SEQUENCE)?;
         outer.end()?;
-        let engine_id = r.contents(ber::OCTET_STRING)?.to_vec();
-        let context = r.contents(ber::OCTET_STRING)?.to_vec();
-        let pdu = Pdu::read(&mut r)?;
+        let engine_id = r.contents(ber::OCTET_STRING)?;
+        let context = r.contents(ber::OCTET_STRING)?;
+        let pdu = PduView::read(&mut r)?;
         r.end()?;
         Ok(ScopedPdu {
             engine_id,
@@ -102,20 +113,22 @@ impl ScopedPdu {
             pdu,
         })
     }
+}
 
+impl Scoped<'_> {
     fn write(&self, w: &mut Writer) {
         let mark = w.mark();
-        self.pdu.write(w);
-        w.primitive(ber::OCTET_STRING, &self.context);
-        w.primitive(ber::OCTET_STRING, &self.engine_id);
+        self.body.write(w);
+        w.primitive(ber::OCTET_STRING, self.context);
+        w.primitive(ber::OCTET_STRING, self.engine_id);
         w.header(ber::SEQUENCE, mark);
     }
 }
 
 /// Writes a v1 or v2c message. (`Version::V3` has no community; its number would be written all the same.)
-pub fn encode_community(version: Version, community: &[u8], pdu: &Pdu) -> Vec<u8> {
+pub fn encode_community<'a>(version: Version, community: &[u8], body: impl Into<Body<'a>>) -> Vec<u8> {
     let mut w = Writer::new();
-    pdu.write(&mut w);
+    body.into().write(&mut w);
     w.primitive(ber::OCTET_STRING, community);
     w.signed(ber::INTEGER, version.number());
     w.header(ber::SEQUENCE, 0);
@@ -127,7 +140,7 @@ pub fn encode_community(version: Version, community: &[u8], pdu: &Pdu) -> Vec<u8
 pub fn encode_v3(
     header: &V3Header<'_>,
     max_size: u32,
-    scoped: &ScopedPdu,
+    scoped: &Scoped<'_>,
     auth: Option<&AuthKey>,
     privacy: Option<(&PrivacyKey, u64)>,
 ) -> Vec<u8> {
@@ -200,7 +213,7 @@ pub fn decode(bytes: &[u8]) -> Result<Message<'_>, DecodeError> {
         other => return Err(DecodeError::Version(other)),
     };
     let community = r.contents(ber::OCTET_STRING)?;
-    let pdu = Pdu::read(&mut r)?;
+    let pdu = PduView::read(&mut r)?;
     r.end()?;
     Ok(Message::Community {
         version,

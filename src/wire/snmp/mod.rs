@@ -15,8 +15,8 @@ pub mod pdu;
 pub mod usm;
 
 pub use ber::DecodeError;
-pub use message::{Message, ScopedData, ScopedPdu, V3Header, V3Message, decode, encode_community, encode_v3};
-pub use pdu::{Pdu, PduKind, Value, VarBind};
+pub use message::{Message, Scoped, ScopedData, ScopedPdu, V3Header, V3Message, decode, encode_community, encode_v3};
+pub use pdu::{Body, Names, Pdu, PduKind, PduView, Request, Value, ValueView, VarBind, VarBindView};
 
 /// msgVersion as on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

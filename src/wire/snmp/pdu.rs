@@ -90,6 +90,37 @@ pub enum Value {
     EndOfMibView,
 }
 
+/// A value where it stands in the datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueView<'a> {
+    /// No value (requests).
+    Null,
+    /// INTEGER, Integer32.
+    Integer(i64),
+    /// OCTET STRING.
+    OctetString(&'a [u8]),
+    /// OBJECT IDENTIFIER: its contents, which are well-formed.
+    Oid(&'a [u8]),
+    /// IpAddress.
+    IpAddress([u8; 4]),
+    /// Counter32.
+    Counter32(u32),
+    /// Gauge32, Unsigned32.
+    Gauge32(u32),
+    /// TimeTicks, 1/100 s.
+    TimeTicks(u32),
+    /// Opaque (net-snmp wraps floating point numbers in it).
+    Opaque(&'a [u8]),
+    /// Counter64.
+    Counter64(u64),
+    /// The agent has no such object.
+    NoSuchObject,
+    /// The agent has the object but not this instance.
+    NoSuchInstance,
+    /// The walk has passed the last object.
+    EndOfMibView,
+}
+
 /// A name and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VarBind {
@@ -97,6 +128,144 @@ pub struct VarBind {
     pub oid: Vec<u32>,
     /// Its value.
     pub value: Value,
+}
+
+/// A name and its value where they stand in the datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VarBindView<'a> {
+    /// The contents of the instance's object identifier, which are well-formed.
+    pub name: &'a [u8],
+    /// Its value.
+    pub value: ValueView<'a>,
+}
+
+impl VarBindView<'_> {
+    /// The instance as sub-identifiers.
+    pub fn oid(&self) -> Vec<u32> {
+        ber::oid(self.name).unwrap_or_default()
+    }
+}
+
+/// One PDU where it stands in the datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PduView<'a> {
+    /// What it is.
+    pub kind: PduKind,
+    /// request-id.
+    pub request_id: i32,
+    /// error-status; non-repeaters in a GetBulk.
+    pub error_status: u32,
+    /// error-index, from 1; max-repetitions in a GetBulk.
+    pub error_index: u32,
+    /// The list.
+    pub varbinds: Vec<VarBindView<'a>>,
+}
+
+/// The varbind list of a request, encoded once: names and no values.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Names {
+    /// The whole list, tag and length included.
+    list: Box<[u8]>,
+    /// Where the contents of each name stand in it.
+    spans: Box<[(u16, u16)]>,
+}
+
+impl Names {
+    /// The list of these instances.
+    pub fn new<'o>(oids: impl DoubleEndedIterator<Item = &'o [u32]>) -> Names {
+        let mut w = Writer::new();
+        let mut from_end = Vec::new();
+        for oid in oids.rev() {
+            let mark = w.mark();
+            w.primitive(ber::NULL, &[]);
+            let name = w.mark();
+            w.oid_contents(oid);
+            from_end.push((w.mark(), name));
+            w.header(ber::OBJECT_IDENTIFIER, name);
+            w.header(ber::SEQUENCE, mark);
+        }
+        w.header(ber::SEQUENCE, 0);
+        let list = w.finish().into_boxed_slice();
+        let place = |end: usize| u16::try_from(list.len() - end).unwrap_or(u16::MAX);
+        let spans = from_end
+            .iter()
+            .rev()
+            .map(|(begin, end)| (place(*begin), place(*end)))
+            .collect();
+        Names { list, spans }
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// None at all.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The contents of a name.
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        let (from, to) = self.spans.get(index)?;
+        self.list.get(usize::from(*from)..usize::from(*to))
+    }
+
+    /// The same names in the same order?
+    pub fn same(&self, varbinds: &[VarBindView<'_>]) -> bool {
+        varbinds.len() == self.len() && varbinds.iter().enumerate().all(|(i, v)| self.get(i) == Some(v.name))
+    }
+}
+
+/// A request as it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What is asked.
+    pub kind: PduKind,
+    /// request-id.
+    pub request_id: i32,
+    /// max-repetitions of a GetBulk; else 0.
+    pub repetitions: u32,
+    /// Of what.
+    pub names: &'a Names,
+}
+
+/// What stands in a message that is written.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// Any PDU.
+    Pdu(&'a Pdu),
+    /// A request whose list is encoded already.
+    Request(Request<'a>),
+}
+
+impl<'a> From<&'a Pdu> for Body<'a> {
+    fn from(pdu: &'a Pdu) -> Body<'a> {
+        Body::Pdu(pdu)
+    }
+}
+
+impl<'a> From<Request<'a>> for Body<'a> {
+    fn from(request: Request<'a>) -> Body<'a> {
+        Body::Request(request)
+    }
+}
+
+impl Body<'_> {
+    /// Writes the PDU.
+    pub fn write(&self, w: &mut Writer) {
+        match self {
+            Body::Pdu(pdu) => pdu.write(w),
+            Body::Request(request) => {
+                let whole = w.mark();
+                w.raw(&request.names.list);
+                w.signed(ber::INTEGER, i64::from(request.repetitions));
+                w.signed(ber::INTEGER, 0);
+                w.signed(ber::INTEGER, i64::from(request.request_id));
+                w.header(request.kind.tag(), whole);
+            }
+        }
+    }
 }
 
 /// One PDU.
@@ -145,12 +314,14 @@ impl Pdu {
         w.signed(ber::INTEGER, i64::from(self.request_id));
         w.header(self.kind.tag(), whole);
     }
+}
 
+impl<'a> PduView<'a> {
     /// Reads the PDU that stands next.
     ///
     /// # Errors
     /// When anything of it is not as RFC 3416 has it. (The v1 trap has another shape and is refused by its tag.)
-    pub fn read(r: &mut Reader<'_>) -> Result<Pdu, DecodeError> {
+    pub fn read(r: &mut Reader<'a>) -> Result<PduView<'a>, DecodeError> {
         let tag = r.peek()?;
         let kind = PduKind::of(tag).ok_or(DecodeError::Tag { found: tag })?;
         let mut r = r.constructed(tag)?;
@@ -159,24 +330,41 @@ impl Pdu {
         let error_index = r.unsigned31()?;
         let mut list = r.constructed(ber::SEQUENCE)?;
         r.end()?;
-        let mut varbinds = Vec::new();
+        // A varbind of a counter takes some 20 octets.
+        let mut varbinds = Vec::with_capacity((list.left() / 16).min(MAX_VARBINDS));
         while list.left() > 0 {
             if varbinds.len() == MAX_VARBINDS {
                 return Err(DecodeError::Count);
             }
             let mut entry = list.constructed(ber::SEQUENCE)?;
-            let oid = ber::oid(entry.contents(ber::OBJECT_IDENTIFIER)?)?;
-            let value = Value::read(&mut entry)?;
+            let name = entry.contents(ber::OBJECT_IDENTIFIER)?;
+            ber::check_oid(name)?;
+            let value = ValueView::read(&mut entry)?;
             entry.end()?;
-            varbinds.push(VarBind { oid, value });
+            varbinds.push(VarBindView { name, value });
         }
-        Ok(Pdu {
+        Ok(PduView {
             kind,
             request_id: i32::try_from(id).map_err(|_| DecodeError::Range)?,
             error_status,
             error_index,
             varbinds,
         })
+    }
+
+    /// A copy that outlives the datagram.
+    pub fn to_pdu(&self) -> Pdu {
+        let varbind = |v: &VarBindView<'_>| VarBind {
+            oid: v.oid(),
+            value: v.value.to_value(),
+        };
+        Pdu {
+            kind: self.kind,
+            request_id: self.request_id,
+            error_status: self.error_status,
+            error_index: self.error_index,
+            varbinds: self.varbinds.iter().map(varbind).collect(),
+        }
     }
 }
 
@@ -206,29 +394,58 @@ impl Value {
             Value::EndOfMibView => w.primitive(snmp::SNMP_ENDOFMIBVIEW, &[]),
         }
     }
+}
 
-    fn read(r: &mut Reader<'_>) -> Result<Value, DecodeError> {
+impl<'a> ValueView<'a> {
+    /// Says that there is no value (v2 exceptions and NULL).
+    pub fn is_absent(self) -> bool {
+        matches!(
+            self,
+            ValueView::Null | ValueView::NoSuchObject | ValueView::NoSuchInstance | ValueView::EndOfMibView
+        )
+    }
+
+    /// A copy that outlives the datagram.
+    pub fn to_value(self) -> Value {
+        match self {
+            ValueView::Null => Value::Null,
+            ValueView::Integer(v) => Value::Integer(v),
+            ValueView::OctetString(v) => Value::OctetString(v.to_vec()),
+            ValueView::Oid(v) => Value::Oid(ber::oid(v).unwrap_or_default()),
+            ValueView::IpAddress(v) => Value::IpAddress(v),
+            ValueView::Counter32(v) => Value::Counter32(v),
+            ValueView::Gauge32(v) => Value::Gauge32(v),
+            ValueView::TimeTicks(v) => Value::TimeTicks(v),
+            ValueView::Opaque(v) => Value::Opaque(v.to_vec()),
+            ValueView::Counter64(v) => Value::Counter64(v),
+            ValueView::NoSuchObject => Value::NoSuchObject,
+            ValueView::NoSuchInstance => Value::NoSuchInstance,
+            ValueView::EndOfMibView => Value::EndOfMibView,
+        }
+    }
+
+    fn read(r: &mut Reader<'a>) -> Result<ValueView<'a>, DecodeError> {
         let tag = r.peek()?;
         let contents = r.contents(tag)?;
         let unsigned32 = || ber::unsigned(contents, 4).and_then(|v| u32::try_from(v).map_err(|_| DecodeError::Range));
         let empty = |value| contents.is_empty().then_some(value).ok_or(DecodeError::Range);
         match tag {
-            ber::NULL => empty(Value::Null),
-            ber::INTEGER => ber::signed(contents).map(Value::Integer),
-            ber::OCTET_STRING => Ok(Value::OctetString(contents.to_vec())),
-            ber::OBJECT_IDENTIFIER => ber::oid(contents).map(Value::Oid),
+            ber::NULL => empty(ValueView::Null),
+            ber::INTEGER => ber::signed(contents).map(ValueView::Integer),
+            ber::OCTET_STRING => Ok(ValueView::OctetString(contents)),
+            ber::OBJECT_IDENTIFIER => ber::check_oid(contents).map(|()| ValueView::Oid(contents)),
             snmp::TYPE_IPADDRESS => contents
                 .try_into()
-                .map(Value::IpAddress)
+                .map(ValueView::IpAddress)
                 .map_err(|_| DecodeError::Range),
-            snmp::TYPE_COUNTER32 => unsigned32().map(Value::Counter32),
-            snmp::TYPE_GAUGE32 => unsigned32().map(Value::Gauge32),
-            snmp::TYPE_TIMETICKS => unsigned32().map(Value::TimeTicks),
-            snmp::TYPE_OPAQUE => Ok(Value::Opaque(contents.to_vec())),
-            snmp::TYPE_COUNTER64 => ber::unsigned(contents, 8).map(Value::Counter64),
-            snmp::SNMP_NOSUCHOBJECT => empty(Value::NoSuchObject),
-            snmp::SNMP_NOSUCHINSTANCE => empty(Value::NoSuchInstance),
-            snmp::SNMP_ENDOFMIBVIEW => empty(Value::EndOfMibView),
+            snmp::TYPE_COUNTER32 => unsigned32().map(ValueView::Counter32),
+            snmp::TYPE_GAUGE32 => unsigned32().map(ValueView::Gauge32),
+            snmp::TYPE_TIMETICKS => unsigned32().map(ValueView::TimeTicks),
+            snmp::TYPE_OPAQUE => Ok(ValueView::Opaque(contents)),
+            snmp::TYPE_COUNTER64 => ber::unsigned(contents, 8).map(ValueView::Counter64),
+            snmp::SNMP_NOSUCHOBJECT => empty(ValueView::NoSuchObject),
+            snmp::SNMP_NOSUCHINSTANCE => empty(ValueView::NoSuchInstance),
+            snmp::SNMP_ENDOFMIBVIEW => empty(ValueView::EndOfMibView),
             found => Err(DecodeError::Tag { found }),
         }
     }

@@ -15,6 +15,9 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
         expect_up: false,
         backup: false,
     };
+    // Judged, so that errors, discards and packets are asked for.
+    let minute = Duration::from_secs(60);
+    let errors = Threshold::new(Bound::new(1.0, 0.9), None, minute, minute);
     Device {
         name: Name::from(name),
         role: Role::Managed,
@@ -47,7 +50,7 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
         profile: None,
         interfaces: interfaces.iter().map(wanted).collect(),
         watches: [].into(),
-        thresholds: Default::default(),
+        thresholds: Arc::new(errors.map(|t| (ThresholdKind::Errors, t)).into_iter().collect()),
         findings: Default::default(),
         circuit: None,
         parents: Vec::new(),

@@ -154,9 +154,9 @@ fn a_site_adds_profiles_and_replaces_those_built_in() {
     assert!(!named("juniper").measures.is_empty());
     let before = site.fingerprint.clone();
     assert!(
-        loaded.files.iter().any(|f| f.ends_with("own/site.toml")),
+        loaded.tables.iter().any(|f| f.ends_with("own/site.toml")),
         "{:?}",
-        loaded.files
+        loaded.tables
     );
     folder.write("own/site.toml", OWN_PROFILE.replace("7.1.0", "7.2.0"), 0o644);
     let site = config::load(&main).site.unwrap();

@@ -1,6 +1,6 @@
 //! What a right file means: the values of the site.
 
-use super::{Dummies, SECRET, check, printed};
+use super::{Dummies, SECRET, check, printed, site};
 use hinomi::config;
 use hinomi::model::snmp::{AuthProtocol, Credentials, PrivacyProtocol};
 use hinomi::model::{
@@ -13,16 +13,6 @@ use std::time::Duration;
 fn example(name: &str) -> Site {
     let loaded = config::load_with(Path::new(&format!("examples/{name}.toml")), &Dummies);
     loaded.site.unwrap_or_else(|| panic!("{name} has errors"))
-}
-
-fn site(text: &str) -> Site {
-    let text = format!("[operator]\nname = \"x\"\n{text}");
-    let loaded = check(&text);
-    loaded
-        .site
-        .as_ref()
-        .cloned()
-        .unwrap_or_else(|| panic!("{}", printed(&loaded)))
 }
 
 fn device<'s>(site: &'s Site, name: &str) -> &'s Device {

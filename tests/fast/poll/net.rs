@@ -324,11 +324,12 @@ fn agent_answer(request: &[u8], now: Mono) -> Vec<u8> {
     let Ok(Message::Community {
         version,
         community,
-        mut pdu,
+        pdu,
     }) = decode(request)
     else {
         panic!("not a v2c request")
     };
+    let mut pdu = pdu.to_pdu();
     for v in &mut pdu.varbinds {
         v.value = match pdu.kind {
             PduKind::Get if v.oid == [1, 3, 6, 1, 2, 1, 1, 3, 0] => Value::TimeTicks((now.0 / 10_000) as u32),
