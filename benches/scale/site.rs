@@ -205,6 +205,8 @@ fn around(devices: Vec<Device>) -> Site {
         },
         uplinks: Vec::new(),
         devices,
+        accesses: Vec::new(),
+        profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
         contacts: vec![Contact {
             name: "noc".into(),

@@ -132,7 +132,7 @@ fn metrics(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Resu
             };
             vec![
                 plain(crate::metrics::text::key(&m.metric)),
-                plain(m.part.as_deref().unwrap_or("-")),
+                plain(m.part.as_deref().or(m.which.as_deref()).unwrap_or("-")),
                 plain(value),
                 words::level(m.level),
                 plain(judged),

@@ -6,11 +6,13 @@
 mod alarm;
 pub mod check;
 mod client;
+mod discover;
 mod explain;
 mod incidents;
 mod probe;
 mod route_test;
 mod run;
+mod stanza;
 mod status;
 mod table;
 mod words;
@@ -67,6 +69,13 @@ enum Verb {
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Walk a device and print a stanza for the configuration: profile, interfaces, redundancy it takes part in
+    Discover {
+        /// Its literal address
+        address: std::net::IpAddr,
+        #[command(flatten)]
+        options: discover::Options,
     },
     /// What the running daemon sees
     Status {
@@ -225,6 +234,7 @@ fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
         }
         Verb::Reload { daemon, force } => client::reload(&daemon, force, out),
         Verb::Probe { device, config, json } => probe::probe(&device, &config.config, json, out),
+        Verb::Discover { address, options } => discover::discover(address, &options, out),
         Verb::Status { daemon, watch, json } => status::status(&daemon, watch, json, out),
         Verb::Incidents { what, daemon, json } => match what.unwrap_or(Incidents::List) {
             Incidents::List => incidents::list(&daemon, json, out),

@@ -22,7 +22,7 @@ pub(super) fn probe(name: &str, config: &Path, json: bool, out: &mut dyn Write) 
         let agent = !asks_agent || d.agent_error.is_some() || d.uptime_ticks.is_some();
         d.reach != ReachState::Unknown && (agent || d.reach == ReachState::Suspect)
     };
-    let picture = once::look(&alone, patience, |s| s.devices.first().is_some_and(seen))
+    let picture = once::look(&alone, patience, |s, _| s.devices.first().is_some_and(seen))
         .map_err(|e| Failure::new(1, e.to_string()))?;
     let Some(mut device) = picture.devices.first().cloned() else {
         return Err(Failure::new(

@@ -28,6 +28,8 @@ pub(super) fn value(metric: Metric, value: f64) -> String {
         Metric::Load5 | Metric::Watch => format!("{value:.2}"),
         Metric::Temperature => format!("{value:.1} C"),
         Metric::Rtt => format!("{:.2} ms", value * 1e3),
+        Metric::Sessions => format!("{value:.0}"),
+        Metric::BatteryRuntime => super::table::length(value),
         Metric::Errors | Metric::Discards => format!("{value:.4} %"),
         Metric::Cpu
         | Metric::Memory
@@ -35,6 +37,9 @@ pub(super) fn value(metric: Metric, value: f64) -> String {
         | Metric::UtilizationOut
         | Metric::UtilizationDown
         | Metric::UtilizationUp
+        | Metric::SessionsUsed
+        | Metric::UpsLoad
+        | Metric::BatteryCharge
         | Metric::Loss => {
             format!("{value:.1} %")
         }

@@ -251,6 +251,34 @@ impl Surroundings for Host {
             }),
         }
     }
+
+    fn profiles(&self, folder: &Path) -> Result<Vec<SourceFile>, NotFound> {
+        let hint = "a folder with profile files (*.toml); the README says what stands in one".to_string();
+        let wrong = |what: String| NotFound {
+            what,
+            hint: hint.clone(),
+        };
+        let cannot = |e: std::io::Error| wrong(format!("cannot be read: {}: {}", folder.display(), words(&e)));
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            let hidden = path
+                .file_name()
+                .is_some_and(|n| n.as_encoded_bytes().first() == Some(&b'.'));
+            if !hidden && path.extension().is_some_and(|e| e == "toml") {
+                paths.push(path);
+            }
+        }
+        if paths.is_empty() {
+            return Err(wrong(format!(
+                "has no profile file (*.toml) in it: {}",
+                folder.display()
+            )));
+        }
+        paths.sort();
+        let read = |path: PathBuf| read(&path).map_err(|p| wrong(format!("cannot be used: {}: {}", p.file, p.what)));
+        paths.into_iter().map(read).collect()
+    }
 }
 
 /// A CSV file as text.

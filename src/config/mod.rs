@@ -1,9 +1,9 @@
 //! From TOML to a checked [`crate::model::Site`]: all mistakes at once, each with its place.
 //!
 //! Text becomes a tree with places (`raw`), the tree is walked by typed readers that know every key (`reader`, `values`), each section
-//! is checked in a file of its own (`check`), problems are worded and secrets blanked (`report`, `mask`). The many (circuits,
-//! devices, contacts) stand in CSV files (`csv`). What lies outside of the text (secrets, certificates, those CSV files) is asked of
-//! [`Surroundings`]. Only `load` reads files.
+//! is checked in a file of its own (`check`), vendor profiles likewise (`profile`), problems are worded and secrets blanked
+//! (`report`, `mask`). The many (circuits, devices, contacts) stand in CSV files (`csv`). What lies outside of the text (secrets,
+//! certificates, profile files, those CSV files) is asked of [`Surroundings`]. Only `load` reads files.
 //!
 //! Never here: what is done with a site. Nothing is "parsed later": past this module every value is checked.
 
@@ -13,6 +13,7 @@ mod hours;
 mod load;
 mod mask;
 mod names;
+mod profile;
 mod raw;
 mod reader;
 mod report;
@@ -20,6 +21,7 @@ mod values;
 
 pub use check::check;
 pub use load::{Host, load, load_with};
+pub use profile::{builtin_problems, builtin_profiles};
 pub use raw::SourceFile;
 pub use report::{Problem, Severity};
 
@@ -33,9 +35,9 @@ pub struct Loaded {
     pub site: Option<Site>,
     /// Everything that is wrong or doubtful, in the order of the files.
     pub problems: Vec<Problem>,
-    /// The TOML files that were read, in order.
+    /// The files of the configuration itself that were read, in order.
     pub files: Vec<PathBuf>,
-    /// The CSV files that they name and that were read.
+    /// The files that these name and that were read: CSV files, vendor profiles.
     pub tables: Vec<PathBuf>,
 }
 
@@ -85,4 +87,7 @@ pub trait Surroundings {
 
     /// Makes sure that a PEM file with certificates is there.
     fn certificates(&self, path: &Path) -> Result<(), NotFound>;
+
+    /// Reads the profile files of a folder (`*.toml`), by name.
+    fn profiles(&self, folder: &Path) -> Result<Vec<SourceFile>, NotFound>;
 }

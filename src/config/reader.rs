@@ -56,6 +56,11 @@ impl<'a> Walk<'a> {
         self.table.get(key)
     }
 
+    /// The key is written, rightly or wrongly.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
+    }
+
     /// All entries, for tables whose keys are names; nothing is left over then.
     pub(crate) fn entries(&self) -> &'a [Entry] {
         &self.table.entries

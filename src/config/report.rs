@@ -4,10 +4,12 @@
 
 use super::raw::{Place, SourceFile};
 use super::{Surroundings, mask};
+use crate::model::Profiles;
 use serde::Serialize;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// How bad a problem of the configuration is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -218,6 +220,8 @@ pub(crate) struct Ctx<'a> {
     /// CSV files, numbered on from `files`; known once the tree is.
     tables: OnceCell<Vec<TableFile>>,
     drafts: RefCell<Vec<Draft>>,
+    /// Vendor profiles that devices may name.
+    profiles: OnceCell<Arc<Profiles>>,
     errors: Cell<usize>,
     guesses: Cell<usize>,
     /// First byte of each line of each file, worked out when a problem asks for it.
@@ -231,10 +235,21 @@ impl<'a> Ctx<'a> {
             around,
             tables: OnceCell::new(),
             drafts: RefCell::new(Vec::new()),
+            profiles: OnceCell::new(),
             errors: Cell::new(0),
             guesses: Cell::new(0),
             lines: RefCell::new(BTreeMap::new()),
         }
+    }
+
+    /// The vendor profiles of this site are these, from now on.
+    pub(crate) fn know(&self, profiles: Arc<Profiles>) {
+        let _ = self.profiles.set(profiles);
+    }
+
+    /// The vendor profiles of this site.
+    pub(crate) fn profiles(&self) -> Arc<Profiles> {
+        self.profiles.get().cloned().unwrap_or_default()
     }
 
     /// Takes the CSV files that the tree names; once.

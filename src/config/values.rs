@@ -162,6 +162,17 @@ impl Unit {
     }
 }
 
+impl Unit {
+    /// Where a level ends if nothing is said and lower is worse: a tenth above, of a share five points at least, 100 at most.
+    pub(crate) fn default_clear_above(self, raise: f64) -> f64 {
+        let clear = match self {
+            Unit::Share => (raise + (raise * 0.1).max(5.0)).min(100.0),
+            _ => raise + raise.abs() * 0.1,
+        };
+        ((clear * 1e9).round() / 1e9).max(raise)
+    }
+}
+
 /// `1.3.6.1.2.1.1.3.0` as sub-identifiers.
 pub(crate) fn oid(text: &str) -> Taken<Vec<u32>> {
     const HINT: &str = "numbers with dots between, down to the instance: \"1.3.6.1.2.1.1.3.0\"";
@@ -267,6 +278,9 @@ mod tests {
         assert_eq!(Unit::Share.default_clear(90.0), 85.0);
         assert_eq!(Unit::Share.default_clear(40.0), 36.0);
         assert_eq!(Unit::Celsius.default_clear(60.0), 54.0);
+        assert_eq!(Unit::Share.default_clear_above(20.0), 25.0);
+        assert_eq!(Unit::Share.default_clear_above(100.0), 100.0);
+        assert_eq!(Unit::Time.default_clear_above(600.0), 660.0);
         assert!(Unit::Any.default_clear(-10.0) < -10.0);
     }
 }

@@ -15,6 +15,9 @@ pub struct MetricStatus {
     pub metric: Metric,
     /// Watch or interface name; `None` for the device.
     pub part: Option<Name>,
+    /// The row of a table that it is from, where one decides: the hottest sensor.
+    #[serde(default)]
+    pub which: Option<Name>,
     /// Last value, in the metric's unit, or why there is none.
     pub value: Result<f64, String>,
     /// Level in force.

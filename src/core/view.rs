@@ -85,7 +85,7 @@ fn device(core: &Core, id: DeviceId, device: &Device) -> DeviceStatus {
         interfaces: reading
             .map(|r| r.interfaces.iter().map(|i| interface(core, id, i)).collect())
             .unwrap_or_default(),
-        profile: reading.and_then(|r| r.profile.as_deref().map(str::to_owned)),
+        profile: reading.and_then(|r| r.profile.as_ref().map(|p| p.name.to_string())),
         agent_error: core
             .rules
             .agent(&device.name)
@@ -151,10 +151,11 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
                 Part::Interface(name) | Part::Watch(name) => Some(name.clone()),
                 _ => None,
             },
+            which: number.which.as_deref().cloned(),
             value: words(&number.last),
             level: number.state.level(),
             judged_by: number::threshold(device, part, metric)
-                .map(|t| judged_by(t, &number::unit(device, part, metric)))
+                .map(|t| judged_by(t, &number::unit(device, part, metric), metric.sign()))
                 .unwrap_or_default(),
         })
         .collect();
@@ -173,6 +174,7 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
         all.push(MetricStatus {
             metric: Metric::Watch,
             part,
+            which: None,
             level: Level::Ok,
             value,
             judged_by,
@@ -182,12 +184,13 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
 }
 
 /// A threshold in words: `warning 70 % (clear 65 %), critical 90 % (clear 85 %), for 3m`.
-fn judged_by(threshold: &Threshold, unit: &str) -> String {
+fn judged_by(threshold: &Threshold, unit: &str, sign: f64) -> String {
     let space = if unit.is_empty() { "" } else { " " };
     let level = |level, word: &str| {
-        threshold
-            .bound(level)
-            .map(|b| format!("{word} {}{space}{unit} (clear {}{space}{unit})", b.raise(), b.clear()))
+        threshold.bound(level).map(|b| {
+            let (raise, clear) = (b.raise() * sign, b.clear() * sign);
+            format!("{word} {raise}{space}{unit} (clear {clear}{space}{unit})")
+        })
     };
     let levels: Vec<String> = [level(Level::Warning, "warning"), level(Level::Critical, "critical")]
         .into_iter()

@@ -21,7 +21,7 @@ pub struct Kept {
     pub text: String,
     /// Only its owner could read it: secrets written in it count.
     pub private: bool,
-    /// A CSV file that another one names.
+    /// A file that another one names: a CSV file, a vendor profile.
     #[serde(default)]
     pub table: bool,
 }

@@ -1,4 +1,4 @@
-//! One look at a few devices with a core and sockets of its own, without the daemon: for `hinomi probe`.
+//! One look at a few devices with a core and sockets of its own, without the daemon: for `hinomi probe` and `hinomi discover`.
 //!
 //! Nothing is recorded and nobody is told: commits are answered as if done, mails are not sent.
 
@@ -16,8 +16,13 @@ use std::time::Duration;
 
 const TICK: Duration = Duration::from_millis(5);
 
-/// Polls until `enough` says so or the time is over; returns the last picture.
-pub fn look(site: &Arc<Site>, patience: Duration, enough: impl Fn(&Snapshot) -> bool) -> Result<Snapshot, RunError> {
+/// Polls until `enough` says so or the time is over; returns the last picture. `enough` also learns how much came in so far.
+pub fn look(
+    site: &Arc<Site>,
+    patience: Duration,
+    mut enough: impl FnMut(&Snapshot, usize) -> bool,
+) -> Result<Snapshot, RunError> {
+    let mut answers = 0;
     let mut net = Net::open()?;
     let (v4, v6) = reload::needs_echo(site);
     for (needed, family) in [(v4, false), (v6, true)] {
@@ -36,6 +41,7 @@ pub fn look(site: &Arc<Site>, patience: Duration, enough: impl Fn(&Snapshot) -> 
         net.receive_dry(&mut memory, clock::reading(), &mut received);
         let now = clock::now();
         received.extend(connections.try_iter());
+        answers += received.len();
         core.take_polled(received.drain(..), now);
         if core.next_wakeup() <= now.mono {
             core.wake(now);
@@ -48,7 +54,7 @@ pub fn look(site: &Arc<Site>, patience: Duration, enough: impl Fn(&Snapshot) -> 
         net.flush(&mut memory, &mut received);
         core.take_polled(received.drain(..), now);
         let picture = core.snapshot(now);
-        if enough(&picture) || now.mono.since(began.mono) > patience {
+        if enough(&picture, answers) || now.mono.since(began.mono) > patience {
             return Ok(picture);
         }
         std::thread::sleep(TICK);

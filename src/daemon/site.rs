@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(super) struct Read {
     pub(super) site: Arc<Site>,
     pub(super) files: Vec<PathBuf>,
-    /// The CSV files they name.
+    /// The CSV files and vendor profiles they name.
     pub(super) tables: Vec<PathBuf>,
     pub(super) warnings: usize,
 }
@@ -48,7 +48,7 @@ pub fn load_last_good(state: &Path) -> Result<Arc<Site>, String> {
     taken(config::check(&files, &around)).map(|r| r.site)
 }
 
-/// This host, with the CSV files as they were when they were last good.
+/// This host, with the CSV files and vendor profiles as they were when they were last good.
 struct KeptTables {
     host: Host,
     tables: BTreeMap<PathBuf, String>,
@@ -61,14 +61,35 @@ impl Surroundings for KeptTables {
 
     fn table(&self, path: &Path) -> Result<String, NotFound> {
         let kept = self.tables.get(path);
-        kept.cloned().ok_or_else(|| NotFound {
-            what: format!("was not kept: {}", path.display()),
-            hint: "the next start of the daemon keeps it".to_owned(),
-        })
+        kept.cloned().ok_or_else(|| not_kept(path))
     }
 
     fn certificates(&self, path: &Path) -> Result<(), NotFound> {
         self.host.certificates(path)
+    }
+
+    fn profiles(&self, folder: &Path) -> Result<Vec<SourceFile>, NotFound> {
+        let kept = self.tables.iter();
+        let here =
+            kept.filter(|(path, _)| path.parent() == Some(folder) && path.extension().is_some_and(|e| e == "toml"));
+        let files: Vec<SourceFile> = here
+            .map(|(path, text)| SourceFile {
+                path: path.clone(),
+                text: text.clone(),
+                private: false,
+            })
+            .collect();
+        match files.is_empty() {
+            true => Err(not_kept(folder)),
+            false => Ok(files),
+        }
+    }
+}
+
+fn not_kept(path: &Path) -> NotFound {
+    NotFound {
+        what: format!("was not kept: {}", path.display()),
+        hint: "the next start of the daemon keeps it".to_owned(),
     }
 }
 

@@ -290,7 +290,11 @@ pub(super) fn finding_level(d: &DeviceStatus, w: &mut Writer) {
     for f in &d.findings {
         let part = match &f.key.part {
             Part::Device | Part::Host => "",
-            Part::Interface(name) | Part::Watch(name) | Part::Route(name) | Part::Common(name) => name,
+            Part::Interface(name)
+            | Part::Watch(name)
+            | Part::Component(name)
+            | Part::Route(name)
+            | Part::Common(name) => name,
         };
         let metric = f.key.metric.map(|m| key(&m)).unwrap_or_default();
         w.sample(&[&d.name, part, f.key.kind.key(), &metric], level(f.level));
@@ -394,6 +398,7 @@ mod tests {
             metrics: vec![MetricStatus {
                 metric: Metric::UtilizationIn,
                 part: Some("xe-0/0/0".into()),
+                which: None,
                 value: Ok(71.5),
                 level: Level::Warning,
                 judged_by: String::new(),

@@ -36,6 +36,8 @@ pub enum FindingKind {
     InterfaceDown,
     /// A name that was once matched is gone.
     InterfaceMissing,
+    /// A fan, a power supply, a battery or a sensor says that it is not well.
+    ComponentFailed,
     /// The device answers liveness, its SNMP agent does not.
     AgentSilent,
     /// A threshold has had no data for three intervals.
@@ -58,13 +60,14 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// Every kind, in the order they are documented.
-    pub const ALL: [FindingKind; 15] = [
+    pub const ALL: [FindingKind; 16] = [
         FindingKind::DeviceDown,
         FindingKind::PlatformDown,
         FindingKind::CircuitSilent,
         FindingKind::CircuitsLost,
         FindingKind::InterfaceDown,
         FindingKind::InterfaceMissing,
+        FindingKind::ComponentFailed,
         FindingKind::AgentSilent,
         FindingKind::NoData,
         FindingKind::ControlPlaneSilent,
@@ -85,6 +88,7 @@ impl FindingKind {
             FindingKind::CircuitsLost => "circuits-lost",
             FindingKind::InterfaceDown => "interface-down",
             FindingKind::InterfaceMissing => "interface-missing",
+            FindingKind::ComponentFailed => "component-failed",
             FindingKind::AgentSilent => "agent-silent",
             FindingKind::NoData => "no-data",
             FindingKind::ControlPlaneSilent => "control-plane-silent",
@@ -104,7 +108,9 @@ impl FindingKind {
             FindingKind::PlatformDown => (Level::Critical, 30),
             FindingKind::CircuitSilent => (Level::Warning, 300),
             FindingKind::CircuitsLost => (Level::Critical, 0),
-            FindingKind::InterfaceDown | FindingKind::InterfaceMissing => (Level::Warning, 30),
+            FindingKind::InterfaceDown | FindingKind::InterfaceMissing | FindingKind::ComponentFailed => {
+                (Level::Warning, 30)
+            }
             FindingKind::AgentSilent | FindingKind::NoData | FindingKind::ControlPlaneSilent => (Level::Warning, 300),
             FindingKind::Lossy => (Level::Ok, 0),
             FindingKind::Blind => (Level::Critical, 0),
@@ -139,6 +145,8 @@ pub enum Part {
     Interface(Name),
     /// A `watch`, by its name.
     Watch(Name),
+    /// A fan, a power supply and the like, by its name.
+    Component(Name),
     /// A mail route, by its name.
     Route(Name),
     /// What circuits have in common: `carrier access-carrier-1`, `site tokyo`, `device agg-3`, `card agg-3 ge-0/0`.
@@ -166,7 +174,9 @@ impl std::fmt::Display for FindingKey {
         f.write_str(self.device.as_deref().unwrap_or("hinomi"))?;
         match &self.part {
             Part::Device | Part::Host => {}
-            Part::Interface(n) | Part::Watch(n) | Part::Route(n) | Part::Common(n) => write!(f, "/{n}")?,
+            Part::Interface(n) | Part::Watch(n) | Part::Component(n) | Part::Route(n) | Part::Common(n) => {
+                write!(f, "/{n}")?;
+            }
         }
         write!(f, " {}", self.kind.key())?;
         if let Some(metric) = self.metric {

@@ -25,6 +25,7 @@ pub use device::{
     Status, Watch, WatchKind,
 };
 pub use finding::{FindingKey, FindingKind, FindingRule, Level, Name, Part};
+pub use profile::{Profile, Profiles};
 pub use reach::ReachState;
 pub use secret::Secret;
 pub use site::{DaemonSettings, Heartbeat, Language, Operator, Site};

@@ -1,6 +1,6 @@
 //! One checked site: everything the daemon needs to know, with names resolved.
 
-use super::{Contact, Device, DeviceId, FindingKind, FindingRule, Procedure, Route};
+use super::{Contact, Device, DeviceId, FindingKind, FindingRule, Procedure, Profiles, Route};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -63,6 +63,10 @@ pub struct Site {
     pub uplinks: Vec<DeviceId>,
     /// Indexed by [`DeviceId`].
     pub devices: Vec<Device>,
+    /// `[snmp.NAME]`, each of them, used or not.
+    pub accesses: Vec<std::sync::Arc<super::snmp::SnmpAccess>>,
+    /// Vendor profiles: those built in and those of `[profiles]`.
+    pub profiles: std::sync::Arc<Profiles>,
     /// `[findings]` for what belongs to no device (blind, routes).
     pub findings: BTreeMap<FindingKind, FindingRule>,
     /// `[[contact]]`.

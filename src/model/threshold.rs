@@ -27,6 +27,24 @@ pub enum ThresholdKind {
     Loss,
     /// Echo round-trip time, seconds.
     Rtt,
+    /// Sessions (connections, NAPT entries) in the device's table.
+    Sessions,
+    /// Sessions, percent of what the device can hold.
+    SessionsUsed,
+    /// Load of a UPS, percent of what it can bear.
+    UpsLoad,
+    /// Charge of a UPS's battery, percent. Lower is worse.
+    BatteryCharge,
+    /// Time that a UPS's battery will last, seconds. Lower is worse.
+    BatteryRuntime,
+}
+
+impl ThresholdKind {
+    /// Lower is worse. Its thresholds hold negated numbers, so that everything that judges knows one direction only: see
+    /// [`Metric::sign`].
+    pub fn falls(self) -> bool {
+        matches!(self, ThresholdKind::BatteryCharge | ThresholdKind::BatteryRuntime)
+    }
 }
 
 /// One measured quantity; the unit is fixed by the kind.
@@ -57,11 +75,45 @@ pub enum Metric {
     Loss,
     /// Seconds.
     Rtt,
+    /// A number.
+    Sessions,
+    /// Percent.
+    SessionsUsed,
+    /// Percent.
+    UpsLoad,
+    /// Percent. Lower is worse.
+    BatteryCharge,
+    /// Seconds. Lower is worse.
+    BatteryRuntime,
     /// The unit of the `watch`.
     Watch,
 }
 
 impl Metric {
+    /// The word in profiles, in `--json` and in metrics.
+    pub fn key(self) -> &'static str {
+        match self {
+            Metric::Cpu => "cpu",
+            Metric::Memory => "memory",
+            Metric::Load5 => "load5",
+            Metric::Temperature => "temperature",
+            Metric::UtilizationIn => "utilization-in",
+            Metric::UtilizationOut => "utilization-out",
+            Metric::UtilizationDown => "utilization-down",
+            Metric::UtilizationUp => "utilization-up",
+            Metric::Errors => "errors",
+            Metric::Discards => "discards",
+            Metric::Loss => "loss",
+            Metric::Rtt => "rtt",
+            Metric::Sessions => "sessions",
+            Metric::SessionsUsed => "sessions-used",
+            Metric::UpsLoad => "ups-load",
+            Metric::BatteryCharge => "battery-charge",
+            Metric::BatteryRuntime => "battery-runtime",
+            Metric::Watch => "watch",
+        }
+    }
+
     /// The threshold that judges this metric; `None` for a `watch`, which carries its own.
     pub fn kind(self) -> Option<ThresholdKind> {
         Some(match self {
@@ -76,8 +128,24 @@ impl Metric {
             Metric::Discards => ThresholdKind::Discards,
             Metric::Loss => ThresholdKind::Loss,
             Metric::Rtt => ThresholdKind::Rtt,
+            Metric::Sessions => ThresholdKind::Sessions,
+            Metric::SessionsUsed => ThresholdKind::SessionsUsed,
+            Metric::UpsLoad => ThresholdKind::UpsLoad,
+            Metric::BatteryCharge => ThresholdKind::BatteryCharge,
+            Metric::BatteryRuntime => ThresholdKind::BatteryRuntime,
             Metric::Watch => return None,
         })
+    }
+
+    /// Lower is worse.
+    pub fn falls(self) -> bool {
+        self.kind().is_some_and(ThresholdKind::falls)
+    }
+
+    /// What a value is multiplied with before it is held against its threshold, and a bound before it is shown: 1, or −1 where
+    /// lower is worse.
+    pub fn sign(self) -> f64 {
+        if self.falls() { -1.0 } else { 1.0 }
     }
 }
 

@@ -371,7 +371,7 @@ fn device_name(root: &FindingKey) -> String {
 /// The part's name, if it has one.
 fn part_name(root: &FindingKey) -> Option<String> {
     match &root.part {
-        Part::Interface(n) | Part::Watch(n) | Part::Route(n) => Some(clean(n)),
+        Part::Interface(n) | Part::Watch(n) | Part::Component(n) | Part::Route(n) => Some(clean(n)),
         Part::Device | Part::Common(_) | Part::Host => None,
     }
 }
@@ -386,6 +386,7 @@ fn quantity(value: f64, unit: &str) -> String {
     match unit {
         "s" if value.abs() < 1.0 => format!("{:.1} ms", value * 1000.0),
         "C" => format!("{value:.1} °C"),
+        "" if value.abs() >= 1000.0 => format!("{value:.0}"),
         "" => format!("{value:.2}"),
         "%" if value.abs() < 1.0 && value != 0.0 => format!("{value:.3} %"),
         unit => format!("{value:.1} {}", clean(unit)),

@@ -21,7 +21,7 @@ pub use counters::PollCounters;
 pub use engine::Poll;
 pub use observation::{
     AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Observation, ReachRound, RoundKind,
-    ScalarReading, TcpReading,
+    ScalarReading, TableRow, TcpReading,
 };
 
 use crate::model::{DeviceId, Mono};

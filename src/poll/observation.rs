@@ -1,6 +1,6 @@
 //! What polling learned about a device, before anybody judges it. Missing is missing, never zero.
 
-use crate::model::{DeviceId, Mono, Name};
+use crate::model::{DeviceId, Mono, Name, Profile};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -101,6 +101,19 @@ pub struct ScalarReading {
     pub value: Option<Number>,
 }
 
+/// A row of a profile's table that is read: found by a walk, named and picked then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableRow {
+    /// Which measure of the profile, or, counted on, which component.
+    pub part: u16,
+    /// The row's index.
+    pub index: Box<[u32]>,
+    /// How the row is called; a component always has a name.
+    pub label: Option<Name>,
+    /// What its value is multiplied with (ENTITY-SENSOR-MIB's scale and precision; else 1).
+    pub factor: f64,
+}
+
 /// A number or an OID as read (hrStorageType is an OID).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Number {
@@ -173,9 +186,14 @@ pub struct AgentReading {
     /// Time between request and answer of the first request.
     pub rtt: Option<Duration>,
     /// Name of the profile in use.
-    pub profile: Option<Name>,
-    /// Objects of the profile and of OID watches.
+    /// The profile in use; `rows` belong to it.
+    #[serde(skip)]
+    pub profile: Option<Arc<Profile>>,
+    /// Objects of the profile and of OID watches, in the order of their identifiers.
     pub scalars: Vec<ScalarReading>,
+    /// Which of them are rows of the profile's tables.
+    #[serde(default)]
+    pub rows: Arc<[TableRow]>,
     /// Interfaces that match the configuration.
     pub interfaces: Vec<InterfaceReading>,
     /// Names once matched (by a glob or by name) that the agent no longer has. A configured literal name that never existed

@@ -40,7 +40,7 @@ pub struct Affected {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// The value has been at or above the bound for the hold time. Units are the metric's (see [`crate::model::Metric`]).
+    /// The value has been at or above the bound for the hold time (at or below, where lower is worse). Units are the metric's (see [`crate::model::Metric`]).
     Above {
         /// Last value.
         value: f64,
@@ -48,6 +48,9 @@ pub enum Cause {
         bound: f64,
         /// Unit for people ("%", "C", "s", or a watch's).
         unit: String,
+        /// The row of a table that decides, where one does: the hottest sensor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        which: Option<Name>,
     },
     /// The value has been at or below the clear value for the clear time.
     Below {
@@ -102,6 +105,22 @@ pub enum Cause {
     NameVanished,
     /// The name is back.
     NameReturned,
+    /// A part says that it is not well.
+    ComponentFailed {
+        /// What it is one of.
+        component: Name,
+        /// As the MIB calls the state.
+        word: Name,
+        /// As read.
+        code: i64,
+    },
+    /// It is well again.
+    ComponentHealthy {
+        /// As the MIB calls the state.
+        word: Name,
+    },
+    /// The part is not there any more, while others of its kind answer.
+    ComponentGone,
     /// No value for three intervals.
     NoData {
         /// Seconds without a value.

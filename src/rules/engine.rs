@@ -8,7 +8,7 @@ use super::judged::{is_tcp, judged};
 use super::lines::LineStates;
 use super::number::Numbers;
 use super::reach::{Context, Reach, common_key, down_key};
-use super::{Cause, FindingChange, RuleEffect};
+use super::{Cause, FindingChange, RuleEffect, component};
 use crate::model::{
     Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, Metric, Mono, Name, Now, Part, ReachState, Site,
     Wall,
@@ -335,6 +335,8 @@ impl Rules {
                 let missing: Vec<Name> = reading.missing.iter().filter(port).cloned().collect();
                 self.interfaces
                     .vanished(device, &missing, round.ended, &mut self.conditions, now);
+                let (conditions, out) = (&mut self.conditions, &mut self.out);
+                component::take(device, &samples.parts, round.ended, conditions, out, now);
                 self.judge_numbers(samples, now);
                 self.numbers.overdue(round.device, device, &mut self.conditions, now);
             }

@@ -27,7 +27,7 @@ pub(super) fn judged(site: &Site, device: Option<&Device>, key: &FindingKey) -> 
         }
         (FindingKind::ControlPlaneSilent, _) => alive && *key == control_plane_key(device),
         (FindingKind::Lossy, _) => alive,
-        (FindingKind::AgentSilent, _) => by_snmp,
+        (FindingKind::AgentSilent | FindingKind::ComponentFailed, _) => by_snmp,
         (FindingKind::InterfaceDown | FindingKind::InterfaceMissing, Part::Interface(name)) => {
             by_snmp && device.interfaces.iter().any(|w| glob(&w.pattern, name))
         }

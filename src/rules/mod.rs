@@ -4,6 +4,7 @@
 
 mod calendar;
 pub mod change;
+mod component;
 pub mod condition;
 pub mod engine;
 pub mod interface;

@@ -29,6 +29,8 @@ pub struct Number {
     pub known_at: Mono,
     /// A value has come at least once.
     pub ever: bool,
+    /// The row of a table that it is from, where one decides; few numbers have one.
+    pub which: Option<Box<Name>>,
 }
 
 /// All numbers.
@@ -56,9 +58,9 @@ pub fn threshold<'a>(device: &'a Device, part: &Part, metric: Metric) -> Option<
 /// The unit people read.
 pub fn unit(device: &Device, part: &Part, metric: Metric) -> String {
     let fixed = match metric {
-        Metric::Load5 => "",
+        Metric::Load5 | Metric::Sessions => "",
         Metric::Temperature => "C",
-        Metric::Rtt => "s",
+        Metric::Rtt | Metric::BatteryRuntime => "s",
         Metric::Watch => {
             let Part::Watch(name) = part else { return String::new() };
             let watch = device.watches.iter().find(|w| w.name == *name).map(|w| &w.kind);
@@ -122,6 +124,7 @@ impl Numbers {
             last: Err(Unknown::WarmingUp),
             known_at: now.mono,
             ever: true,
+            which: None,
         };
         if let Some(number) = self.at(device, part, metric, restored) {
             *number = restored();
@@ -142,6 +145,7 @@ impl Numbers {
             last: Err(Unknown::WarmingUp),
             known_at: sample.at,
             ever: false,
+            which: None,
         };
         let Some(number) = self.at(sample.device, &sample.part, sample.metric, fresh) else {
             return;
@@ -160,6 +164,9 @@ impl Numbers {
             number.state.gap();
         }
         (number.last, number.known_at, number.ever) = (Ok(value), sample.at, true);
+        if number.which.as_deref() != sample.which.as_ref() {
+            number.which = sample.which.clone().map(Box::new);
+        }
         let id = || (sample.part.clone(), sample.metric);
         if !conditions.is_empty() {
             let no_data = key(&device.name, &id(), FindingKind::NoData);
@@ -168,10 +175,11 @@ impl Numbers {
         let Some(threshold) = threshold(device, &sample.part, sample.metric) else {
             return;
         };
-        if let Some(step) = number.state.take(value, threshold, sample.at)
+        if let Some(step) = number.state.take(value * sample.metric.sign(), threshold, sample.at)
             && tells(device, sample.metric)
         {
-            out.push(RuleEffect::Finding(change(&id(), device, &step, value, now)));
+            let reading = (value, &sample.which);
+            out.push(RuleEffect::Finding(change(&id(), device, &step, reading, now)));
         }
     }
 
@@ -276,19 +284,23 @@ pub(super) fn judged(device: &Device, part: &Part, metric: Metric) -> bool {
     measured(device, part, metric) && threshold(device, part, metric).is_some()
 }
 
-fn change(id: &NumberKey, device: &Device, step: &Step, value: f64, now: Now) -> FindingChange {
+fn change(
+    id: &NumberKey,
+    device: &Device,
+    step: &Step,
+    (value, which): (f64, &Option<Name>),
+    now: Now,
+) -> FindingChange {
     let unit = unit(device, &id.0, id.1);
+    let bound = step.bound * id.1.sign();
     let cause = match step.to > step.from {
         true => Cause::Above {
             value,
-            bound: step.bound,
+            bound,
             unit,
+            which: which.clone(),
         },
-        false => Cause::Below {
-            value,
-            bound: step.bound,
-            unit,
-        },
+        false => Cause::Below { value, bound, unit },
     };
     FindingChange {
         key: key(&device.name, id, FindingKind::Threshold),

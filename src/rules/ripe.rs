@@ -51,7 +51,9 @@ impl Rules {
                 };
                 !self.answers(id) || self.conditions.get(&missing).is_some()
             }
-            (FindingKind::NoData | FindingKind::InterfaceMissing, _) => !self.answers(id),
+            (FindingKind::NoData | FindingKind::InterfaceMissing | FindingKind::ComponentFailed, _) => {
+                !self.answers(id)
+            }
             (FindingKind::AgentSilent | FindingKind::Threshold, _) => match id {
                 Some(id) if !self.answers(Some(id)) || !self.answered_since(key, id) => {
                     return self.ask_whether_alive(key, id, now);

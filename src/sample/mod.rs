@@ -6,8 +6,10 @@
 pub mod counter;
 pub mod lines;
 pub mod loss;
+mod profile;
 pub mod scalar;
 
+use crate::model::profile::Health;
 use crate::model::{
     Circuit, Device, DeviceId, InterfaceWanted, Metric, Mono, Name, Part, Role, Site, ThresholdKind, WatchKind,
 };
@@ -15,6 +17,7 @@ use crate::poll::{AgentReading, InterfaceReading, Observation, ReachRound};
 use counter::{InterfaceCounters, Rates};
 use lines::Lines;
 use loss::LossWindow;
+use scalar::Readings;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -75,8 +78,24 @@ pub struct Sample {
     pub metric: Metric,
     /// The number.
     pub value: Result<f64, Unknown>,
+    /// The row of a table that decides, where one does: the hottest sensor.
+    #[serde(default)]
+    pub which: Option<Name>,
     /// When it was measured.
     pub at: Mono,
+}
+
+/// The state of a part: a fan, a power supply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PartSample {
+    /// Its name, unique within the device.
+    pub name: Name,
+    /// What it is one of.
+    pub component: Name,
+    /// As read, and as the MIB calls it.
+    pub code: i64,
+    /// What that means; `None`: the profile does not say.
+    pub state: Option<(Name, Health)>,
 }
 
 /// The octet counters of an interface at a demarcation point, as evidence for the verdict.
@@ -99,6 +118,8 @@ pub struct Samples {
     pub numbers: Vec<Sample>,
     /// Counters at demarcation points.
     pub octets: Vec<CrossingOctets>,
+    /// Parts with a state.
+    pub parts: Vec<PartSample>,
 }
 
 /// State of all devices' counters and windows.
@@ -242,6 +263,7 @@ impl Sampler {
                 part: Part::Device,
                 metric,
                 value,
+                which: None,
                 at: round.ended,
             });
         };
@@ -256,28 +278,21 @@ impl Sampler {
         let Some(wanted) = self.site.devices.get(device.index()) else {
             return;
         };
-        let profile = reading.profile.as_deref().and_then(crate::model::profile::by_name);
-        for measure in profile.map(|p| p.measures).unwrap_or_default() {
-            let value = scalar::evaluate(measure, &reading.scalars).ok_or(Unknown::Missing);
-            out.numbers.push(Sample {
-                device,
-                part: Part::Device,
-                metric: measure.metric,
-                value,
-                at,
-            });
+        let readings = Readings::new(&reading.scalars);
+        if let Some(profile) = reading.profile.as_deref() {
+            profile::numbers(profile, &reading.rows, &readings, (device, at), &mut out.numbers);
+            out.parts = profile::parts(profile, &reading.rows, &readings);
         }
         for watch in wanted.watches.iter() {
             if let WatchKind::Oid { oid, scale, .. } = &watch.kind {
-                let value = scalar::find(oid, &reading.scalars)
-                    .map(|v| v * scale)
-                    .ok_or(Unknown::Missing);
+                let value = readings.find(oid).map(|v| v * scale).ok_or(Unknown::Missing);
                 let part = Part::Watch(watch.name.clone());
                 out.numbers.push(Sample {
                     device,
                     part,
                     metric: Metric::Watch,
                     value,
+                    which: None,
                     at,
                 });
             }
@@ -337,6 +352,7 @@ fn port_numbers(device: DeviceId, wanted: &Device, rates: &Rates, reading: &Inte
             part: part.clone(),
             metric,
             value: share(bps, speed),
+            which: None,
             at: reading.at,
         });
     }
@@ -361,6 +377,7 @@ fn fault_numbers(device: DeviceId, part: &Part, rates: &Rates, reading: &Interfa
             part: part.clone(),
             metric,
             value,
+            which: None,
             at: reading.at,
         });
     }
@@ -383,6 +400,7 @@ fn circuit_numbers(
             part: Part::Device,
             metric,
             value: share(bps, rate.or(reading.speed_bps)),
+            which: None,
             at: reading.at,
         });
     }

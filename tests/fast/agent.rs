@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod fake;
+pub(crate) mod fake;
 mod lies;
 pub(crate) mod site;
 
@@ -60,7 +60,7 @@ fn a_settled_round_is_one_request_without_a_walk() {
         assert_eq!(a.errors, Some(Counter::C32(2_000 + 34)));
         assert_eq!(a.discards, Some(Counter::C32(2_000 + 32)));
         assert_eq!(reading.rtt, Some(fake::ROUND_TRIP));
-        assert_eq!(reading.profile.as_deref(), Some("host-resources"));
+        assert_eq!(reading.profile.as_ref().map(|p| &*p.name), Some("host-resources"));
         assert!(world.agents.dropped().is_empty(), "{:?}", world.agents.dropped());
     }
 }

@@ -680,7 +680,12 @@ fn the_alarm_reaches_every_own_contact_out_of_band_first_and_then_keeps_quiet() 
 fn the_alarm_uses_the_last_good_configuration_when_the_present_one_is_broken() {
     let folder = Folder::new();
     let relay = Relay::start(Script::default());
-    folder.write(&with_routes(&relay, closed_port()));
+    let own = folder.0.join("own");
+    std::fs::create_dir(&own).unwrap();
+    let profile = "[[profile]]\nname = \"own\"\nsys_object_ids = []\nsource = \"this site\"\nverified = true\n";
+    std::fs::write(own.join("own.toml"), profile).unwrap();
+    let config = with_routes(&relay, closed_port()) + "\n[profiles]\ndirectory = \"own\"\n";
+    folder.write(&config);
     drop(Daemon::start(&folder.config()));
     folder.write("[daemon]\nstate = \"state\"\nnonsense = 1\n");
     let output = alarm(&folder, "");

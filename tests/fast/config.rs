@@ -56,6 +56,14 @@ impl Surroundings for Dummies {
             Ok(())
         }
     }
+
+    fn profiles(&self, folder: &Path) -> Result<Vec<SourceFile>, NotFound> {
+        // config/hinomi.toml names one that stands beside the installed file.
+        match folder.to_str() {
+            Some("profiles") => Ok(Vec::new()),
+            _ => Host::new().profiles(folder),
+        }
+    }
 }
 
 fn found(secret: &str) -> Result<Found, NotFound> {

@@ -126,3 +126,40 @@ fn the_verbs_of_the_readme_are_the_verbs_of_the_program() {
         assert!(out.status.success(), "hinomi {verb} --help");
     }
 }
+
+#[test]
+fn the_profile_of_the_readme_is_taken_as_it_stands_and_every_profile_is_named() {
+    let profile = |text: &str| {
+        text.split("```toml\n")
+            .nth(2)
+            .unwrap()
+            .split("```")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let dir = std::env::temp_dir().join(format!("hinomi-readme-profile-{}", std::process::id()));
+    std::fs::create_dir_all(dir.join("profiles")).unwrap();
+    let file = dir.join("hinomi.toml");
+    std::fs::write(
+        &file,
+        "[operator]\nname = \"x\"\n[profiles]\ndirectory = \"profiles\"\n",
+    )
+    .unwrap();
+    for name in ["README.md", "README.ja.md"] {
+        let text = readme(name);
+        std::fs::write(dir.join("profiles/site.toml"), profile(&text)).unwrap();
+        let loaded = load_with(&file, &Host::new().without_secrets());
+        let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        let site = loaded.site.unwrap_or_else(|| panic!("{name}: {}", problems.join("\n")));
+        assert_eq!(site.profiles.by_name("site-router").unwrap().measures.len(), 2);
+        for built_in in hinomi::config::builtin_profiles().iter().map(|p| &p.name) {
+            let box_switch = built_in.starts_with("alaxala-") && !text.contains(&**built_in);
+            assert!(
+                text.contains(&format!("`{built_in}`")) || box_switch,
+                "{name} does not name {built_in}"
+            );
+        }
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}

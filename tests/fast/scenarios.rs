@@ -5,6 +5,7 @@
 use crate::world;
 use hinomi::config::{Found, NotFound, SecretFrom, Surroundings};
 use hinomi::model::{Secret, Site};
+use hinomi::wire::snmp::Value;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,6 +29,10 @@ impl Surroundings for Dummies {
     fn certificates(&self, _: &Path) -> Result<(), NotFound> {
         Ok(())
     }
+
+    fn profiles(&self, folder: &Path) -> Result<Vec<hinomi::config::SourceFile>, hinomi::config::NotFound> {
+        hinomi::config::Host::new().profiles(folder)
+    }
 }
 
 fn site(path: &Path) -> Site {
@@ -50,6 +55,14 @@ fn play(world: &mut World, folder: &Path, line: &str) {
         ["mute", device] => world.mute(device, true),
         ["speaks", device] => world.mute(device, false),
         ["cpu", device, percent] => world.agent(device).cpu = percent.parse().ok(),
+        ["object", device, oid, value] => {
+            let value = match value.strip_prefix("text:") {
+                Some(text) => Value::OctetString(text.as_bytes().to_vec()),
+                None => Value::Integer(value.parse().expect("a whole number")),
+            };
+            world.agent(device).values.insert(numbers(oid), value);
+        }
+        ["object-gone", device, oid] => drop(world.agent(device).values.remove(&numbers(oid))),
         ["agent", device, state] => world.agent(device).running = state == "runs",
         ["reboot", device] => {
             let now = world.elapsed();
@@ -95,6 +108,11 @@ fn play(world: &mut World, folder: &Path, line: &str) {
         ["end"] => {}
         _ => panic!("no such event: {line}"),
     }
+}
+
+fn numbers(oid: &str) -> Vec<u32> {
+    let all = oid.split('.').map(|n| n.parse().expect("an object identifier"));
+    all.collect()
 }
 
 fn port<'a>(world: &'a mut World, device: &str, name: &str) -> &'a mut world::Port {

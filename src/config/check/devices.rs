@@ -245,10 +245,7 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
         liveness: first(own, group, |l| l.liveness.as_ref()).map_or(Liveness::Echo, |l| l.value),
         poll: poll::settle(ctx, &[&defaults.poll, &group_part.poll, &own.poll]),
         snmp,
-        profile: first(own, group, |l| l.profile.as_ref())
-            .cloned()
-            .flatten()
-            .map(Arc::from),
+        profile: first(own, group, |l| l.profile.as_ref()).cloned().flatten(),
         interfaces: first(own, group, |l| l.interfaces.as_ref())
             .map_or_else(|| [].into(), |i| i.value.as_slice().into()),
         watches: first(own, group, |l| l.watches.as_ref()).map_or_else(|| [].into(), |w| w.value.as_slice().into()),

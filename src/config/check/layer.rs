@@ -8,7 +8,7 @@ use crate::config::raw::{At, Node, Place, Value};
 use crate::config::reader::{self, Walk};
 use crate::config::report::Ctx;
 use crate::config::values;
-use crate::model::{InterfaceWanted, Liveness, Owner, Status, Watch, profile};
+use crate::model::{InterfaceWanted, Liveness, Name, Owner, Profiles, Status, Watch};
 use std::collections::BTreeMap;
 
 pub(super) const OWNERS: &[(&str, Owner)] = &[
@@ -44,7 +44,7 @@ pub(super) struct Layer {
     pub(super) liveness: Option<At<Liveness>>,
     pub(super) snmp: Option<At<String>>,
     /// Inner `None` is `"auto"`.
-    pub(super) profile: Option<Option<String>>,
+    pub(super) profile: Option<Option<Name>>,
     pub(super) interfaces: Option<At<Vec<InterfaceWanted>>>,
     pub(super) watches: Option<At<Vec<Watch>>>,
     pub(super) parents: Option<At<Vec<At<String>>>>,
@@ -101,7 +101,9 @@ pub(super) fn layer(walk: &Walk<'_>) -> Layer {
         status: walk.word("status", STATUSES).map(|s| s.value),
         liveness: walk.read("liveness", liveness),
         snmp: walk.name("snmp"),
-        profile: walk.text("profile", profile_name).map(|p| p.value),
+        profile: walk
+            .text("profile", |text| profile_name(text, &walk.ctx.profiles()))
+            .map(|p| p.value),
         interfaces: interfaces::interfaces(walk),
         watches: watches::watches(walk),
         parents: walk.names(
@@ -114,14 +116,14 @@ pub(super) fn layer(walk: &Walk<'_>) -> Layer {
     }
 }
 
-fn profile_name(text: &str) -> values::Taken<Option<String>> {
+fn profile_name(text: &str, profiles: &Profiles) -> values::Taken<Option<Name>> {
     if text == "auto" {
         return Ok(None);
     }
-    if profile::by_name(text).is_some() {
-        return Ok(Some(text.to_string()));
+    if let Some(profile) = profiles.by_name(text) {
+        return Ok(Some(Name::clone(&profile.name)));
     }
-    let known = || std::iter::once("auto").chain(profile::BUILTIN.iter().map(|p| p.name));
+    let known = || std::iter::once("auto").chain(profiles.iter().map(|p| &*p.name));
     let hint = reader::did_you_mean(text, known()).unwrap_or_else(|| format!("one of: {}", reader::listing(known())));
     values::refuse(format!("is not a vendor profile: \"{text}\""), hint)
 }

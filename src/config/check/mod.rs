@@ -23,6 +23,7 @@ mod paths;
 mod poll;
 mod ports;
 mod procedures;
+mod profiles;
 mod routes;
 mod snmp;
 mod tables;
@@ -32,7 +33,7 @@ mod watches;
 use super::raw::{self, Entry, Place, Table, Value};
 use super::reader::{Walk, wrong_type};
 use super::report::Ctx;
-use super::{Loaded, SourceFile, Surroundings};
+use super::{Loaded, Severity, SourceFile, Surroundings};
 use crate::model::{Heartbeat, Site};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
@@ -43,8 +44,10 @@ const NOT_YET: &str = "this version would ignore it, and nobody would notice; re
 pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
     let ctx = Ctx::new(files, around);
     let root = raw::parse(&ctx);
+    let own = profiles::own(&Walk::new(&ctx, &root, "the file"));
+    ctx.know(super::profile::with_own(own.profiles));
     tables::fetch(&ctx, &root);
-    let site = site(&ctx, &root, fingerprint(&ctx));
+    let site = site(&ctx, &root, fingerprint(&ctx, &own.files));
     if site.is_none() && !ctx.has_errors() {
         // Cannot happen; if it does, a site without a word would be worse than this.
         ctx.error(
@@ -53,18 +56,24 @@ pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
             "this is a fault of hinomi: please report it",
         );
     }
+    let wrong = ctx.has_errors() || own.problems.iter().any(|p| p.severity == Severity::Error);
+    let named = ctx.tables().iter().map(|t| &t.source).chain(&own.files);
+    let tables = named.map(|f| f.path.clone()).collect();
+    let mut problems = ctx.into_problems();
+    problems.extend(own.problems);
     Loaded {
-        site: if ctx.has_errors() { None } else { site },
+        site: if wrong { None } else { site },
         files: files.iter().map(|f| f.path.clone()).collect(),
-        tables: ctx.tables().iter().map(|t| t.source.path.clone()).collect(),
-        problems: ctx.into_problems(),
+        tables,
+        problems,
     }
 }
 
 /// SHA-256 over all files.
-fn fingerprint(ctx: &Ctx<'_>) -> String {
+fn fingerprint(ctx: &Ctx<'_>, profiles: &[SourceFile]) -> String {
     let mut hash = Sha256::new();
-    for file in ctx.files.iter().chain(ctx.tables().iter().map(|t| &t.source)) {
+    let tables = ctx.tables().iter().map(|t| &t.source);
+    for file in ctx.files.iter().chain(profiles).chain(tables) {
         // The length keeps text from moving between two files unnoticed.
         hash.update((file.text.len() as u64).to_be_bytes());
         hash.update(file.text.as_bytes());
@@ -77,11 +86,13 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let operator = operator::operator(&top);
     let daemon = operator::daemon(&top);
     let poll = poll::top(&top);
+    profiles::section(&top);
     let accesses = snmp::sections(&top);
     let thresholds = thresholds::top(&top);
     let findings = findings::top(&top);
     let classes = layer::classes(&top);
     let groups = layer::groups(&top);
+    let known = accesses.values().flatten().cloned().collect();
     let inventory = devices::inventory(
         &top,
         &devices::Defaults {
@@ -109,6 +120,8 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         daemon: daemon.settings,
         uplinks: inventory.uplinks,
         devices: inventory.devices,
+        accesses: known,
+        profiles: ctx.profiles(),
         findings: findings::of_the_host(&findings),
         contacts: contacts.into_iter().map(|c| c.value).collect(),
         procedures: procedures.into_iter().map(|p| p.value).collect(),
@@ -143,7 +156,7 @@ fn heartbeat(top: &Walk<'_>) -> Option<Heartbeat> {
 }
 
 /// The entries of `[[key]]`, each as a table with a `name`.
-fn tables<'a>(top: &Walk<'a>, key: &'static str) -> Vec<Walk<'a>> {
+pub(in crate::config) fn tables<'a>(top: &Walk<'a>, key: &'static str) -> Vec<Walk<'a>> {
     named_by(top, key, "name")
 }
 
@@ -178,14 +191,14 @@ fn named<'a>(top: &Walk<'a>, key: &'static str) -> Vec<(&'a Entry, Walk<'a>)> {
 }
 
 /// Names that may be used once only: reports the second with the place of the first.
-struct Unique<'c> {
+pub(in crate::config) struct Unique<'c> {
     ctx: &'c Ctx<'c>,
     what: &'static str,
     seen: super::names::NameMap<String, Place>,
 }
 
 impl<'c> Unique<'c> {
-    fn new(ctx: &'c Ctx<'c>, what: &'static str) -> Unique<'c> {
+    pub(in crate::config) fn new(ctx: &'c Ctx<'c>, what: &'static str) -> Unique<'c> {
         Unique {
             ctx,
             what,
@@ -194,7 +207,7 @@ impl<'c> Unique<'c> {
     }
 
     /// `true` if the name is new.
-    fn add(&mut self, name: &raw::At<String>) -> bool {
+    pub(in crate::config) fn add(&mut self, name: &raw::At<String>) -> bool {
         if let Some(first) = self.seen.get(&name.value) {
             let what = format!(
                 "the {} `{}` is written twice: also at {}",

@@ -18,6 +18,11 @@ const KINDS: &[(&str, ThresholdKind, Unit)] = &[
     ("discards", ThresholdKind::Discards, Unit::Share),
     ("loss", ThresholdKind::Loss, Unit::Share),
     ("rtt", ThresholdKind::Rtt, Unit::Time),
+    ("sessions", ThresholdKind::Sessions, Unit::Load),
+    ("sessions-used", ThresholdKind::SessionsUsed, Unit::Share),
+    ("ups-load", ThresholdKind::UpsLoad, Unit::Share),
+    ("battery-charge", ThresholdKind::BatteryCharge, Unit::Share),
+    ("battery-runtime", ThresholdKind::BatteryRuntime, Unit::Time),
 ];
 
 /// Is there a threshold of this name?
@@ -49,7 +54,7 @@ pub(super) fn part(walk: &Walk<'_>, name: &str) -> ThresholdPart {
         return part;
     };
     for (key, kind, unit) in KINDS {
-        if let Some(found) = table.read(key, |ctx, key, node| line(ctx, key, node, *unit)) {
+        if let Some(found) = table.read(key, |ctx, key, node| line(ctx, key, node, (*unit, kind.falls()))) {
             part.insert(*kind, found.value);
         }
     }
@@ -58,12 +63,12 @@ pub(super) fn part(walk: &Walk<'_>, name: &str) -> ThresholdPart {
 }
 
 /// One line: a table, or `"off"` (inner `None`).
-fn line(ctx: &Ctx<'_>, key: &str, node: &Node, unit: Unit) -> Option<Option<Threshold>> {
+fn line(ctx: &Ctx<'_>, key: &str, node: &Node, unit: (Unit, bool)) -> Option<Option<Threshold>> {
     match &node.value {
         Value::String(s) if s == "off" => Some(None),
         Value::Table(_) => {
             let walk = Walk::of(ctx, node, format!("`{key}`"), "")?;
-            let read = levels(&walk, unit);
+            let read = read_levels(&walk, unit);
             walk.finish();
             match read? {
                 Some(threshold) => Some(Some(threshold)),
@@ -87,26 +92,32 @@ fn line(ctx: &Ctx<'_>, key: &str, node: &Node, unit: Unit) -> Option<Option<Thre
 
 /// The keys `warning critical clear for clear_for` of a table. Outer `None`: wrong; inner `None`: no level is set.
 pub(super) fn levels(walk: &Walk<'_>, unit: Unit) -> Option<Option<Threshold>> {
+    read_levels(walk, (unit, false))
+}
+
+/// The same; `falls`: lower is worse. Such a threshold holds negated numbers (see `ThresholdKind::falls`).
+fn read_levels(walk: &Walk<'_>, (unit, falls): (Unit, bool)) -> Option<Option<Threshold>> {
+    let sign = if falls { -1.0 } else { 1.0 };
     let warning = number(walk, "warning", unit);
     let critical = number(walk, "critical", unit);
     let clear = clear(walk, unit);
     let hold = walk.duration("for", Duration::ZERO).map_or(Duration::ZERO, |d| d.value);
     let clear_hold = walk.duration("clear_for", Duration::ZERO).map_or(hold, |d| d.value);
     if let (Some(Some(w)), Some(Some(c))) = (&warning, &critical)
-        && w.value >= c.value
+        && w.value * sign >= c.value * sign
     {
-        let what = format!(
-            "the warning of {} is not below the critical of {}",
-            unit.show(w.value),
-            unit.show(c.value)
-        );
-        walk.ctx
-            .error(w.at, what, "higher is worse: warning comes first, critical above it");
+        let (side, hint) = match falls {
+            false => ("below", "higher is worse: warning comes first, critical above it"),
+            true => ("above", "lower is worse: warning comes first, critical below it"),
+        };
+        let (w_shown, c_shown) = (unit.show(w.value), unit.show(c.value));
+        let what = format!("the warning of {w_shown} is not {side} the critical of {c_shown}");
+        walk.ctx.error(w.at, what, hint);
         return None;
     }
     let (clear_warning, clear_critical) = clear?;
-    let warning = bound(walk, "warning", unit, warning?, clear_warning);
-    let critical = bound(walk, "critical", unit, critical?, clear_critical);
+    let warning = bound(walk, "warning", (unit, sign), warning?, clear_warning);
+    let critical = bound(walk, "critical", (unit, sign), critical?, clear_critical);
     let (warning, critical) = (warning?, critical?);
     if warning.is_none() && critical.is_none() {
         return Some(None);
@@ -160,7 +171,7 @@ fn clear(walk: &Walk<'_>, unit: Unit) -> Option<Clears> {
 fn bound(
     walk: &Walk<'_>,
     level: &str,
-    unit: Unit,
+    (unit, sign): (Unit, f64),
     raise: Option<At<f64>>,
     clear: Option<At<f64>>,
 ) -> Option<Option<Bound>> {
@@ -174,22 +185,24 @@ fn bound(
             );
             None
         }
-        (Some(raise), Some(clear)) if clear.value > raise.value => {
+        (Some(raise), Some(clear)) if clear.value * sign > raise.value * sign => {
             let what = format!(
                 "{level} would end at {} but begin only at {}",
                 unit.show(clear.value),
                 unit.show(raise.value)
             );
-            walk.ctx.error(
-                clear.at,
-                what,
-                "the value at which a level ends lies at or below the one at which it begins",
-            );
+            let side = if sign > 0.0 { "below" } else { "above" };
+            let hint = format!("the value at which a level ends lies at or {side} the one at which it begins");
+            walk.ctx.error(clear.at, what, hint);
             None
         }
         (Some(raise), clear) => {
-            let clear = clear.map_or_else(|| unit.default_clear(raise.value), |c| c.value);
-            Some(Some(Bound::new(raise.value, clear)?))
+            let default = || match sign > 0.0 {
+                true => unit.default_clear(raise.value),
+                false => unit.default_clear_above(raise.value),
+            };
+            let clear = clear.map_or_else(default, |c| c.value);
+            Some(Some(Bound::new(raise.value * sign, clear * sign)?))
         }
     }
 }

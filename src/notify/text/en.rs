@@ -26,6 +26,11 @@ fn metric(metric: Metric, root: &FindingKey) -> String {
         Metric::Discards => "discards",
         Metric::Loss => "packet loss",
         Metric::Rtt => "round-trip time",
+        Metric::Sessions => "sessions",
+        Metric::SessionsUsed => "session table",
+        Metric::UpsLoad => "UPS load",
+        Metric::BatteryCharge => "battery charge",
+        Metric::BatteryRuntime => "battery runtime",
         Metric::Watch => return part_name(root).unwrap_or_else(|| "watch".to_owned()),
     };
     match part_name(root) {
@@ -45,6 +50,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::InterfaceDown if part.is_empty() => "down".to_owned(),
         FindingKind::InterfaceDown => format!("{part} down"),
         FindingKind::InterfaceMissing => format!("{part} missing"),
+        FindingKind::ComponentFailed => format!("{part} fault"),
         FindingKind::AgentSilent => "SNMP silent".to_owned(),
         FindingKind::NoData => format!("no data: {number}"),
         FindingKind::ControlPlaneSilent => "control plane silent".to_owned(),
@@ -74,18 +80,34 @@ fn agent(failure: &AgentFailure) -> String {
 pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
     let number = root.metric.map_or_else(|| what(root), |m| metric(m, root));
     let part = part_name(root).unwrap_or_else(|| "interface".to_owned());
+    let falls = root.metric.is_some_and(Metric::falls);
     match cause {
-        Cause::Above { value, bound: b, unit } => {
+        Cause::Above {
+            value,
+            bound: b,
+            unit,
+            which,
+        } => {
             let level = English.level(level).to_lowercase();
-            format!("{number} {}, {level} from {}", quantity(*value, unit), bound(*b, unit))
-        }
-        Cause::Below { value, bound: b, unit } => {
+            let which = which.as_ref().map(|w| format!(" ({})", clean(w))).unwrap_or_default();
+            let down = if falls { " down" } else { "" };
             format!(
-                "{number} {}, back at or below {}",
+                "{number} {}{which}, {level} from {}{down}",
                 quantity(*value, unit),
                 bound(*b, unit)
             )
         }
+        Cause::Below { value, bound: b, unit } => {
+            let side = if falls { "above" } else { "below" };
+            format!(
+                "{number} {}, back at or {side} {}",
+                quantity(*value, unit),
+                bound(*b, unit)
+            )
+        }
+        Cause::ComponentFailed { word, code, .. } => format!("{part} says {} (state {code})", clean(word)),
+        Cause::ComponentHealthy { word } => format!("{part} is well again ({})", clean(word)),
+        Cause::ComponentGone => format!("{part} is not there any more, while others of its kind are: taken out"),
         Cause::NoAnswer { sent, seconds } => format!("does not answer: {sent} tries in {seconds:.1} s, none answered"),
         Cause::LineDown => "the line is down (the port on our side is not up, or its session is gone)".to_owned(),
         Cause::CircuitsLost { lost, of } => format!("{lost} of {of} circuits fell silent together"),

@@ -25,6 +25,11 @@ fn metric(metric: Metric, root: &FindingKey) -> String {
         Metric::Discards => "廃棄率",
         Metric::Loss => "パケット損失率",
         Metric::Rtt => "応答時間",
+        Metric::Sessions => "セッション数",
+        Metric::SessionsUsed => "セッション使用率",
+        Metric::UpsLoad => "UPS負荷率",
+        Metric::BatteryCharge => "バッテリ残量",
+        Metric::BatteryRuntime => "バッテリ残り時間",
         Metric::Watch => return part_name(root).unwrap_or_else(|| "個別監視".to_owned()),
     };
     match part_name(root) {
@@ -44,6 +49,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::InterfaceDown if part.is_empty() => "ダウン".to_owned(),
         FindingKind::InterfaceDown => format!("{part} ダウン"),
         FindingKind::InterfaceMissing => format!("{part} 消失"),
+        FindingKind::ComponentFailed => format!("{part} 異常"),
         FindingKind::AgentSilent => "SNMP応答なし".to_owned(),
         FindingKind::NoData => format!("{number} データなし"),
         FindingKind::ControlPlaneSilent => "制御部 応答なし".to_owned(),
@@ -74,22 +80,36 @@ fn agent(failure: &AgentFailure) -> String {
 fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
     let number = root.metric.map_or_else(|| what(root), |m| metric(m, root));
     let part = part_name(root).unwrap_or_else(|| "インタフェース".to_owned());
+    let falls = root.metric.is_some_and(Metric::falls);
     match cause {
-        Cause::Above { value, bound: b, unit } => {
+        Cause::Above {
+            value,
+            bound: b,
+            unit,
+            which,
+        } => {
             let level = Japanese.level(level);
+            let which = which.as_ref().map(|w| format!(" [{}]", clean(w))).unwrap_or_default();
+            let side = if falls { "以下" } else { "以上" };
             format!(
-                "{number} {}（{level}のしきい値 {} 以上）",
+                "{number} {}{which}（{level}のしきい値 {} {side}）",
                 quantity(*value, unit),
                 bound(*b, unit)
             )
         }
         Cause::Below { value, bound: b, unit } => {
+            let side = if falls { "以上に回復" } else { "以下に低下" };
             format!(
-                "{number} {}（解除値 {} 以下に低下）",
+                "{number} {}（解除値 {} {side}）",
                 quantity(*value, unit),
                 bound(*b, unit)
             )
         }
+        Cause::ComponentFailed { word, code, .. } => {
+            format!("{part} の状態が異常です（{}、状態値 {code}）", clean(word))
+        }
+        Cause::ComponentHealthy { word } => format!("{part} は正常に戻りました（{}）", clean(word)),
+        Cause::ComponentGone => format!("{part} がなくなりました（同種の部品は応答しています。取り外しの可能性）"),
         Cause::NoAnswer { sent, seconds } => format!("応答がありません（{seconds:.1}秒間に{sent}回確認、全て無応答）"),
         Cause::LineDown => "回線断です（当社側のポートがダウン、またはセッションが消失）".to_owned(),
         Cause::CircuitsLost { lost, of } => format!("{of}回線中{lost}回線が一斉に応答しなくなりました"),

@@ -2,6 +2,7 @@
 //!
 //! Never here: datagrams, request numbers, deadlines (that is the parent module).
 
+use super::learn::Learned;
 use super::oids::Col;
 use super::round::{Ask, Round};
 use super::session::Session;
@@ -9,10 +10,9 @@ use super::table::{self, Table, Wish};
 use super::template::{Get, Item, Library, Template};
 use super::text;
 use super::walk::{Purpose, Walk};
-use super::wanted::{ProfileWish, Wanted, columns_of, scalars_of};
-use crate::model::profile::{self, Profile};
+use super::wanted::{ProfileWish, Wanted};
 use crate::model::snmp::SnmpAccess;
-use crate::model::{Device, Mono, Name};
+use crate::model::{Device, Mono, Name, Profile, Profiles};
 use crate::poll::{AgentFailure, AgentReading, ScalarReading};
 use crate::wire::snmp::{Names, PduKind, PduView, ValueView, Version, ber};
 use std::collections::{BTreeSet, VecDeque};
@@ -34,6 +34,8 @@ const NO_SUCH_NAME: u32 = 2;
 const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
 /// And this often without any reason.
 const COLUMNS_REFRESH: Duration = Duration::from_secs(3_600);
+/// A round that has lasted so long begins no further walk over a profile's column.
+const NO_MORE_WALKS: Duration = Duration::from_secs(20);
 
 /// After so many tries without an answer a large request is halved: what is lost may be what does not fit the path.
 const TRIES_BEFORE_HALVING: u8 = 1;
@@ -49,11 +51,11 @@ pub(super) struct Agent {
     pub(super) wanted: Arc<Wanted>,
     pub(super) session: Session,
     pub(super) round: Option<Box<Round>>,
-    profile: Option<&'static Profile>,
+    profile: Option<Arc<Profile>>,
     object_id: Option<Arc<[u32]>>,
-    /// Instances of the profile's columns; `None` until they were looked up.
-    instances: Option<Arc<[Arc<[u32]>]>>,
-    instances_at: Mono,
+    /// What the device has of its profile; `None` until it was looked up.
+    learned: Option<Learned>,
+    learned_at: Mono,
     table: Table,
     uptime: Option<u32>,
     /// The requests of a round in which nothing has to be looked up; `None` when that has changed.
@@ -82,7 +84,13 @@ pub(super) enum Question<'a> {
 }
 
 impl Agent {
-    pub(super) fn new(device: &Device, access: &Arc<SnmpAccess>, wanted: Arc<Wanted>, channel: u8) -> Agent {
+    pub(super) fn new(
+        device: &Device,
+        access: &Arc<SnmpAccess>,
+        wanted: Arc<Wanted>,
+        profiles: &Profiles,
+        channel: u8,
+    ) -> Agent {
         Agent {
             name: Name::clone(&device.name),
             access: Arc::clone(access),
@@ -90,15 +98,12 @@ impl Agent {
             channel,
             timeout: device.poll.timeout,
             session: Session::new(access),
-            profile: match &wanted.profile {
-                ProfileWish::Named(name) => profile::by_name(name),
-                ProfileWish::Auto | ProfileWish::None => None,
-            },
+            profile: named(&wanted, profiles),
             wanted,
             round: None,
             object_id: None,
-            instances: None,
-            instances_at: Mono::default(),
+            learned: None,
+            learned_at: Mono::default(),
             table: Table::default(),
             uptime: None,
             plan: None,
@@ -121,6 +126,21 @@ impl Agent {
         self.wanted = wanted;
     }
 
+    /// The profile that the configuration names says what it said before.
+    pub(super) fn is_named_alike(&self, profiles: &Profiles) -> bool {
+        !matches!(self.wanted.profile, ProfileWish::Named(_)) || self.profile == named(&self.wanted, profiles)
+    }
+
+    /// Profiles have changed. One that is chosen by sysObjectID is chosen anew by the next round; what was learned of a profile
+    /// that is still the same is kept.
+    pub(super) fn reprofile(&mut self, profiles: &Profiles) {
+        match self.wanted.profile {
+            ProfileWish::Named(_) => self.profile = named(&self.wanted, profiles),
+            ProfileWish::Auto => self.object_id = None,
+            ProfileWish::None => {}
+        }
+    }
+
     /// Begins a round; the caller has made sure that none is under way.
     pub(super) fn begin_round(&mut self, library: &mut Library, now: Mono) {
         if self.plan.is_none() {
@@ -140,11 +160,12 @@ impl Agent {
         if !self.wanted.patterns.is_empty() {
             items.extend([Item::IfNumber, Item::IfTableLastChange]);
         }
-        items.extend(self.wanted.scalars.iter().cloned().map(Item::Scalar));
-        if let Some(instances) = &self.instances {
-            let scalars = scalars_of(self.profile).chain(instances.iter().cloned());
-            items.extend(scalars.map(Item::Scalar));
+        // In order, so that what is read need not be sorted in every round.
+        let mut scalars: BTreeSet<Arc<[u32]>> = self.wanted.scalars.iter().cloned().collect();
+        if let Some(learned) = &self.learned {
+            scalars.extend(learned.asked(self.profile.as_deref()).map(Arc::from));
         }
+        items.extend(scalars.into_iter().map(Item::Scalar));
         let mut columns = RowColumns::default();
         let rows = self.table.rows.iter().flatten();
         items.extend(rows.map(|row| columns.item(row, self.wish(row))));
@@ -181,7 +202,7 @@ impl Agent {
     }
 
     /// Sees to it that the round has something to ask; false when it is complete.
-    pub(super) fn next(&mut self, now: Mono) -> bool {
+    pub(super) fn next(&mut self, profiles: &Profiles, now: Mono) -> bool {
         loop {
             let room = self.room();
             let Some(round) = self.round.as_mut() else {
@@ -205,7 +226,7 @@ impl Agent {
                 round.ask = Some(Ask::Get(get));
             } else if let Some((purpose, base)) = round.walks.pop_front() {
                 round.ask = Some(Ask::Walk(Walk::new(purpose, base)));
-            } else if !self.plan_more(now) {
+            } else if !self.plan_more(profiles, now) {
                 return false;
             }
         }
@@ -253,7 +274,7 @@ impl Agent {
     }
 
     /// Everything planned was read: does something have to be looked up now? Each kind of walk is made once in a round.
-    fn plan_more(&mut self, now: Mono) -> bool {
+    fn plan_more(&mut self, profiles: &Profiles, now: Mono) -> bool {
         let Some(round) = &mut self.round else {
             return false;
         };
@@ -261,35 +282,24 @@ impl Agent {
         if restarted {
             self.absent.clear();
         }
-        let auto = self.wanted.profile == ProfileWish::Auto;
-        if auto && !round.identity_asked && (restarted || self.object_id.is_none()) {
-            round.identity_asked = true;
-            round.todo.push_back(Item::ObjectId);
+        if self.identify(restarted, profiles) {
             return true;
         }
-        if auto
-            && let Some(id) = &round.object_id
-            && self.object_id.as_ref() != Some(id)
-        {
-            self.profile = Some(profile::by_sys_object_id(id));
-            self.object_id = Some(id.clone());
-            self.instances = None;
-            self.plan = None;
-        }
-        let age = now.since(self.instances_at);
-        // A column without rows may get some later (a card comes up, an agent module is loaded).
-        let known = self.instances.as_deref().unwrap_or_default();
-        let empty = |base: &Vec<u32>| !known.iter().any(|o| o.starts_with(base));
-        let gone = age >= COLUMNS_AGAIN && (round.instance_gone || columns_of(self.profile).iter().any(empty));
-        if !round.columns_walked && (self.instances.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
+        let Some(round) = &mut self.round else {
+            return false;
+        };
+        let age = now.since(self.learned_at);
+        // A metric without an object may get one later (a card comes up, an agent module is loaded).
+        let lacking = self.learned.as_ref().is_some_and(Learned::is_lacking);
+        let gone = age >= COLUMNS_AGAIN && (round.instance_gone || lacking);
+        if !round.columns_walked && (self.learned.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
             round.columns_walked = true;
-            round.walks.extend(
-                columns_of(self.profile)
-                    .into_iter()
-                    .map(|base| (Purpose::Profile, base)),
-            );
+            let columns = self.profile.iter().flat_map(|p| p.columns());
+            round
+                .walks
+                .extend(columns.map(|base| (Purpose::Profile, base.into_vec())));
             if round.walks.is_empty() {
-                self.set_instances(Vec::new(), now);
+                self.learn(false, now);
             }
             return true;
         }
@@ -305,6 +315,54 @@ impl Agent {
             return true;
         }
         false
+    }
+
+    /// Who it is, where that chooses the profile: asked in the first round and after a restart. Of profiles that share a sysObjectID
+    /// the device is asked, likewise, what tells them apart. True while there is something to ask.
+    fn identify(&mut self, restarted: bool, profiles: &Profiles) -> bool {
+        let auto = self.wanted.profile == ProfileWish::Auto;
+        let Some(round) = self.round.as_mut().filter(|_| auto) else {
+            return false;
+        };
+        if !round.identity_asked && (restarted || self.object_id.is_none()) {
+            round.identity_asked = true;
+            round.todo.push_back(Item::ObjectId);
+            return true;
+        }
+        let known = self.object_id == round.object_id;
+        let Some(id) = round.object_id.clone().filter(|_| restarted || !known) else {
+            return false;
+        };
+        if round.identified {
+            return false;
+        }
+        let candidates = profiles.candidates(&id);
+        if !std::mem::replace(&mut round.told_apart, true) && candidates.questions().next().is_some() {
+            let questions = candidates.questions().map(|oid| Item::Scalar(oid[..].into()));
+            round.todo.extend(questions);
+            return true;
+        }
+        round.identified = true;
+        let answered = |oid: &[u32]| round.scalars.iter().any(|s| *s.oid == *oid && s.value.is_some());
+        // After a restart the module that would tell may not be up yet: silence is no reason to take it for another line.
+        if !known || candidates.questions().any(|oid| answered(oid)) {
+            let chosen = candidates.pick(answered).cloned();
+            self.set_profile(chosen);
+        }
+        self.object_id = Some(id);
+        false
+    }
+
+    fn set_profile(&mut self, profile: Option<Arc<Profile>>) {
+        let same = match (&self.profile, &profile) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new) || old == new,
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if !same {
+            self.learned = None;
+            self.plan = None;
+        }
+        self.profile = profile;
     }
 
     /// Takes a true answer to the present question.
@@ -402,14 +460,14 @@ impl Agent {
         }
         match walk.purpose {
             Purpose::Profile => {
-                let base = walk.base;
-                let instance = |suffix: &[u32]| [base.as_slice(), suffix].concat().into();
-                round
-                    .instances
-                    .extend(walk.rows.iter().map(|(suffix, _)| -> Arc<[u32]> { instance(suffix) }));
-                if !round.walks.iter().any(|(p, _)| *p == Purpose::Profile) {
-                    let instances = std::mem::take(&mut round.instances);
-                    self.set_instances(instances, now);
+                round.found.insert(walk.base, walk.rows);
+                let left = round.walks.iter().filter(|(p, _)| *p == Purpose::Profile).count();
+                let cut = left > 0 && now.since(round.started) >= NO_MORE_WALKS;
+                if cut {
+                    round.walks.retain(|(p, _)| *p != Purpose::Profile);
+                }
+                if left == 0 || cut {
+                    self.learn(cut, now);
                 }
             }
             Purpose::IfName if walk.whole && walk.is_nameless() && !self.table.has_names() => {
@@ -420,26 +478,25 @@ impl Agent {
         Step::Continue
     }
 
-    fn set_instances(&mut self, instances: Vec<Arc<[u32]>>, now: Mono) {
-        let all: Vec<Arc<[u32]>> = scalars_of(self.profile).chain(instances.iter().cloned()).collect();
-        if let Some(round) = &mut self.round {
-            let read: BTreeSet<&[u32]> = round.scalars.iter().map(|s| &*s.oid).collect();
-            let new: Vec<Item> = all
-                .iter()
-                .filter(|o| !read.contains(&***o))
-                .cloned()
-                .map(Item::Scalar)
-                .collect();
-            // What was read of instances that are gone is not handed on.
-            let current: BTreeSet<&[u32]> = all.iter().chain(&self.wanted.scalars).map(|o| &**o).collect();
-            round.scalars.retain(|s| current.contains(&*s.oid));
-            round.todo.extend(new);
-        }
-        if self.instances.as_deref() != Some(&instances[..]) {
-            self.instances = Some(instances.into());
-            self.plan = None;
-        }
-        self.instances_at = now;
+    /// The walks over the profile's columns are done: what is meant of what they found is read in this round already.
+    /// `cut`: not all of the columns were walked.
+    fn learn(&mut self, cut: bool, now: Mono) {
+        let Some(round) = &mut self.round else {
+            return;
+        };
+        let profile = self.profile.as_deref();
+        let learned = Learned::of(profile, &std::mem::take(&mut round.found), cut);
+        let asked: BTreeSet<Vec<u32>> = learned.asked(profile).collect();
+        let read: BTreeSet<&[u32]> = round.scalars.iter().map(|s| &*s.oid).collect();
+        let unread = asked.iter().filter(|oid| !read.contains(oid.as_slice()));
+        round.todo.extend(unread.map(|oid| Item::Scalar(oid.as_slice().into())));
+        // What was read of instances that are gone is not handed on.
+        round
+            .scalars
+            .retain(|s| asked.contains(&*s.oid) || self.wanted.scalars.contains(&s.oid));
+        self.learned = Some(learned);
+        self.learned_at = now;
+        self.plan = None;
     }
 
     /// A walk over names has ended; when it was the last, rows are known again.
@@ -507,8 +564,8 @@ impl Agent {
                 (Item::IfTableLastChange, ValueView::TimeTicks(v)) => round.if_last_change = Some(v),
                 (Item::Scalar(oid), value) => {
                     let number = text::number(value);
-                    let instances = self.instances.as_deref().unwrap_or_default();
-                    round.instance_gone |= number.is_none() && instances.contains(oid);
+                    let known = |l: &Learned| l.answered_before(self.profile.as_deref(), oid);
+                    round.instance_gone |= number.is_none() && self.learned.as_ref().is_some_and(known);
                     round.scalars.push(ScalarReading {
                         oid: Arc::clone(oid),
                         value: number,
@@ -546,16 +603,34 @@ impl Agent {
             self.uptime = round.uptime.or(self.uptime);
         }
         round.settle();
+        if complete
+            && let Some(learned) = &mut self.learned
+            && learned.settle(self.profile.as_deref(), &round.scalars)
+        {
+            self.plan = None;
+        }
         let reading = AgentReading {
             uptime: round.uptime,
             engine: self.session.engine(now),
             rtt: round.rtt,
-            profile: self.profile.map(|p| Name::from(p.name)),
+            profile: self.profile.clone(),
+            rows: self
+                .learned
+                .as_ref()
+                .map_or_else(Default::default, |l| Arc::clone(&l.rows)),
             scalars: std::mem::take(&mut round.scalars),
             interfaces: self.table.readings(std::mem::take(&mut round.rows)),
             missing: self.table.missing_names().to_vec(),
         };
         Some((round, reading))
+    }
+}
+
+/// The profile that the configuration names.
+fn named(wanted: &Wanted, profiles: &Profiles) -> Option<Arc<Profile>> {
+    match &wanted.profile {
+        ProfileWish::Named(name) => profiles.by_name(name).cloned(),
+        ProfileWish::Auto | ProfileWish::None => None,
     }
 }
 

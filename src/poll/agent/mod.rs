@@ -11,6 +11,7 @@
 
 mod device;
 mod flight;
+mod learn;
 mod oids;
 mod receive;
 mod round;
@@ -21,7 +22,7 @@ mod text;
 mod walk;
 mod wanted;
 
-use crate::model::{DeviceId, Mono, Name, Now, Site};
+use crate::model::{DeviceId, Mono, Name, Now, Profiles, Site};
 use crate::poll::{AgentFailure, AgentRound, Channel, DropReason, UDP_SOCKETS};
 use crate::wire::snmp::{DecodeError, Names, PduKind, Version, decode};
 use device::Agent;
@@ -82,6 +83,7 @@ pub struct Agents {
     /// Liveness probes that are out: device, slot.
     probes: BTreeSet<(u32, u32)>,
     library: Library,
+    profiles: Arc<Profiles>,
     uptime: UpTime,
     keys: KeyRing,
     random: StdRng,
@@ -118,6 +120,7 @@ impl Agents {
             flights: Flights::default(),
             probes: BTreeSet::new(),
             library: Library::default(),
+            profiles: Arc::clone(&site.profiles),
             uptime: UpTime(Arc::new(Names::new(std::iter::once(oids::SYS_UP_TIME)))),
             keys: KeyRing::default(),
             salt: random.next_u64(),
@@ -142,6 +145,11 @@ impl Agents {
             .zip(old)
             .filter_map(|(i, a)| a.map(|a| (Name::clone(&a.name), (i, a))))
             .collect();
+        // The same profiles read anew are no reason to ask everybody who it is.
+        let other_profiles = self.profiles != site.profiles;
+        if other_profiles {
+            self.profiles = Arc::clone(&site.profiles);
+        }
         let (also, nothing) = (Also::of(site), Also::default());
         let mut moved: HashMap<u32, u32> = HashMap::new();
         let mut shared: HashMap<Wanted, Arc<Wanted>> = HashMap::new();
@@ -158,14 +166,21 @@ impl Agents {
                     a.access == *access
                         && a.target == SocketAddr::new(device.address, access.port)
                         && a.wanted.profile == wanted.profile
+                        && (!other_profiles || a.is_named_alike(&self.profiles))
                 };
                 match old.remove(&device.name) {
                     Some((from, mut agent)) if same(&agent) => {
                         agent.rewant(wanted, device.poll.timeout);
+                        if other_profiles {
+                            agent.reprofile(&self.profiles);
+                        }
                         moved.insert(from, id.0);
                         agent
                     }
-                    _ => Box::new(Agent::new(device, access, wanted, channel_of(&device.name))),
+                    _ => {
+                        let channel = channel_of(&device.name);
+                        Box::new(Agent::new(device, access, wanted, &self.profiles, channel))
+                    }
                 }
             });
             if let Some(agent) = &agent {
@@ -355,10 +370,10 @@ impl Agents {
     }
 
     fn go_on(&mut self, device: u32, now: Now) {
-        let Some(agent) = self.agent(device) else {
+        let Some(agent) = self.agents.get_mut(device as usize).and_then(Option::as_deref_mut) else {
             return;
         };
-        if !agent.next(now.mono) {
+        if !agent.next(&self.profiles, now.mono) {
             return self.end(device, None, now);
         }
         let slot = self.launch(device, (Owner::Round, Stage::Question), now);

@@ -55,7 +55,12 @@ pub(super) struct Round {
     pub(super) identity_asked: bool,
     pub(super) names_walked: bool,
     pub(super) columns_walked: bool,
-    pub(super) instances: Vec<Arc<[u32]>>,
+    /// What walks over the profile's columns found.
+    pub(super) found: super::learn::Found,
+    /// What tells profiles of one sysObjectID apart has been asked.
+    pub(super) told_apart: bool,
+    /// The profile was chosen by what this round was told.
+    pub(super) identified: bool,
 }
 
 impl Round {

@@ -16,8 +16,13 @@ pub(super) fn name(value: ValueView<'_>) -> Option<Name> {
 
 /// The same of a value that was kept.
 pub(super) fn name_of(value: &Value) -> Option<Name> {
+    label_of(value).map(Name::from)
+}
+
+/// The text of a value that was kept.
+pub(super) fn label_of(value: &Value) -> Option<String> {
     match value {
-        Value::OctetString(bytes) => name(ValueView::OctetString(bytes)),
+        Value::OctetString(bytes) => label(ValueView::OctetString(bytes)),
         _ => None,
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 /// Rows of a walk, at most.
 const WALK_ROWS: usize = 100_000;
-/// Instances of one column of a profile, at most: they are all read each round.
-const COLUMN_ROWS: usize = 512;
+/// Rows of one column of a profile, at most; few of them are read each round (see `learn`).
+const COLUMN_ROWS: usize = 2_048;
 /// Time of a walk, at most.
 const WALK_TIME: Duration = Duration::from_secs(30);
 

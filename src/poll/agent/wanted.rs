@@ -1,9 +1,8 @@
-//! What a device is asked for, from the configuration and from its profile.
+//! What a device is asked for, from the configuration.
 //!
 //! Never here: what was learned from the device.
 
 use crate::model::device::glob;
-use crate::model::profile::{Object, Profile};
 use crate::model::{Device, DeviceId, Measure, Metric, Name, Role, Site, ThresholdKind, WatchKind};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -172,27 +171,6 @@ fn load_judged(device: &Device) -> bool {
         .thresholds
         .keys()
         .any(|kind| !of_interfaces.contains(&Some(*kind)))
-}
-
-fn objects_of(profile: Option<&'static Profile>) -> impl Iterator<Item = &'static Object> {
-    profile.into_iter().flat_map(|p| p.measures).flat_map(|m| m.objects)
-}
-
-pub(super) fn scalars_of(profile: Option<&'static Profile>) -> impl Iterator<Item = Arc<[u32]>> {
-    objects_of(profile).filter_map(|o| match o {
-        Object::Scalar(oid) => Some(Arc::from(*oid)),
-        Object::Column(_) => None,
-    })
-}
-
-pub(super) fn columns_of(profile: Option<&'static Profile>) -> Vec<Vec<u32>> {
-    let columns: BTreeSet<Vec<u32>> = objects_of(profile)
-        .filter_map(|o| match o {
-            Object::Column(oid) => Some(oid.to_vec()),
-            Object::Scalar(_) => None,
-        })
-        .collect();
-    columns.into_iter().collect()
 }
 
 #[cfg(test)]

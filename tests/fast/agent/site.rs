@@ -74,6 +74,8 @@ pub(crate) fn site(devices: Vec<Device>) -> Arc<Site> {
         },
         uplinks: Vec::new(),
         devices,
+        accesses: Vec::new(),
+        profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
         contacts: Vec::new(),
         procedures: Vec::new(),

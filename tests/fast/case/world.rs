@@ -129,6 +129,8 @@ pub(crate) fn site() -> Site {
         },
         uplinks: Vec::new(),
         devices,
+        accesses: Vec::new(),
+        profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
         contacts: vec![
             contact(
@@ -496,6 +498,7 @@ pub(crate) fn down(device: &str) -> FindingKey {
 
 pub(crate) fn above(value: f64, bound: f64) -> Cause {
     Cause::Above {
+        which: None,
         value,
         bound,
         unit: "%".to_owned(),

@@ -28,6 +28,10 @@ impl Surroundings for Files<'_> {
     fn certificates(&self, path: &Path) -> Result<(), NotFound> {
         Dummies.certificates(path)
     }
+
+    fn profiles(&self, folder: &Path) -> Result<Vec<SourceFile>, NotFound> {
+        Dummies.profiles(folder)
+    }
 }
 
 /// Checks a main file with CSV files beside it.

@@ -1,7 +1,7 @@
 //! Whatever is done to the CSV files of a site: no panic, every place lies inside, and an error is never silent.
 
 use super::Dummies;
-use hinomi::config::{self, Found, NotFound, SecretFrom, Surroundings};
+use hinomi::config::{self, Found, NotFound, SecretFrom, SourceFile, Surroundings};
 use proptest::prelude::*;
 use std::path::Path;
 
@@ -27,6 +27,10 @@ impl Surroundings for Changed<'_> {
 
     fn certificates(&self, path: &Path) -> Result<(), NotFound> {
         Dummies.certificates(path)
+    }
+
+    fn profiles(&self, folder: &Path) -> Result<Vec<SourceFile>, NotFound> {
+        Dummies.profiles(folder)
     }
 }
 

@@ -114,3 +114,51 @@ fn what_stands_in_an_unreadable_file_is_not_called_missing() {
         "{told}"
     );
 }
+
+const OWN_PROFILE: &str = r#"
+[[profile]]
+name = "site-router"
+sys_object_ids = ["1.3.6.1.4.1.99999.7"]
+source = "the vendor's MIB"
+verified = true
+
+[[profile.measure]]
+metric = "cpu"
+value = "1.3.6.1.4.1.99999.7.1.0"
+
+[[profile]]
+name = "net-snmp"
+sys_object_ids = ["1.3.6.1.4.1.8072.3.2"]
+source = "this site"
+verified = true
+"#;
+
+#[test]
+fn a_site_adds_profiles_and_replaces_those_built_in() {
+    let folder = Folder::new("profiles");
+    std::fs::create_dir_all(folder.0.join("own")).unwrap();
+    folder.write("own/site.toml", OWN_PROFILE, 0o644);
+    folder.write("own/.hidden.toml", "not toml", 0o644);
+    folder.write("own/notes.txt", "not toml", 0o644);
+    let text = format!(
+        "{OPERATOR}[profiles]\ndirectory = \"own\"\n[snmp.a]\nversion = \"2c\"\ncommunity = {{ env = \"PATH\" }}\n[[device]]\n\
+         name = \"r\"\naddress = \"192.0.2.1\"\nsnmp = \"a\"\nprofile = \"site-router\"\n"
+    );
+    let main = folder.write("hinomi.toml", &text, 0o644);
+    let loaded = config::load(&main);
+    let site = loaded.site.as_ref().unwrap_or_else(|| panic!("{}", printed(&loaded)));
+    assert_eq!(site.devices[0].profile.as_deref(), Some("site-router"));
+    let named = |name: &str| site.profiles.by_name(name).unwrap();
+    assert_eq!(named("site-router").measures.len(), 1);
+    assert!(named("net-snmp").measures.is_empty(), "the site's own counts");
+    assert!(!named("juniper").measures.is_empty());
+    let before = site.fingerprint.clone();
+    assert!(
+        loaded.tables.iter().any(|f| f.ends_with("own/site.toml")),
+        "{:?}",
+        loaded.tables
+    );
+    folder.write("own/site.toml", OWN_PROFILE.replace("7.1.0", "7.2.0"), 0o644);
+    let site = config::load(&main).site.unwrap();
+    assert_ne!(site.fingerprint, before, "another profile is another configuration");
+}

@@ -86,6 +86,8 @@ pub(super) fn site(devices: Vec<Device>) -> Arc<Site> {
         },
         uplinks: Vec::new(),
         devices,
+        accesses: Vec::new(),
+        profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
         contacts: Vec::new(),
         procedures: Vec::new(),

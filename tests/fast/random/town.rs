@@ -208,6 +208,8 @@ impl Town {
             },
             uplinks: self.uplinks.iter().map(id).collect(),
             devices: devs.iter().map(|d| device(d, &id)).collect(),
+            accesses: Vec::new(),
+            profiles: hinomi::config::builtin_profiles(),
             findings: BTreeMap::new(),
             contacts: ["noc", "chief", "desk"].map(contact).to_vec(),
             procedures: procedures(),
