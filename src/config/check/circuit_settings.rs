@@ -28,7 +28,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Puts the layers together: the top level, [circuits], the class, the circuit.
+    /// Puts the layers together: the top level, `[circuits]`, the class, the circuit.
     pub(super) fn of(
         ctx: &Ctx<'_>,
         defaults: &Defaults<'_>,
