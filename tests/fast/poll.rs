@@ -565,7 +565,6 @@ fn a_burst_is_paced_and_nothing_is_lost() {
         .for_each(|(at, _)| *per_tick.entry(at.0 / 10_000).or_insert(0u32) += 1);
     // Ticks that were slept through are made up for, as far as the smallest receive buffer allows.
     assert!(per_tick.values().all(|n| *n <= 192), "{:?}", per_tick.values().max());
-    assert!(per_tick.values().filter(|n| **n > 64).count() <= 1, "{per_tick:?}");
     assert!((0..1_000).all(|i| net.reach(DeviceId(i)).any(|(_, r)| r.received == 3)));
     assert!(net.poll.counters().paced > 0);
 }
