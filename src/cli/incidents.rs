@@ -65,7 +65,7 @@ fn row(i: &IncidentSummary) -> Vec<Cell> {
         plain(moment(i.opened)),
         plain(i.recovered.map_or("-".to_owned(), moment)),
         plain(i.isolation.as_ref().map_or("-", |x| x.verdict.key())),
-        plain(i.affected.len().to_string()),
+        plain(i.affected_count.to_string()),
         plain(i.acknowledged_by.as_deref().unwrap_or("-")),
     ]
 }
@@ -105,7 +105,16 @@ pub(super) fn show(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write
     }
     if !i.affected.is_empty() {
         let names: Vec<&str> = i.affected.iter().map(|n| &**n).collect();
-        line("behind it", format!("{} devices: {}", names.len(), names.join(", ")))?;
+        let more = i.affected_count.saturating_sub(names.len());
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        line(
+            "behind it",
+            format!("{} devices: {}{more}", i.affected_count, names.join(", ")),
+        )?;
     }
     writeln!(out)?;
     for (at, what) in &i.timeline {
@@ -122,6 +131,6 @@ pub(super) fn ack(daemon: &Daemon, number: u64, by: String, out: &mut dyn Write)
             Ok(0)
         }
         Reply::Refused(why) => Err(Failure::new(1, why)),
-        Reply::Snapshot(_) => Err(client::unexpected()),
+        Reply::Snapshot(_) | Reply::Device(_) => Err(client::unexpected()),
     }
 }

@@ -4,7 +4,7 @@ use super::messages::ToEngine;
 use super::reload;
 use super::words::Word;
 use super::{RunError, Shared};
-use crate::core::{Input, Snapshot};
+use crate::core::{DeviceStatus, Input, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,11 @@ const CLIENTS: usize = 32;
 pub enum Request {
     /// The picture of everything, at most a second old, never older than the last acknowledgement or reload.
     Snapshot,
+    /// One device or circuit in full.
+    Device {
+        /// Its name.
+        name: String,
+    },
     /// Take an incident in hand.
     Acknowledge {
         /// Number.
@@ -47,6 +52,8 @@ pub enum Request {
 pub enum Reply {
     /// To [`Request::Snapshot`].
     Snapshot(Arc<Snapshot>),
+    /// To [`Request::Device`]; `None` if the configuration has none of this name.
+    Device(Option<Box<DeviceStatus>>),
     /// Done; words for a person.
     Done(String),
     /// Not done, and why.
@@ -119,8 +126,9 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
     match request {
         Request::Snapshot => match shared.snapshot(false).await {
             Some(snapshot) => Reply::Snapshot(snapshot),
-            None => Reply::Refused("the engine does not answer; see the log".to_owned()),
+            None => stuck(),
         },
+        Request::Device { name } => shared.device(name).await.map_or_else(|()| stuck(), Reply::Device),
         Request::Acknowledge { incident, by } => acknowledge(shared, incident, by).await,
         Request::Reload { force } => match reload::reload(shared, force).await {
             Ok(summary) => Reply::Done(summary),
@@ -129,9 +137,13 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
     }
 }
 
+fn stuck() -> Reply {
+    Reply::Refused("the engine does not answer; see the log".to_owned())
+}
+
 async fn acknowledge(shared: &Shared, incident: u64, by: String) -> Reply {
     let Some(snapshot) = shared.snapshot(true).await else {
-        return Reply::Refused("the engine does not answer; see the log".to_owned());
+        return stuck();
     };
     match snapshot.incidents.iter().find(|i| i.id == incident) {
         None => {
