@@ -1,6 +1,7 @@
 //! What a scrape of /metrics takes, and whether polling notices: a real Prometheus scrapes while the fleet counts.
 //!
-//! `cargo bench --bench metrics [-- --targets 20000 --ports 1 --interval 10 --seconds 120 --scrape 60 --write]`
+//! `cargo bench --bench metrics [-- --targets 20000 --ports 1 --interval 10 --seconds 120 --scrape 60 --devices --write]`
+//! Each target is an access circuit measured at the institution, or (`--devices`) a device.
 //! Time and memory of a scrape without compression, the number of series, what promtool says, and what was missed meanwhile.
 
 #![allow(clippy::disallowed_methods, missing_docs)]
@@ -32,15 +33,19 @@ fn bench(words: &[String]) -> Result<(), String> {
         interval_s: 10,
         ..Options::default()
     };
-    let arguments = Arguments::read(words, defaults, &["--seconds", "--scrape"], &["--write"])?;
+    let arguments = Arguments::read(words, defaults, &["--seconds", "--scrape"], &["--devices", "--write"])?;
     let options = &arguments.fleet;
     let seconds = arguments.number("--seconds", 120)?;
     let interval = Duration::from_secs(u64::from(options.interval_s));
     let folder = Folder::new()?;
     let mut report = Report::new("metrics");
     println!("metrics: {}", options.describe());
+    let surface = match arguments.has("--devices") {
+        true => Surface::Devices,
+        false => Surface::CircuitsCpe,
+    };
     let mut fleet = Fleet::start(options, folder.path())?;
-    let mut hinomi = Config::new(options, Probes::Both, Surface::Devices).start(folder.path())?;
+    let mut hinomi = Config::new(options, Probes::Both, surface).start(folder.path())?;
     let all = u64::from(options.targets);
     fleet.settle(interval, interval * 10, |w| w.snmp.answering.complete >= all * 99 / 100)?;
     quiet(seconds.min(60), &mut fleet, &mut hinomi, &mut report)?;

@@ -78,8 +78,7 @@ fn show(s: &Snapshot, out: &mut dyn Write) -> std::io::Result<()> {
 }
 
 fn headline(s: &Snapshot, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
-    let open: Vec<_> = s.incidents.iter().filter(|i| i.recovered.is_none()).collect();
-    let count = |level| open.iter().filter(|i| i.level == level).count();
+    let count = |level| s.incidents_open.get(&level).copied().unwrap_or(0);
     let waiting: u64 = s.outbox_pending.values().sum();
     writeln!(
         out,

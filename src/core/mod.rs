@@ -16,7 +16,7 @@ pub use snapshot::{
     CircuitLine, CircuitStatus, Circuits, DeviceStatus, InterfaceStatus, MetricStatus, ReachState, RouteStatus,
     Snapshot,
 };
-pub use view::incidents;
+pub use view::{incident, incidents};
 
 use commits::Commits;
 
@@ -252,6 +252,11 @@ impl Core {
     /// How many devices there are, of all roles.
     pub fn devices(&self) -> usize {
         self.site.devices.len()
+    }
+
+    /// An incident by number, however many there are.
+    pub fn incident(&self, id: u64) -> Option<snapshot::IncidentSummary> {
+        self.book.get(id).map(incident)
     }
 
     /// One device or circuit in full.

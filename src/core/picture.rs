@@ -119,8 +119,6 @@ pub struct Picture {
     pub site: Arc<Site>,
     /// What is said once; its lists are empty.
     pub head: Snapshot,
-    /// Open incidents: shown only, warning, critical.
-    pub incidents: [u64; 3],
     /// Datagrams that the kernel dropped, by kind of socket; filled in by the shell.
     pub kernel_dropped: Vec<(&'static str, u64)>,
     /// By [`DeviceId`].
@@ -144,7 +142,6 @@ impl Picture {
         Picture {
             site,
             head,
-            incidents: [0; 3],
             kernel_dropped: Vec::new(),
             rows: Vec::with_capacity(devices),
             managed: Vec::new(),
@@ -159,11 +156,7 @@ impl Picture {
 impl Core {
     /// Begins a picture: what is said once, and no device yet.
     pub fn begin_picture(&self, now: Now) -> Picture {
-        let mut picture = Picture::new(self.site.clone(), view::head(self, now));
-        for incident in self.book.open() {
-            picture.incidents[incident.level as usize] += 1;
-        }
-        picture
+        Picture::new(self.site.clone(), view::head(self, now))
     }
 
     /// Adds devices to a picture that was begun with this site: `range` of ids goes on where the last one ended.

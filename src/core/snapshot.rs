@@ -219,8 +219,10 @@ pub struct Snapshot {
     pub devices: Vec<DeviceStatus>,
     /// Access circuits: counts, and those that somebody may have to look at.
     pub circuits: Circuits,
-    /// Open incidents, and those recovered within the last 24 h; newest first.
+    /// Open incidents, and those recovered within the last 24 h; newest first, 500 of each at most.
     pub incidents: Vec<IncidentSummary>,
+    /// How many are open, by level.
+    pub incidents_open: BTreeMap<Level, u64>,
     /// Routes, in order.
     pub routes: Vec<RouteStatus>,
     /// This host is cut off.

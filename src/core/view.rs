@@ -3,7 +3,7 @@
 use super::circuits;
 use super::snapshot::{FindingStatus, IncidentSummary};
 use super::{Circuits, Core, DeviceStatus, InterfaceStatus, MetricStatus, RouteStatus, Snapshot};
-use crate::incident::Book;
+use crate::incident::{Book, Incident};
 use crate::model::{
     Device, DeviceId, FindingKind, Level, Measure, Metric, Name, Now, Part, Role, Threshold, Wall, WatchKind,
 };
@@ -11,9 +11,12 @@ use crate::poll::observation::Number;
 use crate::poll::{Counter, InterfaceReading};
 use crate::rules::number;
 use crate::sample::Unknown;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+/// No more incidents are listed, of those that are open and of the others.
+const INCIDENTS: usize = 500;
 /// No more names are listed behind an incident.
 const AFFECTED: usize = 200;
 /// Recovered incidents stay in the list this long.
@@ -30,6 +33,7 @@ pub(super) fn head(core: &Core, now: Now) -> Snapshot {
         devices: Vec::new(),
         circuits: Circuits::default(),
         incidents: Vec::new(),
+        incidents_open: open(&core.book),
         routes: stats.routes.into_iter().map(route).collect(),
         blind: core.rules.reach().blind(),
         outbox_pending: stats.pending,
@@ -49,6 +53,14 @@ pub(super) fn head(core: &Core, now: Now) -> Snapshot {
         ledger_head: core.head.as_ref().map(|h| (h.seq, h.hash.clone())),
         ledger_error: core.ledger_error.clone(),
     }
+}
+
+fn open(book: &Book) -> BTreeMap<Level, u64> {
+    let mut open = BTreeMap::new();
+    for incident in book.open().filter(|i| i.recovered.is_none()) {
+        *open.entry(incident.level).or_default() += 1;
+    }
+    open
 }
 
 /// Devices in full, circuits by number.
@@ -273,25 +285,35 @@ fn raw(reading: &crate::poll::ScalarReading) -> (String, String) {
     (dotted(&reading.oid), value)
 }
 
-/// The incidents of a book that are open or recovered within the last 24 h, newest first. Also for a ledger that is read while no
-/// daemon runs.
+/// The incidents of a book that are open or recovered within the last 24 h, newest first, at most [`INCIDENTS`] of each. Also for a
+/// ledger that is read while no daemon runs.
 pub fn incidents(book: &Book, now: Wall) -> Vec<IncidentSummary> {
-    let mut all: Vec<IncidentSummary> = book
-        .recent(now.before(RECENT))
-        .map(|incident| IncidentSummary {
-            id: incident.id,
-            root: incident.root.clone(),
-            level: incident.level,
-            opened: incident.opened,
-            recovered: incident.recovered,
-            acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
-            isolation: incident.isolation().cloned(),
-            affected: incident.unreachable().take(AFFECTED).cloned().collect(),
-            affected_count: incident.unreachable().count(),
-            cause: incident.cause().clone(),
-            timeline: crate::notify::text::timeline(incident),
-        })
-        .collect();
+    let (mut open, mut recovered) = (INCIDENTS, INCIDENTS);
+    let room = |incident: &&Incident| {
+        let room = if incident.is_open() { &mut open } else { &mut recovered };
+        let left = room.checked_sub(1);
+        *room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let mut all: Vec<IncidentSummary> = book.recent(now.before(RECENT)).filter(room).map(incident).collect();
     all.sort_by_key(|i| std::cmp::Reverse(i.id));
     all
+}
+
+/// One incident.
+pub fn incident(incident: &Incident) -> IncidentSummary {
+    let affected = incident.unreachable().take(incident.missing.min(AFFECTED));
+    IncidentSummary {
+        id: incident.id,
+        root: incident.root.clone(),
+        level: incident.level,
+        opened: incident.opened,
+        recovered: incident.recovered,
+        acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
+        isolation: incident.isolation().cloned(),
+        affected: affected.cloned().collect(),
+        affected_count: incident.missing,
+        cause: incident.cause().clone(),
+        timeline: crate::notify::text::timeline(incident),
+    }
 }

@@ -4,7 +4,8 @@ use super::messages::ToEngine;
 use super::reload;
 use super::words::Word;
 use super::{RunError, Shared};
-use crate::core::{DeviceStatus, Input, Snapshot};
+use crate::core::snapshot::IncidentSummary;
+use crate::core::{DeviceStatus, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,11 @@ pub enum Request {
         /// Its name.
         name: String,
     },
+    /// One incident.
+    Incident {
+        /// Its number.
+        number: u64,
+    },
     /// Take an incident in hand.
     Acknowledge {
         /// Number.
@@ -54,6 +60,8 @@ pub enum Reply {
     Snapshot(Arc<Snapshot>),
     /// To [`Request::Device`]; `None` if the configuration has none of this name.
     Device(Option<Box<DeviceStatus>>),
+    /// To [`Request::Incident`]; `None` if the book has none of this number.
+    Incident(Option<Box<IncidentSummary>>),
     /// Done; words for a person.
     Done(String),
     /// Not done, and why.
@@ -128,7 +136,14 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
             Some(snapshot) => Reply::Snapshot(snapshot),
             None => stuck(),
         },
-        Request::Device { name } => shared.device(name).await.map_or_else(|()| stuck(), Reply::Device),
+        Request::Device { name } => {
+            let device = shared.ask(|reply| ToEngine::Device { name, reply }).await;
+            device.map_or_else(stuck, Reply::Device)
+        }
+        Request::Incident { number: id } => {
+            let incident = shared.ask(|reply| ToEngine::Incident { id, reply }).await;
+            incident.map_or_else(stuck, Reply::Incident)
+        }
         Request::Acknowledge { incident, by } => acknowledge(shared, incident, by).await,
         Request::Reload { force } => match reload::reload(shared, force).await {
             Ok(summary) => Reply::Done(summary),
@@ -142,31 +157,17 @@ fn stuck() -> Reply {
 }
 
 async fn acknowledge(shared: &Shared, incident: u64, by: String) -> Reply {
-    let Some(snapshot) = shared.snapshot(true).await else {
-        return stuck();
-    };
-    match snapshot.incidents.iter().find(|i| i.id == incident) {
-        None => {
-            return Reply::Refused(format!(
-                "there is no incident #{incident} among the open and recent ones"
-            ));
-        }
-        Some(i) if i.recovered.is_some() => {
-            return Reply::Refused(format!(
-                "incident #{incident} has recovered: nothing is left to acknowledge"
-            ));
-        }
-        Some(_) => {}
-    }
-    Word::Acknowledged {
+    let word = Word::Acknowledged {
         id: incident,
         by: by.clone(),
-    }
-    .log();
-    let input = Input::Acknowledge {
-        incident,
-        by: by.clone(),
     };
-    shared.tell_engine(ToEngine::Input(Box::new(input))).await;
-    Reply::Done(format!("incident #{incident} acknowledged by {by}"))
+    let words = format!("incident #{incident} acknowledged by {by}");
+    match shared.ask(|reply| ToEngine::Acknowledge { incident, by, reply }).await {
+        None => stuck(),
+        Some(Err(why)) => Reply::Refused(why),
+        Some(Ok(())) => {
+            word.log();
+            Reply::Done(words)
+        }
+    }
 }

@@ -123,8 +123,16 @@ impl Engine {
                 self.survey.want_people(reply, fresh, now);
             }
             ToEngine::Picture { reply } => self.survey.want_metrics(reply),
+            // Whoever asked may have gone away.
+            ToEngine::Incident { id, reply } => {
+                let _ = reply.send(self.core.incident(id).map(Box::new));
+            }
+            ToEngine::Acknowledge { incident, by, reply } => {
+                // Who acknowledged wants to see it.
+                self.survey.outdated();
+                let _ = reply.send(self.core.acknowledge(incident, &by, now));
+            }
             ToEngine::Device { name, reply } => {
-                // Whoever asked may have gone away.
                 let _ = reply.send(self.core.device(&name).map(Box::new));
             }
             ToEngine::Reload { site, done } => {
@@ -142,7 +150,6 @@ impl Engine {
                 self.unanswered.remove(batch);
                 self.tell_ledger_state(result.as_ref().err().cloned());
             }
-            // Who acknowledged wants to see it.
             Input::Acknowledge { .. } => self.survey.outdated(),
             Input::Delivered { .. } => self.attempts = self.attempts.saturating_sub(1),
             _ => {}

@@ -1,5 +1,6 @@
 //! What the parts of the daemon say to each other. The drawing is in [`super`].
 
+use crate::core::snapshot::IncidentSummary;
 use crate::core::{DeviceStatus, Input, Picture, Snapshot};
 use crate::incident::Batch;
 use crate::model::{Name, Site};
@@ -25,6 +26,22 @@ pub(crate) enum ToEngine {
     Picture {
         /// Where to.
         reply: oneshot::Sender<Arc<Picture>>,
+    },
+    /// One incident, whether or not it stands in the picture.
+    Incident {
+        /// Its number.
+        id: u64,
+        /// Where to; `None` if the book has none of this number.
+        reply: oneshot::Sender<Option<Box<IncidentSummary>>>,
+    },
+    /// An operator takes an incident in hand.
+    Acknowledge {
+        /// Its number.
+        incident: u64,
+        /// Who says so.
+        by: String,
+        /// Done, or why not.
+        reply: oneshot::Sender<Result<(), String>>,
     },
     /// One device or circuit in full.
     Device {

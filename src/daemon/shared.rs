@@ -3,7 +3,7 @@
 use super::health::{Health, Part};
 use super::messages::ToEngine;
 use super::{clock, reload, systemd};
-use crate::core::{DeviceStatus, Picture, Snapshot};
+use crate::core::{Picture, Snapshot};
 use crate::metrics::{Own, Text};
 use crate::model::{Mono, Site};
 use crate::web::{Page, Pages};
@@ -98,24 +98,19 @@ impl Shared {
         }
     }
 
-    /// A picture at most a second old, or taken now; `None` if the engine does not answer.
-    pub(crate) async fn snapshot(&self, fresh: bool) -> Option<Arc<Snapshot>> {
-        let (reply, picture) = oneshot::channel();
+    /// Asks the engine and waits for its answer; `None` if it does not answer.
+    pub(crate) async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> ToEngine) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
         let ask = async {
-            self.tell_engine(ToEngine::Snapshot { fresh, reply }).await;
-            picture.await.ok()
+            self.tell_engine(message(reply)).await;
+            answer.await.ok()
         };
         tokio::time::timeout(ENGINE_PATIENCE, ask).await.ok().flatten()
     }
 
-    /// One device or circuit in full; `Err` if the engine does not answer.
-    pub(crate) async fn device(&self, name: String) -> Result<Option<Box<DeviceStatus>>, ()> {
-        let (reply, device) = oneshot::channel();
-        let ask = async {
-            self.tell_engine(ToEngine::Device { name, reply }).await;
-            device.await.map_err(|_| ())
-        };
-        tokio::time::timeout(ENGINE_PATIENCE, ask).await.unwrap_or(Err(()))
+    /// A picture at most a second old, or taken now; `None` if the engine does not answer.
+    pub(crate) async fn snapshot(&self, fresh: bool) -> Option<Arc<Snapshot>> {
+        self.ask(|reply| ToEngine::Snapshot { fresh, reply }).await
     }
 
     /// The numbers of all devices, at most a second old; `None` if the engine does not answer.
@@ -125,12 +120,7 @@ impl Shared {
             return Some(Arc::clone(picture));
         }
         *last = None;
-        let (reply, made) = oneshot::channel();
-        let ask = async {
-            self.tell_engine(ToEngine::Picture { reply }).await;
-            made.await.ok()
-        };
-        let picture = tokio::time::timeout(ENGINE_PATIENCE, ask).await.ok().flatten()?;
+        let picture = self.ask(|reply| ToEngine::Picture { reply }).await?;
         let at = clock::mono();
         *last = Some((at, Arc::clone(&picture)));
         // Between two scrapes its memory is given back.

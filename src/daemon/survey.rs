@@ -129,3 +129,94 @@ impl Survey {
         (now.mono, job)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Host, SourceFile, check};
+    use crate::core::Input;
+    use crate::incident::Restored;
+    use crate::model::Site;
+
+    fn site(devices: usize) -> Arc<Site> {
+        let mut text = "[operator]\nname = \"Test\"\n".to_owned();
+        for i in 0..devices {
+            text += &format!("[[device]]\nname = \"d{i}\"\naddress = \"192.0.2.{i}\"\nliveness = \"none\"\n");
+        }
+        let file = SourceFile {
+            path: "hinomi.toml".into(),
+            text,
+            private: true,
+        };
+        let loaded = check(&[file], &Host::new().without_secrets());
+        let words: String = loaded.problems.iter().map(ToString::to_string).collect();
+        Arc::new(loaded.site.unwrap_or_else(|| panic!("{words}")))
+    }
+
+    fn core(devices: usize) -> Core {
+        Core::new(site(devices), Restored::default(), [7; 32], clock::now())
+    }
+
+    fn later(seconds: u64) -> Now {
+        let now = clock::now();
+        Now {
+            mono: now.mono + Duration::from_secs(seconds),
+            ..now
+        }
+    }
+
+    /// A picture of which the first `done` devices are taken already.
+    fn half(core: &Core, done: usize) -> Survey {
+        let mut picture = Box::new(core.begin_picture(clock::now()));
+        core.picture(0..done, &mut picture);
+        Survey {
+            job: Some((clock::mono(), Job::Metrics(picture))),
+            next: done,
+            ..Survey::default()
+        }
+    }
+
+    #[test]
+    fn a_picture_goes_on_where_the_last_tick_left_it() {
+        let core = core(40);
+        let mut survey = half(&core, 7);
+        let (reply, mut picture) = oneshot::channel();
+        survey.want_metrics(reply);
+        survey.tick(&core, || vec![("udp", 3)], later(1));
+        let picture = picture.try_recv().unwrap();
+        let devices: Vec<usize> = picture.managed.iter().map(|m| m.device.index()).collect();
+        assert_eq!(devices, (0..40).collect::<Vec<_>>());
+        assert_eq!(picture.kernel_dropped, [("udp", 3)]);
+    }
+
+    #[test]
+    fn a_reload_begins_a_picture_anew() {
+        let mut core = core(40);
+        let mut survey = half(&core, 30);
+        let (reply, mut picture) = oneshot::channel();
+        survey.want_metrics(reply);
+        core.take(Input::Reload(site(5)), clock::now());
+        survey.reloaded();
+        survey.tick(&core, Vec::new, later(1));
+        assert_eq!(picture.try_recv().unwrap().rows.len(), 5);
+    }
+
+    #[test]
+    fn who_wants_it_fresh_is_not_served_from_a_picture_that_was_begun_before() {
+        let core = core(3);
+        let mut survey = half(&core, 1);
+        let (reply, mut fresh) = oneshot::channel();
+        survey.want_people(reply, true, later(0));
+        let (reply, mut numbers) = oneshot::channel();
+        survey.want_metrics(reply);
+        survey.tick(&core, Vec::new, later(1));
+        assert!(numbers.try_recv().is_ok() && fresh.try_recv().is_err());
+        survey.tick(&core, Vec::new, later(1));
+        assert!(
+            fresh.try_recv().is_err(),
+            "one slice a tick, however often the engine wakes"
+        );
+        survey.tick(&core, Vec::new, later(2));
+        assert_eq!(fresh.try_recv().unwrap().devices.len(), 3);
+    }
+}

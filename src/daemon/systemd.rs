@@ -100,12 +100,7 @@ fn line(s: &Snapshot) -> String {
         return "BLIND: this host is cut off; nobody is accused".to_owned();
     }
     let reach = |state| s.devices.iter().filter(|d| d.reach == state).count();
-    let open = |level| {
-        s.incidents
-            .iter()
-            .filter(|i| i.recovered.is_none() && i.level == level)
-            .count()
-    };
+    let open = |level| s.incidents_open.get(&level).copied().unwrap_or(0);
     let waiting: u64 = s.outbox_pending.values().sum();
     let circuits = &s.circuits.states;
     let circuits = match circuits.values().sum::<u64>() {

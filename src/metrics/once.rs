@@ -95,7 +95,7 @@ pub(super) fn unknown(p: &Picture, w: &mut Writer) {
 
 pub(super) fn incidents(p: &Picture, w: &mut Writer) {
     for l in [Level::Ok, Level::Warning, Level::Critical] {
-        w.sample(&[&key(&l)], p.incidents[l as usize]);
+        w.sample(&[&key(&l)], p.head.incidents_open.get(&l).copied().unwrap_or(0));
     }
 }
 

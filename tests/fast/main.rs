@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod dependencies;
 mod mail;
+mod metrics;
 mod poll;
 mod random;
 mod readme;
