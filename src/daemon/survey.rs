@@ -82,7 +82,7 @@ impl Survey {
             return;
         }
         let began = clock::mono();
-        self.last_slice = Some(began);
+        self.last_slice = Some(now.mono);
         let (at, mut job) = match self.job.take() {
             Some(job) => job,
             None => self.begin(core, now),
@@ -209,9 +209,10 @@ mod tests {
         survey.want_people(reply, true, later(0));
         let (reply, mut numbers) = oneshot::channel();
         survey.want_metrics(reply);
-        survey.tick(&core, Vec::new, later(1));
+        let at = later(1);
+        survey.tick(&core, Vec::new, at);
         assert!(numbers.try_recv().is_ok() && fresh.try_recv().is_err());
-        survey.tick(&core, Vec::new, later(1));
+        survey.tick(&core, Vec::new, at);
         assert!(
             fresh.try_recv().is_err(),
             "one slice a tick, however often the engine wakes"
