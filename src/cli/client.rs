@@ -1,7 +1,7 @@
 //! Speaking to the running daemon over its control socket.
 
 use super::{Daemon, Failure};
-use crate::core::Snapshot;
+use crate::core::{DeviceStatus, Snapshot};
 use crate::daemon::control::{self, Reply, Request};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
@@ -23,7 +23,7 @@ pub(super) fn reload(daemon: &Daemon, force: bool, out: &mut dyn Write) -> Resul
             2,
             format!("not reloaded, the old configuration runs on:\n{why}"),
         )),
-        Reply::Snapshot(_) => Err(unexpected()),
+        Reply::Snapshot(_) | Reply::Device(_) | Reply::Incident(_) => Err(unexpected()),
     }
 }
 
@@ -32,7 +32,23 @@ pub(super) fn snapshot(daemon: &Daemon) -> Result<Snapshot, Failure> {
     match ask(daemon, &Request::Snapshot)? {
         Reply::Snapshot(snapshot) => Ok(Arc::unwrap_or_clone(snapshot)),
         Reply::Refused(why) => Err(Failure::new(3, why)),
-        Reply::Done(_) => Err(unexpected()),
+        Reply::Done(_) | Reply::Device(_) | Reply::Incident(_) => Err(unexpected()),
+    }
+}
+
+/// One device or circuit in full; says which names look alike if there is none of this name.
+pub(super) fn device(daemon: &Daemon, name: &str) -> Result<DeviceStatus, Failure> {
+    let request = Request::Device { name: name.to_owned() };
+    match ask(daemon, &request)? {
+        Reply::Device(Some(device)) => Ok(*device),
+        Reply::Device(None) => {
+            let snapshot = snapshot(daemon)?;
+            let circuits = snapshot.circuits.listed.iter().map(|c| &*c.circuit);
+            let all = snapshot.devices.iter().map(|d| &*d.name).chain(circuits);
+            Err(super::explain::unknown(name, all))
+        }
+        Reply::Refused(why) => Err(Failure::new(3, why)),
+        Reply::Done(_) | Reply::Snapshot(_) | Reply::Incident(_) => Err(unexpected()),
     }
 }
 

@@ -3,20 +3,18 @@
 use super::status::json as to_json;
 use super::table::{Cell, colour, length, moment, painted, plain, print};
 use super::{Daemon, Failure, client, words};
-use crate::core::{DeviceStatus, InterfaceStatus};
+use crate::core::{CircuitStatus, DeviceStatus, InterfaceStatus};
+use crate::model::CircuitRole;
 use crate::notify::text::cause_in_english;
 use std::io::Write;
 
 /// Explains a device of the running daemon.
 pub(super) fn explain(daemon: &Daemon, name: &str, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let snapshot = client::snapshot(daemon)?;
-    let Some(device) = snapshot.devices.iter().find(|d| &*d.name == name) else {
-        return Err(unknown(name, snapshot.devices.iter().map(|d| &*d.name)));
-    };
+    let device = client::device(daemon, name)?;
     if json {
-        writeln!(out, "{}", to_json(device)?)?;
+        writeln!(out, "{}", to_json(&device)?)?;
     } else {
-        print_device(device, out)?;
+        print_device(&device, out)?;
     }
     Ok(0)
 }
@@ -35,7 +33,10 @@ pub(super) fn unknown<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Fai
         true => String::new(),
         false => format!(" Did you mean: {}?", alike.join(", ")),
     };
-    Failure::new(1, format!("the configuration has no device \"{name}\".{hint}"))
+    Failure::new(
+        1,
+        format!("the configuration has no device and no circuit \"{name}\".{hint}"),
+    )
 }
 
 /// Everything about one device.
@@ -49,6 +50,9 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
         d.owner.key(),
         d.site.as_ref().map(|s| format!(", {s}")).unwrap_or_default()
     )?;
+    if let Some(circuit) = &d.circuit {
+        print_circuit(circuit, out)?;
+    }
     let mut line = |key: &str, text: String| writeln!(out, "  {key:<10} {text}");
     let since = if d.since.0 == 0 {
         String::new()
@@ -81,6 +85,38 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
     metrics(d, out, colour)?;
     interfaces(d, out, colour)?;
     readings(d, out, colour)
+}
+
+/// Whose circuit it is, and where it is measured.
+fn print_circuit(c: &CircuitStatus, out: &mut dyn Write) -> std::io::Result<()> {
+    let role = match c.role {
+        CircuitRole::Main => "main",
+        CircuitRole::Backup => "backup",
+        CircuitRole::Shared => "shared",
+    };
+    let carrier = c.carrier.as_ref().map(|c| format!(", {c}")).unwrap_or_default();
+    let rate = |bps: Option<u64>| bps.map_or("the port's speed".to_owned(), |v| words::bps(v as f64));
+    let measured = match (&c.line_device, &c.port) {
+        (Some(device), Some(port)) => format!("on {device}, port {port}"),
+        (None, Some(port)) => format!("at the institution's router, port {port}"),
+        _ => "not measured, liveness only".to_owned(),
+    };
+    let hours = match &c.hours {
+        Some(hours) => format!("may be off outside of {hours}"),
+        None => "always on: silence is a fault".to_owned(),
+    };
+    for (key, text) in [
+        ("for", format!("{} ({})", c.institution, c.institution_id)),
+        ("circuit", format!("{role}{carrier}")),
+        (
+            "measured",
+            format!("{measured}; of {} down, {} up", rate(c.down_bps), rate(c.up_bps)),
+        ),
+        ("power", hours),
+    ] {
+        writeln!(out, "  {key:<10} {}", painted(&plain(text), false))?;
+    }
+    Ok(())
 }
 
 fn findings(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {

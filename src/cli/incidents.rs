@@ -12,10 +12,24 @@ use std::io::Write;
 
 /// What the daemon says; if it is not running, what stands in its ledger.
 fn read(daemon: &Daemon) -> Result<Vec<IncidentSummary>, Failure> {
-    let failure = match client::snapshot(daemon) {
-        Ok(snapshot) => return Ok(snapshot.incidents),
-        Err(failure) => failure,
-    };
+    match client::snapshot(daemon) {
+        Ok(snapshot) => Ok(snapshot.incidents),
+        Err(failure) => Ok(core::incidents(&ledger(daemon, failure)?, clock::now().wall)),
+    }
+}
+
+/// One of them. It may be one that a long list leaves out.
+fn find(daemon: &Daemon, number: u64) -> Result<Option<IncidentSummary>, Failure> {
+    match client::ask(daemon, &Request::Incident { number }) {
+        Ok(Reply::Incident(incident)) => Ok(incident.map(|i| *i)),
+        Ok(Reply::Refused(why)) => Err(Failure::new(3, why)),
+        Ok(_) => Err(client::unexpected()),
+        Err(failure) => Ok(ledger(daemon, failure)?.get(number).map(core::incident)),
+    }
+}
+
+/// The book as the ledger has it, where the daemon does not answer.
+fn ledger(daemon: &Daemon, failure: Failure) -> Result<Book, Failure> {
     if daemon.socket.is_some() {
         return Err(failure);
     }
@@ -23,8 +37,7 @@ fn read(daemon: &Daemon) -> Result<Vec<IncidentSummary>, Failure> {
         return Err(failure);
     };
     eprintln!("hinomi: {failure}\nhinomi: this is what stands in its ledger");
-    let (book, _) = Book::restore(&restored.events);
-    Ok(core::incidents(&book, clock::now().wall))
+    Ok(Book::restore(&restored.events).0)
 }
 
 /// All of them.
@@ -65,22 +78,21 @@ fn row(i: &IncidentSummary) -> Vec<Cell> {
         plain(moment(i.opened)),
         plain(i.recovered.map_or("-".to_owned(), moment)),
         plain(i.isolation.as_ref().map_or("-", |x| x.verdict.key())),
-        plain(i.affected.len().to_string()),
+        plain(i.affected_count.to_string()),
         plain(i.acknowledged_by.as_deref().unwrap_or("-")),
     ]
 }
 
 /// One of them.
 pub(super) fn show(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let incidents = read(daemon)?;
-    let Some(i) = incidents.iter().find(|i| i.id == number) else {
+    let Some(i) = find(daemon, number)? else {
         return Err(Failure::new(
             1,
-            format!("there is no incident #{number} among the open ones and those recovered within 24 h"),
+            format!("there is no incident #{number} among the open ones and those that ended within 48 h"),
         ));
     };
     if json {
-        writeln!(out, "{}", to_json(i)?)?;
+        writeln!(out, "{}", to_json(&i)?)?;
         return Ok(0);
     }
     let level = match i.recovered {
@@ -105,7 +117,16 @@ pub(super) fn show(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write
     }
     if !i.affected.is_empty() {
         let names: Vec<&str> = i.affected.iter().map(|n| &**n).collect();
-        line("behind it", format!("{} devices: {}", names.len(), names.join(", ")))?;
+        let more = i.affected_count.saturating_sub(names.len());
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        line(
+            "behind it",
+            format!("{} devices: {}{more}", i.affected_count, names.join(", ")),
+        )?;
     }
     writeln!(out)?;
     for (at, what) in &i.timeline {
@@ -122,6 +143,6 @@ pub(super) fn ack(daemon: &Daemon, number: u64, by: String, out: &mut dyn Write)
             Ok(0)
         }
         Reply::Refused(why) => Err(Failure::new(1, why)),
-        Reply::Snapshot(_) => Err(client::unexpected()),
+        Reply::Snapshot(_) | Reply::Device(_) | Reply::Incident(_) => Err(client::unexpected()),
     }
 }

@@ -79,6 +79,8 @@ enum Verb {
     },
     /// What the running daemon sees
     Status {
+        /// Only this device or circuit
+        device: Option<String>,
         #[command(flatten)]
         daemon: Daemon,
         /// Again every 2 s until Ctrl-C
@@ -98,9 +100,9 @@ enum Verb {
         #[arg(long, global = true)]
         json: bool,
     },
-    /// Why a device is shown as it is
+    /// Why a device or a circuit is shown as it is
     Explain {
-        /// Its name
+        /// Its name, or the circuit's id
         device: String,
         #[command(flatten)]
         daemon: Daemon,
@@ -235,7 +237,12 @@ fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
         Verb::Reload { daemon, force } => client::reload(&daemon, force, out),
         Verb::Probe { device, config, json } => probe::probe(&device, &config.config, json, out),
         Verb::Discover { address, options } => discover::discover(address, &options, out),
-        Verb::Status { daemon, watch, json } => status::status(&daemon, watch, json, out),
+        Verb::Status {
+            device,
+            daemon,
+            watch,
+            json,
+        } => status::status(&daemon, device.as_deref(), (watch, json), out),
         Verb::Incidents { what, daemon, json } => match what.unwrap_or(Incidents::List) {
             Incidents::List => incidents::list(&daemon, json, out),
             Incidents::Show { number } => incidents::show(&daemon, number, json, out),

@@ -2,26 +2,32 @@
 
 use super::table::{Cell, Paint, cell, colour, length, moment, painted, plain, print};
 use super::{Daemon, Failure, client, words};
-use crate::core::{DeviceStatus, Snapshot};
-use crate::model::Level;
+use crate::core::{CircuitLine, Circuits, DeviceStatus, Snapshot};
+use crate::model::{Level, Wall};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 /// Between two pictures of `--watch`.
 const WATCH: Duration = Duration::from_secs(2);
 
-/// Prints the picture once, or again and again.
-pub(super) fn status(daemon: &Daemon, watch: bool, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+/// Prints the picture, or one device of it, once, or again and again.
+pub(super) fn status(
+    daemon: &Daemon,
+    device: Option<&str>,
+    (watch, json): (bool, bool),
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let clear = watch && std::io::stdout().is_terminal();
     loop {
-        let snapshot = client::snapshot(daemon)?;
-        if json {
-            writeln!(out, "{}", super::status::json(&snapshot)?)?;
-            return Ok(0);
+        let mut page = Vec::new();
+        match device {
+            Some(name) => one(&client::device(daemon, name)?, json, &mut page)?,
+            None => all(&client::snapshot(daemon)?, json, &mut page)?,
         }
-        if watch && std::io::stdout().is_terminal() {
+        if clear {
             write!(out, "\x1b[H\x1b[2J")?;
         }
-        show(&snapshot, out)?;
+        out.write_all(&page)?;
         if !watch {
             return Ok(0);
         }
@@ -36,12 +42,33 @@ pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
     serde_json::to_string_pretty(value).map_err(|e| Failure::new(1, format!("cannot write JSON: {e}")))
 }
 
+/// Columns of a device.
+const HEAD: [&str; 7] = ["DEVICE", "OWNER", "REACH", "RTT", "LOSS", "LEVEL", "SINCE"];
+/// More circuits than this do not help anybody on a terminal; `--json` has more.
+const SHOWN: usize = 20;
+
+fn one(d: &DeviceStatus, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    match as_json {
+        true => writeln!(out, "{}", json(d)?)?,
+        false => print(out, &HEAD, &[row(d)], colour())?,
+    }
+    Ok(())
+}
+
+fn all(s: &Snapshot, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    match as_json {
+        true => writeln!(out, "{}", json(s)?)?,
+        false => show(s, out)?,
+    }
+    Ok(())
+}
+
 fn show(s: &Snapshot, out: &mut dyn Write) -> std::io::Result<()> {
     let colour = colour();
     headline(s, out, colour)?;
-    let head = ["DEVICE", "OWNER", "REACH", "RTT", "LOSS", "LEVEL", "SINCE"];
     let rows: Vec<Vec<Cell>> = s.devices.iter().map(row).collect();
-    print(out, &head, &rows, colour)?;
+    print(out, &HEAD, &rows, colour)?;
+    circuits(&s.circuits, out, colour)?;
     if !s.routes.is_empty() {
         writeln!(out)?;
         let rows: Vec<Vec<Cell>> = s.routes.iter().map(route).collect();
@@ -51,8 +78,7 @@ fn show(s: &Snapshot, out: &mut dyn Write) -> std::io::Result<()> {
 }
 
 fn headline(s: &Snapshot, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
-    let open: Vec<_> = s.incidents.iter().filter(|i| i.recovered.is_none()).collect();
-    let count = |level| open.iter().filter(|i| i.level == level).count();
+    let count = |level| s.incidents_open.get(&level).copied().unwrap_or(0);
     let waiting: u64 = s.outbox_pending.values().sum();
     writeln!(
         out,
@@ -79,6 +105,70 @@ fn headline(s: &Snapshot, out: &mut dyn Write, colour: bool) -> std::io::Result<
     writeln!(out)
 }
 
+fn circuits(c: &Circuits, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    let total: u64 = c.states.values().sum();
+    if total == 0 {
+        return Ok(());
+    }
+    let states: Vec<String> = c
+        .states
+        .iter()
+        .map(|(state, n)| format!("{n} {}", painted(&words::reach(*state), colour)))
+        .collect();
+    writeln!(out, "\n{total} circuits: {}", states.join(", "))?;
+    list("silent or with a finding", c.listed_count, &c.listed, out, colour)?;
+    list(
+        "still off 30 min after opening",
+        c.still_off_count,
+        &c.still_off,
+        out,
+        colour,
+    )
+}
+
+fn list(what: &str, count: u64, lines: &[CircuitLine], out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    writeln!(out, "\n{count} {what}")?;
+    let rows: Vec<Vec<Cell>> = lines.iter().take(SHOWN).map(circuit).collect();
+    let head = [
+        "CIRCUIT",
+        "INSTITUTION",
+        "CARRIER",
+        "REACH",
+        "LEVEL",
+        "SINCE",
+        "FINDING",
+    ];
+    print(out, &head, &rows, colour)?;
+    match count.saturating_sub(SHOWN as u64) {
+        0 => Ok(()),
+        more => writeln!(
+            out,
+            "and {more} more ({} in all with --json; one in full: hinomi explain CIRCUIT)",
+            lines.len()
+        ),
+    }
+}
+
+fn circuit(c: &CircuitLine) -> Vec<Cell> {
+    let findings: Vec<&str> = c.findings.iter().map(|f| f.key()).collect();
+    vec![
+        plain(&*c.circuit),
+        plain(format!("{} ({})", c.institution, c.institution_id)),
+        plain(c.carrier.as_deref().unwrap_or("-")),
+        words::reach(c.reach),
+        words::level(c.level),
+        since(c.since),
+        plain(findings.join(", ")),
+    ]
+}
+
+fn since(at: Wall) -> Cell {
+    plain(if at.0 == 0 { "-".to_owned() } else { moment(at) })
+}
+
 fn row(d: &DeviceStatus) -> Vec<Cell> {
     vec![
         plain(&*d.name),
@@ -87,11 +177,7 @@ fn row(d: &DeviceStatus) -> Vec<Cell> {
         plain(d.rtt_seconds.map_or("-".to_owned(), |s| format!("{:.1} ms", s * 1e3))),
         plain(d.loss_percent.map_or("-".to_owned(), |p| format!("{p:.0} %"))),
         words::level(d.level),
-        plain(if d.since.0 == 0 {
-            "-".to_owned()
-        } else {
-            moment(d.since)
-        }),
+        since(d.since),
     ]
 }
 

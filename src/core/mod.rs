@@ -5,12 +5,18 @@
 //!
 //! Never here: I/O, a clock, randomness (the seed is an argument).
 
+mod circuits;
 mod commits;
+pub mod picture;
 pub mod snapshot;
 mod view;
 
-pub use snapshot::{DeviceStatus, InterfaceStatus, MetricStatus, ReachState, RouteStatus, Snapshot};
-pub use view::incidents;
+pub use picture::Picture;
+pub use snapshot::{
+    CircuitLine, CircuitStatus, Circuits, DeviceStatus, InterfaceStatus, MetricStatus, ReachState, RouteStatus,
+    Snapshot,
+};
+pub use view::{incident, incidents};
 
 use commits::Commits;
 
@@ -22,6 +28,7 @@ use crate::rules::{RuleEffect, Rules};
 use crate::sample::Sampler;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -221,9 +228,41 @@ impl Core {
         std::mem::take(&mut self.out)
     }
 
-    /// A picture of everything for `status`, `/metrics` and `explain`.
+    /// A picture of everything for `status` and `explain`, in one piece.
     pub fn snapshot(&self, now: Now) -> Snapshot {
-        view::snapshot(self, now)
+        let mut snapshot = self.begin_snapshot(now);
+        self.snapshot_slice(0..self.site.devices.len(), &mut snapshot);
+        snapshot
+    }
+
+    /// Begins a picture for people: everything but the devices.
+    pub fn begin_snapshot(&self, now: Now) -> Snapshot {
+        Snapshot {
+            incidents: incidents(&self.book, now.wall),
+            ..view::head(self, now)
+        }
+    }
+
+    /// Adds devices to a picture for people that was begun with this site: `range` of ids goes on where the last one ended.
+    /// Of circuits it takes counts and short lists, never all.
+    pub fn snapshot_slice(&self, range: Range<usize>, snapshot: &mut Snapshot) {
+        view::slice(self, range, snapshot);
+    }
+
+    /// How many devices there are, of all roles.
+    pub fn devices(&self) -> usize {
+        self.site.devices.len()
+    }
+
+    /// An incident by number, however many there are.
+    pub fn incident(&self, id: u64) -> Option<snapshot::IncidentSummary> {
+        self.book.get(id).map(incident)
+    }
+
+    /// One device or circuit in full.
+    pub fn device(&self, name: &str) -> Option<DeviceStatus> {
+        let id = self.rules.find(name)?;
+        Some(view::device(self, id, self.site.device(id), true))
     }
 
     fn reload(&mut self, site: Arc<Site>, now: Now) {

@@ -1,6 +1,6 @@
 //! A picture of the state for those who only read: `status`, `explain`, `/metrics`, `/readyz`.
 
-use crate::model::{FindingKey, Isolation, Level, Metric, Name, Owner, Wall};
+use crate::model::{CircuitRole, FindingKey, FindingKind, Isolation, Level, Metric, Name, Owner, Wall};
 use crate::poll::DropReason;
 use crate::rules::Cause;
 use serde::{Deserialize, Serialize};
@@ -88,8 +88,70 @@ pub struct DeviceStatus {
     pub detection_seconds: f64,
     /// sysUpTime, TimeTicks.
     pub uptime_ticks: Option<u32>,
+    /// What only an access circuit has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<CircuitStatus>,
     /// Raw values read by profile and watches, for `probe`: OID in dotted form and value.
     pub readings: Vec<(String, String)>,
+}
+
+/// What only an access circuit has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CircuitStatus {
+    /// Key of the institution.
+    pub institution_id: Name,
+    /// Its name.
+    pub institution: Name,
+    /// The access carrier.
+    pub carrier: Option<Name>,
+    /// Main, backup or shared.
+    pub role: CircuitRole,
+    /// The device on which it is measured; `None`: on the institution's router, or nowhere.
+    pub line_device: Option<Name>,
+    /// The port at which it is measured, as the configuration names it.
+    pub port: Option<Name>,
+    /// Contracted rate toward the institution, bit/s.
+    pub down_bps: Option<u64>,
+    /// Contracted rate from the institution, bit/s.
+    pub up_bps: Option<u64>,
+    /// Opening hours; `None`: silence is a fault at any time.
+    pub hours: Option<String>,
+}
+
+/// A circuit in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CircuitLine {
+    /// Its id.
+    pub circuit: Name,
+    /// Key of the institution.
+    pub institution_id: Name,
+    /// Its name.
+    pub institution: Name,
+    /// The access carrier.
+    pub carrier: Option<Name>,
+    /// Reachability.
+    pub reach: ReachState,
+    /// Since when.
+    pub since: Wall,
+    /// Worst level of its findings.
+    pub level: Level,
+    /// What is wrong.
+    pub findings: Vec<FindingKind>,
+}
+
+/// Access circuits.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Circuits {
+    /// How many there are in each state.
+    pub states: BTreeMap<ReachState, u64>,
+    /// Silent, or with a finding: the worst first, 200 at most.
+    pub listed: Vec<CircuitLine>,
+    /// How many there are of these.
+    pub listed_count: u64,
+    /// Still off 30 minutes after opening, for the help desk: 200 at most.
+    pub still_off: Vec<CircuitLine>,
+    /// How many there are of these.
+    pub still_off_count: u64,
 }
 
 /// A finding that is open, or pending its delay.
@@ -139,8 +201,10 @@ pub struct IncidentSummary {
     pub acknowledged_by: Option<String>,
     /// Whose fault.
     pub isolation: Option<Isolation>,
-    /// Devices behind it.
+    /// Devices and circuits behind it: 200 names at most.
     pub affected: Vec<Name>,
+    /// How many are behind it.
+    pub affected_count: usize,
     /// Last cause.
     pub cause: Cause,
     /// Timeline for `incidents show`: when, and what in English.
@@ -154,10 +218,14 @@ pub struct Snapshot {
     pub at: Wall,
     /// The configuration's fingerprint.
     pub fingerprint: String,
-    /// Devices, in the order of the configuration.
+    /// Devices written as such, in the order of the configuration. Ports that are lines of circuits are left out.
     pub devices: Vec<DeviceStatus>,
-    /// Open incidents, and those recovered within the last 24 h; newest first.
+    /// Access circuits: counts, and those that somebody may have to look at.
+    pub circuits: Circuits,
+    /// Open incidents, and those recovered within the last 24 h; newest first, 500 of each at most.
     pub incidents: Vec<IncidentSummary>,
+    /// How many are open, by level.
+    pub incidents_open: BTreeMap<Level, u64>,
     /// Routes, in order.
     pub routes: Vec<RouteStatus>,
     /// This host is cut off.

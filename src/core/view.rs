@@ -1,32 +1,39 @@
 //! The snapshot: a copy of what those who only read may see, made when somebody asks.
 
+use super::circuits;
 use super::snapshot::{FindingStatus, IncidentSummary};
-use super::{Core, DeviceStatus, InterfaceStatus, MetricStatus, RouteStatus, Snapshot};
-use crate::incident::Book;
-use crate::model::{Device, DeviceId, FindingKind, Level, Metric, Name, Now, Part, Role, Threshold, Wall, WatchKind};
+use super::{Circuits, Core, DeviceStatus, InterfaceStatus, MetricStatus, RouteStatus, Snapshot};
+use crate::incident::{Book, Incident};
+use crate::model::{
+    Device, DeviceId, FindingKind, Level, Measure, Metric, Name, Now, Part, Role, Threshold, Wall, WatchKind,
+};
 use crate::poll::observation::Number;
 use crate::poll::{Counter, InterfaceReading};
 use crate::rules::number;
 use crate::sample::Unknown;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
+/// No more incidents are listed, of those that are open and of the others.
+const INCIDENTS: usize = 500;
+/// No more names are listed behind an incident.
+const AFFECTED: usize = 200;
 /// Recovered incidents stay in the list this long.
 const RECENT: Duration = Duration::from_secs(24 * 3600);
 
-pub(super) fn snapshot(core: &Core, now: Now) -> Snapshot {
+/// What is said once.
+pub(super) fn head(core: &Core, now: Now) -> Snapshot {
     let counters = core.poll.counters();
     let stats = core.notifier.stats(now);
     let own = |(kind, result): (&str, &str)| (kind.to_owned(), result.to_owned());
     Snapshot {
         at: now.wall,
         fingerprint: core.site.fingerprint.clone(),
-        devices: core
-            .site
-            .iter()
-            .filter(|(_, d)| d.role == Role::Managed)
-            .map(|(id, d)| device(core, id, d))
-            .collect(),
-        incidents: incidents(&core.book, now.wall),
+        devices: Vec::new(),
+        circuits: Circuits::default(),
+        incidents: Vec::new(),
+        incidents_open: open(&core.book),
         routes: stats.routes.into_iter().map(route).collect(),
         blind: core.rules.reach().blind(),
         outbox_pending: stats.pending,
@@ -48,6 +55,29 @@ pub(super) fn snapshot(core: &Core, now: Now) -> Snapshot {
     }
 }
 
+fn open(book: &Book) -> BTreeMap<Level, u64> {
+    let mut open = BTreeMap::new();
+    for incident in book.open().filter(|i| i.recovered.is_none()) {
+        *open.entry(incident.level).or_default() += 1;
+    }
+    open
+}
+
+/// Devices in full, circuits by number.
+pub(super) fn slice(core: &Core, range: Range<usize>, snapshot: &mut Snapshot) {
+    let local = core.rules.local(snapshot.at);
+    for index in range.start..range.end.min(core.site.devices.len()) {
+        let id = DeviceId(u32::try_from(index).unwrap_or(u32::MAX));
+        let found = &core.site.devices[index];
+        match found.role {
+            Role::Managed => snapshot.devices.push(device(core, id, found, false)),
+            Role::Circuit => circuits::count(core, id, found, local, &mut snapshot.circuits),
+            Role::UplinkOnly => {}
+        }
+    }
+    circuits::cut(&mut snapshot.circuits);
+}
+
 fn route(view: crate::notify::RouteView) -> RouteStatus {
     let crate::notify::RouteView {
         name,
@@ -65,7 +95,8 @@ fn route(view: crate::notify::RouteView) -> RouteStatus {
     }
 }
 
-fn device(core: &Core, id: DeviceId, device: &Device) -> DeviceStatus {
+/// A device; with the ports that are lines of circuits only if it is asked for by name: there can be a nation of them.
+pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) -> DeviceStatus {
     let node = core.rules.reach().node(id);
     let findings = findings(core, &device.name);
     let reading = core.last[id.index()].reading.as_deref();
@@ -82,9 +113,8 @@ fn device(core: &Core, id: DeviceId, device: &Device) -> DeviceStatus {
         level: findings.iter().map(|f| f.level).max().unwrap_or_default(),
         findings,
         metrics: metrics(core, id, device),
-        interfaces: reading
-            .map(|r| r.interfaces.iter().map(|i| interface(core, id, i)).collect())
-            .unwrap_or_default(),
+        interfaces: interfaces(core, id, device, lines),
+        circuit: device.circuit.as_deref().map(|c| circuits::status(core, c)),
         profile: reading.and_then(|r| r.profile.as_ref().map(|p| p.name.to_string())),
         agent_error: core
             .rules
@@ -113,7 +143,7 @@ pub(super) fn failure(failure: &crate::poll::AgentFailure) -> String {
     text.to_owned()
 }
 
-fn findings(core: &Core, device: &Name) -> Vec<FindingStatus> {
+pub(super) fn findings(core: &Core, device: &Name) -> Vec<FindingStatus> {
     let conditions = core.rules.conditions().of(device);
     let mut all: Vec<FindingStatus> = conditions
         .map(|(key, c)| FindingStatus {
@@ -139,6 +169,14 @@ fn findings(core: &Core, device: &Name) -> Vec<FindingStatus> {
     all
 }
 
+/// The name of a part that has a number of its own.
+pub(super) fn part_name(part: &Part) -> Option<Name> {
+    match part {
+        Part::Interface(name) | Part::Watch(name) => Some(name.clone()),
+        _ => None,
+    }
+}
+
 fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
     let words = |r: &Result<f64, Unknown>| r.map_err(|u| u.key().to_owned());
     let mut all: Vec<MetricStatus> = core
@@ -147,10 +185,7 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
         .of(id)
         .map(|(part, metric, number)| MetricStatus {
             metric,
-            part: match part {
-                Part::Interface(name) | Part::Watch(name) => Some(name.clone()),
-                _ => None,
-            },
+            part: part_name(part),
             which: number.which.as_deref().cloned(),
             value: words(&number.last),
             level: number.state.level(),
@@ -203,15 +238,30 @@ fn judged_by(threshold: &Threshold, unit: &str, sign: f64) -> String {
     )
 }
 
+fn interfaces(core: &Core, id: DeviceId, device: &Device, lines: bool) -> Vec<InterfaceStatus> {
+    if let Some(Measure::Line(line)) = device.circuit.as_ref().map(|c| &c.measure) {
+        let reading = core.last[line.device.index()].reading.as_deref();
+        let mut ports = reading.into_iter().flat_map(|r| &r.interfaces);
+        let port = ports.find(|i| i.name == line.port || i.found_by.as_ref() == Some(&line.port));
+        return port.map(|i| interface(core, line.device, i)).into_iter().collect();
+    }
+    let shown = |i: &&InterfaceReading| lines || core.sampler.lines().circuit(&core.site, id, i).is_none();
+    let reading = core.last[id.index()].reading.as_deref();
+    let ports = reading.into_iter().flat_map(|r| &r.interfaces).filter(shown);
+    ports.map(|i| interface(core, id, i)).collect()
+}
+
+/// A counter of any width.
+pub(super) fn wide(counter: Counter) -> u64 {
+    match counter {
+        Counter::C64(v) => v,
+        Counter::C32(v) => u64::from(v),
+    }
+}
+
 fn interface(core: &Core, id: DeviceId, reading: &InterfaceReading) -> InterfaceStatus {
     let rates = core.sampler.rates(id, &reading.name);
     let words = |r: Option<Result<f64, Unknown>>| r.unwrap_or(Err(Unknown::WarmingUp)).map_err(|u| u.key().to_owned());
-    let wide = |c: Option<Counter>| {
-        c.map(|c| match c {
-            Counter::C64(v) => v,
-            Counter::C32(v) => u64::from(v),
-        })
-    };
     InterfaceStatus {
         name: reading.name.clone(),
         alias: reading.alias.as_deref().map(str::to_owned),
@@ -221,8 +271,8 @@ fn interface(core: &Core, id: DeviceId, reading: &InterfaceReading) -> Interface
         speed_bps: reading.speed_bps,
         in_bps: words(rates.map(|r| r.in_bps)),
         out_bps: words(rates.map(|r| r.out_bps)),
-        in_octets: wide(reading.in_octets),
-        out_octets: wide(reading.out_octets),
+        in_octets: reading.in_octets.map(wide),
+        out_octets: reading.out_octets.map(wide),
     }
 }
 
@@ -238,24 +288,35 @@ fn raw(reading: &crate::poll::ScalarReading) -> (String, String) {
     (dotted(&reading.oid), value)
 }
 
-/// The incidents of a book that are open or recovered within the last 24 h, newest first. Also for a ledger that is read while no
-/// daemon runs.
+/// The incidents of a book that are open or recovered within the last 24 h, newest first, at most [`INCIDENTS`] of each. Also for a
+/// ledger that is read while no daemon runs.
 pub fn incidents(book: &Book, now: Wall) -> Vec<IncidentSummary> {
-    let mut all: Vec<IncidentSummary> = book
-        .recent(now.before(RECENT))
-        .map(|incident| IncidentSummary {
-            id: incident.id,
-            root: incident.root.clone(),
-            level: incident.level,
-            opened: incident.opened,
-            recovered: incident.recovered,
-            acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
-            isolation: incident.isolation().cloned(),
-            affected: incident.unreachable().cloned().collect(),
-            cause: incident.cause().clone(),
-            timeline: crate::notify::text::timeline(incident),
-        })
-        .collect();
+    let (mut open, mut recovered) = (INCIDENTS, INCIDENTS);
+    let room = |incident: &&Incident| {
+        let room = if incident.is_open() { &mut open } else { &mut recovered };
+        let left = room.checked_sub(1);
+        *room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let mut all: Vec<IncidentSummary> = book.recent(now.before(RECENT)).filter(room).map(incident).collect();
     all.sort_by_key(|i| std::cmp::Reverse(i.id));
     all
+}
+
+/// One incident.
+pub fn incident(incident: &Incident) -> IncidentSummary {
+    let affected = incident.unreachable().take(incident.missing.min(AFFECTED));
+    IncidentSummary {
+        id: incident.id,
+        root: incident.root.clone(),
+        level: incident.level,
+        opened: incident.opened,
+        recovered: incident.recovered,
+        acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
+        isolation: incident.isolation().cloned(),
+        affected: affected.cloned().collect(),
+        affected_count: incident.missing,
+        cause: incident.cause().clone(),
+        timeline: crate::notify::text::timeline(incident),
+    }
 }

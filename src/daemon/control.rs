@@ -4,7 +4,8 @@ use super::messages::ToEngine;
 use super::reload;
 use super::words::Word;
 use super::{RunError, Shared};
-use crate::core::{Input, Snapshot};
+use crate::core::snapshot::IncidentSummary;
+use crate::core::{DeviceStatus, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,16 @@ const CLIENTS: usize = 32;
 pub enum Request {
     /// The picture of everything, at most a second old, never older than the last acknowledgement or reload.
     Snapshot,
+    /// One device or circuit in full.
+    Device {
+        /// Its name.
+        name: String,
+    },
+    /// One incident.
+    Incident {
+        /// Its number.
+        number: u64,
+    },
     /// Take an incident in hand.
     Acknowledge {
         /// Number.
@@ -47,6 +58,10 @@ pub enum Request {
 pub enum Reply {
     /// To [`Request::Snapshot`].
     Snapshot(Arc<Snapshot>),
+    /// To [`Request::Device`]; `None` if the configuration has none of this name.
+    Device(Option<Box<DeviceStatus>>),
+    /// To [`Request::Incident`]; `None` if the book has none of this number.
+    Incident(Option<Box<IncidentSummary>>),
     /// Done; words for a person.
     Done(String),
     /// Not done, and why.
@@ -119,8 +134,16 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
     match request {
         Request::Snapshot => match shared.snapshot(false).await {
             Some(snapshot) => Reply::Snapshot(snapshot),
-            None => Reply::Refused("the engine does not answer; see the log".to_owned()),
+            None => stuck(),
         },
+        Request::Device { name } => {
+            let device = shared.ask(|reply| ToEngine::Device { name, reply }).await;
+            device.map_or_else(stuck, Reply::Device)
+        }
+        Request::Incident { number: id } => {
+            let incident = shared.ask(|reply| ToEngine::Incident { id, reply }).await;
+            incident.map_or_else(stuck, Reply::Incident)
+        }
         Request::Acknowledge { incident, by } => acknowledge(shared, incident, by).await,
         Request::Reload { force } => match reload::reload(shared, force).await {
             Ok(summary) => Reply::Done(summary),
@@ -129,32 +152,22 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
     }
 }
 
+fn stuck() -> Reply {
+    Reply::Refused("the engine does not answer; see the log".to_owned())
+}
+
 async fn acknowledge(shared: &Shared, incident: u64, by: String) -> Reply {
-    let Some(snapshot) = shared.snapshot(true).await else {
-        return Reply::Refused("the engine does not answer; see the log".to_owned());
-    };
-    match snapshot.incidents.iter().find(|i| i.id == incident) {
-        None => {
-            return Reply::Refused(format!(
-                "there is no incident #{incident} among the open and recent ones"
-            ));
-        }
-        Some(i) if i.recovered.is_some() => {
-            return Reply::Refused(format!(
-                "incident #{incident} has recovered: nothing is left to acknowledge"
-            ));
-        }
-        Some(_) => {}
-    }
-    Word::Acknowledged {
+    let word = Word::Acknowledged {
         id: incident,
         by: by.clone(),
-    }
-    .log();
-    let input = Input::Acknowledge {
-        incident,
-        by: by.clone(),
     };
-    shared.tell_engine(ToEngine::Input(Box::new(input))).await;
-    Reply::Done(format!("incident #{incident} acknowledged by {by}"))
+    let words = format!("incident #{incident} acknowledged by {by}");
+    match shared.ask(|reply| ToEngine::Acknowledge { incident, by, reply }).await {
+        None => stuck(),
+        Some(Err(why)) => Reply::Refused(why),
+        Some(Ok(())) => {
+            word.log();
+            Reply::Done(words)
+        }
+    }
 }

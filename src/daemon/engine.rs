@@ -6,11 +6,12 @@
 use super::clock;
 use super::health::{Health, Part};
 use super::messages::{ToEngine, ToLedger, Work};
+use super::survey::Survey;
 use super::words::Word;
-use crate::core::{Core, Effect, Input, Snapshot};
+use crate::core::{Core, Effect, Input};
 use crate::incident::{Batch, Event, EventBody};
 use crate::model::{FindingKey, Mono, Now};
-use crate::net::{Memory, Net};
+use crate::net::{Drops, Memory, Net};
 use crate::notify::text::event_in_english;
 use crate::notify::{Delivery, Outcome, RouteTest, Stage};
 use crate::poll::PollInput;
@@ -22,8 +23,8 @@ use tokio::sync::mpsc::Sender;
 
 /// Turns are this far apart.
 const TICK: Duration = Duration::from_millis(10);
-/// A picture handed out may be this old.
-const SNAPSHOT_AGE: Duration = Duration::from_secs(1);
+/// The kernel's count of dropped datagrams may be this old.
+const DROPS_AGE: Duration = Duration::from_secs(10);
 /// A ledger that has not answered for this long is treated as failed: no notice waits for a hung disk.
 const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
 /// At the end, attempts under way may take this long to tell their outcome, so that fewer mails are sent twice.
@@ -49,7 +50,8 @@ pub(super) struct Engine {
     unanswered: BTreeMap<u64, (Mono, bool)>,
     /// Mail attempts under way.
     attempts: usize,
-    picture: Option<(Mono, Arc<Snapshot>)>,
+    survey: Survey,
+    drops: Option<(Mono, Drops)>,
     received: Vec<PollInput>,
     stopping: Option<Mono>,
     ledger_works: bool,
@@ -65,7 +67,8 @@ impl Engine {
             backlog: VecDeque::new(),
             unanswered: BTreeMap::new(),
             attempts: 0,
-            picture: None,
+            survey: Survey::default(),
+            drops: None,
             received: Vec::new(),
             stopping: None,
             ledger_works: true,
@@ -108,6 +111,8 @@ impl Engine {
         self.effects(now);
         self.late_commits(now);
         self.hand_over_backlog();
+        let (net, drops) = (&self.net, &mut self.drops);
+        self.survey.tick(&self.core, || dropped(net, drops, now), now);
         self.links.health.mark(Part::Engine);
     }
 
@@ -115,12 +120,24 @@ impl Engine {
         match message {
             ToEngine::Input(input) => self.input(*input, now),
             ToEngine::Snapshot { fresh, reply } => {
-                // Whoever asked may have gone away.
-                let _ = reply.send(self.snapshot(fresh, now));
+                self.survey.want_people(reply, fresh, now);
+            }
+            ToEngine::Picture { reply } => self.survey.want_metrics(reply),
+            // Whoever asked may have gone away.
+            ToEngine::Incident { id, reply } => {
+                let _ = reply.send(self.core.incident(id).map(Box::new));
+            }
+            ToEngine::Acknowledge { incident, by, reply } => {
+                // Who acknowledged wants to see it.
+                self.survey.outdated();
+                let _ = reply.send(self.core.acknowledge(incident, &by, now));
+            }
+            ToEngine::Device { name, reply } => {
+                let _ = reply.send(self.core.device(&name).map(Box::new));
             }
             ToEngine::Reload { site, done } => {
                 self.core.take(Input::Reload(site), now);
-                self.picture = None;
+                self.survey.reloaded();
                 let _ = done.send(());
             }
             ToEngine::Stop => self.stopping = Some(now.mono),
@@ -133,8 +150,7 @@ impl Engine {
                 self.unanswered.remove(batch);
                 self.tell_ledger_state(result.as_ref().err().cloned());
             }
-            // Who acknowledged wants to see it.
-            Input::Acknowledge { .. } => self.picture = None,
+            Input::Acknowledge { .. } => self.survey.outdated(),
             Input::Delivered { .. } => self.attempts = self.attempts.saturating_sub(1),
             _ => {}
         }
@@ -267,17 +283,6 @@ impl Engine {
         }
     }
 
-    fn snapshot(&mut self, fresh: bool, now: Now) -> Arc<Snapshot> {
-        match &self.picture {
-            Some((at, picture)) if !fresh && now.mono.since(*at) < SNAPSHOT_AGE => Arc::clone(picture),
-            _ => {
-                let picture = Arc::new(self.core.snapshot(now));
-                self.picture = Some((now.mono, Arc::clone(&picture)));
-                picture
-            }
-        }
-    }
-
     /// After a stop: when nothing is under way any more, or the grace is over.
     fn finished(&self) -> bool {
         self.stopping.is_some_and(|since| {
@@ -291,6 +296,15 @@ impl Engine {
 fn to_next_tick(now: Mono) -> Duration {
     let tick = u64::try_from(TICK.as_micros()).unwrap_or(1);
     Duration::from_micros(tick - now.0 % tick)
+}
+
+/// What the kernel dropped, by kind of socket; read again when it is old.
+fn dropped(net: &Net, cached: &mut Option<(Mono, Drops)>, now: Now) -> Vec<(&'static str, u64)> {
+    if cached.is_none_or(|(at, _)| now.mono.since(at) >= DROPS_AGE) {
+        *cached = net.kernel_drops().map(|drops| (now.mono, drops));
+    }
+    // Where the kernel does not tell there is no sample: absent, never zero.
+    cached.map_or_else(Vec::new, |(_, d)| vec![("icmp", d.icmp), ("udp", d.udp)])
 }
 
 /// What goes into the ledger also goes into the log.
@@ -429,10 +443,30 @@ mod tests {
     #[test]
     fn a_picture_is_a_second_old_at_most_and_taken_now_where_that_is_asked() {
         let (mut engine, _to_engine, _ledger, _work) = engine(4);
-        let first = engine.snapshot(false, later(0));
-        assert!(Arc::ptr_eq(&first, &engine.snapshot(false, later(0))));
-        assert!(!Arc::ptr_eq(&first, &engine.snapshot(true, later(0))));
-        assert!(!Arc::ptr_eq(&first, &engine.snapshot(false, later(2))));
+        let mut ask = |fresh, seconds| {
+            let (reply, mut picture) = tokio::sync::oneshot::channel();
+            engine.message(ToEngine::Snapshot { fresh, reply }, later(seconds));
+            engine.survey.tick(&engine.core, Vec::new, later(seconds));
+            picture.try_recv().unwrap()
+        };
+        let first = ask(false, 0);
+        assert!(Arc::ptr_eq(&first, &ask(false, 0)));
+        let second = ask(true, 1);
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(!Arc::ptr_eq(&second, &ask(false, 3)));
+    }
+
+    #[test]
+    fn what_is_asked_by_name_is_answered_and_an_unknown_name_is_none() {
+        let (mut engine, _to_engine, _ledger, _work) = engine(4);
+        let mut ask = |name: &str| {
+            let (reply, mut device) = tokio::sync::oneshot::channel();
+            let name = name.to_owned();
+            engine.message(ToEngine::Device { name, reply }, later(0));
+            device.try_recv().unwrap()
+        };
+        assert_eq!(&*ask("a").unwrap().name, "a");
+        assert!(ask("b").is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the parts of the daemon say to each other. The drawing is in [`super`].
 
-use crate::core::{Input, Snapshot};
+use crate::core::snapshot::IncidentSummary;
+use crate::core::{DeviceStatus, Input, Picture, Snapshot};
 use crate::incident::Batch;
 use crate::model::{Name, Site};
 use crate::notify::Delivery;
@@ -20,6 +21,34 @@ pub(crate) enum ToEngine {
         fresh: bool,
         /// Where to.
         reply: oneshot::Sender<Arc<Snapshot>>,
+    },
+    /// The numbers of all devices for `/metrics`.
+    Picture {
+        /// Where to.
+        reply: oneshot::Sender<Arc<Picture>>,
+    },
+    /// One incident, whether or not it stands in the picture.
+    Incident {
+        /// Its number.
+        id: u64,
+        /// Where to; `None` if the book has none of this number.
+        reply: oneshot::Sender<Option<Box<IncidentSummary>>>,
+    },
+    /// An operator takes an incident in hand.
+    Acknowledge {
+        /// Its number.
+        incident: u64,
+        /// Who says so.
+        by: String,
+        /// Done, or why not.
+        reply: oneshot::Sender<Result<(), String>>,
+    },
+    /// One device or circuit in full.
+    Device {
+        /// Its name.
+        name: String,
+        /// Where to; `None` if there is none of this name.
+        reply: oneshot::Sender<Option<Box<DeviceStatus>>>,
     },
     /// A checked configuration; answered when the core has taken it.
     Reload {

@@ -34,6 +34,7 @@ mod reload;
 mod shared;
 mod site;
 mod start;
+mod survey;
 mod systemd;
 mod work;
 

@@ -3,9 +3,9 @@
 use super::health::{Health, Part};
 use super::messages::ToEngine;
 use super::{clock, reload, systemd};
-use crate::core::Snapshot;
+use crate::core::{Picture, Snapshot};
 use crate::metrics::{Own, Text};
-use crate::model::Site;
+use crate::model::{Mono, Site};
 use crate::web::{Page, Pages};
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, TrySendError};
@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 
 /// An engine that has not answered for this long is stuck.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// One picture serves all scrapes for so long.
+const PICTURE_AGE: Duration = Duration::from_secs(1);
 
 /// Shared by all tasks.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(crate) struct Shared {
     /// Why there is no echo, IPv4 and IPv6; `None` where it works.
     no_echo: (Option<String>, Option<String>),
     started: f64,
+    /// The last picture for `/metrics`; held while one is made, so that a storm of scrapes asks once.
+    picture: tokio::sync::Mutex<Option<(Mono, Arc<Picture>)>>,
 }
 
 impl Shared {
@@ -52,6 +57,7 @@ impl Shared {
             reloading: tokio::sync::Mutex::new(()),
             no_echo,
             started,
+            picture: tokio::sync::Mutex::new(None),
         }
     }
 
@@ -92,14 +98,41 @@ impl Shared {
         }
     }
 
-    /// A picture at most a second old, or taken now; `None` if the engine does not answer.
-    pub(crate) async fn snapshot(&self, fresh: bool) -> Option<Arc<Snapshot>> {
-        let (reply, picture) = oneshot::channel();
+    /// Asks the engine and waits for its answer; `None` if it does not answer.
+    pub(crate) async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> ToEngine) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
         let ask = async {
-            self.tell_engine(ToEngine::Snapshot { fresh, reply }).await;
-            picture.await.ok()
+            self.tell_engine(message(reply)).await;
+            answer.await.ok()
         };
         tokio::time::timeout(ENGINE_PATIENCE, ask).await.ok().flatten()
+    }
+
+    /// A picture at most a second old, or taken now; `None` if the engine does not answer.
+    pub(crate) async fn snapshot(&self, fresh: bool) -> Option<Arc<Snapshot>> {
+        self.ask(|reply| ToEngine::Snapshot { fresh, reply }).await
+    }
+
+    /// The numbers of all devices, at most a second old; `None` if the engine does not answer.
+    async fn picture(self: &Arc<Self>) -> Option<Arc<Picture>> {
+        let mut last = self.picture.lock().await;
+        if let Some((_, picture)) = last.as_ref().filter(|(at, _)| clock::mono().since(*at) < PICTURE_AGE) {
+            return Some(Arc::clone(picture));
+        }
+        *last = None;
+        let picture = self.ask(|reply| ToEngine::Picture { reply }).await?;
+        let at = clock::mono();
+        *last = Some((at, Arc::clone(&picture)));
+        // Between two scrapes its memory is given back.
+        let shared = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(PICTURE_AGE).await;
+            let mut last = shared.picture.lock().await;
+            if last.as_ref().is_some_and(|(of, _)| *of == at) {
+                *last = None;
+            }
+        });
+        Some(picture)
     }
 
     /// What does not work, for `/readyz`.
@@ -137,12 +170,12 @@ impl Pages for WebPages {
     fn metrics(&self) -> Page<Option<Text>> {
         let shared = Arc::clone(&self.0);
         Box::pin(async move {
-            let snapshot = shared.snapshot(false).await?;
+            let picture = shared.picture().await?;
             for part in Part::ALL {
                 shared.own.progress(part.key(), shared.health.age(part));
             }
             shared.own.process(&systemd::process(shared.started));
-            Some(Text::new(shared.own.encode(), snapshot))
+            Some(Text::new(shared.own.encode(), picture))
         })
     }
 

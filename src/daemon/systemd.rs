@@ -100,15 +100,23 @@ fn line(s: &Snapshot) -> String {
         return "BLIND: this host is cut off; nobody is accused".to_owned();
     }
     let reach = |state| s.devices.iter().filter(|d| d.reach == state).count();
-    let open = |level| {
-        s.incidents
-            .iter()
-            .filter(|i| i.recovered.is_none() && i.level == level)
-            .count()
-    };
+    let open = |level| s.incidents_open.get(&level).copied().unwrap_or(0);
     let waiting: u64 = s.outbox_pending.values().sum();
+    let circuits = &s.circuits.states;
+    let circuits = match circuits.values().sum::<u64>() {
+        0 => String::new(),
+        all => {
+            let of = |state| circuits.get(&state).copied().unwrap_or(0);
+            format!(
+                "; {all} circuits, {} up, {} off, {} down",
+                of(ReachState::Up) + of(ReachState::Lossy),
+                of(ReachState::Off),
+                of(ReachState::Down)
+            )
+        }
+    };
     format!(
-        "{} devices, {} up, {} down, {} unreachable; {} critical, {} warning; {} mails waiting",
+        "{} devices, {} up, {} down, {} unreachable{circuits}; {} critical, {} warning; {} mails waiting",
         s.devices.len(),
         reach(ReachState::Up) + reach(ReachState::Lossy),
         reach(ReachState::Down),

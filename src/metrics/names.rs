@@ -4,7 +4,7 @@
 //! blackbox_exporter, `ifHCInOctets` and its kin as of snmp_exporter's IF-MIB module, `process_*` as of every exporter.
 
 use super::text::Writer;
-use crate::core::{DeviceStatus, Snapshot};
+use crate::core::Picture;
 
 /// Type of a family in the exposition format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub enum Emit {
     /// The registry of the `prometheus` crate ([`super::Own`]).
     Registry,
     /// Once a scrape.
-    Once(fn(&Snapshot, &mut Writer)),
-    /// For each device.
-    PerDevice(fn(&DeviceStatus, &mut Writer)),
+    Once(fn(&Picture, &mut Writer)),
+    /// For each row of a list of the picture: its length, and the writer of the row at a place.
+    Each(fn(&Picture) -> usize, fn(&Picture, usize, &mut Writer)),
 }
 
 /// One metric family.
@@ -70,8 +70,8 @@ const fn family(
     }
 }
 
-use super::text as t;
-use Emit::{Once, PerDevice, Registry};
+use super::{once, rows};
+use Emit::{Each, Once, Registry};
 use Kind::{Counter, Gauge, Histogram};
 
 pub(super) const BUILD_INFO: &str = "hinomi_build_info";
@@ -86,9 +86,11 @@ pub(super) const RSS_BYTES: &str = "process_resident_memory_bytes";
 pub(super) const OPEN_FDS: &str = "process_open_fds";
 pub(super) const START_TIME: &str = "process_start_time_seconds";
 
-/// Labels of an interface's series, as snmp_exporter's IF-MIB module has them.
-const INTERFACE: &[&str] = &["device", "ifIndex", "ifName", "ifAlias"];
+/// Labels of an interface's series, as snmp_exporter's IF-MIB module has them. Those of a circuit have `circuit` instead of what the
+/// device tells (`ifIndex`, `ifAlias`), and of the name what the configuration says: they do not change when a device renumbers.
+const INTERFACE: &[&str] = &["device", "ifIndex", "ifName", "ifAlias", "circuit"];
 const DEVICE: &[&str] = &["device"];
+const CIRCUIT: &[&str] = &["circuit", "institution_id"];
 
 /// All families, in the order of `/metrics`.
 pub const FAMILIES: &[Family] = &[
@@ -155,210 +157,253 @@ pub const FAMILIES: &[Family] = &[
         "hinomi_config_info",
         Gauge,
         &["fingerprint"],
-        Once(t::config_info),
+        Once(once::config_info),
         "Configuration in force, value 1.",
     ),
     family(
         "hinomi_blind",
         Gauge,
         &[],
-        Once(t::blind),
+        Once(once::blind),
         "Whether this host is cut off and accuses nobody.",
     ),
     family(
         "hinomi_targets",
         Gauge,
         &["state"],
-        Once(t::targets),
-        "Devices by reachability.",
+        Once(once::targets),
+        "Devices by reachability, without access circuits.",
+    ),
+    family(
+        "hinomi_circuits",
+        Gauge,
+        &["state"],
+        Once(once::circuits),
+        "Access circuits by reachability.",
     ),
     family(
         "hinomi_polls_total",
         Counter,
         &["kind", "result"],
-        Once(t::polls),
+        Once(once::polls),
         "Rounds ended by kind and result.",
     ),
     family(
         "hinomi_poll_lag_seconds",
         Histogram,
         &[],
-        Once(t::lag),
+        Once(once::lag),
         "How late rounds started.",
     ),
     family(
         "hinomi_dropped_total",
         Counter,
         &["reason"],
-        Once(t::dropped),
+        Once(once::dropped),
         "Datagrams not believed by reason.",
+    ),
+    family(
+        "hinomi_kernel_dropped_total",
+        Counter,
+        &["socket"],
+        Once(once::kernel_dropped),
+        "Datagrams to hinomi that the kernel dropped because a buffer was full by kind of socket.",
     ),
     family(
         "hinomi_unknown_intervals_total",
         Counter,
         &["reason"],
-        Once(t::unknown),
+        Once(once::unknown),
         "Intervals of a counter that gave no rate by reason.",
     ),
     family(
         "hinomi_incidents",
         Gauge,
         &["level"],
-        Once(t::incidents),
+        Once(once::incidents),
         "Open incidents by level.",
     ),
     family(
         "hinomi_notices_total",
         Counter,
         &["route", "result"],
-        Once(t::notices),
+        Once(once::notices),
         "Mail attempts by route and result.",
     ),
     family(
         "hinomi_outbox_pending",
         Gauge,
         &["level"],
-        Once(t::pending),
+        Once(once::pending),
         "Mails not accepted by a relay yet.",
     ),
     family(
         "hinomi_outbox_oldest_seconds",
         Gauge,
         &[],
-        Once(t::oldest),
+        Once(once::oldest),
         "Age of the oldest mail not accepted yet.",
     ),
     family(
         "hinomi_outbox_stuck",
         Gauge,
         &[],
-        Once(t::stuck),
+        Once(once::stuck),
         "Mails not accepted for more than an hour.",
     ),
     family(
         "hinomi_route_ready",
         Gauge,
         &["route"],
-        Once(t::route_ready),
+        Once(once::route_ready),
         "Whether the last test of a mail route worked.",
     ),
     family(
         "hinomi_ledger_working",
         Gauge,
         &[],
-        Once(t::ledger_working),
+        Once(once::ledger_working),
         "Whether the last commit to the ledger worked.",
     ),
     family(
         "hinomi_ledger_sequence",
         Gauge,
         &[],
-        Once(t::ledger_sequence),
+        Once(once::ledger_sequence),
         "Sequence number of the ledger's last event.",
     ),
     family(
         "hinomi_ledger_head_info",
         Gauge,
         &["hash"],
-        Once(t::ledger_head),
+        Once(once::ledger_head),
         "Hash of the ledger's last event, value 1.",
     ),
     family(
         "hinomi_device_info",
         Gauge,
         &["device", "address", "owner", "site", "group", "profile"],
-        PerDevice(t::device_info),
+        Each(rows::managed, rows::device_info),
         "What the configuration says of a device, value 1.",
     ),
     family(
         "hinomi_device_level",
         Gauge,
         DEVICE,
-        PerDevice(t::device_level),
+        Each(rows::all, rows::device_level),
         "Worst level of a device's findings: 0 ok, 1 warning, 2 critical.",
     ),
     family(
         "hinomi_finding_level",
         Gauge,
         &["device", "part", "kind", "metric"],
-        PerDevice(t::finding_level),
+        Each(rows::findings, rows::finding_level),
         "Level of an open finding: 0 shown only, 1 warning, 2 critical.",
     ),
     family(
         "hinomi_metric",
         Gauge,
         &["device", "metric", "part"],
-        PerDevice(t::metric),
+        Each(rows::numbers, rows::metric),
         "A judged number in the unit of its threshold.",
     ),
     family(
         "hinomi_metric_level",
         Gauge,
         &["device", "metric", "part"],
-        PerDevice(t::metric_level),
+        Each(rows::numbers, rows::metric_level),
         "Level of a judged number: 0 ok, 1 warning, 2 critical.",
+    ),
+    family(
+        "hinomi_circuit_info",
+        Gauge,
+        &[
+            "circuit",
+            "institution_id",
+            "class",
+            "carrier",
+            "role",
+            "line_device",
+            "port",
+        ],
+        Each(rows::all, rows::circuit_info),
+        "What the configuration says of an access circuit, value 1.",
+    ),
+    family(
+        "hinomi_circuit_state",
+        Gauge,
+        CIRCUIT,
+        Each(rows::all, rows::circuit_state),
+        "Reachability: 0 unknown, 1 up, 2 lossy, 3 suspect, 4 down, 5 unreachable, 6 off, 7 blind, 8 not watched.",
+    ),
+    family(
+        "hinomi_circuit_utilization_ratio",
+        Gauge,
+        &["circuit", "institution_id", "direction"],
+        Each(rows::all, rows::circuit_utilization),
+        "Share of the contracted rate in use toward (down) and from (up) the institution.",
     ),
     family(
         "hinomi_loss_ratio",
         Gauge,
         DEVICE,
-        PerDevice(t::loss),
+        Each(rows::managed, rows::loss),
         "Share of echoes lost in the last five minutes.",
     ),
     family(
         "probe_success",
         Gauge,
         &["device", "owner"],
-        PerDevice(t::probe_success),
+        Each(rows::all, rows::probe_success),
         "Whether the device answers.",
     ),
     family(
         "probe_icmp_duration_seconds",
         Gauge,
         &["device", "phase"],
-        PerDevice(t::rtt),
+        Each(rows::all, rows::rtt),
         "Mean round-trip time of the last round.",
     ),
     family(
         "sysUpTime",
         Gauge,
         DEVICE,
-        PerDevice(t::uptime),
+        Each(rows::managed, rows::uptime),
         "Time since the agent restarted in hundredths of a second.",
     ),
     family(
         "ifHCInOctets",
         Counter,
         INTERFACE,
-        PerDevice(t::in_octets),
+        Each(rows::ports, rows::in_octets),
         "Octets received on the interface.",
     ),
     family(
         "ifHCOutOctets",
         Counter,
         INTERFACE,
-        PerDevice(t::out_octets),
+        Each(rows::ports, rows::out_octets),
         "Octets sent out of the interface.",
     ),
     family(
         "ifOperStatus",
         Gauge,
         INTERFACE,
-        PerDevice(t::oper),
+        Each(rows::ports, rows::oper),
         "Operational state by RFC 2863: 1 is up.",
     ),
     family(
         "ifAdminStatus",
         Gauge,
         INTERFACE,
-        PerDevice(t::admin),
+        Each(rows::ports, rows::admin),
         "Desired state by RFC 2863: 1 is up.",
     ),
     family(
         "ifHighSpeed",
         Gauge,
         INTERFACE,
-        PerDevice(t::speed),
+        Each(rows::ports, rows::speed),
         "Speed of the interface in units of 1,000,000 bit/s.",
     ),
 ];

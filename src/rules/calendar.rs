@@ -41,6 +41,11 @@ impl Calendar {
         self.last.1
     }
 
+    /// Local time at `wall`, computed afresh.
+    pub(super) fn at(&self, wall: Wall) -> LocalMinute {
+        self.compute(wall.0.div_euclid(MINUTE_MS))
+    }
+
     fn compute(&self, minute: i64) -> LocalMinute {
         let at = Timestamp::from_millisecond(minute.saturating_mul(MINUTE_MS)).unwrap_or_default();
         let local = self.zone.to_datetime(at);

@@ -10,8 +10,8 @@ use super::number::Numbers;
 use super::reach::{Context, Reach, common_key, down_key};
 use super::{Cause, FindingChange, RuleEffect, component};
 use crate::model::{
-    Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, Metric, Mono, Name, Now, Part, ReachState, Site,
-    Wall,
+    Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, LocalMinute, Metric, Mono, Name, Now, Part,
+    ReachState, Site, Wall,
 };
 use crate::poll::{AgentFailure, AgentReading, AgentRound, Observation, TcpReading};
 use crate::sample::Samples;
@@ -113,6 +113,11 @@ impl Rules {
         &self.numbers
     }
 
+    /// Local time of the operator.
+    pub fn local(&self, wall: Wall) -> LocalMinute {
+        self.calendar.at(wall)
+    }
+
     /// How a device's agent behaves.
     pub fn agent(&self, device: &Name) -> Option<&AgentState> {
         self.agents.get(device)
@@ -133,7 +138,8 @@ impl Rules {
         )
     }
 
-    pub(super) fn find(&self, device: &Name) -> Option<DeviceId> {
+    /// The device of a name.
+    pub fn find(&self, device: &str) -> Option<DeviceId> {
         self.ids.get(device).copied()
     }
 

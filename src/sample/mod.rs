@@ -199,6 +199,11 @@ impl Sampler {
         self.site = site;
     }
 
+    /// Which ports are lines of circuits.
+    pub fn lines(&self) -> &Lines {
+        &self.lines
+    }
+
     /// Unknown intervals so far, by reason.
     pub fn unknown(&self) -> &BTreeMap<Unknown, u64> {
         &self.unknown

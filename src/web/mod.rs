@@ -25,6 +25,8 @@ use tokio::sync::Semaphore;
 const HEAD: Duration = Duration::from_secs(10);
 /// For a whole connection.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What is written waits in memory of this size for a slow client.
+const BUFFER: usize = 128 << 10;
 /// At a time, per listener.
 const CONNECTIONS: usize = 512;
 
@@ -83,6 +85,7 @@ async fn connection(client: TcpStream, pages: Arc<dyn Pages>, offer: Offer) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .keep_alive(false)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(client), service)
         .await;
 }
@@ -125,7 +128,7 @@ async fn metrics(pages: &dyn Pages) -> Response<Content> {
         Some(body) => with_type(
             StatusCode::OK,
             "text/plain; version=0.0.4; charset=utf-8",
-            Content::Metrics(body),
+            Content::Metrics { body, yielded: false },
         ),
         None => text(StatusCode::SERVICE_UNAVAILABLE, "the engine does not answer\n"),
     }
@@ -148,7 +151,11 @@ fn with_type(status: StatusCode, kind: &'static str, body: Content) -> Response<
 /// A body: a short text, or metrics made slice by slice as the client reads them.
 enum Content {
     Text(Full<Bytes>),
-    Metrics(Text),
+    Metrics {
+        body: Text,
+        /// The worker was given to others since the last slice.
+        yielded: bool,
+    },
 }
 
 impl Body for Content {
@@ -158,7 +165,16 @@ impl Body for Content {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
             Content::Text(body) => Pin::new(body).poll_frame(cx),
-            Content::Metrics(body) => Poll::Ready(body.next_slice().map(|s| Ok(Frame::data(Bytes::from(s))))),
+            // A million series are a good part of a second: between two slices others get the worker.
+            Content::Metrics { yielded, .. } if !*yielded => {
+                *yielded = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Content::Metrics { body, yielded } => {
+                *yielded = false;
+                Poll::Ready(body.next_slice().map(|s| Ok(Frame::data(Bytes::from(s)))))
+            }
         }
     }
 }

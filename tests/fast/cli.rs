@@ -372,6 +372,65 @@ fn the_daemon_answers_status_and_metrics_and_ends_within_two_seconds() {
     assert!(daemon.log().contains("stopped"));
 }
 
+/// Lines on a device that does not answer: nobody knows how they are.
+#[test]
+fn circuits_are_counted_for_people_told_by_name_and_stand_on_metrics() {
+    let folder = Folder::new();
+    let row = |n: u32| format!("N-{n:04},{n},Clinic {n},east,device,a,ge-0/0/{n},always,active\n");
+    let rows: String = (0..30).map(row).collect();
+    std::fs::write(
+        folder.0.join("circuits.csv"),
+        format!("id,institution_id,institution,carrier,measure,device,interface,power,status\n{rows}"),
+    )
+    .unwrap();
+    folder.write(&(site(&["a"]) + "\n[circuits]\nfile = \"circuits.csv\"\n"));
+    let config = folder.config();
+    let config = config.to_str().unwrap();
+    let daemon = Daemon::start(&folder.config());
+
+    let status = run(&["status", "--config", config]);
+    assert_eq!(status.status.code(), Some(0), "{}", text(&status.stderr));
+    assert!(
+        text(&status.stdout).contains("30 circuits: "),
+        "{}",
+        text(&status.stdout)
+    );
+    assert!(!text(&status.stdout).contains("N-0004"), "a nation is not printed");
+    let json = run(&["status", "--json", "--config", config]);
+    let parsed: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let states = parsed["circuits"]["states"].as_object().unwrap();
+    assert_eq!(states.values().filter_map(serde_json::Value::as_u64).sum::<u64>(), 30);
+    assert_eq!(parsed["devices"].as_array().unwrap().len(), 1);
+
+    let explained = run(&["explain", "N-0004", "--config", config]);
+    let said = text(&explained.stdout);
+    assert_eq!(explained.status.code(), Some(0), "{}", text(&explained.stderr));
+    assert!(
+        said.contains("Clinic 4 (4)") && said.contains("on a, port ge-0/0/4"),
+        "{said}"
+    );
+    let one = run(&["status", "N-0004", "--config", config]);
+    assert_eq!((one.status.code(), text(&one.stdout).lines().count()), (Some(0), 2));
+    let nobody = run(&["explain", "N-9999", "--config", config]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(
+        text(&nobody.stderr).contains("no device and no circuit \"N-9999\""),
+        "{}",
+        text(&nobody.stderr)
+    );
+
+    let (code, metrics) = daemon.get("/metrics");
+    assert_eq!(code, 200);
+    for wanted in [
+        "\nhinomi_circuit_info{circuit=\"N-0004\",institution_id=\"4\",class=\"user\",carrier=\"east\",role=\"main\",line_device=\"a\",port=\"ge-0/0/4\"} 1\n",
+        "\nhinomi_circuit_state{circuit=\"N-0029\",institution_id=\"29\"} ",
+        "\nhinomi_kernel_dropped_total{socket=\"udp\"} 0\n",
+    ] {
+        assert!(metrics.contains(wanted), "{wanted}{metrics}");
+    }
+    promtool(&metrics);
+}
+
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

@@ -161,7 +161,7 @@ impl World {
         self.now
     }
 
-    fn clock(&self) -> Now {
+    pub(super) fn clock(&self) -> Now {
         Now {
             mono: self.start.mono + self.now,
             wall: self.start.wall.after(self.now),
