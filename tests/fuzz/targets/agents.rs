@@ -32,7 +32,11 @@ fn site() -> Arc<Site> {
     let read = || {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("site.toml");
         let loaded = load_with(&file, &around::Dummy);
-        Arc::new(loaded.site.unwrap_or_else(|| panic!("site.toml: {:?}", loaded.problems)))
+        Arc::new(
+            loaded
+                .site
+                .unwrap_or_else(|| panic!("site.toml: {:?}", loaded.problems)),
+        )
     };
     SITE.get_or_init(read).clone()
 }
@@ -48,7 +52,9 @@ struct Script<'a>(&'a [u8]);
 
 impl<'a> Script<'a> {
     fn octet(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        let Some((first, rest)) = self.0.split_first() else {
+            return 0;
+        };
         self.0 = rest;
         *first
     }
@@ -118,14 +124,26 @@ impl Mib {
 
     /// What a good agent says.
     fn truth(&self, asked: &Pdu, version: Version) -> Pdu {
-        let mut pdu = Pdu { kind: PduKind::Response, error_status: 0, error_index: 0, ..asked.clone() };
-        let rows = if asked.kind == PduKind::GetBulk { asked.error_index.min(20) } else { 1 };
+        let mut pdu = Pdu {
+            kind: PduKind::Response,
+            error_status: 0,
+            error_index: 0,
+            ..asked.clone()
+        };
+        let rows = if asked.kind == PduKind::GetBulk {
+            asked.error_index.min(20)
+        } else {
+            1
+        };
         if asked.kind != PduKind::Get {
             pdu.varbinds.clear();
             let mut from = asked.varbinds.first().map(|v| v.oid.clone()).unwrap_or_default();
             for _ in 0..rows {
                 let next = self.after(&from).cloned();
-                let end = VarBind { oid: from.clone(), value: Value::EndOfMibView };
+                let end = VarBind {
+                    oid: from.clone(),
+                    value: Value::EndOfMibView,
+                };
                 pdu.varbinds.push(next.unwrap_or(end));
                 from = pdu.varbinds.last().map(|v| v.oid.clone()).unwrap_or_default();
             }
@@ -137,7 +155,12 @@ impl Mib {
         let absent = pdu.varbinds.iter().position(|v| v.value.is_absent());
         if let (Version::V1, Some(at)) = (version, absent) {
             let index = u32::try_from(at + 1).expect("a request has few objects");
-            return Pdu { error_status: NO_SUCH_NAME, error_index: index, varbinds: asked.varbinds.clone(), ..pdu };
+            return Pdu {
+                error_status: NO_SUCH_NAME,
+                error_index: index,
+                varbinds: asked.varbinds.clone(),
+                ..pdu
+            };
         }
         pdu
     }
@@ -145,7 +168,12 @@ impl Mib {
 
 /// Whatever stands in the script.
 fn invented(asked: &Pdu, script: &mut Script<'_>) -> Pdu {
-    let mut pdu = Pdu { kind: PduKind::Response, error_status: 0, error_index: 0, ..asked.clone() };
+    let mut pdu = Pdu {
+        kind: PduKind::Response,
+        error_status: 0,
+        error_index: 0,
+        ..asked.clone()
+    };
     match script.octet() % 16 {
         0 => (pdu.error_status, pdu.error_index) = (u32::from(script.octet()), u32::from(script.octet())),
         1 => drop(pdu.varbinds.pop()),
@@ -162,7 +190,10 @@ fn invented(asked: &Pdu, script: &mut Script<'_>) -> Pdu {
     let row = |i: u8, script: &mut Script<'_>| {
         let mut oid = from.clone();
         oid.push(u32::from(i) + u32::from(script.octet() % 4));
-        VarBind { oid, value: script.value() }
+        VarBind {
+            oid,
+            value: script.value(),
+        }
     };
     let rows = script.octet() % 20;
     pdu.varbinds = (0..rows).map(|i| row(i, script)).collect();
@@ -181,14 +212,24 @@ impl Agent {
     /// Answers a request with what `say` makes of it. `right`: with the right community or keys.
     fn answer(&self, request: &[u8], now: Now, right: bool, say: impl FnOnce(&Pdu, Version) -> Pdu) -> Vec<u8> {
         let v3 = match decode(request).expect("what we send can be read") {
-            Message::Community { version, community, pdu } => {
+            Message::Community {
+                version,
+                community,
+                pdu,
+            } => {
                 let community = if right { community } else { b"other" };
                 return encode_community(version, community, &say(&pdu.to_pdu(), version));
             }
             Message::V3(v3) => v3,
         };
         let time = (now.mono.0 / 1_000_000) as u32 + self.ahead;
-        let header = V3Header { reportable: false, boots: self.boots, time, engine_id: ENGINE, ..v3.header };
+        let header = V3Header {
+            reportable: false,
+            boots: self.boots,
+            time,
+            engine_id: ENGINE,
+            ..v3.header
+        };
         if v3.header.engine_id.is_empty() {
             let asked = ScopedPdu::read(match v3.data {
                 ScopedData::Plain(data) => data,
@@ -197,8 +238,14 @@ impl Agent {
             let pdu = report(&asked.expect("what we send can be read").pdu.to_pdu(), UNKNOWN_ENGINE);
             return written(&header, &pdu, None);
         }
-        let (auth, key) = (master(true).auth_key(v3.header.engine_id), master(true).privacy_key(Privacy::Aes128, v3.header.engine_id));
-        assert!(auth.verify(request, v3.auth_params.clone()), "a request that is not signed");
+        let (auth, key) = (
+            master(true).auth_key(v3.header.engine_id),
+            master(true).privacy_key(Privacy::Aes128, v3.header.engine_id),
+        );
+        assert!(
+            auth.verify(request, v3.auth_params.clone()),
+            "a request that is not signed"
+        );
         let plain = match v3.data {
             ScopedData::Plain(data) => data.to_vec(),
             ScopedData::Encrypted(data) => key
@@ -213,13 +260,26 @@ impl Agent {
 
 fn report(asked: &Pdu, counter: u32) -> Pdu {
     let oid = [&USM_STATS[..], &[counter, 0]].concat();
-    let varbinds = vec![VarBind { oid, value: Value::Counter32(7) }];
-    Pdu { kind: PduKind::Report, error_status: 0, error_index: 0, varbinds, ..asked.clone() }
+    let varbinds = vec![VarBind {
+        oid,
+        value: Value::Counter32(7),
+    }];
+    Pdu {
+        kind: PduKind::Report,
+        error_status: 0,
+        error_index: 0,
+        varbinds,
+        ..asked.clone()
+    }
 }
 
 /// `keys`: whether they are the right ones, and whether the message is encrypted.
 fn written(header: &V3Header<'_>, pdu: &Pdu, keys: Option<(bool, bool)>) -> Vec<u8> {
-    let scoped = Scoped { engine_id: header.engine_id, context: b"", body: pdu.into() };
+    let scoped = Scoped {
+        engine_id: header.engine_id,
+        context: b"",
+        body: pdu.into(),
+    };
     let Some((right, encrypted)) = keys else {
         return encode_v3(header, 65_507, &scoped, None, None);
     };
@@ -263,13 +323,20 @@ impl Client {
         for event in events {
             match event {
                 AgentEvent::Send { channel, to, bytes } => {
-                    assert!(bytes.len() <= 1_472, "a request of {} octets would be fragmented", bytes.len());
+                    assert!(
+                        bytes.len() <= 1_472,
+                        "a request of {} octets would be fragmented",
+                        bytes.len()
+                    );
                     let out = &mut self.out[device_of(to)];
                     out.insert(0, (channel, to, bytes));
                     out.truncate(2);
                 }
                 AgentEvent::Round(round) => {
-                    assert!(round.started <= round.ended && round.ended <= self.now.mono, "a round ends in its time");
+                    assert!(
+                        round.started <= round.ended && round.ended <= self.now.mono,
+                        "a round ends in its time"
+                    );
                     self.running[round.device.index()] = false;
                     if let Ok(reading) = &round.outcome {
                         clean(reading);
@@ -282,7 +349,11 @@ impl Client {
             }
         }
         for device in 0..3 {
-            assert_eq!(self.agents.busy(DeviceId(device)), self.running[device as usize], "device {device}");
+            assert_eq!(
+                self.agents.busy(DeviceId(device)),
+                self.running[device as usize],
+                "device {device}"
+            );
         }
     }
 }
@@ -294,9 +365,18 @@ fn clean(reading: &AgentReading) {
         assert!(fit(&interface.name), "{:?}", interface.name);
         assert!(interface.alias.as_deref().is_none_or(fit), "{:?}", interface.alias);
     }
-    assert!(reading.interfaces.windows(2).all(|w| w[0].name < w[1].name), "interfaces are not in order");
-    assert!(reading.missing.windows(2).all(|w| w[0] < w[1]), "missing names are not in order");
-    assert!(reading.scalars.windows(2).all(|w| w[0].oid < w[1].oid), "objects are not in order");
+    assert!(
+        reading.interfaces.windows(2).all(|w| w[0].name < w[1].name),
+        "interfaces are not in order"
+    );
+    assert!(
+        reading.missing.windows(2).all(|w| w[0] < w[1]),
+        "missing names are not in order"
+    );
+    assert!(
+        reading.scalars.windows(2).all(|w| w[0].oid < w[1].oid),
+        "objects are not in order"
+    );
 }
 
 fn step(client: &mut Client, agent: &mut Agent, script: &mut Script<'_>) {
@@ -307,7 +387,9 @@ fn step(client: &mut Client, agent: &mut Agent, script: &mut Script<'_>) {
         client.agents.start_round(DeviceId(device as u32), client.now);
         client.collect();
     }
-    let Some((channel, to, request)) = client.out[device].first().cloned() else { return };
+    let Some((channel, to, request)) = client.out[device].first().cloned() else {
+        return;
+    };
     let (who, now, before) = ((channel, to), client.now, client.running);
     let signs = device == 2;
     // An input that must not end a round.
@@ -321,7 +403,10 @@ fn step(client: &mut Client, agent: &mut Agent, script: &mut Script<'_>) {
         }
         2 => {
             let bytes = agent.answer(&request, now, true, |asked, version| agent.mib.truth(asked, version));
-            client.take((channel, SocketAddr::from((Ipv4Addr::new(127, 0, 0, 99), to.port()))), &bytes);
+            client.take(
+                (channel, SocketAddr::from((Ipv4Addr::new(127, 0, 0, 99), to.port()))),
+                &bytes,
+            );
             client.take((channel, SocketAddr::new(to.ip(), to.port() + 1)), &bytes);
             unbelievable = true;
         }
@@ -353,15 +438,25 @@ fn step(client: &mut Client, agent: &mut Agent, script: &mut Script<'_>) {
         }
         11 => {
             let (status, index) = (u32::from(script.octet()), u32::from(script.octet()));
-            let refuse = |asked: &Pdu, _| Pdu { kind: PduKind::Response, error_status: status, error_index: index, ..asked.clone() };
+            let refuse = |asked: &Pdu, _| Pdu {
+                kind: PduKind::Response,
+                error_status: status,
+                error_index: index,
+                ..asked.clone()
+            };
             client.take(who, &agent.answer(&request, now, true, refuse));
         }
         12 => {
             let counter = u32::from(script.octet() % 8);
-            client.take(who, &agent.answer(&request, now, true, |asked, _| report(asked, counter)));
+            client.take(
+                who,
+                &agent.answer(&request, now, true, |asked, _| report(asked, counter)),
+            );
         }
         13 => {
-            let Some((channel, to, request)) = client.out[device].last().cloned() else { return };
+            let Some((channel, to, request)) = client.out[device].last().cloned() else {
+                return;
+            };
             let bytes = agent.answer(&request, now, true, |asked, version| agent.mib.truth(asked, version));
             client.take((channel, to), &bytes);
             client.take((channel, to), &bytes);
@@ -378,15 +473,25 @@ fn step(client: &mut Client, agent: &mut Agent, script: &mut Script<'_>) {
         }
     }
     client.collect();
-    assert!(!unbelievable || client.running == before, "an answer that nobody signed ended a round");
+    assert!(
+        !unbelievable || client.running == before,
+        "an answer that nobody signed ended a round"
+    );
 }
 
 fuzz_target!(|data: &[u8]| {
     let mut script = Script(data);
-    let mut agent = Agent { mib: Mib::read(&mut script), boots: 3, ahead: 0 };
+    let mut agent = Agent {
+        mib: Mib::read(&mut script),
+        boots: 3,
+        ahead: 0,
+    };
     let mut client = Client {
         agents: Agents::new(site(), [7; 32]),
-        now: Now { mono: Mono(1_000_000), wall: Wall::default() },
+        now: Now {
+            mono: Mono(1_000_000),
+            wall: Wall::default(),
+        },
         out: Default::default(),
         running: [false; 3],
         probes: 0,
@@ -402,6 +507,10 @@ fuzz_target!(|data: &[u8]| {
         client.pass(Duration::from_millis(500));
         client.collect();
     }
-    assert_eq!((client.running, client.probes), ([false; 3], 0), "a round or a probe that does not end");
+    assert_eq!(
+        (client.running, client.probes),
+        ([false; 3], 0),
+        "a round or a probe that does not end"
+    );
     assert_eq!(client.agents.next_wakeup(), Mono::NEVER, "something still waits");
 });

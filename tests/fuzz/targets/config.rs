@@ -10,7 +10,13 @@ use std::path::{Path, PathBuf};
 mod around;
 
 const TOML: &str = include_str!("../../../examples/circuits/hinomi.toml");
-const NAMES: [&str; 5] = ["hinomi.toml", "circuits.csv", "devices.csv", "contacts.csv", "holidays.csv"];
+const NAMES: [&str; 5] = [
+    "hinomi.toml",
+    "circuits.csv",
+    "devices.csv",
+    "contacts.csv",
+    "holidays.csv",
+];
 const TABLES: [&str; 5] = [
     "",
     include_str!("../../../examples/circuits/circuits.csv"),
@@ -31,11 +37,17 @@ impl Surroundings for Files<'_> {
     }
 
     fn table(&self, path: &Path) -> Result<String, NotFound> {
-        let known = NAMES.iter().position(|name| path == Path::new(name)).filter(|at| *at > 0);
+        let known = NAMES
+            .iter()
+            .position(|name| path == Path::new(name))
+            .filter(|at| *at > 0);
         match known {
             Some(at) if NAMES[at] == self.changed => Ok(self.text.to_owned()),
             Some(at) => Ok(TABLES[at].to_owned()),
-            None => Err(NotFound { what: format!("cannot be read: {}", path.display()), hint: String::new() }),
+            None => Err(NotFound {
+                what: format!("cannot be read: {}", path.display()),
+                hint: String::new(),
+            }),
         }
     }
 
@@ -45,13 +57,23 @@ impl Surroundings for Files<'_> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let Some((which, text)) = data.split_first() else { return };
+    let Some((which, text)) = data.split_first() else {
+        return;
+    };
     let Ok(text) = std::str::from_utf8(text) else { return };
     let changed = NAMES[usize::from(*which) % NAMES.len()];
     let main = if changed == NAMES[0] { text } else { TOML };
-    let source = SourceFile { path: PathBuf::from(NAMES[0]), text: main.to_owned(), private: false };
+    let source = SourceFile {
+        path: PathBuf::from(NAMES[0]),
+        text: main.to_owned(),
+        private: false,
+    };
     let loaded = check(&[source], &Files { changed, text });
-    assert_eq!(loaded.site.is_none(), loaded.has_errors(), "a site if and only if there is no error");
+    assert_eq!(
+        loaded.site.is_none(),
+        loaded.has_errors(),
+        "a site if and only if there is no error"
+    );
     let lines: Vec<&str> = text.trim_start_matches('\u{feff}').split('\n').collect();
     for problem in &loaded.problems {
         let shown = problem.to_string();
@@ -59,7 +81,9 @@ fuzz_target!(|data: &[u8]| {
         if problem.file != changed || problem.line == 0 {
             continue;
         }
-        let line = lines.get(problem.line as usize - 1).unwrap_or_else(|| panic!("no such line: {shown}"));
+        let line = lines
+            .get(problem.line as usize - 1)
+            .unwrap_or_else(|| panic!("no such line: {shown}"));
         let width = line.chars().count() as u32 + 1;
         assert!((1..=width).contains(&problem.column), "no such column: {shown}");
     }

@@ -8,7 +8,9 @@ use std::net::IpAddr;
 
 /// RFC 1071, written once more: a checksum that both sides get wrong in the same way would not be noticed.
 fn checksum(bytes: &[u8]) -> u16 {
-    let words = bytes.chunks(2).map(|w| u32::from(w[0]) << 8 | w.get(1).map_or(0, |b| u32::from(*b)));
+    let words = bytes
+        .chunks(2)
+        .map(|w| u32::from(w[0]) << 8 | w.get(1).map_or(0, |b| u32::from(*b)));
     let mut sum: u32 = words.sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
@@ -33,10 +35,15 @@ fn packet(icmp: &[u8]) -> Vec<u8> {
 fn inside(v6: bool, bytes: &[u8]) {
     let (payload, target) = match parse(v6, bytes) {
         Ok(IcmpMessage::EchoReply { payload, .. }) => (payload, None),
-        Ok(IcmpMessage::Error { payload, original_to, .. }) => (payload, Some(original_to)),
+        Ok(IcmpMessage::Error {
+            payload, original_to, ..
+        }) => (payload, Some(original_to)),
         Ok(IcmpMessage::Other) | Err(_) => return,
     };
-    assert!(bytes.as_ptr_range().contains(&payload.as_ptr()) || payload.is_empty(), "a payload from elsewhere");
+    assert!(
+        bytes.as_ptr_range().contains(&payload.as_ptr()) || payload.is_empty(),
+        "a payload from elsewhere"
+    );
     assert!(payload.len() + 8 <= bytes.len(), "a payload longer than what holds it");
     if let Some(target) = target {
         assert_eq!(target.is_ipv6(), v6, "a target of the other family");
@@ -44,7 +51,10 @@ fn inside(v6: bool, bytes: &[u8]) {
             IpAddr::V4(a) => a.octets().to_vec(),
             IpAddr::V6(a) => a.octets().to_vec(),
         };
-        assert!(bytes.windows(octets.len()).any(|w| w == octets), "a target that stands nowhere");
+        assert!(
+            bytes.windows(octets.len()).any(|w| w == octets),
+            "a target that stands nowhere"
+        );
     }
 }
 
@@ -56,8 +66,16 @@ fuzz_target!(|data: &[u8]| {
     }
     let payload = &data[..data.len().min(64)];
     let (v4, v6) = (echo_request(false, 1, 2, payload), echo_request(true, 1, 2, payload));
-    assert_eq!(parse(false, &packet(&v4)), Ok(IcmpMessage::Other), "a request was taken for a reply");
-    assert_eq!(parse(true, &v6), Ok(IcmpMessage::Other), "a request was taken for a reply");
+    assert_eq!(
+        parse(false, &packet(&v4)),
+        Ok(IcmpMessage::Other),
+        "a request was taken for a reply"
+    );
+    assert_eq!(
+        parse(true, &v6),
+        Ok(IcmpMessage::Other),
+        "a request was taken for a reply"
+    );
     let error = [&[3, 1, 0, 0, 0, 0, 0, 0][..], &packet(&v4)].concat();
     let quoted = IcmpMessage::Error {
         kind_type: 3,

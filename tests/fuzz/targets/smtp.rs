@@ -18,7 +18,11 @@ use tokio::time::timeout;
 mod around;
 
 /// The password, and how AUTH writes it.
-const SECRETS: [&str; 3] = ["s3cret-of-the-relay", "czNjcmV0LW9mLXRoZS1yZWxheQ==", "AG5vYwBzM2NyZXQtb2YtdGhlLXJlbGF5"];
+const SECRETS: [&str; 3] = [
+    "s3cret-of-the-relay",
+    "czNjcmV0LW9mLXRoZS1yZWxheQ==",
+    "AG5vYwBzM2NyZXQtb2YtdGhlLXJlbGF5",
+];
 /// A conversation has this long; its end may take half a second more.
 const DEADLINE: Duration = Duration::from_millis(200);
 
@@ -27,12 +31,16 @@ fn site() -> &'static Site {
     SITE.get_or_init(|| {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("site.toml");
         let loaded = load_with(&file, &around::Dummy);
-        loaded.site.unwrap_or_else(|| panic!("site.toml: {:?}", loaded.problems))
+        loaded
+            .site
+            .unwrap_or_else(|| panic!("site.toml: {:?}", loaded.problems))
     })
 }
 
 async fn relay(listener: TcpListener, pieces: Vec<Vec<u8>>) {
-    let Ok((mut stream, _)) = listener.accept().await else { return };
+    let Ok((mut stream, _)) = listener.accept().await else {
+        return;
+    };
     let mut heard = [0; 4096];
     for piece in pieces {
         if stream.write_all(&piece).await.is_err() {
@@ -46,13 +54,25 @@ async fn relay(listener: TcpListener, pieces: Vec<Vec<u8>>) {
 }
 
 fn harmless(line: &str) {
-    assert!(!SECRETS.iter().any(|s| line.contains(s)), "a password is told: {line:?}");
-    assert!(!line.chars().any(char::is_control), "control characters of the relay are told: {line:?}");
-    assert!(line.chars().count() <= 1_000, "a relay's words have no end: {} characters", line.chars().count());
+    assert!(
+        !SECRETS.iter().any(|s| line.contains(s)),
+        "a password is told: {line:?}"
+    );
+    assert!(
+        !line.chars().any(char::is_control),
+        "control characters of the relay are told: {line:?}"
+    );
+    assert!(
+        line.chars().count() <= 1_000,
+        "a relay's words have no end: {} characters",
+        line.chars().count()
+    );
 }
 
 async fn conversation(mode: u8, pieces: Vec<Vec<u8>>) -> Vec<String> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port on loopback");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .expect("a port on loopback");
     let mut route = site().routes[0].clone();
     route.relays[0].port = listener.local_addr().expect("an address").port();
     if mode & 4 != 0 {
@@ -71,7 +91,9 @@ async fn conversation(mode: u8, pieces: Vec<Vec<u8>>) -> Vec<String> {
         let (outcome, mut told) =
             channel::send_test_mail(&route, "noc@example.net", &site().operator, 7, Wall(0), DEADLINE).await;
         told.push(match outcome {
-            Outcome::Accepted { reply, .. } | Outcome::Permanent { reply, .. } | Outcome::Transient { reply, .. } => reply,
+            Outcome::Accepted { reply, .. } | Outcome::Permanent { reply, .. } | Outcome::Transient { reply, .. } => {
+                reply
+            }
             Outcome::Failed { error, .. } => error,
         });
         told
@@ -83,7 +105,10 @@ async fn conversation(mode: u8, pieces: Vec<Vec<u8>>) -> Vec<String> {
 fuzz_target!(|data: &[u8]| {
     let Some((mode, said)) = data.split_first() else { return };
     let pieces: Vec<Vec<u8>> = said.split(|b| *b == 0).map(<[u8]>::to_vec).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let told = runtime.block_on(async { timeout(Duration::from_secs(3), conversation(*mode, pieces)).await });
     for line in told.expect("a conversation ends in its time") {
         harmless(&line);

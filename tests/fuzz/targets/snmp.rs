@@ -4,14 +4,18 @@
 
 use hinomi::wire::snmp::usm::{Auth, AuthKey, MasterKey, Privacy, PrivacyKey};
 use hinomi::wire::snmp::{
-    Message, Names, PduKind, PduView, Request, Scoped, ScopedData, ScopedPdu, V3Message, decode, encode_community, encode_v3,
+    Message, Names, PduKind, PduView, Request, Scoped, ScopedData, ScopedPdu, V3Message, decode, encode_community,
+    encode_v3,
 };
 use libfuzzer_sys::fuzz_target;
 use std::sync::OnceLock;
 
 /// The users of the seeds and one with the shortest hash, whose keys have to be extended.
-const USERS: [(Auth, Privacy); 3] =
-    [(Auth::Sha256, Privacy::Aes128), (Auth::Sha512, Privacy::Aes256), (Auth::Sha1, Privacy::Aes192)];
+const USERS: [(Auth, Privacy); 3] = [
+    (Auth::Sha256, Privacy::Aes128),
+    (Auth::Sha512, Privacy::Aes256),
+    (Auth::Sha1, Privacy::Aes192),
+];
 
 fn users() -> &'static [(MasterKey, Privacy)] {
     static KEYS: OnceLock<Vec<(MasterKey, Privacy)>> = OnceLock::new();
@@ -24,7 +28,12 @@ fn names(view: &PduView<'_>) {
     let pdu = view.to_pdu();
     let names = Names::new(pdu.varbinds.iter().map(|v| v.oid.as_slice()));
     assert!(names.same(&view.varbinds), "the names of a PDU are not its names");
-    let request = Request { kind: PduKind::Get, request_id: view.request_id, repetitions: 0, names: &names };
+    let request = Request {
+        kind: PduKind::Get,
+        request_id: view.request_id,
+        repetitions: 0,
+        names: &names,
+    };
     let bytes = encode_community(hinomi::wire::snmp::Version::V2c, b"public", request);
     match decode(&bytes) {
         Ok(Message::Community { pdu, .. }) => assert!(names.same(&pdu.varbinds) && pdu.kind == PduKind::Get),
@@ -35,10 +44,16 @@ fn names(view: &PduView<'_>) {
 fn scoped(read: &ScopedPdu<'_>, message: &V3Message<'_>, auth: &AuthKey, privacy: &PrivacyKey) {
     let pdu = read.pdu.to_pdu();
     names(&read.pdu);
-    let written = Scoped { engine_id: read.engine_id, context: read.context, body: (&pdu).into() };
+    let written = Scoped {
+        engine_id: read.engine_id,
+        context: read.context,
+        body: (&pdu).into(),
+    };
     for keys in [(None, None), (Some(auth), None), (Some(auth), Some((privacy, 7)))] {
         let bytes = encode_v3(&message.header, message.max_size, &written, keys.0, keys.1);
-        let Ok(Message::V3(again)) = decode(&bytes) else { panic!("what we write is not what we read") };
+        let Ok(Message::V3(again)) = decode(&bytes) else {
+            panic!("what we write is not what we read")
+        };
         assert_eq!((again.header, again.max_size), (message.header, message.max_size));
         assert_eq!(again.authenticated, keys.0.is_some());
         let plain = match again.data {
@@ -48,9 +63,15 @@ fn scoped(read: &ScopedPdu<'_>, message: &V3Message<'_>, auth: &AuthKey, privacy
                 .expect("a salt has eight octets"),
         };
         let second = ScopedPdu::read(&plain).expect("what we write can be read");
-        assert_eq!((second.pdu.to_pdu(), second.engine_id, second.context), (pdu.clone(), read.engine_id, read.context));
+        assert_eq!(
+            (second.pdu.to_pdu(), second.engine_id, second.context),
+            (pdu.clone(), read.engine_id, read.context)
+        );
         if keys.0.is_some() {
-            assert!(auth.verify(&bytes, again.auth_params.clone()), "a tag of ours does not fit");
+            assert!(
+                auth.verify(&bytes, again.auth_params.clone()),
+                "a tag of ours does not fit"
+            );
             let mut other = bytes.clone();
             let at = pdu.request_id.unsigned_abs() as usize % other.len();
             other[at] ^= 1;
@@ -60,12 +81,21 @@ fn scoped(read: &ScopedPdu<'_>, message: &V3Message<'_>, auth: &AuthKey, privacy
 }
 
 fn v3(message: &V3Message<'_>, bytes: &[u8]) {
-    assert!(message.auth_params.end <= bytes.len(), "a range outside of the datagram");
+    assert!(
+        message.auth_params.end <= bytes.len(),
+        "a range outside of the datagram"
+    );
     let header = &message.header;
     for (master, privacy) in users() {
-        let (auth, key) = (master.auth_key(header.engine_id), master.privacy_key(*privacy, header.engine_id));
+        let (auth, key) = (
+            master.auth_key(header.engine_id),
+            master.privacy_key(*privacy, header.engine_id),
+        );
         let verified = auth.verify(bytes, message.auth_params.clone());
-        assert!(!verified || message.auth_params.len() == auth.tag_len(), "a tag of another length was taken");
+        assert!(
+            !verified || message.auth_params.len() == auth.tag_len(),
+            "a tag of another length was taken"
+        );
         match message.data {
             ScopedData::Plain(data) => {
                 if let Ok(read) = ScopedPdu::read(data) {
@@ -86,13 +116,25 @@ fn v3(message: &V3Message<'_>, bytes: &[u8]) {
 
 fuzz_target!(|data: &[u8]| {
     match decode(data) {
-        Ok(Message::Community { version, community, pdu }) => {
+        Ok(Message::Community {
+            version,
+            community,
+            pdu,
+        }) => {
             let owned = pdu.to_pdu();
             names(&pdu);
             let bytes = encode_community(version, community, &owned);
             match decode(&bytes) {
-                Ok(Message::Community { version: v, community: c, pdu: second }) => {
-                    assert_eq!((v, c, second.to_pdu()), (version, community, owned), "written and read again");
+                Ok(Message::Community {
+                    version: v,
+                    community: c,
+                    pdu: second,
+                }) => {
+                    assert_eq!(
+                        (v, c, second.to_pdu()),
+                        (version, community, owned),
+                        "written and read again"
+                    );
                 }
                 _ => panic!("what we write is not what we read"),
             }
