@@ -418,6 +418,30 @@ fn a_wrong_password_is_tried_once_and_never_shown() {
     }
 }
 
+/// A relay that knows the password from an earlier session says it before AUTH, or to a test without AUTH. (Found by fuzzing.)
+#[test]
+fn a_password_that_a_relay_says_unasked_is_never_shown() {
+    let relay = Relay::start(Script {
+        auth: Some(("PLAIN".to_owned(), "hinomi".into(), "hunter2-and-more".into())),
+        rules: vec![
+            Rule::at(At::Greeting).reply("220 hello hunter2-and-more"),
+            Rule::at(At::Noop).reply("450 not now aHVudGVyMi1hbmQtbW9yZQ=="),
+        ],
+        ..Script::default()
+    });
+    let route = Route {
+        auth: Some(("hinomi".to_owned(), Secret::new("hunter2-and-more"))),
+        ..to(&relay)
+    };
+    for with_auth in [false, true] {
+        let tested = format!("{:?}", run(test(&route, with_auth, LONG)));
+        assert!(tested.contains("220 hello ****") && tested.contains("450 not now ****"), "{tested}");
+        assert!(!tested.contains("hunter2") && !tested.contains("aHVudGVyMi1hbmQtbW9yZQ"), "{tested}");
+    }
+    let sent = run(send_test_mail(&route, "noc@example.net", &operator(), 7, Wall(0), LONG));
+    assert!(!format!("{sent:?}").contains("hunter2"), "{sent:?}");
+}
+
 #[test]
 fn the_right_password_is_accepted_by_both_mechanisms() {
     for mechanisms in ["PLAIN LOGIN", "LOGIN"] {

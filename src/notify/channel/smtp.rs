@@ -72,6 +72,16 @@ impl Transcript {
         }
     }
 
+    /// From here on no word of this login is written down.
+    pub(super) fn hide_auth(&mut self, user: &str, password: &Secret) {
+        let (plain, login) = auth_words(user, password);
+        self.hide(plain);
+        self.hide(login);
+        if let Some(text) = password.expose_str() {
+            self.hide(text.to_owned());
+        }
+    }
+
     fn hide(&mut self, secret: String) {
         if !secret.is_empty() && !self.secrets.contains(&secret) {
             self.secrets.push(secret);
@@ -189,13 +199,8 @@ impl<'a> Session<'a> {
             .flat_map(|list| list.split_whitespace().map(str::to_owned))
             .collect();
         let offers = |name: &str| mechanisms.iter().any(|m| m == name);
-        let plain = base64(&[b"\0", user.as_bytes(), b"\0", password.expose()].concat());
-        let login = base64(password.expose());
-        self.log.hide(plain.clone());
-        self.log.hide(login.clone());
-        if let Some(text) = password.expose_str() {
-            self.log.hide(text.to_owned());
-        }
+        let (plain, login) = auth_words(user, password);
+        self.log.hide_auth(user, password);
         let reply = if offers("PLAIN") {
             self.command(Stage::Auth, &format!("AUTH PLAIN {plain}")).await?
         } else if offers("LOGIN") {
@@ -368,6 +373,12 @@ fn broken(stage: Stage, error: &str) -> Fault {
 pub(super) fn system(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// What AUTH PLAIN (RFC 4616) and AUTH LOGIN send.
+fn auth_words(user: &str, password: &Secret) -> (String, String) {
+    let plain = [b"\0", user.as_bytes(), b"\0", password.expose()].concat();
+    (base64(&plain), base64(password.expose()))
 }
 
 /// Base64 (RFC 4648), for AUTH.
