@@ -288,7 +288,7 @@ fn raw(reading: &crate::poll::ScalarReading) -> (String, String) {
     (dotted(&reading.oid), value)
 }
 
-/// The incidents of a book that are open or recovered within the last 24 h, newest first, at most [`INCIDENTS`] of each. Also for a
+/// The incidents of a book that are open or recovered within the last 24 h, newest first, at most `INCIDENTS` of each. Also for a
 /// ledger that is read while no daemon runs.
 pub fn incidents(book: &Book, now: Wall) -> Vec<IncidentSummary> {
     let (mut open, mut recovered) = (INCIDENTS, INCIDENTS);

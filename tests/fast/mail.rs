@@ -435,8 +435,14 @@ fn a_password_that_a_relay_says_unasked_is_never_shown() {
     };
     for with_auth in [false, true] {
         let tested = format!("{:?}", run(test(&route, with_auth, LONG)));
-        assert!(tested.contains("220 hello ****") && tested.contains("450 not now ****"), "{tested}");
-        assert!(!tested.contains("hunter2") && !tested.contains("aHVudGVyMi1hbmQtbW9yZQ"), "{tested}");
+        assert!(
+            tested.contains("220 hello ****") && tested.contains("450 not now ****"),
+            "{tested}"
+        );
+        assert!(
+            !tested.contains("hunter2") && !tested.contains("aHVudGVyMi1hbmQtbW9yZQ"),
+            "{tested}"
+        );
     }
     let sent = run(send_test_mail(&route, "noc@example.net", &operator(), 7, Wall(0), LONG));
     assert!(!format!("{sent:?}").contains("hunter2"), "{sent:?}");
