@@ -1,6 +1,6 @@
 //! The text exposition format, streamed family by family and row by row from a picture.
 //!
-//! Never here: the whole text. A million series are 100 MB of it; a slice is [`SLICE`] and a little.
+//! Never here: the whole text. A million series are 100 MB of it; a slice is `SLICE` and a little.
 
 use super::names::{Emit, FAMILIES, Kind};
 use crate::core::Picture;
