@@ -1,6 +1,6 @@
 //! What lies outside of a configuration's text: a secret is the name of its variable, every file is empty.
 
-use hinomi::config::{Found, NotFound, SecretFrom, Surroundings};
+use hinomi::config::{Found, NotFound, SecretFrom, SourceFile, Surroundings};
 use hinomi::model::Secret;
 use std::path::Path;
 
@@ -24,5 +24,9 @@ impl Surroundings for Dummy {
 
     fn certificates(&self, _: &Path) -> Result<(), NotFound> {
         Ok(())
+    }
+
+    fn profiles(&self, _: &Path) -> Result<Vec<SourceFile>, NotFound> {
+        Ok(Vec::new())
     }
 }

@@ -1,4 +1,4 @@
-//! The files of a site as people and spreadsheets leave them: the TOML, or one of its CSV files. No panic; every place that is told
+//! The files of a site as people and spreadsheets leave them: the TOML, one of its CSV files, or a profile. No panic; every place that is told
 //! lies in the file; there is a site if and only if there is no error; no secret in any word.
 #![no_main]
 
@@ -10,19 +10,23 @@ use std::path::{Path, PathBuf};
 mod around;
 
 const TOML: &str = include_str!("../../../examples/circuits/hinomi.toml");
-const NAMES: [&str; 5] = [
+/// Added where the changed file is a profile.
+const PROFILES: &str = "\n[profiles]\ndirectory = \"profiles\"\n";
+const NAMES: [&str; 6] = [
     "hinomi.toml",
     "circuits.csv",
     "devices.csv",
     "contacts.csv",
     "holidays.csv",
+    "profiles/own.toml",
 ];
-const TABLES: [&str; 5] = [
+const TABLES: [&str; 6] = [
     "",
     include_str!("../../../examples/circuits/circuits.csv"),
     include_str!("../../../examples/circuits/devices.csv"),
     include_str!("../../../examples/circuits/contacts.csv"),
     include_str!("../../../examples/circuits/holidays.csv"),
+    "",
 ];
 
 /// The example's files, one of them changed.
@@ -54,6 +58,19 @@ impl Surroundings for Files<'_> {
     fn certificates(&self, path: &Path) -> Result<(), NotFound> {
         around::Dummy.certificates(path)
     }
+
+    fn profiles(&self, _: &Path) -> Result<Vec<SourceFile>, NotFound> {
+        let own = (self.changed == NAMES[5]).then(|| source(NAMES[5], self.text.to_owned()));
+        Ok(own.into_iter().collect())
+    }
+}
+
+fn source(name: &str, text: String) -> SourceFile {
+    SourceFile {
+        path: PathBuf::from(name),
+        text,
+        private: false,
+    }
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -62,13 +79,12 @@ fuzz_target!(|data: &[u8]| {
     };
     let Ok(text) = std::str::from_utf8(text) else { return };
     let changed = NAMES[usize::from(*which) % NAMES.len()];
-    let main = if changed == NAMES[0] { text } else { TOML };
-    let source = SourceFile {
-        path: PathBuf::from(NAMES[0]),
-        text: main.to_owned(),
-        private: false,
+    let main = match changed {
+        "hinomi.toml" => text.to_owned(),
+        "profiles/own.toml" => format!("{TOML}{PROFILES}"),
+        _ => TOML.to_owned(),
     };
-    let loaded = check(&[source], &Files { changed, text });
+    let loaded = check(&[source(NAMES[0], main)], &Files { changed, text });
     assert_eq!(
         loaded.site.is_none(),
         loaded.has_errors(),
