@@ -7,8 +7,11 @@
 
 mod circuits;
 mod commits;
+mod feed;
 pub mod picture;
+pub mod player;
 pub mod snapshot;
+pub mod tape;
 mod view;
 
 pub use picture::Picture;
@@ -19,6 +22,8 @@ pub use snapshot::{
 pub use view::{incident, incidents};
 
 use commits::Commits;
+use feed::{Feed, Played};
+use tape::{Beginning, Line, Tape, Took, Turn, Wants};
 
 use crate::incident::{Batch, Book, EventBody, Head, Restored};
 use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site};
@@ -110,7 +115,7 @@ pub struct Core {
     site: Arc<Site>,
     /// Devices that some way for mail depends on.
     crossed: BTreeSet<DeviceId>,
-    poll: Poll,
+    feed: Feed,
     sampler: Sampler,
     rules: Rules,
     book: Book,
@@ -119,6 +124,7 @@ pub struct Core {
     commits: Commits,
     head: Option<Head>,
     ledger_error: Option<String>,
+    tape: Option<Box<Tape>>,
     out: Vec<Effect>,
 }
 
@@ -135,6 +141,11 @@ type TcpSeen = BTreeMap<Name, Result<Duration, String>>;
 impl Core {
     /// A core for a site, with what the ledger gave back. `seed` must be random.
     pub fn new(site: Arc<Site>, restored: Restored, seed: [u8; 32], now: Now) -> Core {
+        let poll = Poll::new(site.clone(), seed, now);
+        Core::with(site, Feed::Live(Box::new(poll)), &restored, now)
+    }
+
+    fn with(site: Arc<Site>, feed: Feed, restored: &Restored, now: Now) -> Core {
         let (mut book, problems) = Book::restore(&restored.events);
         let open = book.levels();
         let hanging = book.hanging();
@@ -150,15 +161,16 @@ impl Core {
             book.record(None, EventBody::Damage { what: what.clone() }, now);
         }
         let mut core = Core {
-            poll: Poll::new(site.clone(), seed, now),
+            feed,
             sampler: Sampler::new(site.clone()),
             rules: Rules::new(site.clone(), &open, &hanging, now),
-            notifier: Notifier::new(site.clone(), &restored, now),
+            notifier: Notifier::new(site.clone(), restored, now),
             book,
             last: site.devices.iter().map(|_| LastSeen::default()).collect(),
             commits: Commits::default(),
             head: restored.head.clone(),
             ledger_error: None,
+            tape: None,
             out: Vec::new(),
             crossed: crossed(&site),
             site,
@@ -172,8 +184,10 @@ impl Core {
 
     /// Takes one input.
     pub fn take(&mut self, input: Input, now: Now) {
+        let took = self.tape.as_ref().map(|_| Took::of(&input));
+        let due = self.is_due(now);
         match input {
-            Input::Poll(input) => self.poll.take(input, now),
+            Input::Poll(input) => self.feed.take(input, now),
             Input::Acknowledge { incident, by } => {
                 // Whoever asked reads the result from the snapshot; a number that does not exist changes nothing.
                 let _ = self.book.acknowledge(incident, &by, now);
@@ -189,38 +203,140 @@ impl Core {
             Input::Reload(site) => self.reload(site, now),
         }
         self.turn(now);
+        self.turned(took, due, now);
     }
 
     /// Acknowledges an incident, or says why not.
     pub fn acknowledge(&mut self, incident: u64, by: &str, now: Now) -> Result<(), String> {
+        let took = self.tape.as_ref().map(|_| Took::Acknowledge {
+            incident,
+            by: by.to_owned(),
+        });
+        let due = self.is_due(now);
         let result = self.book.acknowledge(incident, by, now);
         self.turn(now);
+        self.turned(took, due, now);
         result
     }
 
     /// Takes all datagrams of a tick, and what became of those sent: judged together, in their order.
     pub fn take_polled(&mut self, inputs: impl IntoIterator<Item = PollInput>, now: Now) {
-        self.poll.take_all(inputs, now);
+        let due = self.is_due(now);
+        self.feed.take_all(inputs, now);
         self.turn(now);
+        self.turned(Some(Took::Polled), due, now);
     }
 
     /// When [`Core::wake`] wants to be called; [`Mono::NEVER`] if only an input can change anything.
     pub fn next_wakeup(&self) -> Mono {
-        self.poll
+        self.feed.next_wakeup().min(self.next_due())
+    }
+
+    /// When anything behind polling wants to be woken.
+    fn next_due(&self) -> Mono {
+        self.rules
             .next_wakeup()
-            .min(self.rules.next_wakeup())
             .min(self.book.next_wakeup())
             .min(self.notifier.next_wakeup())
             .min(self.commits.next_wakeup())
     }
 
+    /// A turn at this moment does something for the time alone; asked only while a tape runs.
+    fn is_due(&self, now: Now) -> bool {
+        self.tape.is_some() && self.next_due() <= now.mono
+    }
+
     /// Does what is due.
     pub fn wake(&mut self, now: Now) {
-        self.poll.wake(now);
+        let due = self.is_due(now);
+        self.feed.wake(now);
         self.rules.wake(now);
         self.book.wake(now);
         self.notifier.wake(now);
         self.turn(now);
+        self.turned(Some(Took::Time), due, now);
+    }
+
+    /// From now on keeps what is taken in, for [`Core::recorded`]; the beginning of the record.
+    pub fn record(&mut self, wants: Wants, now: Now) -> Beginning {
+        let complete = wants.all;
+        self.tape = Some(Box::new(Tape::new(wants)));
+        let restored = Restored {
+            ledger_id: self.notifier.ledger_id().to_owned(),
+            events: vec![self.book.checkpoint(now).to_json()],
+            rows: Vec::new(),
+            head: self.head.clone(),
+            last_row: self.notifier.last_row(),
+            damage: None,
+        };
+        Beginning {
+            midway: true,
+            ..Beginning::of_start(&restored, &self.site, complete, now)
+        }
+    }
+
+    /// As [`Core::record`], for a core that has just been made: its beginning is what it was made from.
+    pub fn record_from_start(&mut self, wants: Wants) {
+        self.tape = Some(Box::new(Tape::new(wants)));
+    }
+
+    /// Ends the record.
+    pub fn record_no_more(&mut self) {
+        self.tape = None;
+    }
+
+    /// Takes out the lines of the record since the last call.
+    pub fn recorded(&mut self) -> Vec<Line> {
+        self.tape.as_mut().map(|tape| tape.lines()).unwrap_or_default()
+    }
+
+    /// A core that plays a record: it polls nobody.
+    fn play(site: Arc<Site>, began: &Beginning) -> Core {
+        let feed = Feed::Tape(Played::new(&site));
+        Core::with(site, feed, &began.restored(), began.now)
+    }
+
+    /// Plays one turn. `site` gives the configuration of a fingerprint, for a reload; false if it cannot.
+    fn play_turn(&mut self, turn: Turn, site: impl FnOnce(&str) -> Option<Arc<Site>>) -> bool {
+        if let Feed::Tape(played) = &mut self.feed {
+            played.load(turn.passes);
+        }
+        let now = turn.now;
+        let input = match turn.took {
+            Took::Polled => {
+                self.take_polled([], now);
+                return true;
+            }
+            Took::Time => {
+                self.wake(now);
+                return true;
+            }
+            Took::Acknowledge { incident, by } => Input::Acknowledge { incident, by },
+            Took::Committed { batch, result } => Input::Committed { batch, result },
+            Took::CommitLate { batch, error } => Input::CommitLate { batch, error },
+            Took::Delivered { attempt, outcome } => Input::Delivered { attempt, outcome },
+            Took::RouteTested(test) => Input::RouteTested(test),
+            Took::Reload { fingerprint } => match site(&fingerprint) {
+                Some(site) => Input::Reload(site),
+                None => return false,
+            },
+        };
+        self.take(input, now);
+        true
+    }
+
+    /// Observations that were played of devices which this configuration does not have.
+    fn strangers(&self) -> u64 {
+        match &self.feed {
+            Feed::Tape(played) => played.strangers,
+            Feed::Live(_) => 0,
+        }
+    }
+
+    fn turned(&mut self, took: Option<Took>, due: bool, now: Now) {
+        if let (Some(tape), Some(took)) = (&mut self.tape, took) {
+            tape.turned(took, due, now);
+        }
     }
 
     /// Takes out the effects since the last call, in order.
@@ -280,7 +396,7 @@ impl Core {
             .iter()
             .map(|d| before.remove(&d.name).unwrap_or_default())
             .collect();
-        self.poll.reload(site.clone(), now);
+        self.feed.reload(site.clone(), now);
         self.sampler.reload(site.clone());
         self.rules.reload(site.clone(), now);
         self.notifier.reload(site.clone(), now);
@@ -328,7 +444,10 @@ impl Core {
     /// Poll → samples → rules → book, and what the rules ask of poll.
     fn settle(&mut self, now: Now) -> bool {
         let mut moved = false;
-        for effect in self.poll.effects() {
+        if let Some(tape) = &mut self.tape {
+            tape.pass();
+        }
+        for effect in self.feed.effects(&self.site) {
             match effect {
                 PollEffect::Send { channel, to, bytes } => self.out.push(Effect::Send { channel, to, bytes }),
                 PollEffect::TcpConnect { token, to, timeout } => {
@@ -336,6 +455,9 @@ impl Core {
                 }
                 PollEffect::Observed(observation) => {
                     moved = true;
+                    if let Some(tape) = &mut self.tape {
+                        tape.observed(&observation, &self.site, &self.rules);
+                    }
                     let samples = self.sampler.take(&observation);
                     self.rules.take(&observation, &samples, now);
                     self.remember(observation);
@@ -348,11 +470,11 @@ impl Core {
             match effect {
                 RuleEffect::Finding(change) => self.book.take(&change, now),
                 RuleEffect::Affected(affected) => self.book.affected(&affected, now),
-                RuleEffect::Probe(device) => self.poll.take(PollInput::ProbeNow(device), now),
+                RuleEffect::Probe(device) => self.feed.take(PollInput::ProbeNow(device), now),
                 RuleEffect::Silent(device, silent) => {
                     paths = true;
                     self.sampler.silence(device, silent);
-                    self.poll.take(PollInput::Silent(device, silent), now);
+                    self.feed.take(PollInput::Silent(device, silent), now);
                 }
             }
         }
@@ -384,7 +506,12 @@ impl Core {
         for effect in self.notifier.effects() {
             moved = true;
             match effect {
-                NotifyEffect::Deliver(delivery) => self.out.push(Effect::Deliver(delivery)),
+                NotifyEffect::Deliver(delivery) => {
+                    if let Some(tape) = &mut self.tape {
+                        tape.mail(&delivery);
+                    }
+                    self.out.push(Effect::Deliver(delivery));
+                }
                 NotifyEffect::TestRoute { route, with_auth } => self.out.push(Effect::TestRoute { route, with_auth }),
                 NotifyEffect::RouteState { route, ready, error } => {
                     self.rules

@@ -24,7 +24,7 @@ const RECENT: Duration = Duration::from_secs(24 * 3600);
 
 /// What is said once.
 pub(super) fn head(core: &Core, now: Now) -> Snapshot {
-    let counters = core.poll.counters();
+    let counters = core.feed.counters();
     let stats = core.notifier.stats(now);
     let own = |(kind, result): (&str, &str)| (kind.to_owned(), result.to_owned());
     Snapshot {

@@ -286,19 +286,29 @@ impl Book {
         }
     }
 
+    /// The whole book as one event, from which a book can be made again.
+    pub fn checkpoint(&mut self, now: Now) -> Event {
+        let tick = self.tick(now);
+        self.checkpoint_at(now.wall, tick)
+    }
+
+    fn checkpoint_at(&self, at: Wall, tick: Tick) -> Event {
+        Event {
+            at,
+            tick,
+            incident: None,
+            body: EventBody::Checkpoint {
+                book: Box::new(self.state.clone()),
+            },
+        }
+    }
+
     /// Takes out the events since the last call, in order; to be committed.
     pub fn events(&mut self) -> Vec<Event> {
         if self.state.since_checkpoint >= CHECKPOINT_EVERY
             && let Some(last) = self.out.last()
         {
-            let event = Event {
-                at: last.at,
-                tick: last.tick,
-                incident: None,
-                body: EventBody::Checkpoint {
-                    book: Box::new(self.state.clone()),
-                },
-            };
+            let event = self.checkpoint_at(last.at, last.tick);
             self.state.since_checkpoint = 0;
             self.out.push(event);
         }

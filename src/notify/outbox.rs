@@ -474,6 +474,16 @@ impl Notifier {
         self.run(now);
     }
 
+    /// The ledger's identity, part of every Message-ID.
+    pub fn ledger_id(&self) -> &str {
+        &self.ledger_id
+    }
+
+    /// The highest number of a row so far.
+    pub fn last_row(&self) -> u64 {
+        self.last_row
+    }
+
     /// When [`Notifier::wake`] wants to be called (and `plan` after it).
     pub fn next_wakeup(&self) -> Mono {
         self.next

@@ -187,7 +187,7 @@ fn every_story_is_told_as_expected() {
         for file in ["story.md", "site.toml", "events.txt"] {
             assert!(folder.join(file).exists(), "{} has no {file}", folder.display());
         }
-        let mut world = World::new(site(&folder.join("site.toml")));
+        let mut world = World::recording(site(&folder.join("site.toml")));
         let events = std::fs::read_to_string(folder.join("events.txt")).expect("events.txt");
         for line in events
             .lines()
@@ -205,6 +205,9 @@ fn every_story_is_told_as_expected() {
         );
         let faults = hinomi::incident::lint(&book);
         assert!(faults.is_empty(), "{}: {faults:?}", folder.display());
+        if let Err(why) = world.play_again() {
+            wrong.push(format!("{}: played again, it is told otherwise: {why}", folder.display()));
+        }
         let seen = told(&world);
         let path = folder.join("expected.txt");
         if bless {

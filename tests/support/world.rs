@@ -2,6 +2,8 @@
 //!
 //! The truth of the world (who is up, what a counter says) is here and nowhere else; the core sees only datagrams.
 
+use hinomi::core::player::{Player, Said};
+use hinomi::core::tape::{Beginning, Line, Wants};
 use hinomi::core::{Core, Effect, Input};
 use hinomi::incident::{Batch, Head, Restored, RowChange};
 use hinomi::model::{Mono, Now, Site, Wall};
@@ -79,11 +81,24 @@ pub(super) struct World {
     order: u64,
     random: u64,
     moved: Duration,
+    /// Of each life of the core: what it took in, as JSON lines.
+    records: Option<Vec<Vec<String>>>,
+    /// Configurations that were ever in force.
+    sites: Vec<Arc<Site>>,
 }
 
 impl World {
+    /// As [`World::new`], and everything is recorded, to be played again by [`World::play_again`].
+    pub(super) fn recording(site: Site) -> World {
+        World::with(site, true)
+    }
+
     /// A world in which everything in the site is well.
     pub(super) fn new(site: Site) -> World {
+        World::with(site, false)
+    }
+
+    fn with(site: Site, recording: bool) -> World {
         let start = Now {
             mono: Mono(1_000_000_000),
             wall: Wall(1_794_000_000_000),
@@ -93,9 +108,12 @@ impl World {
             ledger_id: "testledger".to_owned(),
             ..Restored::default()
         };
+        let began = Beginning::of_start(&restored, &site, true, start);
         let core = Core::new(site.clone(), restored, [7; 32], start);
         let mut world = World {
             core,
+            sites: vec![site.clone()],
+            records: recording.then(Vec::new),
             site,
             taken: Vec::new(),
             relays_down: BTreeSet::new(),
@@ -115,8 +133,59 @@ impl World {
             moved: Duration::ZERO,
         };
         world.people_hosts();
+        world.record(began);
         world.carry();
         world
+    }
+
+    fn record(&mut self, began: Beginning) {
+        if let Some(records) = &mut self.records {
+            let wants = Wants {
+                all: true,
+                ..Wants::default()
+            };
+            self.core.record_from_start(wants);
+            let first = serde_json::to_string(&Line::Began(Box::new(began))).expect("a record is JSON");
+            records.push(vec![first]);
+        }
+    }
+
+    /// Plays what was recorded through cores of its own and says where it was told otherwise.
+    pub(super) fn play_again(&self) -> Result<(), String> {
+        for record in self.records.iter().flatten() {
+            let lines = record.iter().map(|l| serde_json::from_str::<Line>(l).map_err(|e| format!("{e}: {l}")));
+            let lines: Vec<Line> = lines.collect::<Result<_, _>>()?;
+            let by_fingerprint = |f: &str| self.sites.iter().find(|s| s.fingerprint == f).cloned();
+            let Some(Line::Began(began)) = lines.first() else {
+                return Err("no beginning".to_owned());
+            };
+            let site = by_fingerprint(&began.fingerprint).ok_or("its site is not known")?;
+            let mut player = Player::new(&lines[0], site).map_err(|e| e.to_string())?;
+            let mut said = Vec::new();
+            for line in &lines {
+                player.line(line.clone(), by_fingerprint, &mut said).map_err(|e| e.to_string())?;
+            }
+            let wanted = lines.iter().filter_map(|l| match l {
+                Line::Mail(mail) => Some(mail.as_ref().clone()),
+                _ => None,
+            });
+            let played = said.into_iter().filter_map(|s| match s {
+                Said::Mail(mail) => Some(*mail),
+                Said::Event(_) => None,
+            });
+            let (wanted, played): (Vec<Delivery>, Vec<Delivery>) = (wanted.collect(), played.collect());
+            if !player.is_exact() || wanted != played {
+                let at = wanted.iter().zip(&played).take_while(|(a, b)| a == b).count();
+                return Err(format!(
+                    "{} mails then, {} played, the first other one is number {at}:\n{:#?}\n{:#?}",
+                    wanted.len(),
+                    played.len(),
+                    wanted.get(at),
+                    played.get(at)
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn people_hosts(&mut self) {
@@ -240,6 +309,10 @@ impl World {
     }
 
     fn carry(&mut self) {
+        if let Some(record) = self.records.as_mut().and_then(|r| r.last_mut()) {
+            let lines = self.core.recorded();
+            record.extend(lines.iter().map(|l| serde_json::to_string(l).expect("a record is JSON")));
+        }
         for effect in self.core.effects() {
             match effect {
                 Effect::Send { channel, to, bytes } => self.send(channel, to, &bytes),
@@ -423,13 +496,16 @@ impl World {
             last_row: self.rows.keys().max().copied().unwrap_or(0),
             ..Restored::default()
         };
+        let began = Beginning::of_start(&restored, &self.site, true, self.clock());
         self.core = Core::new(self.site.clone(), restored, [9; 32], self.clock());
+        self.record(began);
         self.carry();
     }
 
     /// Another configuration.
     pub(super) fn reload(&mut self, site: Site) {
         self.site = Arc::new(site);
+        self.sites.push(self.site.clone());
         self.people_hosts();
         self.core.take(Input::Reload(self.site.clone()), self.clock());
         self.carry();
