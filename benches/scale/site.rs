@@ -230,6 +230,7 @@ fn around(devices: Vec<Device>) -> Site {
             remind: None,
         }],
         routes: Vec::new(),
+        maintenance: Vec::new(),
         heartbeat: None,
         fingerprint: String::new(),
     }

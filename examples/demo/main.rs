@@ -84,7 +84,11 @@ fn run(japanese: bool, exit: bool) -> Result<ExitCode, String> {
         ..Script::default()
     });
     let config = site::write(&folder.0, network.port, free_tcp_port(), &office, &lte, japanese)?;
-    let daemon = hinomi::daemon::start(RunOptions { config: config.clone() }).map_err(|e| e.to_string())?;
+    let daemon = hinomi::daemon::start(RunOptions {
+        config: config.clone(),
+        record: None,
+    })
+    .map_err(|e| e.to_string())?;
     let relays = vec![("office", office.subscribe()), ("lte", lte.subscribe())];
     let screen = Screen::new(japanese);
     let mut story = Story {

@@ -59,6 +59,21 @@ pub(super) fn unexpected() -> Failure {
     )
 }
 
+/// One request, one reply, and the line stays open for what follows.
+pub(super) fn ask_and_stay(daemon: &Daemon, request: &Request) -> Result<(Reply, BufReader<UnixStream>), Failure> {
+    let path = socket(daemon);
+    let mut stream = UnixStream::connect(&path).map_err(|e| not_there(&path, &e))?;
+    let lost = |e: std::io::Error| Failure::new(3, format!("hinomi does not answer on {}: {e}", path.display()));
+    stream.set_read_timeout(Some(PATIENCE)).map_err(lost)?;
+    let line = serde_json::to_string(request).map_err(|e| lost(e.into()))? + "\n";
+    stream.write_all(line.as_bytes()).map_err(lost)?;
+    let mut reader = BufReader::new(stream);
+    let mut answer = String::new();
+    reader.read_line(&mut answer).map_err(lost)?;
+    let reply = serde_json::from_str(&answer).map_err(|_| unexpected())?;
+    Ok((reply, reader))
+}
+
 /// One request, one reply.
 pub(super) fn ask(daemon: &Daemon, request: &Request) -> Result<Reply, Failure> {
     let path = socket(daemon);

@@ -259,6 +259,7 @@ fn site(target: &Target, profiles: &Arc<Profiles>, profile: Option<&str>, interf
         contacts: Vec::new(),
         procedures: Vec::new(),
         routes: Vec::new(),
+        maintenance: Vec::new(),
         heartbeat: None,
         fingerprint: String::new(),
     }

@@ -9,7 +9,10 @@ mod client;
 mod discover;
 mod explain;
 mod incidents;
+mod maintenance;
 mod probe;
+mod record;
+mod replay;
 mod route_test;
 mod run;
 mod stanza;
@@ -39,7 +42,13 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done (check: warnings only; 
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Watch: runs until SIGTERM; SIGHUP reloads
-    Run(ConfigFile),
+    Run {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Record everything that is taken in, from the start, into this file: `hinomi replay` plays it to the same mails
+        #[arg(long, value_name = "FILE")]
+        record: Option<PathBuf>,
+    },
     /// Read a configuration and print every mistake in it at once
     Check {
         /// The file
@@ -109,6 +118,32 @@ enum Verb {
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Planned work: list windows, set one, end one
+    Maintenance {
+        #[command(subcommand)]
+        what: Option<maintenance::Verb>,
+        #[command(flatten)]
+        daemon: Daemon,
+        /// As JSON
+        #[arg(long, global = true)]
+        json: bool,
+    },
+    /// Record what the running daemon takes in, until Ctrl-C: what changes, and everything of the targets named
+    Record {
+        /// Where to; JSON lines
+        file: PathBuf,
+        #[command(flatten)]
+        options: record::Options,
+        #[command(flatten)]
+        daemon: Daemon,
+    },
+    /// Play a record through the same rules and print what would have been said, with reasons
+    Replay {
+        /// The record
+        file: PathBuf,
+        #[command(flatten)]
+        options: replay::Options,
     },
     /// Send a real test mail over a route (or all) and show the transaction
     RouteTest {
@@ -229,7 +264,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
     match verb {
-        Verb::Run(file) => run::run(file.config),
+        Verb::Run { config, record } => run::run(config.config, record),
         Verb::Check { file, json, no_secrets } => {
             let options = check::CheckOptions { json, no_secrets };
             Ok(check::check_with(&file, options, out))
@@ -249,6 +284,9 @@ fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
             Incidents::Ack { number, by } => incidents::ack(&daemon, number, by, out),
         },
         Verb::Explain { device, daemon, json } => explain::explain(&daemon, &device, json, out),
+        Verb::Maintenance { what, daemon, json } => maintenance::maintenance(&daemon, what, json, out),
+        Verb::Record { file, options, daemon } => record::record(&daemon, &file, &options, out),
+        Verb::Replay { file, options } => replay::replay(&file, &options, out),
         Verb::RouteTest { name, to, config } => route_test::route_test(name.as_deref(), &to, &config.config, out),
         Verb::Alarm { unit, config, state } => alarm::alarm(&unit, &config.config, state.as_deref(), out),
         Verb::Version => {

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use tracing_subscriber::filter::EnvFilter;
 
 /// Runs the daemon until it is told to end.
-pub(super) fn run(config: PathBuf) -> Result<u8, Failure> {
+pub(super) fn run(config: PathBuf, record: Option<PathBuf>) -> Result<u8, Failure> {
     log_to_stderr();
-    daemon::run(RunOptions { config }).map(|()| 0).map_err(|e| match e {
-        RunError::Config(_) => Failure::new(2, e.to_string()),
-        _ => Failure::new(1, e.to_string()),
-    })
+    daemon::run(RunOptions { config, record })
+        .map(|()| 0)
+        .map_err(|e| match e {
+            RunError::Config(_) => Failure::new(2, e.to_string()),
+            _ => Failure::new(1, e.to_string()),
+        })
 }
 
 /// Log lines go to standard error; under systemd the journal dates them.

@@ -20,6 +20,7 @@ mod report;
 mod values;
 
 pub use check::check;
+pub use check::maintenance::moment_in_words as moment;
 pub use load::{Host, load, load_with};
 pub use profile::{builtin_problems, builtin_profiles};
 pub use raw::SourceFile;

@@ -16,8 +16,8 @@ mod view;
 
 pub use picture::Picture;
 pub use snapshot::{
-    CircuitLine, CircuitStatus, Circuits, DeviceStatus, InterfaceStatus, MetricStatus, ReachState, RouteStatus,
-    Snapshot,
+    CircuitLine, CircuitStatus, Circuits, DeviceStatus, InterfaceStatus, MaintenanceStatus, MetricStatus, ReachState,
+    RouteStatus, Snapshot,
 };
 pub use view::{incident, incidents};
 
@@ -26,11 +26,13 @@ use feed::{Feed, Played};
 use tape::{Beginning, Line, Tape, Took, Turn, Wants};
 
 use crate::incident::{Batch, Book, EventBody, Head, Restored};
-use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site};
+use crate::model::maintenance::subject;
+use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site, Window};
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
 use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
 use crate::sample::Sampler;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -49,6 +51,8 @@ pub enum Input {
         /// Who says so.
         by: String,
     },
+    /// An operator sets or ends a maintenance window; what cannot be done changes nothing.
+    Maintenance(MaintenanceOrder),
     /// The ledger's answer to [`Effect::Commit`].
     Committed {
         /// [`Batch::id`].
@@ -74,6 +78,21 @@ pub enum Input {
     RouteTested(RouteTest),
     /// A new configuration, already checked.
     Reload(Arc<Site>),
+}
+
+/// What an operator wants of maintenance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaintenanceOrder {
+    /// Set a window.
+    Set(Window),
+    /// End one now, or take it back.
+    End {
+        /// Its name.
+        name: Name,
+        /// Who says so.
+        by: String,
+    },
 }
 
 /// What goes out.
@@ -192,6 +211,10 @@ impl Core {
                 // Whoever asked reads the result from the snapshot; a number that does not exist changes nothing.
                 let _ = self.book.acknowledge(incident, &by, now);
             }
+            Input::Maintenance(order) => {
+                // Whoever asked by `maintain` was answered; from a tape, what was refused then is refused now.
+                let _ = self.ordered(order, now);
+            }
             Input::Committed { batch, result } => self.committed(batch, result, now),
             Input::CommitLate { batch, error } => {
                 self.rules.ledger(Err(&error), false, now);
@@ -217,6 +240,55 @@ impl Core {
         self.turn(now);
         self.turned(took, due, now);
         result
+    }
+
+    /// Sets or ends a maintenance window, or says why not.
+    pub fn maintain(&mut self, order: MaintenanceOrder, now: Now) -> Result<(), String> {
+        let took = self.tape.as_ref().map(|_| Took::Maintenance(order.clone()));
+        let due = self.is_due(now);
+        let result = self.ordered(order, now);
+        self.turn(now);
+        self.turned(took, due, now);
+        result
+    }
+
+    fn ordered(&mut self, order: MaintenanceOrder, now: Now) -> Result<(), String> {
+        let windows = &self.book.state().windows;
+        let runs = |name: &Name| windows.iter().any(|w| w.name == *name && w.end > now.wall);
+        let of_file = |name: &Name| self.site.maintenance.iter().any(|m| m.name == *name);
+        match order {
+            MaintenanceOrder::Set(window) => {
+                if runs(&window.name) || of_file(&window.name) {
+                    return Err(format!(
+                        "there is a window \"{}\" already: take another name",
+                        window.name
+                    ));
+                }
+                if let Some(word) = window.what.iter().find(|w| subject(&self.site.devices, w).is_none()) {
+                    return Err(format!("nothing that is watched is called \"{word}\""));
+                }
+                if window.end <= window.start || window.end <= now.wall || window.what.is_empty() {
+                    return Err("the window names nothing, or is over before it begins".to_owned());
+                }
+                self.book.record(None, EventBody::MaintenanceSet { window }, now);
+            }
+            MaintenanceOrder::End { name, by } => {
+                if of_file(&name) {
+                    return Err(format!(
+                        "\"{name}\" stands in the configuration: change it there and reload"
+                    ));
+                }
+                if !runs(&name) {
+                    return Err(format!(
+                        "no window \"{name}\" is in force or to come; see `hinomi maintenance list`"
+                    ));
+                }
+                let by = by.trim().chars().filter(|c| !c.is_control()).take(80).collect();
+                self.book
+                    .record(None, EventBody::MaintenanceEnded { window: name, by }, now);
+            }
+        }
+        Ok(())
     }
 
     /// Takes all datagrams of a tick, and what became of those sent: judged together, in their order.
@@ -312,6 +384,7 @@ impl Core {
                 return true;
             }
             Took::Acknowledge { incident, by } => Input::Acknowledge { incident, by },
+            Took::Maintenance(order) => Input::Maintenance(order),
             Took::Committed { batch, result } => Input::Committed { batch, result },
             Took::CommitLate { batch, error } => Input::CommitLate { batch, error },
             Took::Delivered { attempt, outcome } => Input::Delivered { attempt, outcome },

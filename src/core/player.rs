@@ -121,6 +121,10 @@ impl Player {
             _ => String::new(),
         };
         if !self.core.play_turn(turn, sites) {
+            // Played with another configuration, that one stays in force.
+            if !self.exact {
+                return Ok(());
+            }
             return Err(PlayError::Reload {
                 at: now.wall.0,
                 fingerprint,
@@ -141,7 +145,11 @@ impl Player {
                 return;
             }
             // Whatever is due at one moment again and again is left to the next line.
-            let due = if due == last { due + Duration::from_millis(10) } else { due };
+            let due = if due == last {
+                due + Duration::from_millis(10)
+            } else {
+                due
+            };
             last = due;
             let now = Now {
                 mono: due,

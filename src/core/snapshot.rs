@@ -199,6 +199,9 @@ pub struct IncidentSummary {
     pub recovered: Option<Wall>,
     /// Acknowledged by, if it is in force.
     pub acknowledged_by: Option<String>,
+    /// The maintenance window that keeps it quiet.
+    #[serde(default)]
+    pub muted: Option<Name>,
     /// Whose fault.
     pub isolation: Option<Isolation>,
     /// Devices and circuits behind it: 200 names at most.
@@ -209,6 +212,25 @@ pub struct IncidentSummary {
     pub cause: Cause,
     /// Timeline for `incidents show`: when, and what in English.
     pub timeline: Vec<(Wall, String)>,
+}
+
+/// A maintenance window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaintenanceStatus {
+    /// Its name.
+    pub name: Name,
+    /// Subjects as written.
+    pub what: Vec<Name>,
+    /// `own`, `platform` or `carrier`.
+    pub by: String,
+    /// From and until, where it is once.
+    pub once: Option<(Wall, Wall)>,
+    /// Hours of the week, where it comes every week.
+    pub weekly: Option<String>,
+    /// Who set it; `None` if it stands in the configuration.
+    pub set_by: Option<String>,
+    /// It keeps findings quiet now (also during the ten minutes after its end).
+    pub in_force: bool,
 }
 
 /// Everything, at one moment.
@@ -226,6 +248,9 @@ pub struct Snapshot {
     pub incidents: Vec<IncidentSummary>,
     /// How many are open, by level.
     pub incidents_open: BTreeMap<Level, u64>,
+    /// Maintenance windows: those of the configuration, and those set by hand that are not long over.
+    #[serde(default)]
+    pub maintenance: Vec<MaintenanceStatus>,
     /// Routes, in order.
     pub routes: Vec<RouteStatus>,
     /// This host is cut off.

@@ -5,7 +5,7 @@
 //!
 //! Never here: a file, a clock, a decision about health.
 
-use super::Input;
+use super::{Input, MaintenanceOrder};
 use crate::incident::{Head, Restored, RowChange};
 use crate::model::{DeviceId, Name, Now, ReachState, Site};
 use crate::notify::{Delivery, Outcome, RouteTest};
@@ -122,6 +122,8 @@ pub enum Took {
         /// Who.
         by: String,
     },
+    /// See [`Input::Maintenance`].
+    Maintenance(MaintenanceOrder),
     /// See [`Input::Committed`].
     Committed {
         /// Which batch.
@@ -158,6 +160,7 @@ impl Took {
         match input.clone() {
             Input::Poll(_) => Took::Polled,
             Input::Acknowledge { incident, by } => Took::Acknowledge { incident, by },
+            Input::Maintenance(order) => Took::Maintenance(order),
             Input::Committed { batch, result } => Took::Committed { batch, result },
             Input::CommitLate { batch, error } => Took::CommitLate { batch, error },
             Input::Delivered { attempt, outcome } => Took::Delivered { attempt, outcome },
@@ -263,7 +266,11 @@ impl Tape {
     /// Unless everything is wanted: what was named, and whatever is not a plain "well, as before".
     fn wanted(&self, observation: &Observation, site: &Site, rules: &Rules) -> bool {
         let id = device_of(observation);
-        let named = || site.devices.get(id.index()).is_some_and(|d| self.wants.targets.contains(&d.name));
+        let named = || {
+            site.devices
+                .get(id.index())
+                .is_some_and(|d| self.wants.targets.contains(&d.name))
+        };
         let well = || match observation {
             Observation::Reach(round) => round.received == round.sent && round.send_error.is_none(),
             Observation::Agent(round) => round.outcome.is_ok(),

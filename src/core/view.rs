@@ -2,8 +2,9 @@
 
 use super::circuits;
 use super::snapshot::{FindingStatus, IncidentSummary};
-use super::{Circuits, Core, DeviceStatus, InterfaceStatus, MetricStatus, RouteStatus, Snapshot};
+use super::{Circuits, Core, DeviceStatus, InterfaceStatus, MaintenanceStatus, MetricStatus, RouteStatus, Snapshot};
 use crate::incident::{Book, Incident};
+use crate::model::maintenance::{By, When};
 use crate::model::{
     Device, DeviceId, FindingKind, Level, Measure, Metric, Name, Now, Part, Role, Threshold, Wall, WatchKind,
 };
@@ -34,6 +35,7 @@ pub(super) fn head(core: &Core, now: Now) -> Snapshot {
         circuits: Circuits::default(),
         incidents: Vec::new(),
         incidents_open: open(&core.book),
+        maintenance: maintenance(core),
         routes: stats.routes.into_iter().map(route).collect(),
         blind: core.rules.reach().blind(),
         outbox_pending: stats.pending,
@@ -53,6 +55,30 @@ pub(super) fn head(core: &Core, now: Now) -> Snapshot {
         ledger_head: core.head.as_ref().map(|h| (h.seq, h.hash.clone())),
         ledger_error: core.ledger_error.clone(),
     }
+}
+
+fn maintenance(core: &Core) -> Vec<MaintenanceStatus> {
+    let planned = core.site.maintenance.iter().map(|m| {
+        let (once, weekly) = match &m.when {
+            When::Once { start, end } => (Some((*start, *end)), None),
+            When::Weekly(hours) => (None, Some(hours.to_string())),
+        };
+        (&m.name, &m.what, m.by, once, weekly, None)
+    });
+    let set = core.book.state().windows.iter().map(|w| {
+        let once = Some((w.start, w.end));
+        (&w.name, &w.what, w.by, once, None, Some(w.set_by.clone()))
+    });
+    let status = |(name, what, by, once, weekly, set_by): (&Name, &Vec<Name>, By, _, _, _)| MaintenanceStatus {
+        in_force: core.notifier.in_maintenance(name),
+        name: name.clone(),
+        what: what.clone(),
+        by: by.key().to_owned(),
+        once,
+        weekly,
+        set_by,
+    };
+    planned.chain(set).map(status).collect()
 }
 
 fn open(book: &Book) -> BTreeMap<Level, u64> {
@@ -313,6 +339,7 @@ pub fn incident(incident: &Incident) -> IncidentSummary {
         opened: incident.opened,
         recovered: incident.recovered,
         acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
+        muted: incident.muted.clone(),
         isolation: incident.isolation().cloned(),
         affected: affected.cloned().collect(),
         affected_count: incident.missing,

@@ -1,11 +1,14 @@
 //! The control socket: a Unix socket in the state directory that only its owner may open. One JSON line asks, one answers.
 
 use super::messages::ToEngine;
-use super::reload;
 use super::words::Word;
 use super::{RunError, Shared};
+use super::{clock, reload};
 use crate::core::snapshot::IncidentSummary;
-use crate::core::{DeviceStatus, Snapshot};
+use crate::core::tape::{Beginning, Line, Wants};
+use crate::core::{DeviceStatus, MaintenanceOrder, Snapshot};
+use crate::model::maintenance::By;
+use crate::model::{Name, Site, Window};
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 /// Longest request line.
 const LONGEST: u64 = 64 << 10;
@@ -44,6 +47,37 @@ pub enum Request {
         incident: u64,
         /// Who says so.
         by: String,
+    },
+    /// Set a maintenance window.
+    MaintenanceSet {
+        /// Its name.
+        name: String,
+        /// Subjects.
+        what: Vec<String>,
+        /// Whose work.
+        by: By,
+        /// From, in the operator's time zone; now without it.
+        start: Option<String>,
+        /// Until …
+        end: Option<String>,
+        /// … or for so long, seconds.
+        seconds: Option<u64>,
+        /// Who sets it.
+        set_by: String,
+    },
+    /// End a maintenance window.
+    MaintenanceEnd {
+        /// Its name.
+        name: String,
+        /// Who ends it.
+        by: String,
+    },
+    /// Keep what is taken in; after the answer the record follows, line by line, until the client hangs up.
+    Record {
+        /// Everything.
+        all: bool,
+        /// Names of devices and circuits of which everything is kept.
+        targets: Vec<String>,
     },
     /// Read the configuration again.
     Reload {
@@ -115,10 +149,18 @@ async fn one(shared: &Arc<Shared>, client: UnixStream) -> std::io::Result<()> {
     let (read, mut write) = client.into_split();
     let mut line = String::new();
     let mut reader = BufReader::new(read.take(LONGEST));
+    let mut tape = None;
     let reply = match tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await {
         Err(_) => Reply::Refused("no request within 10 s".to_owned()),
         Ok(Err(error)) => return Err(error),
         Ok(Ok(_)) => match serde_json::from_str(&line) {
+            Ok(Request::Record { all, targets }) => match record(shared, all, targets).await {
+                Ok((began, lines)) => {
+                    tape = Some((Line::Began(began), lines));
+                    Reply::Done("recording".to_owned())
+                }
+                Err(why) => Reply::Refused(why),
+            },
             Ok(request) => answer(shared, request).await,
             Err(error) => Reply::Refused(format!(
                 "not understood ({error}): are the daemon and this command of the same version?"
@@ -127,7 +169,48 @@ async fn one(shared: &Arc<Shared>, client: UnixStream) -> std::io::Result<()> {
     };
     let mut text = serde_json::to_vec(&reply)?;
     text.push(b'\n');
-    write.write_all(&text).await
+    write.write_all(&text).await?;
+    match tape {
+        Some((began, lines)) => play_out(began, lines, reader, write).await,
+        None => Ok(()),
+    }
+}
+
+async fn record(
+    shared: &Shared,
+    all: bool,
+    targets: Vec<String>,
+) -> Result<(Box<Beginning>, mpsc::Receiver<Line>), String> {
+    let site = shared.site();
+    if let Some(unknown) = targets.iter().find(|name| site.find(name).is_none()) {
+        return Err(format!("the configuration has no device and no circuit \"{unknown}\""));
+    }
+    let targets = targets.into_iter().map(Name::from).collect();
+    let wants = Wants { all, targets };
+    let begun = shared.ask(|reply| ToEngine::Record { wants, reply }).await;
+    begun.unwrap_or_else(|| Err("the engine does not answer; see the log".to_owned()))
+}
+
+/// Sends the lines of a record until the client hangs up: then the receiver is dropped and the engine stops recording.
+async fn play_out(
+    began: Line,
+    mut lines: mpsc::Receiver<Line>,
+    mut client: impl tokio::io::AsyncRead + Unpin,
+    mut write: impl tokio::io::AsyncWrite + Unpin,
+) -> std::io::Result<()> {
+    let mut next = Some(began);
+    let mut hung_up = [0; 1];
+    while let Some(line) = next {
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
+        write.write_all(&text).await?;
+        next = tokio::select! {
+            line = lines.recv() => line,
+            // A client that records has nothing more to say.
+            _ = client.read(&mut hung_up) => None,
+        };
+    }
+    Ok(())
 }
 
 async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
@@ -144,12 +227,75 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
             let incident = shared.ask(|reply| ToEngine::Incident { id, reply }).await;
             incident.map_or_else(stuck, Reply::Incident)
         }
+        Request::MaintenanceSet {
+            name,
+            what,
+            by,
+            start,
+            end,
+            seconds,
+            set_by,
+        } => match window(&shared.site(), (name, what, by, set_by), (start, end, seconds)) {
+            Ok(window) => {
+                let (from, until) = (window.start, window.end);
+                let words = format!(
+                    "maintenance \"{}\" from {} until {}; what is still bad 10 min later is told",
+                    window.name,
+                    clock::in_zone(from, &shared.site().operator.timezone),
+                    clock::in_zone(until, &shared.site().operator.timezone)
+                );
+                maintain(shared, MaintenanceOrder::Set(window), words).await
+            }
+            Err(why) => Reply::Refused(why),
+        },
+        Request::MaintenanceEnd { name, by } => {
+            let words = format!("maintenance \"{name}\" ended; what is still bad in 10 min is told");
+            let name = name.into();
+            maintain(shared, MaintenanceOrder::End { name, by }, words).await
+        }
+        // Answered by `one`, which goes on with the lines.
+        Request::Record { .. } => Reply::Refused("a record is not answered with one line".to_owned()),
         Request::Acknowledge { incident, by } => acknowledge(shared, incident, by).await,
         Request::Reload { force } => match reload::reload(shared, force).await {
             Ok(summary) => Reply::Done(summary),
             Err(why) => Reply::Refused(why),
         },
     }
+}
+
+async fn maintain(shared: &Shared, order: MaintenanceOrder, words: String) -> Reply {
+    match shared.ask(|reply| ToEngine::Maintain { order, reply }).await {
+        None => stuck(),
+        Some(Err(why)) => Reply::Refused(why),
+        Some(Ok(())) => Reply::Done(words),
+    }
+}
+
+/// A window as somebody asks for it: what, and when.
+fn window(
+    site: &Site,
+    (name, what, by, set_by): (String, Vec<String>, By, String),
+    (start, end, seconds): (Option<String>, Option<String>, Option<u64>),
+) -> Result<Window, String> {
+    let moment = |text: String| crate::config::moment(&text, &site.operator.timezone);
+    let name = name.trim();
+    if name.is_empty() || name.chars().any(char::is_control) || name.chars().count() > 100 {
+        return Err("the window needs a short, plain name".to_owned());
+    }
+    let start = start.map(moment).transpose()?.unwrap_or_else(|| clock::now().wall);
+    let end = match (end, seconds) {
+        (Some(end), _) => moment(end)?,
+        (None, Some(seconds)) => start.after(Duration::from_secs(seconds)),
+        (None, None) => return Err("until when? Give --end or --for".to_owned()),
+    };
+    Ok(Window {
+        name: name.into(),
+        what: what.into_iter().map(Name::from).collect(),
+        by,
+        start,
+        end,
+        set_by,
+    })
 }
 
 fn stuck() -> Reply {

@@ -6,11 +6,13 @@
 use super::clock;
 use super::health::{Health, Part};
 use super::messages::{ToEngine, ToLedger, Work};
+use super::recorder::{self, Recorder};
 use super::survey::Survey;
 use super::words::Word;
+use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{Core, Effect, Input};
-use crate::incident::{Batch, Event, EventBody};
-use crate::model::{FindingKey, Mono, Now};
+use crate::incident::{Batch, Event};
+use crate::model::{Mono, Now};
 use crate::net::{Drops, Memory, Net};
 use crate::notify::text::event_in_english;
 use crate::notify::{Delivery, Outcome, RouteTest, Stage};
@@ -19,7 +21,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::Duration;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Receiver as TapeReceiver, Sender};
 
 /// Turns are this far apart.
 const TICK: Duration = Duration::from_millis(10);
@@ -51,6 +53,7 @@ pub(super) struct Engine {
     /// Mail attempts under way.
     attempts: usize,
     survey: Survey,
+    recorder: Option<Recorder>,
     drops: Option<(Mono, Drops)>,
     received: Vec<PollInput>,
     stopping: Option<Mono>,
@@ -68,11 +71,23 @@ impl Engine {
             unanswered: BTreeMap::new(),
             attempts: 0,
             survey: Survey::default(),
+            recorder: None,
             drops: None,
             received: Vec::new(),
             stopping: None,
             ledger_works: true,
         }
+    }
+
+    /// Everything that the core, which has just been made, takes in goes there.
+    pub(super) fn record_to(&mut self, mut recorder: Recorder, began: Box<Beginning>) {
+        let wants = Wants {
+            all: true,
+            ..Wants::default()
+        };
+        self.core.record_from_start(wants);
+        recorder.hand_over(vec![Line::Began(began)]);
+        self.recorder = Some(recorder);
     }
 
     /// Runs until told to stop. `ready` hears of the first turn.
@@ -111,6 +126,7 @@ impl Engine {
         self.effects(now);
         self.late_commits(now);
         self.hand_over_backlog();
+        self.hand_over_record();
         let (net, drops) = (&self.net, &mut self.drops);
         self.survey.tick(&self.core, || dropped(net, drops, now), now);
         self.links.health.mark(Part::Engine);
@@ -132,8 +148,16 @@ impl Engine {
                 self.survey.outdated();
                 let _ = reply.send(self.core.acknowledge(incident, &by, now));
             }
+            ToEngine::Maintain { order, reply } => {
+                self.survey.outdated();
+                let _ = reply.send(self.core.maintain(order, now));
+            }
             ToEngine::Device { name, reply } => {
                 let _ = reply.send(self.core.device(&name).map(Box::new));
+            }
+            // Whoever asked may have gone away; the next hand-over notices.
+            ToEngine::Record { wants, reply } => {
+                let _ = reply.send(self.record(wants, now));
             }
             ToEngine::Reload { site, done } => {
                 self.core.take(Input::Reload(site), now);
@@ -141,6 +165,25 @@ impl Engine {
                 let _ = done.send(());
             }
             ToEngine::Stop => self.stopping = Some(now.mono),
+        }
+    }
+
+    fn record(&mut self, wants: Wants, now: Now) -> Result<(Box<Beginning>, TapeReceiver<Line>), String> {
+        self.hand_over_record();
+        if self.recorder.is_some() {
+            return Err("a record is being made already; one at a time".to_owned());
+        }
+        let (recorder, source) = recorder::pair();
+        self.recorder = Some(recorder);
+        Ok((Box::new(self.core.record(wants, now)), source))
+    }
+
+    fn hand_over_record(&mut self) {
+        if let Some(recorder) = &mut self.recorder
+            && !recorder.hand_over(self.core.recorded())
+        {
+            self.recorder = None;
+            self.core.record_no_more();
         }
     }
 
@@ -315,22 +358,13 @@ fn log_events(batch: &Batch) {
             let incident = event.incident;
             Word::Event {
                 incident,
-                what: target(&event).map_or(what.clone(), |target| format!("{target}: {what}")),
+                what: event
+                    .body
+                    .root()
+                    .map_or(what.clone(), |target| format!("{target}: {what}")),
             }
             .log();
         }
-    }
-}
-
-/// What an event of an incident is about.
-fn target(event: &Event) -> Option<&FindingKey> {
-    match &event.body {
-        EventBody::Opened { change }
-        | EventBody::Changed { change }
-        | EventBody::RootGood { change }
-        | EventBody::Recovered { change }
-        | EventBody::Reopened { change } => Some(&change.key),
-        _ => None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! What the parts of the daemon say to each other. The drawing is in [`super`].
 
 use crate::core::snapshot::IncidentSummary;
-use crate::core::{DeviceStatus, Input, Picture, Snapshot};
+use crate::core::tape::{Beginning, Line, Wants};
+use crate::core::{DeviceStatus, Input, MaintenanceOrder, Picture, Snapshot};
 use crate::incident::Batch;
 use crate::model::{Name, Site};
 use crate::notify::Delivery;
@@ -43,12 +44,26 @@ pub(crate) enum ToEngine {
         /// Done, or why not.
         reply: oneshot::Sender<Result<(), String>>,
     },
+    /// An operator sets or ends a maintenance window.
+    Maintain {
+        /// What.
+        order: MaintenanceOrder,
+        /// Done, or why not.
+        reply: oneshot::Sender<Result<(), String>>,
+    },
     /// One device or circuit in full.
     Device {
         /// Its name.
         name: String,
         /// Where to; `None` if there is none of this name.
         reply: oneshot::Sender<Option<Box<DeviceStatus>>>,
+    },
+    /// Keep what is taken in, and hand it over line by line.
+    Record {
+        /// What is wanted.
+        wants: Wants,
+        /// The beginning and where the lines come; or why not.
+        reply: oneshot::Sender<Result<(Box<Beginning>, tokio::sync::mpsc::Receiver<Line>), String>>,
     },
     /// A checked configuration; answered when the core has taken it.
     Reload {

@@ -30,6 +30,7 @@ mod engine;
 mod health;
 mod ledger;
 mod messages;
+mod recorder;
 mod reload;
 mod shared;
 mod site;
@@ -39,5 +40,5 @@ mod systemd;
 mod work;
 
 pub(crate) use shared::Shared;
-pub use site::{load, load_last_good};
+pub use site::{load, load_last_good, load_without_secrets};
 pub use start::{Handle, RunError, RunOptions, run, start};

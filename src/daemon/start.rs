@@ -3,9 +3,11 @@
 use super::engine::{Engine, Links};
 use super::health::Part;
 use super::messages::ToEngine;
+use super::recorder::{self, Recorder};
 use super::shared::WebPages;
 use super::words::Word;
 use super::{Shared, clock, control, keep, ledger, messages, site, systemd, work};
+use crate::core::tape::Beginning;
 use crate::core::{Core, Snapshot};
 use crate::incident::{Ledger, LedgerError, Restored};
 use crate::model::Site;
@@ -37,6 +39,8 @@ const LAST_COMMIT: Duration = Duration::from_millis(700);
 pub struct RunOptions {
     /// The configuration file.
     pub config: PathBuf,
+    /// Record everything that is taken in from the start, into this file.
+    pub record: Option<PathBuf>,
 }
 
 /// Why the daemon did not start, or ended.
@@ -83,6 +87,14 @@ pub enum RunError {
         /// The system's words.
         error: io::Error,
     },
+    /// The file of the record cannot be written.
+    #[error("cannot write the record {path}: {error}. Under systemd only the state directory may be written")]
+    Record {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
     /// A thread or the runtime cannot be started.
     #[error("cannot start threads: {0}. Is this host out of memory or processes?")]
     Threads(io::Error),
@@ -99,6 +111,7 @@ pub struct Handle {
     engine_thread: Option<JoinHandle<()>>,
     ledger: SyncSender<messages::ToLedger>,
     ledger_thread: Option<JoinHandle<()>>,
+    record_thread: Option<JoinHandle<()>>,
     runtime: Option<Runtime>,
     listen: SocketAddr,
     metrics: Option<SocketAddr>,
@@ -196,7 +209,8 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
         work: work_queue,
         health: Arc::clone(&shared.health),
     };
-    let engine_thread = spawn_engine(Arc::clone(&site), restored, net, links)?;
+    let (recorder, record_thread) = options.record.as_deref().map(start_record).transpose()?.unzip();
+    let engine_thread = spawn_engine(Arc::clone(&site), restored, net, links, recorder)?;
     let (listen, metrics) = doors.addresses();
     {
         let _inside = runtime.enter();
@@ -212,6 +226,7 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
         engine_thread: Some(engine_thread),
         ledger: to_ledger,
         ledger_thread: Some(ledger_thread),
+        record_thread,
         runtime: Some(runtime),
         listen,
         metrics,
@@ -246,17 +261,44 @@ fn why(net: &Net, v6: bool) -> Option<String> {
 }
 
 /// Returns after the engine's first turn: a large site takes a moment to be set up.
-fn spawn_engine(site: Arc<Site>, restored: Restored, net: Net, links: Links) -> Result<JoinHandle<()>, RunError> {
+fn spawn_engine(
+    site: Arc<Site>,
+    restored: Restored,
+    net: Net,
+    links: Links,
+    recorder: Option<Recorder>,
+) -> Result<JoinHandle<()>, RunError> {
     let (ready, running) = sync_channel(1);
     let thread = std::thread::Builder::new()
         .name("hinomi-engine".to_owned())
         .spawn(move || {
-            let core = Core::new(site, restored, rand::random(), clock::now());
-            Engine::new(core, net, links).run(ready);
+            let now = clock::now();
+            let began = recorder
+                .as_ref()
+                .map(|_| Box::new(Beginning::of_start(&restored, &site, true, now)));
+            let mut engine = Engine::new(Core::new(site, restored, rand::random(), now), net, links);
+            if let (Some(recorder), Some(began)) = (recorder, began) {
+                engine.record_to(recorder, began);
+            }
+            engine.run(ready);
         })
         .map_err(RunError::Threads)?;
     running.recv().map_err(|_| RunError::Broken(Part::Engine.key()))?;
     Ok(thread)
+}
+
+/// The file of a record and the thread that writes it.
+fn start_record(path: &Path) -> Result<(Recorder, JoinHandle<()>), RunError> {
+    let file = recorder::create(path).map_err(|error| RunError::Record {
+        path: path.to_owned(),
+        error,
+    })?;
+    let (recorder, source) = recorder::pair();
+    let thread = std::thread::Builder::new()
+        .name("hinomi-record".to_owned())
+        .spawn(move || recorder::write(file, source))
+        .map_err(RunError::Threads)?;
+    Ok((recorder, thread))
 }
 
 fn spawn_ledger(
@@ -382,6 +424,10 @@ impl Handle {
         if let Some(engine) = self.engine_thread.take() {
             // It ends by itself within its own grace; a panic in it has been logged by the panic hook.
             let _ = engine.join();
+        }
+        if let Some(record) = self.record_thread.take() {
+            // It writes what it has and ends with the engine; a panic in it has been logged, too.
+            let _ = record.join();
         }
         // While the ledger's lock is still ours: after that it may be another daemon's.
         let _ = std::fs::remove_file(control::path(&self.shared.state));

@@ -62,6 +62,11 @@ pub enum Word {
         /// For how long.
         waited: Duration,
     },
+    /// The record of `hinomi run --record` has ended early.
+    RecordFailed {
+        /// The system's words.
+        error: String,
+    },
     /// An attempt to deliver ended without acceptance.
     NotDelivered {
         /// Route.
@@ -162,6 +167,9 @@ impl Word {
                     ?waited,
                     "the ledger does not answer: notices leave unrecorded; check the disk of the state directory"
                 );
+            }
+            Word::RecordFailed { error } => {
+                info!(%error, "the record cannot be written any more and ends here; monitoring goes on");
             }
             Word::NotDelivered {
                 route,

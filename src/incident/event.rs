@@ -3,7 +3,7 @@
 //! Never here: a decision. Who makes an event, and when, stands in `book` and in `notify`.
 
 use super::book::State;
-use crate::model::{Level, Name, Wall};
+use crate::model::{FindingKey, Level, Name, Wall, Window};
 use crate::rules::FindingChange;
 use serde::{Deserialize, Serialize};
 
@@ -180,6 +180,28 @@ pub enum EventBody {
     FlappingBegan,
     /// Quiet for 30 minutes.
     FlappingEnded,
+    /// Planned work explains it: nobody is told for as long as the window lasts.
+    Muted {
+        /// Which window.
+        window: Name,
+    },
+    /// The window is over.
+    Unmuted {
+        /// Which window.
+        window: Name,
+    },
+    /// Somebody has set a maintenance window.
+    MaintenanceSet {
+        /// It.
+        window: Window,
+    },
+    /// Somebody has ended one before its time, or taken it back before it began.
+    MaintenanceEnded {
+        /// Its name.
+        window: Name,
+        /// Who.
+        by: String,
+    },
     /// A notice was planned: one row of the outbox.
     Noticed {
         /// The row.
@@ -257,6 +279,28 @@ pub enum EventBody {
         /// Everything.
         book: Box<State>,
     },
+}
+
+impl EventBody {
+    /// The finding that a change of an incident is about.
+    pub fn root(&self) -> Option<&FindingKey> {
+        match self {
+            EventBody::Opened { change }
+            | EventBody::Changed { change }
+            | EventBody::RootGood { change }
+            | EventBody::Recovered { change }
+            | EventBody::Reopened { change } => Some(&change.key),
+            _ => None,
+        }
+    }
+
+    /// The device that it names, if it names one.
+    pub fn device(&self) -> Option<&Name> {
+        match self {
+            EventBody::AffectedAdded { device } | EventBody::AffectedRemoved { device } => Some(device),
+            body => body.root()?.device.as_ref(),
+        }
+    }
 }
 
 impl Event {

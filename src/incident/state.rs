@@ -3,7 +3,7 @@
 //! Never here: a decision about what event comes next (that is `book`).
 
 use super::event::{Event, EventBody, NoticeKind, Tick};
-use crate::model::{FindingKey, Isolation, Level, Name, Verdict, Wall};
+use crate::model::{FindingKey, Isolation, Level, Name, Verdict, Wall, Window};
 use crate::rules::{Cause, FindingChange};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,6 +100,9 @@ pub struct Incident {
     pub folded_into: Option<u64>,
     /// Going up and down; changes are not told one by one.
     pub flapping: bool,
+    /// The maintenance window that keeps it quiet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted: Option<Name>,
     /// Ticks of the last level changes, at most 30 minutes back, the opening not counted.
     pub changes: Vec<Tick>,
     /// Who was told.
@@ -165,6 +168,7 @@ impl Incident {
             acknowledged: None,
             folded_into: None,
             flapping: false,
+            muted: None,
             changes: Vec::new(),
             told: BTreeMap::new(),
             procedure: None,
@@ -206,6 +210,7 @@ impl Incident {
         self.ended = Some(event.tick);
         self.good = None;
         self.acknowledged = None;
+        self.muted = None;
         self.keep_last(change);
     }
 
@@ -257,6 +262,9 @@ pub struct State {
     pub tick: Tick,
     /// Events since the last checkpoint.
     pub since_checkpoint: u64,
+    /// Maintenance windows set by hand, until two days after their end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
     /// Hour in which old incidents were last put away.
     pub swept_hour: i64,
 }
@@ -287,6 +295,16 @@ impl State {
                 return Ok(());
             }
             EventBody::Opened { change } => self.open(event, change)?,
+            EventBody::MaintenanceSet { window } => {
+                self.windows.retain(|w| w.name != window.name);
+                self.windows.push(window.clone());
+            }
+            EventBody::MaintenanceEnded { window, .. } => {
+                for w in self.windows.iter_mut().filter(|w| w.name == *window) {
+                    w.end = w.end.min(event.at);
+                    w.start = w.start.min(w.end);
+                }
+            }
             _ => {}
         }
         let Some(id) = event.incident else { return Ok(()) };
@@ -328,6 +346,7 @@ impl State {
         }
         self.swept_hour = hour;
         let before = tick.before(KEEP);
+        self.windows.retain(|w| w.end.0 > before.0);
         self.incidents
             .retain(|i| i.is_open() || i.flapping || i.ended.is_none_or(|t| t > before));
     }
@@ -351,6 +370,7 @@ fn is_afterthought(body: &EventBody) -> bool {
             | EventBody::AddressRefused { .. }
             | EventBody::Collapsed { .. }
             | EventBody::NotLedgered { .. }
+            | EventBody::Unmuted { .. }
     )
 }
 
@@ -445,6 +465,8 @@ fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
             incident.told.values_mut().for_each(|told| told.repeated = true);
         }
         EventBody::AcknowledgeEnded { .. } => incident.acknowledged = None,
+        EventBody::Muted { window } => incident.muted = Some(window.clone()),
+        EventBody::Unmuted { .. } => incident.muted = None,
         EventBody::FlappingBegan => incident.flapping = true,
         EventBody::FlappingEnded => incident.flapping = false,
         _ => apply_notice(incident, event),

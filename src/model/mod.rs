@@ -9,6 +9,7 @@ pub mod circuit;
 pub mod contact;
 pub mod device;
 pub mod finding;
+pub mod maintenance;
 pub mod profile;
 pub mod reach;
 pub mod secret;
@@ -25,6 +26,7 @@ pub use device::{
     Status, Watch, WatchKind,
 };
 pub use finding::{FindingKey, FindingKind, FindingRule, Level, Name, Part};
+pub use maintenance::{Maintenance, Window};
 pub use profile::{Profile, Profiles};
 pub use reach::ReachState;
 pub use secret::Secret;

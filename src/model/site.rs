@@ -1,6 +1,6 @@
 //! One checked site: everything the daemon needs to know, with names resolved.
 
-use super::{Contact, Device, DeviceId, FindingKind, FindingRule, Procedure, Profiles, Route};
+use super::{Contact, Device, DeviceId, FindingKind, FindingRule, Maintenance, Procedure, Profiles, Route};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -75,6 +75,8 @@ pub struct Site {
     pub procedures: Vec<Procedure>,
     /// `[[route]]`, in order.
     pub routes: Vec<Route>,
+    /// `[[maintenance]]`.
+    pub maintenance: Vec<Maintenance>,
     /// `[heartbeat]`.
     pub heartbeat: Option<Heartbeat>,
     /// SHA-256 of the configuration files as read, in hexadecimal.

@@ -4,6 +4,7 @@
 
 pub mod channel;
 pub mod mail;
+mod mute;
 pub mod outbox;
 pub mod plan;
 pub mod retry;

@@ -5,6 +5,7 @@
 mod attempts;
 
 use super::mail::{Delivery, Outcome, RouteTest, Stage};
+use super::mute::Mutes;
 use super::plan::{Planned, Planner, Wanted};
 use super::retry::{Failing, Routes, next_slot};
 use super::row::{Ended, Row, Stored};
@@ -97,6 +98,7 @@ pub struct Notifier {
     ledger_id: String,
     head: Option<Head>,
     planner: Planner,
+    mutes: Mutes,
     plan_next: Mono,
     routes: Routes,
     /// Names of devices that are down, for addresses with `crosses`.
@@ -123,6 +125,7 @@ impl Notifier {
     pub fn new(site: Arc<Site>, restored: &Restored, now: Now) -> Notifier {
         let mut notifier = Notifier {
             planner: Planner::new(&site),
+            mutes: Mutes::new(&site),
             plan_next: now.mono,
             routes: Routes::new(&site, now.mono),
             site,
@@ -170,6 +173,7 @@ impl Notifier {
     pub fn reload(&mut self, site: Arc<Site>, now: Now) {
         self.routes.reload(&self.site, &site, now.mono);
         self.planner = Planner::new(&site);
+        self.mutes = Mutes::new(&site);
         self.plan_next = now.mono;
         self.site = site;
         self.down.clear();
@@ -187,10 +191,23 @@ impl Notifier {
             book.record(incident, body, now);
         }
         let site = self.site.clone();
+        let set_by_hand = |e: &Event| {
+            matches!(
+                e.body,
+                EventBody::MaintenanceSet { .. } | EventBody::MaintenanceEnded { .. }
+            )
+        };
+        if events.iter().any(set_by_hand) {
+            self.mutes.look_now();
+        }
+        let windows_changed = self.mutes.refresh(&site, &book.state().windows, now);
         for event in events {
             let mut planned = Planned::default();
-            self.planner.on_event(event, &site, book, &mut planned);
+            self.planner.on_event(event, &site, book, &self.mutes, &mut planned);
             self.add_all(planned, book, now);
+        }
+        if windows_changed {
+            touched.extend(self.windows_changed(book, now));
         }
         for id in touched {
             self.planner.reschedule(id, &site, book, None);
@@ -206,8 +223,25 @@ impl Notifier {
             }
         }
         self.plan_next = self.planner.next().map_or(Mono::NEVER, |t| book.mono_at(t));
+        if let Some(at) = self.mutes.next(&site, &book.state().windows) {
+            self.plan_next = self.plan_next.min(now.mono + at.since(now.wall));
+        }
         self.reckon();
         self.row_changes()
+    }
+
+    /// Windows have begun or ended; the incidents that this concerns.
+    fn windows_changed(&mut self, book: &mut Book, now: Now) -> BTreeSet<u64> {
+        let site = self.site.clone();
+        let mut planned = Planned::default();
+        let over = self.planner.mute(&self.mutes, &site, book, now.wall, &mut planned);
+        let mut touched: BTreeSet<u64> = planned.muted.iter().map(|(id, _)| *id).collect();
+        for (id, window) in over {
+            book.record(Some(id), EventBody::Unmuted { window }, now);
+            touched.insert(id);
+        }
+        self.add_all(planned, book, now);
+        touched
     }
 
     fn row_changes(&mut self) -> Vec<RowChange> {
@@ -249,6 +283,9 @@ impl Notifier {
     }
 
     fn add_all(&mut self, planned: Planned, book: &mut Book, now: Now) {
+        for (id, window) in planned.muted {
+            book.record(Some(id), EventBody::Muted { window }, now);
+        }
         for (id, notice, level) in planned.nobody {
             book.record(Some(id), EventBody::NobodyTold { notice, level }, now);
         }
@@ -472,6 +509,11 @@ impl Notifier {
             self.hurry(now.mono);
         }
         self.run(now);
+    }
+
+    /// Is a maintenance window in force, or are things given time to come back after it?
+    pub fn in_maintenance(&self, window: &str) -> bool {
+        self.mutes.in_force(window)
     }
 
     /// The ledger's identity, part of every Message-ID.

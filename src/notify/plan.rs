@@ -2,6 +2,7 @@
 //!
 //! Pure. Never here: over which way a mail goes, or its words.
 
+use super::mute::Mutes;
 use crate::incident::{Book, Event, EventBody, Incident, NoticeKind, Phase, Tick};
 use crate::model::contact::CIRCUIT_CONTACT;
 use crate::model::{DeviceId, FindingKey, Isolation, Level, Match, Name, Owner, Procedure, Site, Wall};
@@ -89,6 +90,8 @@ pub(crate) struct Planned {
     pub(crate) wanted: Vec<Wanted>,
     /// Incidents of which nobody is told.
     pub(crate) nobody: Vec<(u64, NoticeKind, Level)>,
+    /// Incidents that planned work keeps quiet from now on: number and window.
+    pub(crate) muted: Vec<(u64, Name)>,
 }
 
 /// The planner: the site's procedures, and what is due when.
@@ -122,13 +125,51 @@ impl Planner {
     }
 
     /// What an event asks for. The book has already taken the event.
-    pub(crate) fn on_event(&self, event: &Event, site: &Site, book: &Book, planned: &mut Planned) {
+    pub(crate) fn on_event(&self, event: &Event, site: &Site, book: &Book, mutes: &Mutes, planned: &mut Planned) {
         let Some(incident) = event.incident.and_then(|id| book.get(id)) else {
             return;
         };
         let Some(kind) = kind_of(&event.body, incident) else {
             return;
         };
+        // Good news goes to those who were told of the bad ones, whatever is planned.
+        if kind != NoticeKind::Recovered
+            && let Some(window) = incident.muted.as_ref().or_else(|| mutes.window(&incident.root))
+        {
+            if incident.muted.is_none() {
+                planned.muted.push((incident.id, window.clone()));
+            }
+            return;
+        }
+        self.tell(kind, incident, site, book, event.at, planned);
+    }
+
+    /// A window has begun or ended: what of the open incidents is kept quiet now, and what is told after all.
+    pub(crate) fn mute(
+        &self,
+        mutes: &Mutes,
+        site: &Site,
+        book: &Book,
+        at: Wall,
+        planned: &mut Planned,
+    ) -> Vec<(u64, Name)> {
+        let mut over = Vec::new();
+        for incident in book.open() {
+            match (&incident.muted, mutes.window(&incident.root)) {
+                (None, Some(window)) => planned.muted.push((incident.id, window.clone())),
+                (Some(window), None) => {
+                    over.push((incident.id, window.clone()));
+                    if let Some(kind) = after_silence(incident) {
+                        self.tell(kind, incident, site, book, at, planned);
+                    }
+                }
+                _ => {}
+            }
+        }
+        over
+    }
+
+    fn tell(&self, kind: NoticeKind, incident: &Incident, site: &Site, book: &Book, at: Wall, planned: &mut Planned) {
         let procedure = self.procedure(site, incident);
         let mut contacts: BTreeSet<Name> = incident.told.keys().cloned().collect();
         match kind {
@@ -140,7 +181,7 @@ impl Planner {
         if (procedure.is_none() || contacts.is_empty()) && kind.is_call() {
             planned.nobody.push((incident.id, kind, incident.level));
         }
-        let notice = self.notice(kind, incident, site, procedure, event.at);
+        let notice = self.notice(kind, incident, site, procedure, at);
         push_all(contacts, notice, planned);
     }
 
@@ -283,6 +324,17 @@ fn told_of_folded(book: &Book, root: &Incident) -> Vec<Name> {
     folded.flat_map(|i| i.told.keys().cloned()).collect()
 }
 
+/// What is still to be told of an open incident when its window is over: as good as it was told before, or nothing.
+fn after_silence(incident: &Incident) -> Option<NoticeKind> {
+    match (incident.told.is_empty(), incident.level.cmp(&incident.told_level)) {
+        _ if incident.level == Level::Ok => None,
+        (true, _) => Some(NoticeKind::Opened),
+        (false, std::cmp::Ordering::Greater) => Some(NoticeKind::Worse),
+        (false, std::cmp::Ordering::Less) => Some(NoticeKind::Better),
+        (false, std::cmp::Ordering::Equal) => None,
+    }
+}
+
 /// Which notice an event is, if any. Flapping mutes everything but its own beginning and end and a rise to critical.
 fn kind_of(body: &EventBody, incident: &Incident) -> Option<NoticeKind> {
     let kind = match body {
@@ -330,7 +382,7 @@ struct Due {
 }
 
 fn dues(incident: &Incident, site: &Site, procedure: Option<&Procedure>) -> Vec<Due> {
-    if incident.phase != Phase::Open || incident.acknowledged.is_some() {
+    if incident.phase != Phase::Open || incident.acknowledged.is_some() || incident.muted.is_some() {
         return Vec::new();
     }
     let mut dues = Vec::new();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 const MINUTE_MS: i64 = 60_000;
 
 /// Turns wall time into minutes of the week, once a minute.
-pub(super) struct Calendar {
+pub struct Calendar {
     zone: TimeZone,
     holidays: Arc<[i32]>,
     /// The minute since 1970 that was last asked for, and what it is.
@@ -20,7 +20,7 @@ pub(super) struct Calendar {
 
 impl Calendar {
     /// The calendar of an operator. A time zone that is not known is UTC (the check of the configuration refuses such a one).
-    pub(super) fn new(operator: &Operator) -> Calendar {
+    pub fn new(operator: &Operator) -> Calendar {
         let never = LocalMinute {
             of_week: 0,
             holiday: false,
@@ -33,7 +33,7 @@ impl Calendar {
     }
 
     /// Local time at `wall`.
-    pub(super) fn local(&mut self, wall: Wall) -> LocalMinute {
+    pub fn local(&mut self, wall: Wall) -> LocalMinute {
         let minute = wall.0.div_euclid(MINUTE_MS);
         if self.last.0 != minute {
             self.last = (minute, self.compute(minute));
@@ -42,7 +42,7 @@ impl Calendar {
     }
 
     /// Local time at `wall`, computed afresh.
-    pub(super) fn at(&self, wall: Wall) -> LocalMinute {
+    pub fn at(&self, wall: Wall) -> LocalMinute {
         self.compute(wall.0.div_euclid(MINUTE_MS))
     }
 

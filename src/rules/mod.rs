@@ -16,6 +16,7 @@ pub mod reach;
 mod ripe;
 pub mod threshold;
 
+pub use calendar::Calendar;
 pub use change::{Affected, Cause, FindingChange};
 pub use engine::Rules;
 

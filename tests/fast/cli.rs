@@ -5,6 +5,8 @@
     reason = "a test reads the clock to see that it ends in time"
 )]
 
+mod record;
+
 use crate::relay::{Relay, Script};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -131,9 +133,14 @@ impl Daemon {
     }
 
     fn start_with(config: &Path, env: &[(&str, &str)]) -> Daemon {
-        let mut child = hinomi(&["run", "--config", config.to_str().unwrap()])
+        let mut command = hinomi(&["run", "--config", config.to_str().unwrap()]);
+        command.envs(env.iter().copied());
+        Daemon::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Daemon {
+        let mut child = command
             .env("HINOMI_LOG", "trace")
-            .envs(env.iter().copied())
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()

@@ -103,6 +103,10 @@ fn play(world: &mut World, folder: &Path, line: &str) {
                 .acknowledge(incident.parse().expect("a number"), by)
                 .expect("the incident is open");
         }
+        ["maintain", name, length, ref what @ ..] => {
+            world.maintain(name, humantime::parse_duration(length).expect("a time"), what);
+        }
+        ["maintain-end", name] => world.maintain_end(name),
         ["restart", down_for] => world.restart(humantime::parse_duration(down_for).expect("a time")),
         ["reload", file] => world.reload(site(&folder.join(file))),
         ["end"] => {}
@@ -206,7 +210,10 @@ fn every_story_is_told_as_expected() {
         let faults = hinomi::incident::lint(&book);
         assert!(faults.is_empty(), "{}: {faults:?}", folder.display());
         if let Err(why) = world.play_again() {
-            wrong.push(format!("{}: played again, it is told otherwise: {why}", folder.display()));
+            wrong.push(format!(
+                "{}: played again, it is told otherwise: {why}",
+                folder.display()
+            ));
         }
         let seen = told(&world);
         let path = folder.join("expected.txt");

@@ -4,9 +4,10 @@
 
 use hinomi::core::player::{Player, Said};
 use hinomi::core::tape::{Beginning, Line, Wants};
-use hinomi::core::{Core, Effect, Input};
+use hinomi::core::{Core, Effect, Input, MaintenanceOrder};
 use hinomi::incident::{Batch, Head, Restored, RowChange};
-use hinomi::model::{Mono, Now, Site, Wall};
+use hinomi::model::maintenance::By;
+use hinomi::model::{Mono, Now, Site, Wall, Window};
 use hinomi::notify::{Delivery, Outcome, RouteTest, Stage};
 use hinomi::poll::{Channel, PollInput};
 use hinomi::wire::snmp::{Message, Pdu, PduKind, Value, VarBind, Version, decode, encode_community};
@@ -153,7 +154,9 @@ impl World {
     /// Plays what was recorded through cores of its own and says where it was told otherwise.
     pub(super) fn play_again(&self) -> Result<(), String> {
         for record in self.records.iter().flatten() {
-            let lines = record.iter().map(|l| serde_json::from_str::<Line>(l).map_err(|e| format!("{e}: {l}")));
+            let lines = record
+                .iter()
+                .map(|l| serde_json::from_str::<Line>(l).map_err(|e| format!("{e}: {l}")));
             let lines: Vec<Line> = lines.collect::<Result<_, _>>()?;
             let by_fingerprint = |f: &str| self.sites.iter().find(|s| s.fingerprint == f).cloned();
             let Some(Line::Began(began)) = lines.first() else {
@@ -163,7 +166,9 @@ impl World {
             let mut player = Player::new(&lines[0], site).map_err(|e| e.to_string())?;
             let mut said = Vec::new();
             for line in &lines {
-                player.line(line.clone(), by_fingerprint, &mut said).map_err(|e| e.to_string())?;
+                player
+                    .line(line.clone(), by_fingerprint, &mut said)
+                    .map_err(|e| e.to_string())?;
             }
             let wanted = lines.iter().filter_map(|l| match l {
                 Line::Mail(mail) => Some(mail.as_ref().clone()),
@@ -311,7 +316,11 @@ impl World {
     fn carry(&mut self) {
         if let Some(record) = self.records.as_mut().and_then(|r| r.last_mut()) {
             let lines = self.core.recorded();
-            record.extend(lines.iter().map(|l| serde_json::to_string(l).expect("a record is JSON")));
+            record.extend(
+                lines
+                    .iter()
+                    .map(|l| serde_json::to_string(l).expect("a record is JSON")),
+            );
         }
         for effect in self.core.effects() {
             match effect {
@@ -516,6 +525,33 @@ impl World {
         let result = self.core.acknowledge(incident, by, self.clock());
         self.carry();
         result
+    }
+
+    /// Work is announced on the command line, from now on.
+    pub(super) fn maintain(&mut self, name: &str, length: Duration, what: &[&str]) {
+        let now = self.clock();
+        let window = Window {
+            name: name.into(),
+            what: what.iter().map(|w| (*w).into()).collect(),
+            by: By::Own,
+            start: now.wall,
+            end: now.wall.after(length),
+            set_by: "noc".to_owned(),
+        };
+        self.core
+            .maintain(MaintenanceOrder::Set(window), now)
+            .expect("a window");
+        self.carry();
+    }
+
+    /// And ended before its time.
+    pub(super) fn maintain_end(&mut self, name: &str) {
+        let end = MaintenanceOrder::End {
+            name: name.into(),
+            by: "noc".to_owned(),
+        };
+        self.core.maintain(end, self.clock()).expect("a window in force");
+        self.carry();
     }
 
     /// A picture of the core.

@@ -18,6 +18,7 @@ mod findings;
 mod holidays;
 mod interfaces;
 mod layer;
+pub(in crate::config) mod maintenance;
 mod operator;
 mod paths;
 mod poll;
@@ -109,9 +110,8 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let routes = routes::routes(&top, &inventory);
     let procedures = procedures::procedures(&top, &inventory, &contacts);
     let heartbeat = heartbeat(&top);
-    for key in ["redundancy", "maintenance"] {
-        top.unsupported(key, NOT_YET);
-    }
+    top.unsupported("redundancy", NOT_YET);
+    let maintenance = maintenance::maintenance(&top, &inventory, operator.as_ref());
     top.finish();
     doubts::doubts(ctx, &inventory, &daemon, &contacts, &routes, &procedures);
     doubts_circuits::doubts(ctx, &inventory, &procedures);
@@ -126,6 +126,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         contacts: contacts.into_iter().map(|c| c.value).collect(),
         procedures: procedures.into_iter().map(|p| p.value).collect(),
         routes: routes.into_iter().map(|r| r.value.route).collect(),
+        maintenance,
         heartbeat,
         fingerprint,
     })

@@ -426,6 +426,15 @@ pub(super) fn event(event: &Event) -> Option<String> {
         },
         EventBody::FlappingBegan => "up and down: changes are no longer told one by one".to_owned(),
         EventBody::FlappingEnded => "quiet for 30 minutes".to_owned(),
+        EventBody::Muted { window } => format!("planned work explains it ({}): nobody is told", clean(window)),
+        EventBody::Unmuted { window } => format!("planned work is over ({})", clean(window)),
+        EventBody::MaintenanceSet { window } => format!(
+            "maintenance {} set by {}: {}",
+            clean(&window.name),
+            clean(&window.set_by),
+            window.what.iter().map(|w| clean(w)).collect::<Vec<_>>().join(", ")
+        ),
+        EventBody::MaintenanceEnded { window, by } => format!("maintenance {} ended by {}", clean(window), clean(by)),
         EventBody::Noticed {
             row, contact, notice, ..
         } => {

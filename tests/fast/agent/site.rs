@@ -80,6 +80,7 @@ pub(crate) fn site(devices: Vec<Device>) -> Arc<Site> {
         contacts: Vec::new(),
         procedures: Vec::new(),
         routes: Vec::new(),
+        maintenance: Vec::new(),
         heartbeat: None,
         fingerprint: String::new(),
     })

@@ -146,6 +146,7 @@ pub(crate) fn site() -> Site {
             route("office", false, vec![Crossing::Device(DeviceId(1))]),
             route("lte", true, Vec::new()),
         ],
+        maintenance: Vec::new(),
         heartbeat: None,
         fingerprint: "0".repeat(64),
     }

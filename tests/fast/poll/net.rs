@@ -92,6 +92,7 @@ pub(super) fn site(devices: Vec<Device>) -> Arc<Site> {
         contacts: Vec::new(),
         procedures: Vec::new(),
         routes: Vec::new(),
+        maintenance: Vec::new(),
         heartbeat: None,
         fingerprint: String::new(),
     })

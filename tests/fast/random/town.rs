@@ -217,6 +217,7 @@ impl Town {
                 route("office", false, crosses.map(|c| Crossing::Device(id(c))).collect()),
                 route("lte", true, Vec::new()),
             ],
+            maintenance: Vec::new(),
             heartbeat: None,
             fingerprint: String::new(),
         }
