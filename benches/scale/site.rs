@@ -231,6 +231,7 @@ fn around(devices: Vec<Device>) -> Site {
         }],
         routes: Vec::new(),
         heartbeat: None,
+        traps: None,
         fingerprint: String::new(),
     }
 }

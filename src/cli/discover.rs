@@ -260,6 +260,7 @@ fn site(target: &Target, profiles: &Arc<Profiles>, profile: Option<&str>, interf
         procedures: Vec::new(),
         routes: Vec::new(),
         heartbeat: None,
+        traps: None,
         fingerprint: String::new(),
     }
 }

@@ -28,6 +28,7 @@ mod routes;
 mod snmp;
 mod tables;
 mod thresholds;
+mod traps;
 mod watches;
 
 use super::raw::{self, Entry, Place, Table, Value};
@@ -109,6 +110,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let routes = routes::routes(&top, &inventory);
     let procedures = procedures::procedures(&top, &inventory, &contacts);
     let heartbeat = heartbeat(&top);
+    let traps = traps::traps(&top);
     for key in ["redundancy", "maintenance"] {
         top.unsupported(key, NOT_YET);
     }
@@ -127,6 +129,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         procedures: procedures.into_iter().map(|p| p.value).collect(),
         routes: routes.into_iter().map(|r| r.value.route).collect(),
         heartbeat,
+        traps,
         fingerprint,
     })
 }

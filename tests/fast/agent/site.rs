@@ -81,6 +81,7 @@ pub(crate) fn site(devices: Vec<Device>) -> Arc<Site> {
         procedures: Vec::new(),
         routes: Vec::new(),
         heartbeat: None,
+        traps: None,
         fingerprint: String::new(),
     })
 }

@@ -147,6 +147,7 @@ pub(crate) fn site() -> Site {
             route("lte", true, Vec::new()),
         ],
         heartbeat: None,
+        traps: None,
         fingerprint: "0".repeat(64),
     }
 }

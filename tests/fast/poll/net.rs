@@ -93,6 +93,7 @@ pub(super) fn site(devices: Vec<Device>) -> Arc<Site> {
         procedures: Vec::new(),
         routes: Vec::new(),
         heartbeat: None,
+        traps: None,
         fingerprint: String::new(),
     })
 }

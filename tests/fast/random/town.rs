@@ -218,6 +218,7 @@ impl Town {
                 route("lte", true, Vec::new()),
             ],
             heartbeat: None,
+            traps: None,
             fingerprint: String::new(),
         }
     }
