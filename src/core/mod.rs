@@ -9,6 +9,7 @@ mod circuits;
 mod commits;
 pub mod picture;
 pub mod snapshot;
+mod traps;
 mod view;
 
 pub use picture::Picture;
@@ -23,6 +24,7 @@ use commits::Commits;
 use crate::incident::{Batch, Book, EventBody, Head, Restored};
 use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site};
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
+use crate::poll::trap::TrapSeen;
 use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
 use crate::sample::Sampler;
@@ -37,6 +39,8 @@ use std::time::Duration;
 pub enum Input {
     /// A datagram, a failed send, the end of a TCP connection.
     Poll(PollInput),
+    /// A device sent a trap or an inform that was believed.
+    Trap(TrapSeen),
     /// An operator took an incident in hand.
     Acknowledge {
         /// The incident's number.
@@ -116,6 +120,7 @@ pub struct Core {
     book: Book,
     notifier: Notifier,
     last: Vec<LastSeen>,
+    traps: traps::Recent,
     commits: Commits,
     head: Option<Head>,
     ledger_error: Option<String>,
@@ -156,6 +161,7 @@ impl Core {
             notifier: Notifier::new(site.clone(), &restored, now),
             book,
             last: site.devices.iter().map(|_| LastSeen::default()).collect(),
+            traps: traps::Recent::default(),
             commits: Commits::default(),
             head: restored.head.clone(),
             ledger_error: None,
@@ -174,6 +180,7 @@ impl Core {
     pub fn take(&mut self, input: Input, now: Now) {
         match input {
             Input::Poll(input) => self.poll.take(input, now),
+            Input::Trap(trap) => self.trap(trap, now),
             Input::Acknowledge { incident, by } => {
                 // Whoever asked reads the result from the snapshot; a number that does not exist changes nothing.
                 let _ = self.book.acknowledge(incident, &by, now);
@@ -247,6 +254,11 @@ impl Core {
     /// Of circuits it takes counts and short lists, never all.
     pub fn snapshot_slice(&self, range: Range<usize>, snapshot: &mut Snapshot) {
         view::slice(self, range, snapshot);
+    }
+
+    /// The site in force.
+    pub fn site(&self) -> &Arc<Site> {
+        &self.site
     }
 
     /// How many devices there are, of all roles.
@@ -376,6 +388,7 @@ impl Core {
     /// Book → notices → ledger and routes.
     fn tell(&mut self, now: Now) -> bool {
         let mut events = self.book.events();
+        self.traps_before(&events, now);
         let rows = self.notifier.plan(&events, &mut self.book, now);
         events.extend(self.book.events());
         let mut moved = !events.is_empty() || !rows.is_empty();
