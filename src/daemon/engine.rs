@@ -10,11 +10,12 @@ use super::survey::Survey;
 use super::words::Word;
 use crate::core::{Core, Effect, Input};
 use crate::incident::{Batch, Event, EventBody};
-use crate::model::{FindingKey, Mono, Now};
+use crate::model::{FindingKey, Mono, Now, Site};
 use crate::net::{Drops, Memory, Net};
 use crate::notify::text::event_in_english;
 use crate::notify::{Delivery, Outcome, RouteTest, Stage};
 use crate::poll::PollInput;
+use crate::poll::trap::TrapSeen;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
@@ -140,7 +141,27 @@ impl Engine {
                 self.survey.reloaded();
                 let _ = done.send(());
             }
+            ToEngine::Traps { site, seen } => self.traps(&site, seen, now),
             ToEngine::Stop => self.stopping = Some(now.mono),
+        }
+    }
+
+    /// Around a reload, the thread that receives traps and the core may have different configurations for a moment: names are the same.
+    fn traps(&mut self, site: &Arc<Site>, seen: Vec<TrapSeen>, now: Now) {
+        let same = Arc::ptr_eq(site, self.core.site());
+        for mut trap in seen {
+            let name = &site.device(trap.device).name;
+            Word::TrapSeen {
+                device: name.to_string(),
+                kind: trap.kind.key(),
+                details: trap.details.clone(),
+            }
+            .log();
+            if !same {
+                let Some(id) = self.core.find(name) else { continue };
+                trap.device = id;
+            }
+            self.core.take(Input::Trap(trap), now);
         }
     }
 
@@ -339,7 +360,6 @@ mod tests {
     use super::*;
     use crate::config::{Host, SourceFile, check};
     use crate::incident::{Head, Restored};
-    use crate::model::Site;
     use std::sync::mpsc::sync_channel;
 
     fn site() -> Arc<Site> {

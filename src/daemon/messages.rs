@@ -5,6 +5,7 @@ use crate::core::{DeviceStatus, Input, Picture, Snapshot};
 use crate::incident::Batch;
 use crate::model::{Name, Site};
 use crate::notify::Delivery;
+use crate::poll::trap::TrapSeen;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,13 @@ pub(crate) enum ToEngine {
         site: Arc<Site>,
         /// Taken.
         done: oneshot::Sender<()>,
+    },
+    /// Traps and informs that were believed.
+    Traps {
+        /// The site that their ids belong to.
+        site: Arc<Site>,
+        /// In the order they came.
+        seen: Vec<TrapSeen>,
     },
     /// Come to an end.
     Stop,
