@@ -100,7 +100,7 @@ pub(super) fn daemon(top: &Walk<'_>) -> Daemon {
     daemon
 }
 
-pub(super) fn listener(text: &str) -> values::Taken<SocketAddr> {
+fn listener(text: &str) -> values::Taken<SocketAddr> {
     match text.parse::<SocketAddr>() {
         Ok(address) => Ok(address),
         Err(_) => values::refuse(

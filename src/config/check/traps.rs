@@ -2,9 +2,9 @@
 //!
 //! Never here: who may send them (the devices of the site, with the credentials of their SNMP section).
 
-use super::operator::listener;
 use crate::config::raw::{At, Value};
 use crate::config::reader::{self, Walk, wrong_type};
+use crate::config::values;
 use crate::model::{TrapListen, TrapSettings};
 use std::net::SocketAddr;
 
@@ -32,11 +32,16 @@ pub(super) fn traps(top: &Walk<'_>) -> Option<TrapSettings> {
 
 fn listen(walk: &Walk<'_>) -> Option<At<TrapListen>> {
     walk.read("listen", |ctx, key, node| match &node.value {
+        Value::String(text) if text.parse::<SocketAddr>().is_ok() => {
+            let hint = format!("addresses stand in a list: [\"{text}\"]");
+            ctx.error(node.at, format!("`{key}` is a text"), hint);
+            None
+        }
         Value::String(_) => reader::word(ctx, key, node, &[("systemd", ())]).map(|()| TrapListen::Systemd),
         Value::Array(nodes) => {
             let mut all: Vec<At<SocketAddr>> = Vec::new();
             for node in nodes {
-                let Some(value) = reader::text(ctx, key, node, listener) else {
+                let Some(value) = reader::text(ctx, key, node, address) else {
                     continue;
                 };
                 if all.iter().any(|known| known.value == value) {
@@ -54,6 +59,16 @@ fn listen(walk: &Walk<'_>) -> Option<At<TrapListen>> {
             None
         }
     })
+}
+
+fn address(text: &str) -> values::Taken<SocketAddr> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) => Ok(address),
+        Err(_) => values::refuse(
+            format!("is not an address with a port: \"{text}\""),
+            "a literal address and a port: \"0.0.0.0:162\" or \"[::]:162\"",
+        ),
+    }
 }
 
 fn per_source(walk: &Walk<'_>) -> (u32, u32) {
