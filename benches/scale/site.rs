@@ -232,6 +232,7 @@ fn around(devices: Vec<Device>) -> Site {
         routes: Vec::new(),
         maintenance: Vec::new(),
         heartbeat: None,
+        traps: None,
         fingerprint: String::new(),
     }
 }

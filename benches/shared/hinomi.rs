@@ -40,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) surface: Surface,
     /// How to speak SNMP: what stands in `[snmp.fleet]`.
     pub(crate) snmp: String,
+    /// Further sections.
+    pub(crate) more: String,
 }
 
 impl Config {
@@ -50,6 +52,7 @@ impl Config {
             probes,
             surface,
             snmp,
+            more: String::new(),
         }
     }
 
@@ -59,10 +62,11 @@ impl Config {
         let mut toml = format!(
             "[operator]\nname = \"Fleet\"\nlanguage = \"en\"\ntimezone = \"UTC\"\n\
              [daemon]\nstate = \"{}\"\nlisten = \"127.0.0.1:{port}\"\n\
-             [poll]\ninterval = \"{}s\"\nechoes = 1\n[snmp.fleet]\n{}",
+             [poll]\ninterval = \"{}s\"\nechoes = 1\n[snmp.fleet]\n{}{}",
             state.display(),
             o.interval_s,
-            self.snmp
+            self.snmp,
+            self.more
         );
         let snmp = if self.probes == Probes::Echo {
             ""

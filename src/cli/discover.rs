@@ -261,6 +261,7 @@ fn site(target: &Target, profiles: &Arc<Profiles>, profile: Option<&str>, interf
         routes: Vec::new(),
         maintenance: Vec::new(),
         heartbeat: None,
+        traps: None,
         fingerprint: String::new(),
     }
 }

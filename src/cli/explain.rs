@@ -84,6 +84,7 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
     findings(d, out, colour)?;
     metrics(d, out, colour)?;
     interfaces(d, out, colour)?;
+    traps(d, out, colour)?;
     readings(d, out, colour)
 }
 
@@ -221,4 +222,25 @@ fn readings(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Res
         .map(|(oid, value)| vec![plain(oid), plain(value)])
         .collect();
     print(out, &["OID", "VALUE"], &rows, colour)
+}
+
+/// What the device said by itself; hints, so nothing is called good or bad for them.
+fn traps(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    if d.traps.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nTraps")?;
+    let rows: Vec<Vec<Cell>> = d
+        .traps
+        .iter()
+        .map(|t| {
+            vec![
+                plain(moment(t.seen)),
+                plain(t.kind.key()),
+                plain(&t.oid),
+                plain(&t.details),
+            ]
+        })
+        .collect();
+    print(out, &["SEEN", "KIND", "OID", "SAYS"], &rows, colour)
 }

@@ -62,6 +62,7 @@ fn alone(site: &Site, id: DeviceId) -> Arc<Site> {
         procedures: Vec::new(),
         routes: Vec::new(),
         heartbeat: None,
+        traps: None,
         ..site.clone()
     })
 }

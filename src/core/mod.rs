@@ -12,6 +12,7 @@ pub mod picture;
 pub mod player;
 pub mod snapshot;
 pub mod tape;
+mod traps;
 mod view;
 
 pub use picture::Picture;
@@ -29,6 +30,7 @@ use crate::incident::{Batch, Book, EventBody, Head, Restored};
 use crate::model::maintenance::subject;
 use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site, Window};
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
+use crate::poll::trap::TrapSeen;
 use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
 use crate::sample::Sampler;
@@ -44,6 +46,8 @@ use std::time::Duration;
 pub enum Input {
     /// A datagram, a failed send, the end of a TCP connection.
     Poll(PollInput),
+    /// A device sent a trap or an inform that was believed.
+    Trap(TrapSeen),
     /// An operator took an incident in hand.
     Acknowledge {
         /// The incident's number.
@@ -140,6 +144,7 @@ pub struct Core {
     book: Book,
     notifier: Notifier,
     last: Vec<LastSeen>,
+    traps: traps::Recent,
     commits: Commits,
     head: Option<Head>,
     ledger_error: Option<String>,
@@ -186,6 +191,7 @@ impl Core {
             notifier: Notifier::new(site.clone(), restored, now),
             book,
             last: site.devices.iter().map(|_| LastSeen::default()).collect(),
+            traps: traps::Recent::default(),
             commits: Commits::default(),
             head: restored.head.clone(),
             ledger_error: None,
@@ -203,10 +209,11 @@ impl Core {
 
     /// Takes one input.
     pub fn take(&mut self, input: Input, now: Now) {
-        let took = self.tape.as_ref().map(|_| Took::of(&input));
+        let took = self.tape.as_ref().map(|_| Took::of(&input, &self.site));
         let due = self.is_due(now);
         match input {
             Input::Poll(input) => self.feed.take(input, now),
+            Input::Trap(trap) => self.trap(trap, now),
             Input::Acknowledge { incident, by } => {
                 // Whoever asked reads the result from the snapshot; a number that does not exist changes nothing.
                 let _ = self.book.acknowledge(incident, &by, now);
@@ -383,6 +390,10 @@ impl Core {
                 self.wake(now);
                 return true;
             }
+            Took::Trap { device, trap } => match self.rules.find(&device) {
+                Some(device) => Input::Trap(TrapSeen { device, ..trap }),
+                None => return true,
+            },
             Took::Acknowledge { incident, by } => Input::Acknowledge { incident, by },
             Took::Maintenance(order) => Input::Maintenance(order),
             Took::Committed { batch, result } => Input::Committed { batch, result },
@@ -436,6 +447,11 @@ impl Core {
     /// Of circuits it takes counts and short lists, never all.
     pub fn snapshot_slice(&self, range: Range<usize>, snapshot: &mut Snapshot) {
         view::slice(self, range, snapshot);
+    }
+
+    /// The site in force.
+    pub fn site(&self) -> &Arc<Site> {
+        &self.site
     }
 
     /// How many devices there are, of all roles.
@@ -571,6 +587,7 @@ impl Core {
     /// Book → notices → ledger and routes.
     fn tell(&mut self, now: Now) -> bool {
         let mut events = self.book.events();
+        self.traps_before(&events, now);
         let rows = self.notifier.plan(&events, &mut self.book, now);
         events.extend(self.book.events());
         let mut moved = !events.is_empty() || !rows.is_empty();

@@ -2,6 +2,7 @@
 
 use crate::model::{CircuitRole, FindingKey, FindingKind, Isolation, Level, Metric, Name, Owner, Wall};
 use crate::poll::DropReason;
+use crate::poll::trap::TrapKind;
 use crate::rules::Cause;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -91,8 +92,24 @@ pub struct DeviceStatus {
     /// What only an access circuit has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit: Option<CircuitStatus>,
+    /// The last traps and informs, oldest first; for `explain` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traps: Vec<TrapLine>,
     /// Raw values read by profile and watches, for `probe`: OID in dotted form and value.
     pub readings: Vec<(String, String)>,
+}
+
+/// A trap or an inform of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrapLine {
+    /// When it came in.
+    pub seen: Wall,
+    /// What it says.
+    pub kind: TrapKind,
+    /// Its object identifier in dotted form.
+    pub oid: String,
+    /// Its varbinds for people.
+    pub details: String,
 }
 
 /// What only an access circuit has.

@@ -10,6 +10,7 @@ use crate::incident::{Head, Restored, RowChange};
 use crate::model::{DeviceId, Name, Now, ReachState, Site};
 use crate::notify::{Delivery, Outcome, RouteTest};
 use crate::poll::Observation;
+use crate::poll::trap::TrapSeen;
 use crate::rules::Rules;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -115,6 +116,13 @@ pub enum Took {
     Polled,
     /// The time.
     Time,
+    /// See [`Input::Trap`].
+    Trap {
+        /// Whose, by name.
+        device: Name,
+        /// What it said.
+        trap: TrapSeen,
+    },
     /// See [`Input::Acknowledge`].
     Acknowledge {
         /// Number.
@@ -156,9 +164,17 @@ pub enum Took {
 
 impl Took {
     /// What of an input goes on the tape.
-    pub(super) fn of(input: &Input) -> Took {
+    pub(super) fn of(input: &Input, site: &Site) -> Took {
         match input.clone() {
             Input::Poll(_) => Took::Polled,
+            Input::Trap(trap) => Took::Trap {
+                device: site
+                    .devices
+                    .get(trap.device.index())
+                    .map(|d| d.name.clone())
+                    .unwrap_or_default(),
+                trap,
+            },
             Input::Acknowledge { incident, by } => Took::Acknowledge { incident, by },
             Input::Maintenance(order) => Took::Maintenance(order),
             Input::Committed { batch, result } => Took::Committed { batch, result },

@@ -1,7 +1,7 @@
 //! The snapshot: a copy of what those who only read may see, made when somebody asks.
 
 use super::circuits;
-use super::snapshot::{FindingStatus, IncidentSummary};
+use super::snapshot::{FindingStatus, IncidentSummary, TrapLine};
 use super::{Circuits, Core, DeviceStatus, InterfaceStatus, MaintenanceStatus, MetricStatus, RouteStatus, Snapshot};
 use crate::incident::{Book, Incident};
 use crate::model::maintenance::{By, When};
@@ -149,8 +149,19 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
             .map(failure),
         detection_seconds: device.poll.detection().as_secs_f64(),
         uptime_ticks: reading.and_then(|r| r.uptime),
+        traps: if lines { traps(core, &device.name) } else { Vec::new() },
         readings: reading.map(|r| r.scalars.iter().map(raw).collect()).unwrap_or_default(),
     }
+}
+
+fn traps(core: &Core, device: &Name) -> Vec<TrapLine> {
+    let line = |kept: &super::traps::Kept| TrapLine {
+        seen: kept.seen,
+        kind: kept.trap.kind,
+        oid: kept.trap.oid.clone(),
+        details: kept.trap.details.clone(),
+    };
+    core.traps.of(device).map(line).collect()
 }
 
 /// What an agent's failure means, for people at night.

@@ -12,11 +12,12 @@ use super::words::Word;
 use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{Core, Effect, Input};
 use crate::incident::{Batch, Event};
-use crate::model::{Mono, Now};
+use crate::model::{Mono, Now, Site};
 use crate::net::{Drops, Memory, Net};
 use crate::notify::text::event_in_english;
 use crate::notify::{Delivery, Outcome, RouteTest, Stage};
 use crate::poll::PollInput;
+use crate::poll::trap::TrapSeen;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
@@ -164,6 +165,7 @@ impl Engine {
                 self.survey.reloaded();
                 let _ = done.send(());
             }
+            ToEngine::Traps { site, seen } => self.traps(&site, seen, now),
             ToEngine::Stop => self.stopping = Some(now.mono),
         }
     }
@@ -184,6 +186,25 @@ impl Engine {
         {
             self.recorder = None;
             self.core.record_no_more();
+        }
+    }
+
+    /// Around a reload, the thread that receives traps and the core may have different configurations for a moment: names are the same.
+    fn traps(&mut self, site: &Arc<Site>, seen: Vec<TrapSeen>, now: Now) {
+        let same = Arc::ptr_eq(site, self.core.site());
+        for mut trap in seen {
+            let name = &site.device(trap.device).name;
+            Word::TrapSeen {
+                device: name.to_string(),
+                kind: trap.kind.key(),
+                details: trap.details.clone(),
+            }
+            .log();
+            if !same {
+                let Some(id) = self.core.find(name) else { continue };
+                trap.device = id;
+            }
+            self.core.take(Input::Trap(trap), now);
         }
     }
 
@@ -373,7 +394,6 @@ mod tests {
     use super::*;
     use crate::config::{Host, SourceFile, check};
     use crate::incident::{Head, Restored};
-    use crate::model::Site;
     use std::sync::mpsc::sync_channel;
 
     fn site() -> Arc<Site> {

@@ -6,6 +6,7 @@ use crate::core::{DeviceStatus, Input, MaintenanceOrder, Picture, Snapshot};
 use crate::incident::Batch;
 use crate::model::{Name, Site};
 use crate::notify::Delivery;
+use crate::poll::trap::TrapSeen;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +72,13 @@ pub(crate) enum ToEngine {
         site: Arc<Site>,
         /// Taken.
         done: oneshot::Sender<()>,
+    },
+    /// Traps and informs that were believed.
+    Traps {
+        /// The site that their ids belong to.
+        site: Arc<Site>,
+        /// In the order they came.
+        seen: Vec<TrapSeen>,
     },
     /// Come to an end.
     Stop,

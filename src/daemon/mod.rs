@@ -10,11 +10,13 @@
 //!                          │ control socket ◄── hinomi status, ack, reload ─────────┤
 //!                          │ HTTP           ◄── /metrics, /healthz, /readyz ────────┘
 //!                          └ heartbeat, watchdog, status line, signals
+//!
+//!  devices ◄─────► traps (1 thread, where [traps] is written) ──► inbox of the engine: only what was believed, 256 at a time
 //! ```
 //!
 //! Full channels: the engine never waits. A full ledger queue makes a backlog in the engine, and a ledger that stays silent for
 //! 10 s is told to the core as failed, so that notices leave unrecorded. Work that finds no room fails at once and is tried
-//! again by the core. Everybody else waits for the engine's inbox, which is read every 10 ms.
+//! again by the core. Traps that find no room wait in their thread, 8192 of them; more are counted. Everybody else waits for the engine's inbox, which is read every 10 ms.
 //!
 //! Never here: a decision. What is polled, judged, told and retried is decided in [`crate::core`].
 
@@ -37,6 +39,7 @@ mod site;
 mod start;
 mod survey;
 mod systemd;
+mod traps;
 mod work;
 
 pub(crate) use shared::Shared;

@@ -51,6 +51,7 @@ async fn attempt(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
     taken
         .await
         .map_err(|_| "the engine is ending; the configuration was not taken".to_owned())?;
+    shared.tell_traps(&site).await;
     shared.set_site(Arc::clone(&site));
     keep::keep(&read.files, &read.tables, &shared.state);
     Ok(summary)
@@ -76,11 +77,13 @@ fn compare(old: &Site, new: &Site, force: bool) -> Result<String, String> {
             ));
         }
     }
+    let listen = |site: &Site| site.traps.as_ref().map(|t| t.listen.clone());
     let mut needs_restart = Vec::new();
     for (what, differs) in [
         ("daemon.state", old.daemon.state != new.daemon.state),
         ("daemon.listen", old.daemon.listen != new.daemon.listen),
         ("daemon.metrics", old.daemon.metrics != new.daemon.metrics),
+        ("traps.listen", listen(old) != listen(new)),
     ] {
         if differs {
             needs_restart.push(what);

@@ -2,6 +2,7 @@
 
 use super::health::{Health, Part};
 use super::messages::ToEngine;
+use super::traps::ToTraps;
 use super::{clock, reload, systemd};
 use crate::core::{Picture, Snapshot};
 use crate::metrics::{Own, Text};
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(super) state: PathBuf,
     site: Mutex<Arc<Site>>,
     engine: SyncSender<ToEngine>,
+    /// To the thread of the traps, where there is one.
+    pub(super) traps: SyncSender<ToTraps>,
     pub(super) health: Arc<Health>,
     pub(super) own: Arc<Own>,
     pub(super) reloading: tokio::sync::Mutex<()>,
@@ -42,6 +45,7 @@ impl Shared {
         config: PathBuf,
         site: Arc<Site>,
         engine: SyncSender<ToEngine>,
+        traps: SyncSender<ToTraps>,
         no_echo: (Option<String>, Option<String>),
     ) -> Shared {
         let own = Arc::new(Own::new());
@@ -52,6 +56,7 @@ impl Shared {
             state: site.daemon.state.clone(),
             site: Mutex::new(site),
             engine,
+            traps,
             health: Arc::new(Health::new()),
             own,
             reloading: tokio::sync::Mutex::new(()),
@@ -83,6 +88,13 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Gives the thread of the traps another site; without that thread nobody needs it.
+    pub(super) async fn tell_traps(&self, site: &Arc<Site>) {
+        while let Err(TrySendError::Full(_)) = self.traps.try_send(ToTraps::Site(Arc::clone(site))) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Sends to the engine; waits while its inbox is full.

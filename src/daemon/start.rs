@@ -5,13 +5,16 @@ use super::health::Part;
 use super::messages::ToEngine;
 use super::recorder::{self, Recorder};
 use super::shared::WebPages;
+use super::traps::{Listener, ToTraps};
 use super::words::Word;
-use super::{Shared, clock, control, keep, ledger, messages, site, systemd, work};
+use super::{Shared, clock, control, keep, ledger, messages, site, systemd, traps, work};
 use crate::core::tape::Beginning;
 use crate::core::{Core, Snapshot};
 use crate::incident::{Ledger, LedgerError, Restored};
-use crate::model::Site;
+use crate::model::{Site, TrapListen, TrapSettings};
+use crate::net::traps::TrapSockets;
 use crate::net::{Net, NoSockets};
+use crate::poll::trap::Traps;
 use crate::web::{self, Offer};
 use std::io;
 use std::net::SocketAddr;
@@ -31,6 +34,8 @@ const INBOX: usize = 4096;
 const LEDGER_QUEUE: usize = 64;
 /// Pieces of work that may wait for tokio.
 const WORK_QUEUE: usize = 1024;
+/// Messages that may wait for the thread of the traps.
+const TRAPS_INBOX: usize = 16;
 /// The ledger thread's last transaction may take this long; after that the process ends without it (SQLite is crash-safe).
 const LAST_COMMIT: Duration = Duration::from_millis(700);
 
@@ -79,6 +84,20 @@ pub enum RunError {
         /// The system's words.
         error: io::Error,
     },
+    /// A socket for traps cannot be opened.
+    #[error("cannot listen for traps on {at} (traps.listen in the configuration): {error}. {}", trap_hint(.error))]
+    Traps {
+        /// Where.
+        at: SocketAddr,
+        /// The system's words.
+        error: io::Error,
+    },
+    /// systemd has handed over no usable socket for traps.
+    #[error(
+        "traps.listen is \"systemd\", but: {0}. Enable hinomi-traps.socket and start hinomi by `systemctl restart hinomi-traps.socket \
+         hinomi.service`, or write addresses, such as [\"0.0.0.0:10162\"]"
+    )]
+    TrapsInherited(io::Error),
     /// The control socket cannot be opened.
     #[error("cannot open the control socket {path}: {error}")]
     Control {
@@ -103,6 +122,17 @@ pub enum RunError {
     Broken(&'static str),
 }
 
+fn trap_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "A port below 1024 needs a privilege that hinomi does without: write listen = \"systemd\" and enable hinomi-traps.socket, or \
+             take a port from 1024 on and let the devices send there"
+        }
+        io::ErrorKind::AddrInUse => "Is another program listening there (snmptrapd, or hinomi-traps.socket)?",
+        _ => "Has this host that address?",
+    }
+}
+
 /// A running daemon.
 #[derive(Debug)]
 pub struct Handle {
@@ -112,6 +142,9 @@ pub struct Handle {
     ledger: SyncSender<messages::ToLedger>,
     ledger_thread: Option<JoinHandle<()>>,
     record_thread: Option<JoinHandle<()>>,
+    /// Only where traps are listened for.
+    traps_thread: Option<JoinHandle<()>>,
+    traps_at: Vec<SocketAddr>,
     runtime: Option<Runtime>,
     listen: SocketAddr,
     metrics: Option<SocketAddr>,
@@ -182,11 +215,14 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
     let net = Net::open()?;
     let sockets = net.describe();
     let no_echo = (why(&net, false), why(&net, true));
+    let trap_sockets = site.traps.as_ref().map(trap_sockets).transpose()?;
     let (to_engine, inbox) = sync_channel(INBOX);
+    let (to_traps, traps_inbox) = sync_channel(TRAPS_INBOX);
     let shared = Arc::new(Shared::new(
         options.config,
         Arc::clone(&site),
         to_engine.clone(),
+        to_traps,
         no_echo,
     ));
     shared.check_sockets(&site).map_err(RunError::Echo)?;
@@ -211,6 +247,11 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
     };
     let (recorder, record_thread) = options.record.as_deref().map(start_record).transpose()?.unzip();
     let engine_thread = spawn_engine(Arc::clone(&site), restored, net, links, recorder)?;
+    let traps_at = trap_sockets.as_ref().map_or_else(Vec::new, announce_traps);
+    let traps_thread = match trap_sockets {
+        Some(sockets) => Some(spawn_traps(&site, sockets, traps_inbox, &to_engine, &shared)?),
+        None => None,
+    };
     let (listen, metrics) = doors.addresses();
     {
         let _inside = runtime.enter();
@@ -227,6 +268,8 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
         ledger: to_ledger,
         ledger_thread: Some(ledger_thread),
         record_thread,
+        traps_thread,
+        traps_at,
         runtime: Some(runtime),
         listen,
         metrics,
@@ -314,6 +357,40 @@ fn spawn_ledger(
         .map_err(RunError::Threads)
 }
 
+fn trap_sockets(settings: &TrapSettings) -> Result<TrapSockets, RunError> {
+    match &settings.listen {
+        TrapListen::At(at) => TrapSockets::open(at).map_err(|(at, error)| RunError::Traps { at, error }),
+        TrapListen::Systemd => TrapSockets::inherited().map_err(RunError::TrapsInherited),
+    }
+}
+
+/// Tells where traps are listened for, and with how large a buffer: too small a one loses bursts.
+fn announce_traps(sockets: &TrapSockets) -> Vec<SocketAddr> {
+    let described = sockets.describe();
+    let word = |(at, octets): &(SocketAddr, usize)| format!("{at} (receive buffer {octets} octets)");
+    Word::TrapsListening {
+        sockets: described.iter().map(word).collect::<Vec<_>>().join(", "),
+    }
+    .log();
+    described.into_iter().map(|(at, _)| at).collect()
+}
+
+fn spawn_traps(
+    site: &Arc<Site>,
+    sockets: TrapSockets,
+    inbox: Receiver<ToTraps>,
+    engine: &SyncSender<ToEngine>,
+    shared: &Arc<Shared>,
+) -> Result<JoinHandle<()>, RunError> {
+    let local = traps::local_engine(&site.daemon.state);
+    let believed = Traps::new(Arc::clone(site), local, rand::random());
+    let listener = Listener::new(sockets, believed, inbox, engine.clone(), Arc::clone(&shared.own));
+    std::thread::Builder::new()
+        .name("hinomi-traps".to_owned())
+        .spawn(move || listener.run())
+        .map_err(RunError::Threads)
+}
+
 /// Everything that listens.
 struct Doors {
     listen: TcpListener,
@@ -386,6 +463,11 @@ impl Handle {
         self.metrics.unwrap_or(self.listen)
     }
 
+    /// Where traps and informs come in; empty where they are not listened for.
+    pub fn traps(&self) -> &[SocketAddr] {
+        &self.traps_at
+    }
+
     /// The picture of everything, taken now; `None` if the engine does not answer. Not to be called from async code.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         let (reply, picture) = oneshot::channel();
@@ -407,7 +489,7 @@ impl Handle {
         match (over(&self.engine_thread), over(&self.ledger_thread)) {
             (true, _) => Some(Part::Engine.key()),
             (_, true) => Some(Part::Ledger.key()),
-            _ => None,
+            _ => self.traps_thread.as_ref().filter(|t| t.is_finished()).map(|_| "traps"),
         }
     }
 
@@ -420,6 +502,11 @@ impl Handle {
         let Some(runtime) = self.runtime.take() else { return };
         Word::Stopping.log();
         systemd::stopping();
+        // First: what it still hands over would find nobody.
+        let _ = self.shared.traps.try_send(ToTraps::Stop);
+        if let Some(traps) = self.traps_thread.take() {
+            let _ = traps.join();
+        }
         let _ = self.engine.send(ToEngine::Stop);
         if let Some(engine) = self.engine_thread.take() {
             // It ends by itself within its own grace; a panic in it has been logged by the panic hook.

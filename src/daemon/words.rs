@@ -29,6 +29,32 @@ pub enum Word {
         /// Where.
         at: SocketAddr,
     },
+    /// The sockets for traps and informs are open.
+    TrapsListening {
+        /// Where, and how many octets the kernel keeps for each.
+        sockets: String,
+    },
+    /// A trap or an inform was believed: its device is asked now.
+    TrapSeen {
+        /// Which device.
+        device: String,
+        /// What it says.
+        kind: &'static str,
+        /// For people.
+        details: String,
+    },
+    /// Traps and informs were not believed.
+    TrapsRefused {
+        /// How many since the start, by reason.
+        counts: String,
+        /// The last sender that is no device of the configuration.
+        stranger: Option<SocketAddr>,
+    },
+    /// Identity and boots as an SNMPv3 engine could not be kept in the state directory.
+    TrapIdentityNotKept {
+        /// The system's words.
+        error: String,
+    },
     /// Asked to end.
     Stopping,
     /// Ended.
@@ -150,6 +176,27 @@ impl Word {
                 info!(warnings, "the configuration has warnings; hinomi check prints them");
             }
             Word::Listening { at } => info!(%at, "listening"),
+            Word::TrapsListening { sockets } => info!(%sockets, "listening for traps and informs"),
+            Word::TrapSeen { device, kind, details } => debug!(%device, kind, %details, "trap: asking the device now"),
+            Word::TrapsRefused { counts, stranger: None } => {
+                info!(%counts, "traps not believed; hinomi_traps_total on /metrics counts them")
+            }
+            Word::TrapsRefused {
+                counts,
+                stranger: Some(from),
+            } => {
+                info!(
+                    %counts,
+                    %from,
+                    "traps not believed; where `from` is one of your devices, let it send from the address in the configuration"
+                );
+            }
+            Word::TrapIdentityNotKept { error } => {
+                info!(
+                    %error,
+                    "snmpEngineID could not be kept in the state directory: this run has another one, which senders of informs discover"
+                );
+            }
             Word::Stopping => info!("stopping"),
             Word::Stopped => info!("stopped"),
             Word::Reloaded { summary } => info!(%summary, "configuration reloaded"),

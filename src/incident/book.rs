@@ -19,6 +19,8 @@ pub const ACKNOWLEDGED: Duration = Duration::from_secs(8 * 3600);
 pub const COMING_BACK: Duration = Duration::from_secs(120);
 /// Level changes in [`FLAP_WINDOW`] that make an incident flapping.
 const FLAPS: usize = 4;
+/// Traps that an incident keeps one by one.
+const TRAPS: u32 = 50;
 /// A checkpoint bounds what a start has to read.
 const CHECKPOINT_EVERY: u64 = 100_000;
 
@@ -32,6 +34,8 @@ pub struct Book {
     hangs: BTreeMap<Name, u64>,
     /// Devices behind a root whose incident is not open yet (its delay runs).
     waiting: BTreeMap<FindingKey, BTreeSet<Name>>,
+    /// Traps of open incidents beyond [`TRAPS`], not told yet.
+    more_traps: BTreeMap<u64, u64>,
     /// Next deadline of each incident that has one.
     deadlines: BTreeSet<(Tick, u64)>,
     deadline_of: BTreeMap<u64, Tick>,
@@ -129,6 +133,23 @@ impl Book {
             self.push(Some(id), EventBody::Recovered { change }, now);
         }
         self.check_flapping(id, now);
+    }
+
+    /// Takes a trap of a device that an open incident is about. Beyond a number they are counted, and the count is told when the
+    /// incident ends.
+    pub fn trap(&mut self, id: u64, trap: EventBody, now: Now) {
+        let Some(incident) = self.state.get(id).filter(|i| i.is_open()) else {
+            return;
+        };
+        // One that was there before the incident ended may be handed in again when it is reopened.
+        if incident.timeline.iter().any(|event| event.body == trap) {
+            return;
+        }
+        if incident.traps < TRAPS {
+            self.push(Some(id), trap, now);
+        } else {
+            *self.more_traps.entry(id).or_default() += 1;
+        }
     }
 
     /// Takes a device behind a root, or back from behind it.
@@ -393,6 +414,11 @@ impl Book {
     }
 
     fn push(&mut self, incident: Option<u64>, body: EventBody, now: Now) {
+        let ends = matches!(body, EventBody::Recovered { .. } | EventBody::Folded { .. });
+        let more = incident.filter(|_| ends).and_then(|id| self.more_traps.remove(&id));
+        if let Some(count) = more {
+            self.push(incident, EventBody::MoreTraps { count }, now);
+        }
         let event = Event {
             at: now.wall,
             tick: self.tick(now),

@@ -4,6 +4,7 @@
 
 use super::book::State;
 use crate::model::{FindingKey, Level, Name, Wall, Window};
+use crate::poll::trap::TrapKind;
 use crate::rules::FindingChange;
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +164,24 @@ pub enum EventBody {
     AffectedRemoved {
         /// Which.
         device: Name,
+    },
+    /// The device sent a trap or an inform: a hint that made hinomi look, never a reason for a level.
+    Trap {
+        /// Which device.
+        device: Name,
+        /// When it came in (before the incident was opened, perhaps).
+        seen: Wall,
+        /// What it says.
+        kind: TrapKind,
+        /// Its object identifier in dotted form.
+        oid: String,
+        /// Its varbinds for people.
+        details: String,
+    },
+    /// More traps came than an incident keeps one by one.
+    MoreTraps {
+        /// So many.
+        count: u64,
     },
     /// Somebody took it in hand.
     Acknowledged {

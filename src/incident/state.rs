@@ -119,6 +119,9 @@ pub struct Incident {
     pub called: Option<Tick>,
     /// Ticks of the present spell's beginning.
     pub spell: Tick,
+    /// Traps on its timeline.
+    #[serde(default)]
+    pub traps: u32,
     /// The first events, for `incidents show`.
     pub timeline: Vec<Event>,
 }
@@ -177,6 +180,7 @@ impl Incident {
             told_verdict: None,
             called: None,
             spell: event.tick,
+            traps: 0,
             timeline: Vec::new(),
         }
     }
@@ -467,6 +471,7 @@ fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
         EventBody::AcknowledgeEnded { .. } => incident.acknowledged = None,
         EventBody::Muted { window } => incident.muted = Some(window.clone()),
         EventBody::Unmuted { .. } => incident.muted = None,
+        EventBody::Trap { .. } => incident.traps = incident.traps.saturating_add(1),
         EventBody::FlappingBegan => incident.flapping = true,
         EventBody::FlappingEnded => incident.flapping = false,
         _ => apply_notice(incident, event),

@@ -81,6 +81,8 @@ pub(super) const COMMIT_SECONDS: &str = "hinomi_ledger_commit_seconds";
 pub(super) const PROGRESS_AGE: &str = "hinomi_progress_age_seconds";
 pub(super) const WATCHDOG_FEEDS: &str = "hinomi_watchdog_feeds_total";
 pub(super) const HEARTBEATS: &str = "hinomi_heartbeats_total";
+pub(super) const TRAPS: &str = "hinomi_traps_total";
+pub(super) const TRAPS_DROPPED: &str = "hinomi_traps_dropped_total";
 pub(super) const CPU_SECONDS: &str = "process_cpu_seconds_total";
 pub(super) const RSS_BYTES: &str = "process_resident_memory_bytes";
 pub(super) const OPEN_FDS: &str = "process_open_fds";
@@ -136,6 +138,20 @@ pub const FAMILIES: &[Family] = &[
         &["result"],
         Registry,
         "Beats sent to the heartbeat URL by result.",
+    ),
+    family(
+        TRAPS,
+        Counter,
+        &["result"],
+        Registry,
+        "Datagrams to the port for traps and informs by what became of them.",
+    ),
+    family(
+        TRAPS_DROPPED,
+        Counter,
+        &[],
+        Registry,
+        "Datagrams to the port for traps and informs that the kernel dropped because its buffer was full.",
     ),
     family(
         CPU_SECONDS,

@@ -28,6 +28,9 @@ pub struct Own {
     progress_age: GaugeVec,
     watchdog_feeds: Counter,
     heartbeats: CounterVec,
+    traps: CounterVec,
+    /// Without a label; absent until the kernel has told.
+    traps_dropped: CounterVec,
     cpu: Counter,
     resident: Gauge,
     fds: Gauge,
@@ -67,6 +70,7 @@ impl Own {
         let r = &registry;
         let gauge = |name| register(r, Gauge::with_opts(opts(name)));
         let counter = |name| register(r, Counter::with_opts(opts(name)));
+        let counters = |name| register(r, CounterVec::new(opts(name), row(name).labels));
         let gauges = |name| register(r, GaugeVec::new(opts(name), row(name).labels));
         // 0.1 ms to 10 s: a commit that waits for the disk takes 0.2 ms on flash, 20 ms on a disk, seconds when ill.
         let buckets = vec![1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0];
@@ -74,14 +78,15 @@ impl Own {
         gauges(names::BUILD_INFO)
             .with_label_values(&[env!("CARGO_PKG_VERSION")])
             .set(1.0);
-        let heartbeats = CounterVec::new(opts(names::HEARTBEATS), row(names::HEARTBEATS).labels);
         Own {
             reload_ok: gauge(names::RELOAD_OK),
             reload_time: gauge(names::RELOAD_TIME),
             commit_seconds: register(r, Histogram::with_opts(commit)),
             progress_age: gauges(names::PROGRESS_AGE),
             watchdog_feeds: counter(names::WATCHDOG_FEEDS),
-            heartbeats: register(r, heartbeats),
+            heartbeats: counters(names::HEARTBEATS),
+            traps: counters(names::TRAPS),
+            traps_dropped: counters(names::TRAPS_DROPPED),
             cpu: counter(names::CPU_SECONDS),
             resident: gauge(names::RSS_BYTES),
             fds: gauge(names::OPEN_FDS),
@@ -119,6 +124,18 @@ impl Own {
         self.heartbeats.with_label_values(&[result]).inc();
     }
 
+    /// What became of the datagrams to the port for traps and informs since the start, by result.
+    pub fn traps(&self, counts: impl Iterator<Item = (&'static str, u64)>) {
+        for (result, count) in counts {
+            raise(&self.traps.with_label_values(&[result]), count);
+        }
+    }
+
+    /// Datagrams to that port that the kernel has dropped since its sockets were opened.
+    pub fn traps_dropped(&self, count: u64) {
+        raise(&self.traps_dropped.with_label_values::<&str>(&[]), count);
+    }
+
     /// What the system says about the process.
     pub fn process(&self, process: &Process) {
         // The process's CPU time never falls; a reading that does is passed over.
@@ -134,6 +151,11 @@ impl Own {
             .encode_to_string(&self.registry.gather())
             .unwrap_or_default()
     }
+}
+
+/// Brings a counter up to what was counted elsewhere; it never falls.
+fn raise(counter: &Counter, to: u64) {
+    counter.inc_by((to as f64 - counter.get()).max(0.0));
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub use maintenance::{Maintenance, Window};
 pub use profile::{Profile, Profiles};
 pub use reach::ReachState;
 pub use secret::Secret;
-pub use site::{DaemonSettings, Heartbeat, Language, Operator, Site};
+pub use site::{DaemonSettings, Heartbeat, Language, Operator, Site, TrapListen, TrapSettings};
 pub use threshold::{Bound, Metric, Threshold, ThresholdKind};
 pub use time::{Mono, Now, Wall};
 pub use verdict::{Evidence, Isolation, Verdict};

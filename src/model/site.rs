@@ -52,6 +52,26 @@ pub struct Heartbeat {
     pub every: Duration,
 }
 
+/// `[traps]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrapSettings {
+    /// Where notifications come in.
+    pub listen: TrapListen,
+    /// Datagrams a second that one source may send for good.
+    pub rate: u32,
+    /// Datagrams that one source may send at once.
+    pub burst: u32,
+}
+
+/// Where the sockets for notifications come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrapListen {
+    /// hinomi opens them.
+    At(Vec<SocketAddr>),
+    /// systemd has opened them (`hinomi-traps.socket`): ports below 1024 need no privilege of ours then.
+    Systemd,
+}
+
 /// A whole site, checked. References are ids or names that exist; parents have no cycle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Site {
@@ -79,6 +99,8 @@ pub struct Site {
     pub maintenance: Vec<Maintenance>,
     /// `[heartbeat]`.
     pub heartbeat: Option<Heartbeat>,
+    /// `[traps]`; without it nothing listens for them.
+    pub traps: Option<TrapSettings>,
     /// SHA-256 of the configuration files as read, in hexadecimal.
     pub fingerprint: String,
 }

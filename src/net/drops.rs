@@ -36,11 +36,11 @@ pub(super) fn read(net: &Net) -> Option<Drops> {
     })
 }
 
-fn inode(socket: &UdpSocket) -> Option<u64> {
+pub(super) fn inode(socket: &UdpSocket) -> Option<u64> {
     rustix::fs::fstat(socket).ok().map(|stat| stat.st_ino)
 }
 
-fn dropped(tables: &[&str], inodes: &BTreeSet<u64>) -> Option<u64> {
+pub(super) fn dropped(tables: &[&str], inodes: &BTreeSet<u64>) -> Option<u64> {
     let mut sum = None;
     for table in tables {
         // Not /proc/net: a hardened unit sees of /proc only what belongs to processes.

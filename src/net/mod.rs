@@ -1,4 +1,5 @@
-//! Batches of datagrams: 8 UDP sockets and one RAW ICMP socket per address family, never one per target.
+//! Batches of datagrams: 8 UDP sockets and one RAW ICMP socket per address family, never one per target; and the sockets for traps
+//! ([`traps`]), which have a thread of their own.
 //!
 //! All sockets are non-blocking. The engine reads them dry once a tick and sends what the core hands out.
 //!
@@ -8,6 +9,7 @@ mod drops;
 mod icmp;
 mod receive;
 mod send;
+pub mod traps;
 mod udp;
 
 pub use drops::Drops;

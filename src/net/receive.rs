@@ -19,9 +19,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 /// Longest datagram that is taken whole.
-const LONGEST: usize = 65_535;
+pub(super) const LONGEST: usize = 65_535;
 /// Datagrams of one system call.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 /// Datagrams read from one socket in one go, so that a flood on one cannot hold the engine.
 const FLOOD: usize = 16_384;
 
@@ -113,7 +113,7 @@ pub(super) fn readable(sockets: &[&UdpSocket]) -> Vec<bool> {
         .collect()
 }
 
-fn sender(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<SocketAddr> {
+pub(super) fn sender(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<SocketAddr> {
     let address = message.address.as_ref()?;
     let v4 = address.as_sockaddr_in().map(|a| SocketAddr::V4((*a).into()));
     v4.or_else(|| address.as_sockaddr_in6().map(|a| SocketAddr::V6((*a).into())))

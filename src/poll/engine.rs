@@ -7,6 +7,7 @@ use super::agent::{AgentEvent, Agents};
 use super::counters::{Lateness, PollCounters, failure_word};
 use super::echo::Addresses;
 use super::inflight::{RoundKey, Rounds};
+use super::liveness::PROBE_GAP;
 use super::pace::Pacer;
 use super::schedule::{Due, Schedule, Stream};
 use super::timers::{Awake, StallClock, Timers};
@@ -71,6 +72,8 @@ pub(super) enum Timer {
     Cut(RoundKey),
     /// A device was asked for too soon after the last time: now it may.
     Probe(DeviceId),
+    /// The agent of a device was asked for out of turn a second ago: now it may be again.
+    AgentProbe(DeviceId),
     /// Whoever should have told the end of this token has not.
     Guard(u64),
 }
@@ -91,6 +94,8 @@ pub struct Poll {
     pub(super) tokens: BTreeMap<u64, TokenUse>,
     next_token: u64,
     pub(super) watches_running: BTreeSet<(DeviceId, u16)>,
+    /// Devices whose agent was asked for out of turn within the last second, and whether it was asked for again since.
+    pub(super) agent_probes: BTreeMap<DeviceId, bool>,
     pub(super) lateness: Lateness,
     counted: BTreeMap<(&'static str, &'static str), u64>,
     dropped: BTreeMap<DropReason, u64>,
@@ -121,6 +126,7 @@ impl Poll {
             tokens: BTreeMap::new(),
             next_token: 0,
             watches_running: BTreeSet::new(),
+            agent_probes: BTreeMap::new(),
             lateness: Lateness::default(),
             counted: BTreeMap::new(),
             dropped: BTreeMap::new(),
@@ -169,6 +175,7 @@ impl Poll {
             PollInput::SendFailed { channel, to, error } => self.agents.send_failed(channel, to, &error, now),
             PollInput::TcpEnded { token, result } => self.token_ended(token, result, now),
             PollInput::ProbeNow(device) => self.probe_now(device, now),
+            PollInput::ProbeAgent(device) => self.want_agent(device, now),
             PollInput::Silent(device, silent) => {
                 if let Some(state) = self.states.get_mut(device.index()) {
                     (state.silent, state.answering) = (silent, false);
@@ -177,6 +184,12 @@ impl Poll {
                 }
             }
         }
+    }
+
+    /// Starts an SNMP round of this device now, out of turn: something is said to have changed there. Once a second at most; what is asked
+    /// for sooner, or while a round is under way (which may have read the old state), starts when it may.
+    pub fn probe_agent(&mut self, device: DeviceId, now: Now) {
+        self.take(PollInput::ProbeAgent(device), now);
     }
 
     /// When [`Poll::wake`] wants to be called. The shell may round up to its tick of 10 ms.
@@ -212,7 +225,7 @@ impl Poll {
                 .get(*key)
                 .is_some_and(|r| r.kind == RoundKind::Regular && r.received() == 0),
             Timer::Guard(token) => tokens.contains_key(token),
-            Timer::Probe(_) => true,
+            Timer::Probe(_) | Timer::AgentProbe(_) => true,
         });
         self.clock.leave(self.next_wakeup());
     }
@@ -257,6 +270,42 @@ impl Poll {
                 self.pacer.start(due);
             }
             Stream::Tcp(index) => self.start_watch(due, index, now),
+        }
+    }
+
+    /// See [`Poll::probe_agent`].
+    fn want_agent(&mut self, device: DeviceId, now: Now) {
+        let Some(target) = self.site.devices.get(device.index()) else {
+            return;
+        };
+        let state = self.states[device.index()];
+        // The agent of a silent device is not asked: the liveness round that goes with this one finds out whether it is back.
+        if target.status != Status::Active || target.snmp.is_none() || state.silent {
+            return;
+        }
+        if let Some(waits) = self.agent_probes.get_mut(&device) {
+            *waits = true;
+            return;
+        }
+        let running = state.agent_running && self.agents.busy(device);
+        self.agent_probes.insert(device, running);
+        self.timers
+            .after(self.clock.awake(), PROBE_GAP, Timer::AgentProbe(device));
+        // One that waits for its tick has read nothing yet.
+        if !running && !state.agent_queued {
+            self.states[device.index()].agent_queued = true;
+            self.pacer.start(Due {
+                at: now.mono,
+                device,
+                stream: Stream::Agent,
+            });
+        }
+    }
+
+    /// The second is over. (After a reload the number may be another device's: that one is asked a little early, once.)
+    fn waiting_agent_probe(&mut self, device: DeviceId, now: Now) {
+        if self.agent_probes.remove(&device) == Some(true) {
+            self.want_agent(device, now);
         }
     }
 
@@ -318,6 +367,7 @@ impl Poll {
             Timer::Expire(key, confirm) => self.expire(key, confirm, now),
             Timer::Cut(key) => self.cut(key, now),
             Timer::Probe(device) => self.waiting_probe(device, now),
+            Timer::AgentProbe(device) => self.waiting_agent_probe(device, now),
             Timer::Guard(token) => self.token_ended(token, Err("timed out".to_owned()), now),
         }
     }

@@ -27,7 +27,7 @@ const CONNECT_GAP: Duration = Duration::from_millis(500);
 const BURSTS: u32 = 2_000_000;
 
 /// Between two rounds of a device on request.
-const PROBE_GAP: Duration = Duration::from_secs(1);
+pub(super) const PROBE_GAP: Duration = Duration::from_secs(1);
 
 /// A GET may wait behind a whole SNMP round of its device.
 const GET_GUARD: Duration = Duration::from_secs(60);

@@ -1,4 +1,5 @@
-//! The whole of polling: what is due, requests, what is in flight, answers, name resolution, SNMPv3 engines.
+//! The whole of polling: what is due, requests, what is in flight, answers, name resolution, SNMPv3 engines; and the notifications
+//! that devices send by themselves ([`trap`]).
 //!
 //! Datagrams in, datagrams out. Takes input with `now`, says when it wants to be woken, wakes, hands out effects.
 //!
@@ -7,6 +8,7 @@
 pub mod agent;
 pub mod counters;
 pub mod observation;
+pub mod trap;
 
 mod echo;
 mod engine;
@@ -72,6 +74,8 @@ pub enum PollInput {
     },
     /// The rules want a fresh round of this device now.
     ProbeNow(DeviceId),
+    /// Something is said to have changed on this device: a round of its SNMP agent now.
+    ProbeAgent(DeviceId),
     /// The rules know this device to be silent (true): one attempt a round, no SNMP, no retry, no confirm; or not any more.
     Silent(DeviceId, bool),
 }

@@ -22,6 +22,7 @@ impl Poll {
         self.move_states(&old, &moved);
         self.move_rounds(&old, &moved);
         self.move_tokens(&old, &moved);
+        self.agent_probes.clear();
         for due in self.pacer.forget_starts() {
             let device = moved.get(due.device.index()).copied().flatten();
             if let Some(device) = device.filter(|d| self.states[d.index()].agent_queued) {

@@ -15,6 +15,7 @@ mod random;
 mod readme;
 mod scenarios;
 mod snmpd;
+mod trap;
 mod wire;
 
 #[path = "../support/relay.rs"]

@@ -281,6 +281,12 @@ impl World {
         }
     }
 
+    /// Hands an input in now.
+    pub(super) fn give(&mut self, input: Input) {
+        self.core.take(input, self.clock());
+        self.carry();
+    }
+
     fn stamp(&self, input: Input) -> Input {
         match input {
             Input::Poll(PollInput::Datagram {

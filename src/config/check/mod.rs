@@ -29,6 +29,7 @@ mod routes;
 mod snmp;
 mod tables;
 mod thresholds;
+mod traps;
 mod watches;
 
 use super::raw::{self, Entry, Place, Table, Value};
@@ -112,6 +113,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let heartbeat = heartbeat(&top);
     top.unsupported("redundancy", NOT_YET);
     let maintenance = maintenance::maintenance(&top, &inventory, operator.as_ref());
+    let traps = traps::traps(&top);
     top.finish();
     doubts::doubts(ctx, &inventory, &daemon, &contacts, &routes, &procedures);
     doubts_circuits::doubts(ctx, &inventory, &procedures);
@@ -128,6 +130,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         routes: routes.into_iter().map(|r| r.value.route).collect(),
         maintenance,
         heartbeat,
+        traps,
         fingerprint,
     })
 }

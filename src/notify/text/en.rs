@@ -7,6 +7,7 @@ use crate::model::verdict::WitnessMissing;
 use crate::model::{Evidence, FindingKey, FindingKind, Level, Metric, Owner, Verdict};
 use crate::notify::plan::Notice;
 use crate::poll::AgentFailure;
+use crate::poll::trap::TrapKind;
 use crate::rules::{Cause, FindingChange};
 use std::time::Duration;
 
@@ -419,6 +420,14 @@ pub(super) fn event(event: &Event) -> Option<String> {
         EventBody::Folded { into: None, .. } => "goes on inside another incident".to_owned(),
         EventBody::AffectedAdded { device } => format!("{} unreachable because of it", clean(device)),
         EventBody::AffectedRemoved { device } => format!("{} back", clean(device)),
+        EventBody::Trap {
+            seen,
+            kind,
+            oid,
+            details,
+            ..
+        } => trap(event.at.since(*seen), *kind, oid, details),
+        EventBody::MoreTraps { count } => format!("{count} more traps of the device came, not kept one by one"),
         EventBody::Acknowledged { by, .. } => format!("acknowledged by {}", clean(by)),
         EventBody::AcknowledgeEnded { why } => match why {
             AcknowledgeEnd::Expired => "the acknowledgement expired after 8 h".to_owned(),
@@ -480,4 +489,20 @@ pub(super) fn event(event: &Event) -> Option<String> {
         EventBody::NotLedgered { rows } => format!("{} notices left before the ledger could be written", rows.len()),
         EventBody::Checkpoint { .. } => return None,
     })
+}
+
+/// A trap on a timeline: a hint, so it is told as the device's word.
+fn trap(before: std::time::Duration, kind: TrapKind, oid: &str, details: &str) -> String {
+    let what = match kind {
+        TrapKind::Other => format!("other ({})", clean(oid)),
+        known => known.key().to_owned(),
+    };
+    let details = match clean(details) {
+        empty if empty.is_empty() => empty,
+        some => format!(": {some}"),
+    };
+    match before.as_secs() {
+        0 => format!("the device sent a trap, {what}{details}"),
+        s => format!("the device had sent a trap {s} s before, {what}{details}"),
+    }
 }

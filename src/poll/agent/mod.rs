@@ -15,7 +15,7 @@ mod learn;
 mod oids;
 mod receive;
 mod round;
-mod session;
+pub(in crate::poll) mod session;
 mod table;
 mod template;
 mod text;

@@ -20,20 +20,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// RFC 3414 section 3.2 step 7: seconds that two clocks may differ.
-const WINDOW: u32 = 150;
+pub(in crate::poll) const WINDOW: u32 = 150;
 /// RFC 3414 section 2.2.1: an engine that has come this far answers nobody until it is given a new identity.
-const LAST_BOOT: u32 = 0x7fff_ffff;
+pub(in crate::poll) const LAST_BOOT: u32 = 0x7fff_ffff;
 /// What we can take: the largest UDP payload over IPv4.
-const MAX_SIZE: u32 = 65_507;
+pub(in crate::poll) const MAX_SIZE: u32 = 65_507;
 
 /// Passwords hashed once per user, not once per device. Emptied at a reload.
 #[derive(Debug, Default)]
-pub(super) struct KeyRing {
+pub(in crate::poll) struct KeyRing {
     masters: HashMap<(Auth, Secret), Arc<MasterKey>>,
 }
 
 impl KeyRing {
-    fn master(&mut self, auth: Auth, password: &Secret) -> Option<Arc<MasterKey>> {
+    pub(in crate::poll) fn master(&mut self, auth: Auth, password: &Secret) -> Option<Arc<MasterKey>> {
         if let Some(key) = self.masters.get(&(auth, password.clone())) {
             return Some(Arc::clone(key));
         }
@@ -42,7 +42,7 @@ impl KeyRing {
         Some(key)
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(in crate::poll) fn clear(&mut self) {
         self.masters.clear();
     }
 }
@@ -68,16 +68,16 @@ pub(super) enum Opened<'a> {
 
 /// An SNMPv3 engine as we know it.
 #[derive(Debug)]
-struct Engine {
-    id: Vec<u8>,
-    boots: u32,
-    time: u32,
+pub(in crate::poll) struct Engine {
+    pub(in crate::poll) id: Vec<u8>,
+    pub(in crate::poll) boots: u32,
+    pub(in crate::poll) time: u32,
     /// When `time` was so.
-    at: Mono,
+    pub(in crate::poll) at: Mono,
     /// `boots` and `time` come from an authenticated message.
-    synced: bool,
-    auth: Option<AuthKey>,
-    privacy: Option<PrivacyKey>,
+    pub(in crate::poll) synced: bool,
+    pub(in crate::poll) auth: Option<AuthKey>,
+    pub(in crate::poll) privacy: Option<PrivacyKey>,
 }
 
 impl Engine {
@@ -87,7 +87,7 @@ impl Engine {
     }
 
     /// RFC 3414 section 3.2 step 7b, for the side that is not authoritative: called only with a message whose HMAC is right.
-    fn accept_time(&mut self, boots: u32, time: u32, at: Mono) -> bool {
+    pub(in crate::poll) fn accept_time(&mut self, boots: u32, time: u32, at: Mono) -> bool {
         let newer = boots > self.boots || (boots == self.boots && time > self.time);
         if boots == LAST_BOOT {
             return false;
@@ -455,7 +455,7 @@ fn usm_counter(pdu: &PduView<'_>) -> Option<u32> {
     }
 }
 
-fn auth_of(protocol: AuthProtocol) -> Auth {
+pub(in crate::poll) fn auth_of(protocol: AuthProtocol) -> Auth {
     match protocol {
         AuthProtocol::Sha1 => Auth::Sha1,
         AuthProtocol::Sha224 => Auth::Sha224,
@@ -465,7 +465,7 @@ fn auth_of(protocol: AuthProtocol) -> Auth {
     }
 }
 
-fn privacy_of(protocol: PrivacyProtocol) -> Privacy {
+pub(in crate::poll) fn privacy_of(protocol: PrivacyProtocol) -> Privacy {
     match protocol {
         PrivacyProtocol::Aes128 => Privacy::Aes128,
         PrivacyProtocol::Aes192 => Privacy::Aes192,

@@ -52,6 +52,9 @@ pub enum DecodeError {
     /// More varbinds than any datagram of use holds.
     #[error("too many varbinds")]
     Count,
+    /// A whole message, but no trap and no inform, or one without sysUpTime.0 and snmpTrapOID.0 at its beginning.
+    #[error("the message is no notification")]
+    NoNotification,
 }
 
 /// A strict reader over one constructed value's contents.

@@ -3,6 +3,7 @@
 //! - [`ber`]: tags, lengths, integers, object identifiers.
 //! - [`pdu`]: values, varbinds, PDUs.
 //! - [`message`]: the envelope of each version.
+//! - [`trap`]: notifications, and what goes back to who sent them.
 //! - [`usm`]: keys, HMAC and encryption of the user-based security model.
 //!
 //! Never here: a decision whether a message is believed. `decode` says what stands there, the client of `poll::agent` checks
@@ -12,6 +13,7 @@
 pub mod ber;
 pub mod message;
 pub mod pdu;
+pub mod trap;
 pub mod usm;
 
 pub use ber::DecodeError;

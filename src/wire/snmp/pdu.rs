@@ -316,6 +316,24 @@ impl Pdu {
     }
 }
 
+/// Reads the contents of a list of varbinds to its end.
+pub(super) fn read_varbinds<'a>(mut list: Reader<'a>) -> Result<Vec<VarBindView<'a>>, DecodeError> {
+    // A varbind of a counter takes some 20 octets.
+    let mut varbinds = Vec::with_capacity((list.left() / 16).min(MAX_VARBINDS));
+    while list.left() > 0 {
+        if varbinds.len() == MAX_VARBINDS {
+            return Err(DecodeError::Count);
+        }
+        let mut entry = list.constructed(ber::SEQUENCE)?;
+        let name = entry.contents(ber::OBJECT_IDENTIFIER)?;
+        ber::check_oid(name)?;
+        let value = ValueView::read(&mut entry)?;
+        entry.end()?;
+        varbinds.push(VarBindView { name, value });
+    }
+    Ok(varbinds)
+}
+
 impl<'a> PduView<'a> {
     /// Reads the PDU that stands next.
     ///
@@ -328,21 +346,9 @@ impl<'a> PduView<'a> {
         let id = r.integer(i64::from(i32::MIN), i64::from(i32::MAX))?;
         let error_status = r.unsigned31()?;
         let error_index = r.unsigned31()?;
-        let mut list = r.constructed(ber::SEQUENCE)?;
+        let list = r.constructed(ber::SEQUENCE)?;
         r.end()?;
-        // A varbind of a counter takes some 20 octets.
-        let mut varbinds = Vec::with_capacity((list.left() / 16).min(MAX_VARBINDS));
-        while list.left() > 0 {
-            if varbinds.len() == MAX_VARBINDS {
-                return Err(DecodeError::Count);
-            }
-            let mut entry = list.constructed(ber::SEQUENCE)?;
-            let name = entry.contents(ber::OBJECT_IDENTIFIER)?;
-            ber::check_oid(name)?;
-            let value = ValueView::read(&mut entry)?;
-            entry.end()?;
-            varbinds.push(VarBindView { name, value });
-        }
+        let varbinds = read_varbinds(list)?;
         Ok(PduView {
             kind,
             request_id: i32::try_from(id).map_err(|_| DecodeError::Range)?,

@@ -82,6 +82,7 @@ pub(crate) fn site(devices: Vec<Device>) -> Arc<Site> {
         routes: Vec::new(),
         maintenance: Vec::new(),
         heartbeat: None,
+        traps: None,
         fingerprint: String::new(),
     })
 }

@@ -148,6 +148,7 @@ pub(crate) fn site() -> Site {
         ],
         maintenance: Vec::new(),
         heartbeat: None,
+        traps: None,
         fingerprint: "0".repeat(64),
     }
 }

@@ -94,6 +94,7 @@ pub(super) fn site(devices: Vec<Device>) -> Arc<Site> {
         routes: Vec::new(),
         maintenance: Vec::new(),
         heartbeat: None,
+        traps: None,
         fingerprint: String::new(),
     })
 }

@@ -219,6 +219,7 @@ impl Town {
             ],
             maintenance: Vec::new(),
             heartbeat: None,
+            traps: None,
             fingerprint: String::new(),
         }
     }
