@@ -23,6 +23,7 @@ use commits::Commits;
 use crate::incident::{Batch, Book, EventBody, Head, Restored};
 use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site};
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
+use crate::poll::agent::memory::{Memories, Memory};
 use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
 use crate::sample::Sampler;
@@ -249,6 +250,21 @@ impl Core {
         view::slice(self, range, snapshot);
     }
 
+    /// What was learned from the agents of some devices, for [`Core::recall`] of another process.
+    pub fn remember(&self, range: Range<usize>, now: Now) -> Vec<Memory> {
+        self.poll.remember(range, now)
+    }
+
+    /// Stands for the profiles in use, beside what [`Core::remember`] gives.
+    pub fn profiles_mark(&self) -> u32 {
+        self.poll.profiles_mark()
+    }
+
+    /// Takes up what an earlier process learned, before the first wake-up.
+    pub fn recall(&mut self, memories: Memories, now: Now) {
+        self.poll.recall(memories, now);
+    }
+
     /// How many devices there are, of all roles.
     pub fn devices(&self) -> usize {
         self.site.devices.len()
@@ -338,7 +354,7 @@ impl Core {
                     moved = true;
                     let samples = self.sampler.take(&observation);
                     self.rules.take(&observation, &samples, now);
-                    self.remember(observation);
+                    self.keep_last(observation);
                 }
             }
         }
@@ -395,7 +411,7 @@ impl Core {
         moved
     }
 
-    fn remember(&mut self, observation: Observation) {
+    fn keep_last(&mut self, observation: Observation) {
         match observation {
             Observation::Agent(round) => {
                 if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome) {

@@ -5,7 +5,8 @@
 
 use super::clock;
 use super::health::{Health, Part};
-use super::messages::{ToEngine, ToLedger, Work};
+use super::messages::{ToCache, ToEngine, ToLedger, Work};
+use super::remember::Remember;
 use super::survey::Survey;
 use super::words::Word;
 use crate::core::{Core, Effect, Input};
@@ -36,6 +37,7 @@ pub(super) struct Links {
     pub(super) inbox: Receiver<ToEngine>,
     pub(super) ledger: SyncSender<ToLedger>,
     pub(super) work: Sender<Work>,
+    pub(super) cache: SyncSender<ToCache>,
     pub(super) health: Arc<Health>,
 }
 
@@ -51,6 +53,7 @@ pub(super) struct Engine {
     /// Mail attempts under way.
     attempts: usize,
     survey: Survey,
+    remember: Remember,
     drops: Option<(Mono, Drops)>,
     received: Vec<PollInput>,
     stopping: Option<Mono>,
@@ -68,6 +71,7 @@ impl Engine {
             unanswered: BTreeMap::new(),
             attempts: 0,
             survey: Survey::default(),
+            remember: Remember::new(clock::mono()),
             drops: None,
             received: Vec::new(),
             stopping: None,
@@ -85,6 +89,7 @@ impl Engine {
                 let _ = ready.send(());
             }
             if self.finished() {
+                self.remember.all(&self.core, &self.links.cache, clock::now());
                 return;
             }
             match self.links.inbox.recv_timeout(to_next_tick(clock::mono())) {
@@ -113,6 +118,7 @@ impl Engine {
         self.hand_over_backlog();
         let (net, drops) = (&self.net, &mut self.drops);
         self.survey.tick(&self.core, || dropped(net, drops, now), now);
+        self.remember.tick(&self.core, &self.links.cache, now);
         self.links.health.mark(Part::Engine);
     }
 
@@ -138,6 +144,7 @@ impl Engine {
             ToEngine::Reload { site, done } => {
                 self.core.take(Input::Reload(site), now);
                 self.survey.reloaded();
+                self.remember.reloaded();
                 let _ = done.send(());
             }
             ToEngine::Stop => self.stopping = Some(now.mono),
@@ -371,6 +378,7 @@ mod tests {
             inbox,
             ledger,
             work,
+            cache: sync_channel(1).0,
             health: Arc::new(Health::new()),
         };
         let core = Core::new(site(), Restored::default(), [7; 32], clock::now());

@@ -5,7 +5,7 @@ use super::health::Part;
 use super::messages::ToEngine;
 use super::shared::WebPages;
 use super::words::Word;
-use super::{Shared, clock, control, keep, ledger, messages, site, systemd, work};
+use super::{Shared, cache, clock, control, keep, ledger, messages, site, systemd, work};
 use crate::core::{Core, Snapshot};
 use crate::incident::{Ledger, LedgerError, Restored};
 use crate::model::Site;
@@ -29,7 +29,9 @@ const INBOX: usize = 4096;
 const LEDGER_QUEUE: usize = 64;
 /// Pieces of work that may wait for tokio.
 const WORK_QUEUE: usize = 1024;
-/// The ledger thread's last transaction may take this long; after that the process ends without it (SQLite is crash-safe).
+/// Parts of a copy of what was learned that may wait for the thread that keeps it: all of a nation, when it ends.
+const CACHE_QUEUE: usize = 256;
+/// The ledger thread's last transaction, and the last copy of what was learned, may take this long; after that the process ends without it (SQLite is crash-safe).
 const LAST_COMMIT: Duration = Duration::from_millis(700);
 
 /// How to run.
@@ -99,6 +101,7 @@ pub struct Handle {
     engine_thread: Option<JoinHandle<()>>,
     ledger: SyncSender<messages::ToLedger>,
     ledger_thread: Option<JoinHandle<()>>,
+    cache_thread: Option<JoinHandle<()>>,
     runtime: Option<Runtime>,
     listen: SocketAddr,
     metrics: Option<SocketAddr>,
@@ -190,10 +193,13 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
     let (work_queue, work_inbox) = mpsc::channel(WORK_QUEUE);
     let (to_ledger, ledger_inbox) = sync_channel(LEDGER_QUEUE);
     let ledger_thread = spawn_ledger(ledger, ledger_inbox, &to_engine, &shared)?;
+    let (to_cache, cache_inbox) = sync_channel(CACHE_QUEUE);
+    let cache_thread = spawn_cache(cache_inbox, &state)?;
     let links = Links {
         inbox,
         ledger: to_ledger.clone(),
         work: work_queue,
+        cache: to_cache,
         health: Arc::clone(&shared.health),
     };
     let engine_thread = spawn_engine(Arc::clone(&site), restored, net, links)?;
@@ -212,6 +218,7 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
         engine_thread: Some(engine_thread),
         ledger: to_ledger,
         ledger_thread: Some(ledger_thread),
+        cache_thread: Some(cache_thread),
         runtime: Some(runtime),
         listen,
         metrics,
@@ -251,12 +258,22 @@ fn spawn_engine(site: Arc<Site>, restored: Restored, net: Net, links: Links) -> 
     let thread = std::thread::Builder::new()
         .name("hinomi-engine".to_owned())
         .spawn(move || {
-            let core = Core::new(site, restored, rand::random(), clock::now());
+            let learned = cache::read(&site.daemon.state);
+            let mut core = Core::new(site, restored, rand::random(), clock::now());
+            core.recall(learned, clock::now());
             Engine::new(core, net, links).run(ready);
         })
         .map_err(RunError::Threads)?;
     running.recv().map_err(|_| RunError::Broken(Part::Engine.key()))?;
     Ok(thread)
+}
+
+fn spawn_cache(inbox: Receiver<messages::ToCache>, state: &Path) -> Result<JoinHandle<()>, RunError> {
+    let state = state.to_owned();
+    std::thread::Builder::new()
+        .name("hinomi-cache".to_owned())
+        .spawn(move || cache::run(&inbox, &state))
+        .map_err(RunError::Threads)
 }
 
 fn spawn_ledger(
@@ -386,11 +403,11 @@ impl Handle {
         // While the ledger's lock is still ours: after that it may be another daemon's.
         let _ = std::fs::remove_file(control::path(&self.shared.state));
         let _ = self.ledger.try_send(messages::ToLedger::Stop);
-        if let Some(thread) = self.ledger_thread.take() {
-            let began = clock::mono();
-            while !thread.is_finished() && clock::mono().since(began) < LAST_COMMIT {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+        let began = clock::mono();
+        let last = [self.ledger_thread.take(), self.cache_thread.take()];
+        let busy = |t: &JoinHandle<()>| !t.is_finished();
+        while last.iter().flatten().any(busy) && clock::mono().since(began) < LAST_COMMIT {
+            std::thread::sleep(Duration::from_millis(5));
         }
         runtime.shutdown_timeout(Duration::from_millis(200));
         Word::Stopped.log();
