@@ -1,7 +1,8 @@
 //! A network of the wanted size, polled by the real daemon: what the fleet says was missed, how late, and what it took.
 //!
 //! `cargo bench --bench fleet -- --shape cpe|device --targets N --seconds S [--circuits] [--lying 1 --slow 10 --loss 1] [--step 50]
-//! [--night 85]`; `--growth` prints a table for 1,000, 10,000, 100,000 and 240,000 targets. With `--circuits` the targets stand in
+//! [--night 85] [--restart]`; `--restart` says what the first interval of another start asks, with and without what the one before has
+//! learned; `--growth` prints a table for 1,000, 10,000, 100,000 and 240,000 targets. With `--circuits` the targets stand in
 //! circuits.csv, else each is a `[[device]]`. In the shape `device` a target is a device with 48 ports.
 
 #![allow(clippy::disallowed_methods, missing_docs)]
@@ -27,7 +28,12 @@ fn main() -> ExitCode {
 
 fn bench(words: &[String]) -> Result<(), String> {
     let own = ["--shape", "--seconds", "--step", "--night", "--probes"];
-    let arguments = Arguments::read(words, Options::default(), &own, &["--circuits", "--growth", "--write"])?;
+    let arguments = Arguments::read(
+        words,
+        Options::default(),
+        &own,
+        &["--circuits", "--growth", "--restart", "--write"],
+    )?;
     let mut options = arguments.fleet.clone();
     let (surface, name) = match (arguments.word("--shape", "cpe"), arguments.has("--circuits")) {
         ("cpe", true) => (Surface::CircuitsCpe, "fleet-cpe"),
@@ -115,6 +121,33 @@ fn measure(config: &Config, arguments: &Arguments, report: &mut Report) -> Resul
                 report,
             )?;
             fleet.order("back")?;
+        }
+    }
+    if arguments.has("--restart") {
+        for (learned, words) in [(true, "with what was learned"), (false, "without")] {
+            hinomi.program.stop();
+            let file = folder.path().join("state/learned.jsonl");
+            let octets = std::fs::metadata(&file)
+                .map_err(|e| format!("{}: {e}", file.display()))?
+                .len();
+            if !learned {
+                std::fs::remove_file(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+            }
+            fleet.order("measure")?;
+            hinomi = config.start_again(folder.path())?;
+            let used = hinomi.program.during(interval)?;
+            let snmp = fleet.verdict()?.snmp;
+            report.row(
+                format!("{size}restart {words}"),
+                format!(
+                    "{} walk requests and {} datagrams in the first {} s, {:.1} % of a core; up after {:.1} s, the file has {octets} octets",
+                    snmp.walks,
+                    snmp.requests,
+                    interval.as_secs(),
+                    used.percent(interval.as_secs_f64()),
+                    hinomi.started.as_secs_f64()
+                ),
+            );
         }
     }
     Ok(missed)

@@ -124,13 +124,18 @@ impl Config {
         csv
     }
 
-    /// Writes the files into `folder` and starts the daemon.
+    /// Writes the files into `folder` and starts the daemon, which knows nothing.
     pub(crate) fn start(&self, folder: &Path) -> Result<Hinomi, String> {
+        let _ = std::fs::remove_dir_all(folder.join("state"));
+        self.start_again(folder)
+    }
+
+    /// As [`Config::start`], with the state that an earlier one has left.
+    pub(crate) fn start_again(&self, folder: &Path) -> Result<Hinomi, String> {
         let io = |e: std::io::Error| format!("{}: {e}", folder.display());
         let listener = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
         let port = listener.map_err(|e| format!("no free TCP port: {e}"))?.port();
         let state = folder.join("state");
-        let _ = std::fs::remove_dir_all(&state);
         let (toml, csv) = self.texts(&state, port);
         let file = folder.join("hinomi.toml");
         std::fs::write(&file, toml).map_err(io)?;

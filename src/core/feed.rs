@@ -4,6 +4,7 @@
 
 use super::tape::Seen;
 use crate::model::{DeviceId, Mono, Name, Now, Site};
+use crate::poll::agent::memory::Memories;
 use crate::poll::{Poll, PollCounters, PollEffect, PollInput};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -47,6 +48,20 @@ impl Feed {
     pub(super) fn take(&mut self, input: PollInput, now: Now) {
         if let Feed::Live(poll) = self {
             poll.take(input, now);
+        }
+    }
+
+    /// Polling, unless a tape is played.
+    pub(super) fn live(&self) -> Option<&Poll> {
+        match self {
+            Feed::Live(poll) => Some(poll),
+            Feed::Tape(_) => None,
+        }
+    }
+
+    pub(super) fn recall(&mut self, memories: Memories, now: Now) {
+        if let Feed::Live(poll) = self {
+            poll.recall(memories, now);
         }
     }
 

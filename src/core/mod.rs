@@ -30,6 +30,7 @@ use crate::incident::{Batch, Book, EventBody, Head, Restored};
 use crate::model::maintenance::subject;
 use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site, Window};
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
+use crate::poll::agent::memory::{Memories, Memory};
 use crate::poll::trap::TrapSeen;
 use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
@@ -454,6 +455,21 @@ impl Core {
         &self.site
     }
 
+    /// What was learned from the agents of some devices, for [`Core::recall`] of another process.
+    pub fn remember(&self, range: Range<usize>, now: Now) -> Vec<Memory> {
+        self.feed.live().map_or_else(Vec::new, |poll| poll.remember(range, now))
+    }
+
+    /// Stands for the profiles in use, beside what [`Core::remember`] gives.
+    pub fn profiles_mark(&self) -> u32 {
+        self.feed.live().map_or(0, Poll::profiles_mark)
+    }
+
+    /// Takes up what an earlier process learned, before the first wake-up.
+    pub fn recall(&mut self, memories: Memories, now: Now) {
+        self.feed.recall(memories, now);
+    }
+
     /// How many devices there are, of all roles.
     pub fn devices(&self) -> usize {
         self.site.devices.len()
@@ -549,7 +565,7 @@ impl Core {
                     }
                     let samples = self.sampler.take(&observation);
                     self.rules.take(&observation, &samples, now);
-                    self.remember(observation);
+                    self.keep_last(observation);
                 }
             }
         }
@@ -612,7 +628,7 @@ impl Core {
         moved
     }
 
-    fn remember(&mut self, observation: Observation) {
+    fn keep_last(&mut self, observation: Observation) {
         match observation {
             Observation::Agent(round) => {
                 if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome) {

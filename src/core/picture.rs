@@ -231,6 +231,13 @@ fn numbers(core: &Core, id: DeviceId, device: &Device, rows: &mut Vec<NumberRow>
         level: number.state.level(),
     });
     rows.extend(judged);
+    rows.extend(core.sampler.unjudged(id).map(|(metric, value)| NumberRow {
+        device: id,
+        metric,
+        part: None,
+        value: value.ok(),
+        level: Level::Ok,
+    }));
     let Some(tcp) = core.last[id.index()].tcp.as_deref() else {
         return;
     };

@@ -231,6 +231,14 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
                 .unwrap_or_default(),
         })
         .collect();
+    all.extend(core.sampler.unjudged(id).map(|(metric, value)| MetricStatus {
+        metric,
+        part: None,
+        which: None,
+        value: words(&value),
+        level: Level::Ok,
+        judged_by: String::new(),
+    }));
     for watch in device
         .watches
         .iter()

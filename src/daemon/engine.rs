@@ -5,8 +5,9 @@
 
 use super::clock;
 use super::health::{Health, Part};
-use super::messages::{ToEngine, ToLedger, Work};
+use super::messages::{ToCache, ToEngine, ToLedger, Work};
 use super::recorder::{self, Recorder};
+use super::remember::Remember;
 use super::survey::Survey;
 use super::words::Word;
 use crate::core::tape::{Beginning, Line, Wants};
@@ -39,6 +40,7 @@ pub(super) struct Links {
     pub(super) inbox: Receiver<ToEngine>,
     pub(super) ledger: SyncSender<ToLedger>,
     pub(super) work: Sender<Work>,
+    pub(super) cache: SyncSender<ToCache>,
     pub(super) health: Arc<Health>,
 }
 
@@ -55,6 +57,7 @@ pub(super) struct Engine {
     attempts: usize,
     survey: Survey,
     recorder: Option<Recorder>,
+    remember: Remember,
     drops: Option<(Mono, Drops)>,
     received: Vec<PollInput>,
     stopping: Option<Mono>,
@@ -73,6 +76,7 @@ impl Engine {
             attempts: 0,
             survey: Survey::default(),
             recorder: None,
+            remember: Remember::new(clock::mono()),
             drops: None,
             received: Vec::new(),
             stopping: None,
@@ -101,6 +105,7 @@ impl Engine {
                 let _ = ready.send(());
             }
             if self.finished() {
+                self.remember.all(&self.core, &self.links.cache, clock::now());
                 return;
             }
             match self.links.inbox.recv_timeout(to_next_tick(clock::mono())) {
@@ -130,6 +135,7 @@ impl Engine {
         self.hand_over_record();
         let (net, drops) = (&self.net, &mut self.drops);
         self.survey.tick(&self.core, || dropped(net, drops, now), now);
+        self.remember.tick(&self.core, &self.links.cache, now);
         self.links.health.mark(Part::Engine);
     }
 
@@ -163,6 +169,7 @@ impl Engine {
             ToEngine::Reload { site, done } => {
                 self.core.take(Input::Reload(site), now);
                 self.survey.reloaded();
+                self.remember.reloaded();
                 let _ = done.send(());
             }
             ToEngine::Traps { site, seen } => self.traps(&site, seen, now),
@@ -425,6 +432,7 @@ mod tests {
             inbox,
             ledger,
             work,
+            cache: sync_channel(1).0,
             health: Arc::new(Health::new()),
         };
         let core = Core::new(site(), Restored::default(), [7; 32], clock::now());

@@ -4,8 +4,9 @@ use crate::core::snapshot::IncidentSummary;
 use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{DeviceStatus, Input, MaintenanceOrder, Picture, Snapshot};
 use crate::incident::Batch;
-use crate::model::{Name, Site};
+use crate::model::{Name, Site, Wall};
 use crate::notify::Delivery;
+use crate::poll::agent::memory::Memory;
 use crate::poll::trap::TrapSeen;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -91,6 +92,22 @@ pub(crate) enum ToLedger {
     Commit(Batch),
     /// Write what waits, then end.
     Stop,
+}
+
+/// To the thread that keeps what was learned.
+#[derive(Debug)]
+pub(crate) enum ToCache {
+    /// A copy begins; what was begun before is dropped.
+    Begin {
+        /// When.
+        at: Wall,
+        /// Stands for the profiles in use.
+        profiles: u32,
+    },
+    /// Some devices of it.
+    Some(Vec<Memory>),
+    /// That was all: it takes the place of the copy before.
+    End,
 }
 
 /// To tokio.

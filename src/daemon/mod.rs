@@ -7,6 +7,8 @@
 //!                    ▼ │      ▼ of work             │                               │
 //!               ledger     tokio (2 threads) ───────┘                               │
 //!               (1 thread) │ mail attempts, route tests, TCP connections            │
+//!               cache      │                                                        │
+//!               (1 thread: what was learned of agents, for the next start)          │
 //!                          │ control socket ◄── hinomi status, ack, reload ─────────┤
 //!                          │ HTTP           ◄── /metrics, /healthz, /readyz ────────┘
 //!                          └ heartbeat, watchdog, status line, signals
@@ -15,8 +17,9 @@
 //! ```
 //!
 //! Full channels: the engine never waits. A full ledger queue makes a backlog in the engine, and a ledger that stays silent for
-//! 10 s is told to the core as failed, so that notices leave unrecorded. Work that finds no room fails at once and is tried
-//! again by the core. Traps that find no room wait in their thread, 8192 of them; more are counted. Everybody else waits for the engine's inbox, which is read every 10 ms.
+//! 10 s is told to the core as failed, so that notices leave unrecorded. A full cache queue makes the copy take longer. Work that
+//! finds no room fails at once and is tried again by the core. Traps that find no room wait in their thread, 8192 of them; more are
+//! counted. Everybody else waits for the engine's inbox, which is read every 10 ms.
 //!
 //! Never here: a decision. What is polled, judged, told and retried is decided in [`crate::core`].
 
@@ -28,12 +31,14 @@ pub mod once;
 pub mod words;
 
 mod beat;
+mod cache;
 mod engine;
 mod health;
 mod ledger;
 mod messages;
 mod recorder;
 mod reload;
+mod remember;
 mod shared;
 mod site;
 mod start;

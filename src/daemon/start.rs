@@ -7,7 +7,7 @@ use super::recorder::{self, Recorder};
 use super::shared::WebPages;
 use super::traps::{Listener, ToTraps};
 use super::words::Word;
-use super::{Shared, clock, control, keep, ledger, messages, site, systemd, traps, work};
+use super::{Shared, cache, clock, control, keep, ledger, messages, site, systemd, traps, work};
 use crate::core::tape::Beginning;
 use crate::core::{Core, Snapshot};
 use crate::incident::{Ledger, LedgerError, Restored};
@@ -36,7 +36,9 @@ const LEDGER_QUEUE: usize = 64;
 const WORK_QUEUE: usize = 1024;
 /// Messages that may wait for the thread of the traps.
 const TRAPS_INBOX: usize = 16;
-/// The ledger thread's last transaction may take this long; after that the process ends without it (SQLite is crash-safe).
+/// Parts of a copy of what was learned that may wait for the thread that keeps it: all of a nation, when it ends.
+const CACHE_QUEUE: usize = 256;
+/// The ledger thread's last transaction, and the last copy of what was learned, may take this long; after that the process ends without it (SQLite is crash-safe).
 const LAST_COMMIT: Duration = Duration::from_millis(700);
 
 /// How to run.
@@ -145,6 +147,7 @@ pub struct Handle {
     /// Only where traps are listened for.
     traps_thread: Option<JoinHandle<()>>,
     traps_at: Vec<SocketAddr>,
+    cache_thread: Option<JoinHandle<()>>,
     runtime: Option<Runtime>,
     listen: SocketAddr,
     metrics: Option<SocketAddr>,
@@ -239,10 +242,13 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
     let (work_queue, work_inbox) = mpsc::channel(WORK_QUEUE);
     let (to_ledger, ledger_inbox) = sync_channel(LEDGER_QUEUE);
     let ledger_thread = spawn_ledger(ledger, ledger_inbox, &to_engine, &shared)?;
+    let (to_cache, cache_inbox) = sync_channel(CACHE_QUEUE);
+    let cache_thread = spawn_cache(cache_inbox, &state)?;
     let links = Links {
         inbox,
         ledger: to_ledger.clone(),
         work: work_queue,
+        cache: to_cache,
         health: Arc::clone(&shared.health),
     };
     let (recorder, record_thread) = options.record.as_deref().map(start_record).transpose()?.unzip();
@@ -270,6 +276,7 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
         record_thread,
         traps_thread,
         traps_at,
+        cache_thread: Some(cache_thread),
         runtime: Some(runtime),
         listen,
         metrics,
@@ -315,11 +322,14 @@ fn spawn_engine(
     let thread = std::thread::Builder::new()
         .name("hinomi-engine".to_owned())
         .spawn(move || {
+            let learned = cache::read(&site.daemon.state);
             let now = clock::now();
             let began = recorder
                 .as_ref()
                 .map(|_| Box::new(Beginning::of_start(&restored, &site, true, now)));
-            let mut engine = Engine::new(Core::new(site, restored, rand::random(), now), net, links);
+            let mut core = Core::new(site, restored, rand::random(), now);
+            core.recall(learned, clock::now());
+            let mut engine = Engine::new(core, net, links);
             if let (Some(recorder), Some(began)) = (recorder, began) {
                 engine.record_to(recorder, began);
             }
@@ -342,6 +352,14 @@ fn start_record(path: &Path) -> Result<(Recorder, JoinHandle<()>), RunError> {
         .spawn(move || recorder::write(file, source))
         .map_err(RunError::Threads)?;
     Ok((recorder, thread))
+}
+
+fn spawn_cache(inbox: Receiver<messages::ToCache>, state: &Path) -> Result<JoinHandle<()>, RunError> {
+    let state = state.to_owned();
+    std::thread::Builder::new()
+        .name("hinomi-cache".to_owned())
+        .spawn(move || cache::run(&inbox, &state))
+        .map_err(RunError::Threads)
 }
 
 fn spawn_ledger(
@@ -519,11 +537,11 @@ impl Handle {
         // While the ledger's lock is still ours: after that it may be another daemon's.
         let _ = std::fs::remove_file(control::path(&self.shared.state));
         let _ = self.ledger.try_send(messages::ToLedger::Stop);
-        if let Some(thread) = self.ledger_thread.take() {
-            let began = clock::mono();
-            while !thread.is_finished() && clock::mono().since(began) < LAST_COMMIT {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+        let began = clock::mono();
+        let last = [self.ledger_thread.take(), self.cache_thread.take()];
+        let busy = |t: &JoinHandle<()>| !t.is_finished();
+        while last.iter().flatten().any(busy) && clock::mono().since(began) < LAST_COMMIT {
+            std::thread::sleep(Duration::from_millis(5));
         }
         runtime.shutdown_timeout(Duration::from_millis(200));
         Word::Stopped.log();

@@ -156,6 +156,20 @@ pub enum Word {
         /// The system's words.
         error: String,
     },
+    /// What an earlier process learned of agents cannot be used.
+    LearnedNotRead {
+        /// Where it lies.
+        at: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// What was learned of agents could not be kept.
+    LearnedNotKept {
+        /// Where.
+        at: PathBuf,
+        /// The system's words.
+        error: String,
+    },
     /// A thread of hinomi ended by itself: a mistake in hinomi.
     ThreadEnded {
         /// Which.
@@ -242,6 +256,12 @@ impl Word {
             Word::Stuck { part, age } => error!(part, ?age, "no progress, the watchdog is not fed"),
             Word::LastGoodNotKept { at, error } => {
                 warn!(at = %at.display(), %error, "the copy for emergency mails could not be written");
+            }
+            Word::LearnedNotRead { at, error } => {
+                info!(at = %at.display(), %error, "what was learned of agents before cannot be used: it is learned anew, nothing is to be done");
+            }
+            Word::LearnedNotKept { at, error } => {
+                info!(at = %at.display(), %error, "what was learned of agents could not be kept: the next start asks more; check the disk of the state directory");
             }
             Word::ThreadEnded { part } => {
                 error!(part, "a part of hinomi ended, so hinomi ends: systemd starts it again")

@@ -3,6 +3,7 @@
 //!
 //! Never here: how a liveness round goes (`liveness`), what an agent is asked (`agent`), a judgement about health.
 
+use super::agent::memory::{Memories, Memory};
 use super::agent::{AgentEvent, Agents};
 use super::counters::{Lateness, PollCounters, failure_word};
 use super::echo::Addresses;
@@ -17,6 +18,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -233,6 +235,21 @@ impl Poll {
     /// Takes out the effects since the last call, in order.
     pub fn effects(&mut self) -> Vec<PollEffect> {
         std::mem::take(&mut self.effects)
+    }
+
+    /// Stands for the profiles in use, beside what [`Poll::remember`] gives.
+    pub fn profiles_mark(&self) -> u32 {
+        self.agents.profiles_mark()
+    }
+
+    /// What was learned from the agents of some devices, by [`DeviceId`], for [`Poll::recall`] of another process.
+    pub fn remember(&self, range: Range<usize>, now: Now) -> Vec<Memory> {
+        self.agents.remember(range, now)
+    }
+
+    /// Takes up what an earlier process learned, before anything is polled.
+    pub fn recall(&mut self, memories: Memories, now: Now) {
+        self.agents.recall(memories, now);
     }
 
     /// What was counted so far.

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// More ICMP errors than this about one round say nothing new.
 const MAX_ERRORS: usize = 8;
+/// Attempts whose memory a free slot keeps.
+const SPARE: usize = 4;
 
 /// Names one round, ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,6 +140,8 @@ pub(super) struct Rounds {
 struct Slot {
     generation: u32,
     round: Option<Round>,
+    /// Memory for the attempts of the next round.
+    spare: Vec<Attempt>,
 }
 
 impl Rounds {
@@ -147,6 +151,7 @@ impl Rounds {
             self.slots.push(Slot {
                 generation: 0,
                 round: None,
+                spare: Vec::new(),
             });
             u32::try_from(self.slots.len() - 1).expect("fewer rounds in flight than 2^32: at most a few per device")
         });
@@ -157,7 +162,7 @@ impl Rounds {
             due,
             begun: Awake::default(),
             burst: Default::default(),
-            attempts: Vec::with_capacity(planned),
+            attempts: std::mem::take(&mut place.spare),
             first: 0,
             planned,
             seq_base: (nonce >> 48) as u16,
@@ -193,17 +198,24 @@ impl Rounds {
             .is_some_and(|s| key.generation < s.generation)
     }
 
-    /// Ends a round and frees its slot.
-    pub(super) fn remove(&mut self, key: RoundKey) -> Option<Round> {
+    /// Ends a round and frees its slot. False if it was over already.
+    pub(super) fn remove(&mut self, key: RoundKey) -> bool {
         let slot = self
             .slots
             .get_mut(key.slot as usize)
-            .filter(|s| s.generation == key.generation)?;
-        let round = slot.round.take()?;
+            .filter(|s| s.generation == key.generation);
+        let Some((slot, mut round)) = slot.and_then(|s| s.round.take().map(|r| (s, r))) else {
+            return false;
+        };
+        // A confirm burst has many: what it used is given back.
+        if round.attempts.capacity() <= SPARE {
+            round.attempts.clear();
+            slot.spare = round.attempts;
+        }
         slot.generation = slot.generation.wrapping_add(1);
         self.burst_load = self.burst_load.saturating_sub(round.load);
         self.free.push(key.slot);
-        Some(round)
+        true
     }
 
     /// Thousandths of an echo a second that all running bursts need.
@@ -241,7 +253,7 @@ mod tests {
         let mut r = Rounds::default();
         let a = r.insert(DeviceId(1), None, 1, 7);
         assert!(r.get(a).is_some() && !r.is_over(a));
-        assert!(r.remove(a).is_some() && r.remove(a).is_none());
+        assert!(r.remove(a) && !r.remove(a));
         let b = r.insert(DeviceId(2), None, 1, 8);
         assert_eq!(a.slot, b.slot);
         assert!(r.get(a).is_none() && r.is_over(a) && r.get(b).is_some());

@@ -180,13 +180,8 @@ impl Rules {
         }
         match observation {
             Observation::Reach(round) => {
-                let loss = samples
-                    .numbers
-                    .iter()
-                    .find(|s| s.metric == Metric::Loss)
-                    .and_then(|s| s.value.ok());
                 self.with_reach(now, |reach, context| reach.round(round, context));
-                if let Some(percent) = loss {
+                if let Some(percent) = samples.loss {
                     self.reach.loss(round.device, percent, now);
                     self.lossy(round.device, percent, round.ended, now);
                 }

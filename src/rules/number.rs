@@ -269,7 +269,11 @@ fn measured(device: &Device, part: &Part, metric: Metric) -> bool {
         return false;
     }
     match (part, metric) {
-        (_, Metric::Loss | Metric::Rtt) => !matches!(device.liveness, Liveness::None | Liveness::Line),
+        // Where no threshold is on them the sampler shows them, and no number is made.
+        (_, Metric::Loss | Metric::Rtt) => {
+            let asked = !matches!(device.liveness, Liveness::None | Liveness::Line);
+            asked && threshold(device, part, metric).is_some()
+        }
         (_, Metric::UtilizationDown | Metric::UtilizationUp) => {
             device.circuit.as_ref().is_some_and(|c| c.measure != Measure::Nothing)
         }

@@ -19,11 +19,20 @@ pub struct LossWindow {
 }
 
 enum Rounds {
-    /// When, sent, answered.
-    Many(VecDeque<(Mono, u32, u32)>),
+    /// All of the window, one by one.
+    Many(Many),
     /// One echo a round, so seldom that the window is the last 20 of them whatever the time: a bit an echo, the newest lowest.
     /// A nation of circuits is polled like this.
     Single { answered: u32, count: u8 },
+}
+
+/// Rounds with their sums, which a round changes by its own part only.
+#[derive(Default)]
+struct Many {
+    /// When, sent, answered.
+    rounds: VecDeque<(Mono, u32, u32)>,
+    sent: u32,
+    received: u32,
 }
 
 impl LossWindow {
@@ -33,7 +42,7 @@ impl LossWindow {
         LossWindow {
             rounds: match single {
                 true => Rounds::Single { answered: 0, count: 0 },
-                false => Rounds::Many(VecDeque::new()),
+                false => Rounds::Many(Many::default()),
             },
             rtt_mean_seconds: None,
         }
@@ -48,7 +57,7 @@ impl LossWindow {
         }
         let received = round.received.min(round.sent);
         match &mut self.rounds {
-            Rounds::Many(rounds) => push_many(rounds, round.ended, round.sent, received),
+            Rounds::Many(many) => many.push(round.ended, round.sent, received),
             Rounds::Single { answered, count } => {
                 *answered = *answered << 1 | u32::from(received > 0);
                 *count = (*count + 1).min(ECHOES_MIN as u8);
@@ -59,7 +68,7 @@ impl LossWindow {
     /// Percent lost, if at least [`ECHOES_MIN`] echoes were sent.
     pub fn percent(&self) -> Option<f64> {
         let (sent, received) = match &self.rounds {
-            Rounds::Many(rounds) => rounds.iter().fold((0u32, 0u32), |(s, r), x| (s + x.1, r + x.2)),
+            Rounds::Many(many) => (many.sent, many.received),
             Rounds::Single { answered, count } => {
                 let window = (1u32 << ECHOES_MIN) - 1;
                 (u32::from(*count), (answered & window).count_ones())
@@ -68,24 +77,34 @@ impl LossWindow {
         (sent >= ECHOES_MIN).then(|| f64::from(sent - received) / f64::from(sent) * 100.0)
     }
 
+    /// A round was taken.
+    pub fn has_rounds(&self) -> bool {
+        match &self.rounds {
+            Rounds::Many(many) => !many.rounds.is_empty(),
+            Rounds::Single { count, .. } => *count > 0,
+        }
+    }
+
     /// Mean round-trip time of the last round, seconds.
     pub fn mean_rtt(&self) -> Option<f64> {
         self.rtt_mean_seconds.map(f64::from)
     }
 }
 
-fn push_many(rounds: &mut VecDeque<(Mono, u32, u32)>, ended: Mono, sent: u32, received: u32) {
-    rounds.push_back((ended, sent, received));
-    let oldest = ended - WINDOW;
-    let mut sent: u32 = rounds.iter().map(|(_, sent, _)| sent).sum();
-    while let Some((at, of_it, _)) = rounds.front().copied() {
-        // One echo a minute makes 20 of them in 20 minutes: without those nothing could ever be said.
-        let old = at < oldest && sent - of_it >= ECHOES_MIN;
-        if !old && rounds.len() <= ROUNDS_MAX {
-            break;
+impl Many {
+    fn push(&mut self, ended: Mono, sent: u32, received: u32) {
+        self.rounds.push_back((ended, sent, received));
+        (self.sent, self.received) = (self.sent + sent, self.received + received);
+        let oldest = ended - WINDOW;
+        while let Some((at, of_it, answered)) = self.rounds.front().copied() {
+            // One echo a minute makes 20 of them in 20 minutes: without those nothing could ever be said.
+            let old = at < oldest && self.sent - of_it >= ECHOES_MIN;
+            if !old && self.rounds.len() <= ROUNDS_MAX {
+                break;
+            }
+            self.rounds.pop_front();
+            (self.sent, self.received) = (self.sent - of_it, self.received - answered);
         }
-        rounds.pop_front();
-        sent -= of_it;
     }
 }
 

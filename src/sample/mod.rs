@@ -120,6 +120,9 @@ pub struct Samples {
     pub octets: Vec<CrossingOctets>,
     /// Parts with a state.
     pub parts: Vec<PartSample>,
+    /// Of a liveness round: percent of echoes lost over the window, if that is known. It stands in `numbers` too where a threshold is
+    /// on it.
+    pub loss: Option<f64>,
 }
 
 /// State of all devices' counters and windows.
@@ -134,15 +137,34 @@ pub struct Sampler {
 
 struct DeviceSamples {
     silent: bool,
+    /// A threshold is on its loss, on its round-trip time. Most devices have neither, and a round of theirs makes no number.
+    judged: Judged,
     loss: LossWindow,
     /// Sorted by name.
     interfaces: Vec<(Name, InterfaceCounters)>,
+}
+
+#[derive(Clone, Copy)]
+struct Judged {
+    loss: bool,
+    rtt: bool,
+}
+
+impl Judged {
+    fn of(device: &Device) -> Judged {
+        let on = |kind| device.thresholds.contains_key(&kind);
+        Judged {
+            loss: on(ThresholdKind::Loss),
+            rtt: on(ThresholdKind::Rtt),
+        }
+    }
 }
 
 impl DeviceSamples {
     fn new(device: &Device) -> DeviceSamples {
         DeviceSamples {
             silent: false,
+            judged: Judged::of(device),
             loss: LossWindow::new(&device.poll),
             interfaces: Vec::new(),
         }
@@ -221,6 +243,25 @@ impl Sampler {
         self.devices.get(device.index())?.loss.percent()
     }
 
+    /// Loss and round-trip time of a device as far as no threshold is on them: nobody judges them, but people look at them. Nothing
+    /// before its first round and while it is silent.
+    pub fn unjudged(&self, device: DeviceId) -> impl Iterator<Item = (Metric, Result<f64, Unknown>)> {
+        let state = self.devices.get(device.index()).filter(|s| s.loss.has_rounds());
+        let loss = state
+            .filter(|s| !s.judged.loss)
+            .map(|s| (Metric::Loss, s.loss.percent().ok_or(Unknown::WarmingUp)));
+        let told = self
+            .site
+            .devices
+            .get(device.index())
+            .is_some_and(|d| d.role != Role::Circuit);
+        let rtt = state
+            .filter(|s| told && !s.judged.rtt)
+            .and_then(|s| s.loss.mean_rtt())
+            .map(|rtt| (Metric::Rtt, Ok(rtt)));
+        loss.into_iter().chain(rtt)
+    }
+
     /// The device is known to be silent, or not any more: what it does not answer then is silence, not loss.
     pub fn silence(&mut self, device: DeviceId, silent: bool) {
         let site = &self.site;
@@ -261,7 +302,7 @@ impl Sampler {
             return;
         }
         state.loss.push(round);
-        let device = self.site.device(round.device);
+        out.loss = state.loss.percent();
         let mut number = |metric, value| {
             out.numbers.push(Sample {
                 device: round.device,
@@ -272,9 +313,10 @@ impl Sampler {
                 at: round.ended,
             });
         };
-        number(Metric::Loss, state.loss.percent().ok_or(Unknown::WarmingUp));
-        let wanted = device.role != Role::Circuit || device.thresholds.contains_key(&ThresholdKind::Rtt);
-        if let Some(rtt) = state.loss.mean_rtt().filter(|_| wanted) {
+        if state.judged.loss {
+            number(Metric::Loss, out.loss.ok_or(Unknown::WarmingUp));
+        }
+        if let Some(rtt) = state.loss.mean_rtt().filter(|_| state.judged.rtt) {
             number(Metric::Rtt, Ok(rtt));
         }
     }

@@ -1051,3 +1051,36 @@ fn echo_without_cap_net_raw_is_refused_with_the_two_ways_out() {
         "{said}"
     );
 }
+
+#[test]
+fn what_was_learned_is_kept_at_the_end_and_its_damage_is_one_line_of_the_log() {
+    let folder = Folder::new();
+    folder.write(&site(&["a"]));
+    let file = folder.0.join("state/learned.jsonl");
+    let mut daemon = Daemon::start(&folder.config());
+    let (code, took) = daemon.end("-TERM");
+    assert!(
+        code == Some(0) && took < Duration::from_secs(2),
+        "{code:?} after {took:?}"
+    );
+    let good = std::fs::read_to_string(&file).unwrap();
+    no_secret(good.as_bytes());
+    assert!(good.lines().last().unwrap().contains("\"sum\":"), "{good}");
+    let words = "it is learned anew";
+    for (text, lines) in [
+        (good.clone(), 0),
+        (good.replace("\"sum\":", "\"sum\":1"), 1),
+        (String::new(), 1),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let mut daemon = Daemon::start(&folder.config());
+        assert_eq!(daemon.get("/healthz").0, 200);
+        assert_eq!(daemon.end("-TERM").0, Some(0));
+        assert_eq!(daemon.log().matches(words).count(), lines, "{}", daemon.log());
+        let again = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            again.lines().last().unwrap().contains("\"sum\":"),
+            "it is good again: {again}"
+        );
+    }
+}

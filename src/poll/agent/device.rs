@@ -2,6 +2,8 @@
 //!
 //! Never here: datagrams, request numbers, deadlines (that is the parent module).
 
+mod recall;
+
 use super::learn::Learned;
 use super::oids::Col;
 use super::round::{Ask, Round};

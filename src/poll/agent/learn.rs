@@ -9,6 +9,7 @@ use crate::model::profile::{MOST_INSTANCES, Object, Oid, Pick, Profile, Rows, Wa
 use crate::poll::observation::Number;
 use crate::poll::{ScalarReading, TableRow};
 use crate::wire::snmp::Value;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -19,16 +20,25 @@ const MOST_ROWS: usize = 256;
 pub(super) type Found = BTreeMap<Vec<u32>, Vec<(Vec<u32>, Value)>>;
 
 /// What is known of a device's profile.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Learned {
     /// Rows that are read, in the order of their parts; handed out with each reading.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) rows: Arc<[TableRow]>,
     /// Instances of the profile that are not read because another measure of their metric is answered, by position.
+    #[serde(skip_serializing_if = "none_dropped")]
     dropped: u64,
     /// The first complete round has shown what is answered.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     settled: bool,
     /// A metric of the profile has nothing that answers, or not all columns were walked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     lacking: bool,
+}
+
+fn none_dropped(dropped: &u64) -> bool {
+    *dropped == 0
 }
 
 impl Learned {

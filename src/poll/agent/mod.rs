@@ -12,6 +12,7 @@
 mod device;
 mod flight;
 mod learn;
+pub mod memory;
 mod oids;
 mod receive;
 mod round;
@@ -27,11 +28,13 @@ use crate::poll::{AgentFailure, AgentRound, Channel, DropReason, UDP_SOCKETS};
 use crate::wire::snmp::{DecodeError, Names, PduKind, Version, decode};
 use device::Agent;
 use flight::{Flight, Flights, Owner, Stage};
+use memory::{Memories, Memory, Since};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use session::{KeyRing, Question, Session};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use template::Library;
@@ -205,6 +208,32 @@ impl Agents {
         self.probes = self.flights.slots().into_iter().filter_map(probe).collect();
     }
 
+    /// Stands for the profiles in use.
+    pub fn profiles_mark(&self) -> u32 {
+        memory::short(&[&format!("{:?}", self.profiles)])
+    }
+
+    /// What was learned of some of the devices, by [`DeviceId`]. Nothing is said of one that was not spoken to yet.
+    pub fn remember(&self, range: Range<usize>, now: Now) -> Vec<Memory> {
+        let some = self.agents.get(range.start..range.end.min(self.agents.len()));
+        let agents = some.into_iter().flatten().flatten();
+        agents.filter_map(|agent| agent.memory(now.mono)).collect()
+    }
+
+    /// Takes up what an earlier process learned, before the first round. What does not fit the configuration any more is dropped.
+    pub fn recall(&mut self, mut memories: Memories, now: Now) {
+        let since = Since {
+            elapsed: now.wall.since(memories.at),
+            now: now.mono,
+        };
+        let same_profiles = memories.profiles == self.profiles_mark();
+        for agent in self.agents.iter_mut().flatten() {
+            if let Some(memory) = memories.devices.remove(&agent.name) {
+                agent.recall(memory, same_profiles, &self.profiles, &mut self.keys, since);
+            }
+        }
+    }
+
     /// The devices of a target (a misconfigured site may have several).
     fn at(&self, target: SocketAddr) -> Vec<u32> {
         let from = self.by_target.partition_point(|(t, _)| *t < target);
@@ -312,6 +341,9 @@ impl Agents {
     }
 
     fn unanswered(&mut self, flight: Flight, now: Now) {
+        if let Some(agent) = self.agent(flight.device) {
+            agent.session.doubt();
+        }
         if let Owner::Liveness { token, started, .. } = flight.owner {
             self.events.push(AgentEvent::Liveness {
                 device: id_of(flight.device),

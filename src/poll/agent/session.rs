@@ -7,6 +7,7 @@
 //! Never here: retries, deadlines, what is asked.
 
 use super::flight::{Flight, Stage};
+use super::memory::{EngineMemory, Since};
 use super::oids::USM_STATS;
 use crate::model::snmp::{AuthProtocol, Credentials, PrivacyProtocol, SnmpAccess, V3User};
 use crate::model::{Mono, Secret};
@@ -108,6 +109,8 @@ pub(super) struct V3Session {
     candidate: Option<Engine>,
     /// Ask for the engine before the next request.
     discover: bool,
+    /// The candidate is what an earlier process knew; nothing has come from it yet.
+    recalled: bool,
 }
 
 /// How one device is spoken to.
@@ -146,6 +149,7 @@ impl Session {
                 proven: None,
                 candidate: None,
                 discover: true,
+                recalled: false,
             })),
         }
     }
@@ -172,7 +176,50 @@ impl Session {
     pub(super) fn start_afresh(&mut self) {
         if let Session::V3(v3) = self {
             v3.candidate = None;
-            v3.discover = true;
+            (v3.discover, v3.recalled) = (true, false);
+        }
+    }
+
+    /// The engine, if proven, or recalled and neither proven nor dropped yet.
+    pub(super) fn memory(&self, now: Mono) -> Option<EngineMemory> {
+        let Session::V3(v3) = self else { return None };
+        let proven = v3.proven.as_ref().filter(|e| e.synced);
+        let engine = proven.or(v3.candidate.as_ref().filter(|_| v3.recalled))?;
+        Some(EngineMemory {
+            id: engine.id.iter().map(|b| format!("{b:02x}")).collect(),
+            boots: engine.boots,
+            time: engine.time_at(now),
+        })
+    }
+
+    /// Takes up what an earlier process knew of the engine, as if a discovery had told it: it has to be proven.
+    pub(super) fn recall(&mut self, memory: &EngineMemory, since: Since, keys: &mut KeyRing) {
+        let Session::V3(v3) = self else { return };
+        let digits = memory.id.as_bytes().chunks(2);
+        let id: Option<Vec<u8>> = digits
+            .map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok())
+            .collect();
+        let Some(id) = id.filter(|id| (5..=32).contains(&id.len()) && memory.boots < LAST_BOOT) else {
+            return;
+        };
+        let passed = u32::try_from(since.elapsed.as_secs()).unwrap_or(LAST_BOOT);
+        let (auth, privacy) = v3.keys(&id, keys);
+        v3.candidate = Some(Engine {
+            id,
+            boots: memory.boots,
+            time: memory.time.saturating_add(passed).min(LAST_BOOT),
+            at: since.now,
+            synced: false,
+            auth,
+            privacy,
+        });
+        (v3.discover, v3.recalled) = (false, true);
+    }
+
+    /// A request stayed unanswered. An engine with another identity by now may keep silent to what was recalled: it is asked who it is.
+    pub(super) fn doubt(&mut self) {
+        if matches!(self, Session::V3(v3) if v3.recalled) {
+            self.start_afresh();
         }
     }
 
@@ -303,7 +350,7 @@ impl V3Session {
             auth,
             privacy,
         });
-        self.discover = false;
+        (self.discover, self.recalled) = (false, false);
         Opened::Discovered
     }
 
@@ -391,7 +438,7 @@ impl V3Session {
             return Opened::Drop(DropReason::WrongContent);
         }
         if let Some(engine) = self.candidate.take_if(|e| e.id == id) {
-            self.proven = Some(engine);
+            (self.proven, self.recalled) = (Some(engine), false);
         }
         Opened::Answer(scoped.pdu)
     }

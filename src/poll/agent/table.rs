@@ -5,6 +5,8 @@
 //!
 //! Never here: a request, a rate, a judgement.
 
+mod recall;
+
 use super::oids::Col;
 use super::text;
 use super::wanted::{Patterns, fits_alias};

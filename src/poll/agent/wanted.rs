@@ -41,6 +41,11 @@ impl Patterns {
         }
     }
 
+    /// All of it, list by list.
+    pub(super) fn lists(&self) -> [&[Name]; 3] {
+        [&self.literal, &self.globs, &self.aliases]
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.literal.is_empty() && self.globs.is_empty() && self.aliases.is_empty()
     }
