@@ -112,6 +112,7 @@ fn evidence(e: &Evidence) -> String {
             format!("{device} {interface} still receives {}", bps(*after_bps))
         }
         Evidence::IcmpUnreachable { from } => format!("{from} says it cannot be reached"),
+        Evidence::SessionDown { device, peer } => format!("{device}: the BGP session with {peer} is down"),
         Evidence::UplinksSilent { uplinks, own_gateway } => {
             let gateway = if *own_gateway {
                 ", the own gateway among them"

@@ -163,6 +163,7 @@ impl Core {
             crossed: crossed(&site),
             site,
         };
+        core.rules.recall(&core.book.state().active, &core.book.causes(), now);
         if let Some(damage) = &restored.damage {
             core.rules.ledger(Err(damage), true, now);
         }
@@ -348,6 +349,12 @@ impl Core {
             match effect {
                 RuleEffect::Finding(change) => self.book.take(&change, now),
                 RuleEffect::Affected(affected) => self.book.affected(&affected, now),
+                RuleEffect::Note(note) => self.book.note(&note, now),
+                RuleEffect::Active(group, instances) => {
+                    self.book
+                        .record(None, EventBody::ActiveMembers { group, instances }, now);
+                }
+                RuleEffect::ProbeAgent(device) => self.poll.take(PollInput::ProbeAgent(device), now),
                 RuleEffect::Probe(device) => self.poll.take(PollInput::ProbeNow(device), now),
                 RuleEffect::Silent(device, silent) => {
                     paths = true;

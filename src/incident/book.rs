@@ -6,8 +6,8 @@ pub use super::state::{Acknowledgement, Hanging, Incident, Phase, State, Told};
 
 use super::event::{AcknowledgeEnd, Event, EventBody, Tick};
 use super::state::FLAP_WINDOW;
-use crate::model::{FindingKey, Level, Mono, Name, Now, Wall};
-use crate::rules::{Affected, Cause, FindingChange};
+use crate::model::{FindingKey, FindingKind, Level, Mono, Name, Now, Wall};
+use crate::rules::{Affected, Cause, FindingChange, Note};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub const ACKNOWLEDGED: Duration = Duration::from_secs(8 * 3600);
 pub const COMING_BACK: Duration = Duration::from_secs(120);
 /// Level changes in [`FLAP_WINDOW`] that make an incident flapping.
 const FLAPS: usize = 4;
+/// Notes that wait for one root's incident.
+const WAITING_NOTES: usize = 200;
 /// A checkpoint bounds what a start has to read.
 const CHECKPOINT_EVERY: u64 = 100_000;
 
@@ -32,6 +34,8 @@ pub struct Book {
     hangs: BTreeMap<Name, u64>,
     /// Devices behind a root whose incident is not open yet (its delay runs).
     waiting: BTreeMap<FindingKey, BTreeSet<Name>>,
+    /// Notes for a root whose incident is not open yet.
+    waiting_notes: BTreeMap<FindingKey, Vec<(FindingKey, Cause)>>,
     /// Next deadline of each incident that has one.
     deadlines: BTreeSet<(Tick, u64)>,
     deadline_of: BTreeMap<u64, Tick>,
@@ -97,8 +101,10 @@ impl Book {
     fn changed(&mut self, id: u64, change: FindingChange, now: Now) {
         let Some(incident) = self.state.get(id) else { return };
         let rises = change.to == Level::Critical && incident.level < Level::Critical;
-        let same =
-            change.to == incident.level && (change.isolation.is_none() || change.isolation == incident.last.isolation);
+        let more = change.key.kind == FindingKind::SwitchedOver && change.cause != incident.last.cause;
+        let same = !more
+            && change.to == incident.level
+            && (change.isolation.is_none() || change.isolation == incident.last.isolation);
         if same {
             return;
         }
@@ -146,6 +152,23 @@ impl Book {
             return;
         };
         self.hang(id, &affected.device, now);
+    }
+
+    /// Lists something in the incident of a root: now, or as soon as there is one.
+    pub fn note(&mut self, note: &Note, now: Now) {
+        let (key, cause) = (note.key.clone(), note.cause.clone());
+        let known = self.by_root.get(&note.root).copied();
+        let tick = self.tick(now);
+        let takes = |i: &Incident| i.is_open() || self.may_reopen(i, tick);
+        match known.filter(|id| self.state.get(*id).is_some_and(takes)) {
+            Some(id) => self.push(Some(id), EventBody::Noted { key, cause }, now),
+            None => {
+                let waiting = self.waiting_notes.entry(note.root.clone()).or_default();
+                if waiting.len() < WAITING_NOTES {
+                    waiting.push((key, cause));
+                }
+            }
+        }
     }
 
     fn came_back(&mut self, affected: &Affected, now: Now) {
@@ -199,6 +222,9 @@ impl Book {
     fn claim_waiting(&mut self, id: u64, root: &FindingKey, now: Now) {
         for device in self.waiting.remove(root).unwrap_or_default() {
             self.hang(id, &device, now);
+        }
+        for (key, cause) in self.waiting_notes.remove(root).unwrap_or_default() {
+            self.push(Some(id), EventBody::Noted { key, cause }, now);
         }
     }
 
@@ -339,6 +365,12 @@ impl Book {
             .filter(|i| i.level > Level::Ok)
             .map(|i| (i.root.clone(), i.level, i.since))
             .collect()
+    }
+
+    /// Why the open incidents of redundancy groups are as they are, for restoring the rules.
+    pub fn causes(&self) -> Vec<(FindingKey, Cause)> {
+        let of_groups = self.open().filter(|i| i.root.kind.is_of_redundancy());
+        of_groups.map(|i| (i.root.clone(), i.cause().clone())).collect()
     }
 
     /// Devices that hang below a root, as last known: root finding and device.

@@ -18,6 +18,9 @@ pub(super) const FLAP_WINDOW: Duration = Duration::from_secs(30 * 60);
 /// Events of a timeline beyond this are kept in the ledger only.
 const TIMELINE: usize = 400;
 
+/// Notes of an incident beyond this are kept in the ledger only.
+const NOTES: usize = 200;
+
 /// Where an incident is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -118,6 +121,9 @@ pub struct Incident {
     pub spell: Tick,
     /// The first events, for `incidents show`.
     pub timeline: Vec<Event>,
+    /// What is listed here instead of having an incident of its own, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<(FindingKey, Cause)>,
 }
 
 impl Incident {
@@ -174,6 +180,7 @@ impl Incident {
             called: None,
             spell: event.tick,
             timeline: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -223,6 +230,7 @@ impl Incident {
         self.procedure = None;
         self.escalated.clear();
         self.affected.retain(|_, h| h.back.is_none());
+        self.notes.clear();
         self.expect_acceptance_anew();
         self.last = change.clone();
     }
@@ -257,6 +265,9 @@ pub struct State {
     pub tick: Tick,
     /// Events since the last checkpoint.
     pub since_checkpoint: u64,
+    /// Who is active in each instance of each redundancy group.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub active: BTreeMap<Name, BTreeMap<Name, Name>>,
     /// Hour in which old incidents were last put away.
     pub swept_hour: i64,
 }
@@ -287,6 +298,9 @@ impl State {
                 return Ok(());
             }
             EventBody::Opened { change } => self.open(event, change)?,
+            EventBody::ActiveMembers { group, instances } => {
+                self.active.insert(group.clone(), instances.clone());
+            }
             _ => {}
         }
         let Some(id) = event.incident else { return Ok(()) };
@@ -345,6 +359,7 @@ fn is_afterthought(body: &EventBody) -> bool {
     matches!(
         body,
         EventBody::AffectedRemoved { .. }
+            | EventBody::Noted { .. }
             | EventBody::Noticed { .. }
             | EventBody::NobodyTold { .. }
             | EventBody::Delivered { .. }
@@ -432,6 +447,11 @@ fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
                 ));
             }
         },
+        EventBody::Noted { key, cause } => {
+            if incident.notes.len() < NOTES {
+                incident.notes.push((key.clone(), cause.clone()));
+            }
+        }
         EventBody::Acknowledged { by, until } => {
             if !incident.is_open() {
                 return wrong("was acknowledged", incident.phase);

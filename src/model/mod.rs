@@ -11,6 +11,8 @@ pub mod device;
 pub mod finding;
 pub mod profile;
 pub mod reach;
+pub mod redundancy;
+pub mod role_source;
 pub mod secret;
 pub mod site;
 pub mod snmp;
@@ -27,6 +29,7 @@ pub use device::{
 pub use finding::{FindingKey, FindingKind, FindingRule, Level, Name, Part};
 pub use profile::{Profile, Profiles};
 pub use reach::ReachState;
+pub use redundancy::{Member, MemberPart, Preferred, Redundancy, RedundancyKind};
 pub use secret::Secret;
 pub use site::{DaemonSettings, Heartbeat, Language, Operator, Site};
 pub use threshold::{Bound, Metric, Threshold, ThresholdKind};

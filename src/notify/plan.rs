@@ -4,7 +4,9 @@
 
 use crate::incident::{Book, Event, EventBody, Incident, NoticeKind, Phase, Tick};
 use crate::model::contact::CIRCUIT_CONTACT;
-use crate::model::{DeviceId, FindingKey, Isolation, Level, Match, Name, Owner, Procedure, Site, Wall};
+use crate::model::{
+    DeviceId, FindingKey, FindingKind, Isolation, Level, Match, Name, Owner, Part, Procedure, Site, Wall,
+};
 use crate::rules::Cause;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -60,6 +62,9 @@ pub struct Notice {
     pub back: Vec<Name>,
     /// How many in all.
     pub back_count: usize,
+    /// What is listed in this incident instead of having one of its own, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<(FindingKey, Cause)>,
     /// Contacts that get this notice.
     pub told: Vec<Name>,
     /// The procedure followed.
@@ -224,6 +229,11 @@ impl Planner {
     }
 
     fn device<'a>(&self, site: &'a Site, incident: &Incident) -> Option<&'a crate::model::Device> {
+        if let Part::Redundancy(name) = &incident.root.part {
+            // A group is whose its first member is.
+            let group = site.redundancy.iter().find(|g| g.name == *name)?;
+            return group.members.first().map(|m| site.device(m.device));
+        }
         let id = self.devices.get(incident.root.device.as_ref()?)?;
         site.devices.get(id.index())
     }
@@ -258,6 +268,7 @@ impl Planner {
             unreachable_count: incident.missing,
             back: incident.back().take(NAMES).cloned().collect(),
             back_count: incident.affected.len() - incident.missing,
+            notes: incident.notes.iter().take(NAMES).cloned().collect(),
             told: Vec::new(),
             procedure: procedure.map(|p| p.name.clone()),
             acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
@@ -299,6 +310,9 @@ fn kind_of(body: &EventBody, incident: &Incident) -> Option<NoticeKind> {
             } else if change.to < told {
                 NoticeKind::Better
             } else if change.from == change.to || relapse {
+                if change.key.kind == FindingKind::SwitchedOver && !relapse {
+                    return (!incident.flapping).then_some(NoticeKind::More);
+                }
                 let verdict = change.isolation.as_ref().map(|i| i.verdict);
                 if verdict.is_none() || verdict == incident.told_verdict || incident.told.is_empty() {
                     return None;

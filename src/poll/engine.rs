@@ -19,6 +19,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Between two SNMP rounds of a device on request.
+const AGENT_PROBE_GAP: Duration = Duration::from_secs(1);
+
 /// What polling keeps of a device between rounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DeviceState {
@@ -40,6 +43,10 @@ pub(super) struct DeviceState {
     pub(super) next_probe: Awake,
     /// One waits.
     pub(super) probe_waits: bool,
+    /// Before this no SNMP round is started on request; a request until then waits.
+    pub(super) next_agent_probe: Awake,
+    /// One waits, for that time or for the end of the round that is running.
+    pub(super) agent_probe_waits: bool,
 }
 
 /// The states of a site's devices before anything is known of them.
@@ -71,6 +78,8 @@ pub(super) enum Timer {
     Cut(RoundKey),
     /// A device was asked for too soon after the last time: now it may.
     Probe(DeviceId),
+    /// The same, for an SNMP round.
+    ProbeAgent(DeviceId),
     /// Whoever should have told the end of this token has not.
     Guard(u64),
 }
@@ -169,6 +178,7 @@ impl Poll {
             PollInput::SendFailed { channel, to, error } => self.agents.send_failed(channel, to, &error, now),
             PollInput::TcpEnded { token, result } => self.token_ended(token, result, now),
             PollInput::ProbeNow(device) => self.probe_now(device, now),
+            PollInput::ProbeAgent(device) => self.probe_agent(device, now),
             PollInput::Silent(device, silent) => {
                 if let Some(state) = self.states.get_mut(device.index()) {
                     (state.silent, state.answering) = (silent, false);
@@ -212,7 +222,7 @@ impl Poll {
                 .get(*key)
                 .is_some_and(|r| r.kind == RoundKind::Regular && r.received() == 0),
             Timer::Guard(token) => tokens.contains_key(token),
-            Timer::Probe(_) => true,
+            Timer::Probe(_) | Timer::ProbeAgent(_) => true,
         });
         self.clock.leave(self.next_wakeup());
     }
@@ -257,6 +267,38 @@ impl Poll {
                 self.pacer.start(due);
             }
             Stream::Tcp(index) => self.start_watch(due, index, now),
+        }
+    }
+
+    /// A fresh SNMP round is wanted now: by the rules, or because of a trap. Not more often than once a second, and never for a
+    /// device that is known to be silent. One that is running may have read already what is asked for: another one follows it.
+    pub(super) fn probe_agent(&mut self, device: DeviceId, now: Now) {
+        let speaks = |d: &crate::model::Device| d.status == Status::Active && d.snmp.is_some();
+        if !self.site.devices.get(device.index()).is_some_and(speaks) {
+            return;
+        }
+        let awake = self.clock.awake();
+        let state = &mut self.states[device.index()];
+        if state.silent || state.agent_queued || state.agent_probe_waits {
+            return;
+        }
+        if state.agent_running && self.agents.busy(device) {
+            state.agent_probe_waits = true;
+        } else if awake < state.next_agent_probe {
+            state.agent_probe_waits = true;
+            self.timers.at(state.next_agent_probe, Timer::ProbeAgent(device));
+        } else {
+            state.next_agent_probe = awake + AGENT_PROBE_GAP;
+            state.agent_queued = true;
+            let (at, stream) = (now.mono, Stream::Agent);
+            self.pacer.start(Due { at, device, stream });
+        }
+    }
+
+    fn waiting_agent_probe(&mut self, device: DeviceId, now: Now) {
+        let state = self.states.get_mut(device.index());
+        if state.is_some_and(|s| std::mem::take(&mut s.agent_probe_waits)) {
+            self.probe_agent(device, now);
         }
     }
 
@@ -318,6 +360,7 @@ impl Poll {
             Timer::Expire(key, confirm) => self.expire(key, confirm, now),
             Timer::Cut(key) => self.cut(key, now),
             Timer::Probe(device) => self.waiting_probe(device, now),
+            Timer::ProbeAgent(device) => self.waiting_agent_probe(device, now),
             Timer::Guard(token) => self.token_ended(token, Err("timed out".to_owned()), now),
         }
     }
@@ -360,6 +403,10 @@ impl Poll {
                     return;
                 };
                 state.agent_running = false;
+                if state.agent_probe_waits {
+                    // What it read may be older than the reason for asking.
+                    self.waiting_agent_probe(round.device, now);
+                }
                 if self.site.device(round.device).status != Status::Active {
                     return; // taken out of service while its round was running
                 }

@@ -20,8 +20,8 @@ mod timers;
 pub use counters::PollCounters;
 pub use engine::Poll;
 pub use observation::{
-    AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Observation, ReachRound, RoundKind,
-    ScalarReading, TableRow, TcpReading,
+    AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Observation, ReachRound, RoleCell, RoleValue,
+    RoundKind, ScalarReading, TableRow, TcpReading,
 };
 
 use crate::model::{DeviceId, Mono};
@@ -72,6 +72,8 @@ pub enum PollInput {
     },
     /// The rules want a fresh round of this device now.
     ProbeNow(DeviceId),
+    /// The rules (or a trap) want a fresh SNMP round of this device now.
+    ProbeAgent(DeviceId),
     /// The rules know this device to be silent (true): one attempt a round, no SNMP, no retry, no confirm; or not any more.
     Silent(DeviceId, bool),
 }

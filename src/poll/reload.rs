@@ -44,7 +44,7 @@ impl Poll {
             let Some(new) = moved[i] else { continue };
             let (a, b) = (&old.devices[i], self.site.device(new));
             let mut state = state;
-            state.probe_waits = false;
+            (state.probe_waits, state.agent_probe_waits) = (false, false);
             state.agent_running &= same_agent(a, b);
             if !same_target(a, b) {
                 (state.current, state.owed) = (None, false);

@@ -7,6 +7,7 @@ pub mod counter;
 pub mod lines;
 pub mod loss;
 mod profile;
+pub mod roles;
 pub mod scalar;
 
 use crate::model::profile::Health;
@@ -17,6 +18,7 @@ use crate::poll::{AgentReading, InterfaceReading, Observation, ReachRound};
 use counter::{InterfaceCounters, Rates};
 use lines::Lines;
 use loss::LossWindow;
+use roles::{MemberView, Roles};
 use scalar::Readings;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -120,6 +122,8 @@ pub struct Samples {
     pub octets: Vec<CrossingOctets>,
     /// Parts with a state.
     pub parts: Vec<PartSample>,
+    /// What members of redundancy groups say.
+    pub members: Vec<MemberView>,
 }
 
 /// State of all devices' counters and windows.
@@ -128,6 +132,7 @@ pub struct Sampler {
     /// Interfaces at demarcation points.
     crossings: BTreeSet<(DeviceId, Name)>,
     lines: Lines,
+    roles: Roles,
     devices: Vec<DeviceSamples>,
     unknown: BTreeMap<Unknown, u64>,
 }
@@ -168,6 +173,7 @@ impl Sampler {
         Sampler {
             crossings: crossings(&site),
             lines: Lines::new(&site),
+            roles: Roles::new(&site),
             site,
             devices,
             unknown: BTreeMap::new(),
@@ -196,6 +202,7 @@ impl Sampler {
         }
         self.crossings = crossings(&site);
         self.lines = Lines::new(&site);
+        self.roles = Roles::new(&site);
         self.site = site;
     }
 
@@ -237,6 +244,7 @@ impl Sampler {
             Observation::Reach(round) => self.reach(round, &mut out),
             Observation::Agent(round) => {
                 if let Ok(reading) = &round.outcome {
+                    out.members = self.roles.views(&self.site, round.device, round.started, reading);
                     self.scalars(round.device, reading, round.ended, &mut out);
                     for interface in &reading.interfaces {
                         self.interface(round.device, interface, &mut out);

@@ -158,9 +158,12 @@ pub(crate) fn many_faults(tale: &mut Tale) -> Result<(), String> {
         .filter_map(|n| mails.iter().position(|m| m.subject().contains(&name(n))))
         .collect();
     tale.say(format!("places of the critical ones among {FAULTS}: {places:?}"));
-    ensure(places.iter().all(|at| *at < usize::from(FAULTS) - WARNINGS + 2 * stage.dials.len()), || {
-        format!("the critical ones were not first: {}", list(&mails))
-    })?;
+    ensure(
+        places
+            .iter()
+            .all(|at| *at < usize::from(FAULTS) - WARNINGS + 2 * stage.dials.len()),
+        || format!("the critical ones were not first: {}", list(&mails)),
+    )?;
     let critical = mails.iter().filter(|m| tone(m) == Tone::Critical).count();
     ensure(critical == 3, || {
         format!(

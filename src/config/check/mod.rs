@@ -24,6 +24,7 @@ mod poll;
 mod ports;
 mod procedures;
 mod profiles;
+mod redundancy;
 mod routes;
 mod snmp;
 mod tables;
@@ -105,13 +106,12 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         },
         &daemon,
     );
+    let redundancy = redundancy::redundancy(&top, &inventory, &findings);
     let contacts = contacts::contacts(&top, &inventory);
     let routes = routes::routes(&top, &inventory);
     let procedures = procedures::procedures(&top, &inventory, &contacts);
     let heartbeat = heartbeat(&top);
-    for key in ["redundancy", "maintenance"] {
-        top.unsupported(key, NOT_YET);
-    }
+    top.unsupported("maintenance", NOT_YET);
     top.finish();
     doubts::doubts(ctx, &inventory, &daemon, &contacts, &routes, &procedures);
     doubts_circuits::doubts(ctx, &inventory, &procedures);
@@ -123,6 +123,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         accesses: known,
         profiles: ctx.profiles(),
         findings: findings::of_the_host(&findings),
+        redundancy,
         contacts: contacts.into_iter().map(|c| c.value).collect(),
         procedures: procedures.into_iter().map(|p| p.value).collect(),
         routes: routes.into_iter().map(|r| r.value.route).collect(),

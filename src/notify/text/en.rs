@@ -1,6 +1,9 @@
 //! English.
 
-use super::{Clock, Facts, Label, Words, bits, bound, clean, interface_of, oper_name, part_name, quantity, seconds};
+use super::{
+    Clock, Facts, Label, Words, bits, bound, clean, device_name, interface_of, oper_name, part_name, quantity,
+    redundancy, seconds,
+};
 use crate::incident::event::AcknowledgeEnd;
 use crate::incident::{Event, EventBody, NoticeKind};
 use crate::model::verdict::WitnessMissing;
@@ -59,6 +62,11 @@ fn what(root: &FindingKey) -> String {
         FindingKind::RouteNotReady => format!("mail route {part} not ready"),
         FindingKind::LastRouteLost => "no mail route works".to_owned(),
         FindingKind::LedgerFailed => "ledger not written".to_owned(),
+        kind @ (FindingKind::SwitchedOver
+        | FindingKind::RedundancyLost
+        | FindingKind::BothActive
+        | FindingKind::NoneActive
+        | FindingKind::PreferredInactive) => redundancy::what_in_english(kind).to_owned(),
         FindingKind::Threshold => number,
     }
 }
@@ -148,6 +156,17 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::LedgerWorks => "the ledger is written again".to_owned(),
         Cause::Unreachable => "unreachable: everything on its path is down".to_owned(),
         Cause::Removed => "no longer watched: removed from the configuration".to_owned(),
+        Cause::SwitchedOver { .. }
+        | Cause::SwitchedBack { .. }
+        | Cause::SwitchoverSettled { .. }
+        | Cause::RedundancyLost { .. }
+        | Cause::RedundancyBack { .. }
+        | Cause::BothActive { .. }
+        | Cause::OneActive
+        | Cause::NoneActive { .. }
+        | Cause::ActiveAgain
+        | Cause::PreferredInactive { .. }
+        | Cause::PreferredAgain => redundancy::in_english(root, cause, what),
         Cause::Loss { percent } => format!("{percent:.1} % of the echoes are lost"),
     }
 }
@@ -228,6 +247,9 @@ impl Words for English {
                 bits(*after_bps)
             ),
             Evidence::IcmpUnreachable { from } => format!("router {from} says the target cannot be reached"),
+            Evidence::SessionDown { device, peer } => {
+                format!("{}: the BGP session with {peer} is down", clean(device))
+            }
             Evidence::UplinksSilent { uplinks, own_gateway } => {
                 let gateway = if *own_gateway {
                     ", the own gateway among them"
@@ -281,6 +303,7 @@ impl Words for English {
             NoticeKind::Opened | NoticeKind::Recovered => return None,
             NoticeKind::Worse => "It got worse.".to_owned(),
             NoticeKind::Better => "It got better but is not over.".to_owned(),
+            NoticeKind::More => "It went on: another switchover while this one is open.".to_owned(),
             NoticeKind::Verdict => "Whose fault it is was judged anew.".to_owned(),
             NoticeKind::Reopened => format!("Again within 30 minutes; first opened {}.", clock.full(notice.opened)),
             NoticeKind::Reminder => format!("STILL OPEN after {open_for}, nobody has acknowledged it."),
@@ -301,6 +324,7 @@ impl Words for English {
             NoticeKind::Worse => "worse",
             NoticeKind::Better => "better",
             NoticeKind::Verdict => "judged anew",
+            NoticeKind::More => "went on",
             NoticeKind::Recovered => "recovered",
             NoticeKind::Reopened => "again",
             NoticeKind::Reminder => "still open",
@@ -325,6 +349,7 @@ impl Words for English {
             Label::Unreachable => "Unreachable behind it",
             Label::NotBack => "NOT BACK YET",
             Label::Back => "Back",
+            Label::Also => "Also",
             Label::Incident => "Incident",
             Label::Procedure => "Procedure",
             Label::Told => "Told",
@@ -392,6 +417,10 @@ impl Words for English {
     }
 }
 
+fn noted(key: &FindingKey, what: &Cause) -> String {
+    format!("{}: {}", device_name(key), cause(key, Level::Warning, what))
+}
+
 /// One line of a timeline.
 pub(super) fn event(event: &Event) -> Option<String> {
     let change = |word: &str, c: &FindingChange| {
@@ -419,6 +448,15 @@ pub(super) fn event(event: &Event) -> Option<String> {
         EventBody::Folded { into: None, .. } => "goes on inside another incident".to_owned(),
         EventBody::AffectedAdded { device } => format!("{} unreachable because of it", clean(device)),
         EventBody::AffectedRemoved { device } => format!("{} back", clean(device)),
+        EventBody::Noted { key, cause: c } => noted(key, c),
+        EventBody::ActiveMembers { group, instances } => {
+            let active = instances.iter().take(8).map(|(i, m)| match i.is_empty() {
+                true => clean(m),
+                false => format!("{} {}", clean(i), clean(m)),
+            });
+            let active: Vec<String> = active.collect();
+            format!("{}: active are {}", clean(group), active.join(", "))
+        }
         EventBody::Acknowledged { by, .. } => format!("acknowledged by {}", clean(by)),
         EventBody::AcknowledgeEnded { why } => match why {
             AcknowledgeEnd::Expired => "the acknowledgement expired after 8 h".to_owned(),

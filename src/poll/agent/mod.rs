@@ -14,6 +14,7 @@ mod flight;
 mod learn;
 mod oids;
 mod receive;
+mod roles;
 mod round;
 mod session;
 mod table;

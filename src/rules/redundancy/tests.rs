@@ -1,0 +1,1 @@
+//! Groups judged by hand-made views.
