@@ -7,14 +7,15 @@
 
 mod circuits;
 mod commits;
+mod groups;
 pub mod picture;
 pub mod snapshot;
 mod view;
 
 pub use picture::Picture;
 pub use snapshot::{
-    CircuitLine, CircuitStatus, Circuits, DeviceStatus, InterfaceStatus, MetricStatus, ReachState, RouteStatus,
-    Snapshot,
+    CircuitLine, CircuitStatus, Circuits, DeviceStatus, FindingStatus, InterfaceStatus, MetricStatus, ReachState,
+    RedundancyInstance, RedundancyMember, RedundancyStatus, RouteStatus, Snapshot,
 };
 pub use view::{incident, incidents};
 

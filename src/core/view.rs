@@ -32,6 +32,7 @@ pub(super) fn head(core: &Core, now: Now) -> Snapshot {
         fingerprint: core.site.fingerprint.clone(),
         devices: Vec::new(),
         circuits: Circuits::default(),
+        redundancy: super::groups::groups(core, now),
         incidents: Vec::new(),
         incidents_open: open(&core.book),
         routes: stats.routes.into_iter().map(route).collect(),

@@ -21,6 +21,8 @@ pub const COMING_BACK: Duration = Duration::from_secs(120);
 const FLAPS: usize = 4;
 /// Notes that wait for one root's incident.
 const WAITING_NOTES: usize = 200;
+/// They belong to a fault that is about to be told: later than this it is another one.
+const NOTE_WAITS: Duration = Duration::from_secs(15 * 60);
 /// A checkpoint bounds what a start has to read.
 const CHECKPOINT_EVERY: u64 = 100_000;
 
@@ -35,7 +37,7 @@ pub struct Book {
     /// Devices behind a root whose incident is not open yet (its delay runs).
     waiting: BTreeMap<FindingKey, BTreeSet<Name>>,
     /// Notes for a root whose incident is not open yet.
-    waiting_notes: BTreeMap<FindingKey, Vec<(FindingKey, Cause)>>,
+    waiting_notes: BTreeMap<FindingKey, Vec<(Tick, FindingKey, Cause)>>,
     /// Next deadline of each incident that has one.
     deadlines: BTreeSet<(Tick, u64)>,
     deadline_of: BTreeMap<u64, Tick>,
@@ -164,8 +166,9 @@ impl Book {
             Some(id) => self.push(Some(id), EventBody::Noted { key, cause }, now),
             None => {
                 let waiting = self.waiting_notes.entry(note.root.clone()).or_default();
+                waiting.retain(|(at, ..)| at.after(NOTE_WAITS) >= tick);
                 if waiting.len() < WAITING_NOTES {
-                    waiting.push((key, cause));
+                    waiting.push((tick, key, cause));
                 }
             }
         }
@@ -223,7 +226,9 @@ impl Book {
         for device in self.waiting.remove(root).unwrap_or_default() {
             self.hang(id, &device, now);
         }
-        for (key, cause) in self.waiting_notes.remove(root).unwrap_or_default() {
+        let tick = self.tick(now);
+        let waiting = self.waiting_notes.remove(root).unwrap_or_default().into_iter();
+        for (_, key, cause) in waiting.filter(|(at, ..)| at.after(NOTE_WAITS) >= tick) {
             self.push(Some(id), EventBody::Noted { key, cause }, now);
         }
     }

@@ -395,14 +395,18 @@ impl Rules {
                 }
                 self.lines(round, reading, now);
                 for interface in &reading.interfaces {
-                    if self.lines.circuit(round.device, interface).is_some() {
+                    // A line is the circuit's affair, and a port that only a group watches is the group's.
+                    let of_circuit = self.lines.circuit(round.device, interface).is_some();
+                    if of_circuit || self.redundancy.alone_watches(device, &interface.name) {
                         continue;
                     }
                     let (conditions, out) = (&mut self.conditions, &mut self.out);
                     self.interfaces
                         .take(round.device, device, interface, conditions, out, now);
                 }
-                let port = |name: &&Name| !self.lines.is_line(round.device, name);
+                let port = |name: &&Name| {
+                    !self.lines.is_line(round.device, name) && !self.redundancy.alone_watches(device, name)
+                };
                 let missing: Vec<Name> = reading.missing.iter().filter(port).cloned().collect();
                 self.interfaces
                     .vanished(device, &missing, round.ended, &mut self.conditions, now);

@@ -51,9 +51,10 @@ struct Tally {
     outage: bool,
     ready: Option<u32>,
     missing: BTreeSet<Missing>,
-    /// Devices of missing members that are down; only if nothing else is missing.
-    devices_down: BTreeSet<DeviceId>,
-    else_missing: bool,
+    /// Findings that explain missing members.
+    roots: BTreeSet<FindingKey>,
+    /// Some are explained by nothing else.
+    unexplained: bool,
     inactive: Answer,
     /// Preferred, and who is active instead.
     instead: Option<(Name, Name)>,
@@ -81,7 +82,7 @@ impl Redundancies {
             let standings = group.standings(name, context);
             let now = active_now(of, group, name, &standings, context);
             group.doubt(of, name, &standings, &now, context, &mut asked, &mut due);
-            group.count(of, name, &standings, &mut tally);
+            group.count(of, name, &standings, context, &mut tally);
             group.compare(of, name, &standings, &now, context, &mut tally);
             shifts.extend(group.settle_active(name, &now));
         }
@@ -152,11 +153,10 @@ impl Redundancies {
         if tally.outage && tally.lost.yes.is_empty() && !context.conditions.raised(&key) {
             return context.end(&key, Cause::Unreachable);
         }
-        let roots: Option<Vec<FindingKey>> = tally.devices_down.iter().map(|d| context.explained_by(*d)).collect();
-        let roots = roots.filter(|roots| !roots.is_empty() && !tally.else_missing && !tally.lost.yes.is_empty());
-        if let Some(roots) = roots.filter(|_| !context.conditions.raised(&key) && ready > 0) {
+        let explained = !tally.roots.is_empty() && !tally.unexplained && !tally.lost.yes.is_empty();
+        if explained && !context.conditions.raised(&key) && ready > 0 {
             context.end(&key, Cause::Unreachable);
-            for root in roots {
+            for root in tally.roots.clone() {
                 if group.noted.insert(root.clone()) {
                     let (key, cause) = (key.clone(), cause.clone());
                     context.out.push(RuleEffect::Note(Note { root, key, cause }));
@@ -282,7 +282,7 @@ impl Group {
     }
 
     /// Counts who is good and who is ready.
-    fn count(&self, of: &Redundancy, name: &Name, standings: &[Standing], tally: &mut Tally) {
+    fn count(&self, of: &Redundancy, name: &Name, standings: &[Standing], context: &Context<'_>, tally: &mut Tally) {
         let Some(instance) = self.instances.get(name) else {
             return;
         };
@@ -308,10 +308,18 @@ impl Group {
             Some(false) => {}
             None => tally.none.open = true,
         }
-        self.count_ready(of, name, standings, none == Some(true), tally);
+        self.count_ready(of, name, standings, none == Some(true), context, tally);
     }
 
-    fn count_ready(&self, of: &Redundancy, name: &Name, standings: &[Standing], nobody: bool, tally: &mut Tally) {
+    fn count_ready(
+        &self,
+        of: &Redundancy,
+        name: &Name,
+        standings: &[Standing],
+        nobody: bool,
+        context: &Context<'_>,
+        tally: &mut Tally,
+    ) {
         if !of.kind.tells_standby() {
             return;
         }
@@ -336,10 +344,9 @@ impl Group {
         tally.lost.yes.push(Name::clone(name));
         tally.ready = Some(tally.ready.unwrap_or(u32::MAX).min(count(ready)));
         for (slot, why) in missing {
-            if why == Absence::DeviceDown {
-                tally.devices_down.insert(slot.device);
-            } else {
-                tally.else_missing = true;
+            match context.explained(of, slot) {
+                Some(root) => drop(tally.roots.insert(root)),
+                None => tally.unexplained = true,
             }
             tally.missing.insert(Missing {
                 member: Name::clone(&slot.label),

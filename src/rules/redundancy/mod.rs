@@ -17,9 +17,13 @@ mod tests;
 pub use status::{GroupStatus, InstanceStatus, MemberStatus};
 
 use super::condition::Conditions;
+use super::interface::interface_key;
 use super::reach::{Reach, down_key};
 use super::{Cause, RuleEffect};
-use crate::model::{DeviceId, FindingKey, Level, MemberPart, Mono, Name, Now, ReachState, Site};
+use crate::model::device::glob;
+use crate::model::{
+    Device, DeviceId, FindingKey, FindingKind, Level, MemberPart, Mono, Name, Now, ReachState, Redundancy, Site,
+};
 use crate::sample::roles::MemberView;
 use moves::Move;
 use state::{Group, Slot, Standing};
@@ -50,12 +54,31 @@ impl Context<'_> {
     }
 }
 
+impl Context<'_> {
+    /// The finding that explains why a member is not ready, if it is told to anybody: its device, or its own port.
+    fn explained(&self, of: &Redundancy, slot: &Slot) -> Option<FindingKey> {
+        let by_port = || {
+            let Some(MemberPart::Interface(name)) = of.members.get(slot.member).map(|m| &m.part) else {
+                return None;
+            };
+            let device = self.site.device(slot.device);
+            let mut keys = [FindingKind::InterfaceDown, FindingKind::InterfaceMissing]
+                .map(|k| interface_key(device, name, k))
+                .into_iter();
+            keys.find(|key| self.conditions.get(key).is_some_and(|c| c.level > Level::Ok))
+        };
+        self.explained_by(slot.device).or_else(by_port)
+    }
+}
+
 /// All groups of a site.
 #[derive(Default)]
 pub struct Redundancies {
     /// Parallel to [`Site::redundancy`].
     groups: Vec<Group>,
     of_device: HashMap<DeviceId, Vec<usize>>,
+    /// Device and interface of members that are ports.
+    ports: BTreeSet<(Name, Name)>,
     /// Switchovers that are not over.
     moves: Vec<Move>,
     /// Groups of which something may have changed.
@@ -68,8 +91,12 @@ impl Redundancies {
     /// Nothing read yet.
     pub(super) fn new(site: &Site) -> Redundancies {
         let mut of_device: HashMap<DeviceId, Vec<usize>> = HashMap::new();
+        let mut ports = BTreeSet::new();
         for (g, group) in site.redundancy.iter().enumerate() {
             for member in &group.members {
+                if let MemberPart::Interface(name) = &member.part {
+                    ports.insert((Name::clone(&site.device(member.device).name), Name::clone(name)));
+                }
                 let groups = of_device.entry(member.device).or_default();
                 if !groups.contains(&g) {
                     groups.push(g);
@@ -79,6 +106,7 @@ impl Redundancies {
         Redundancies {
             groups: site.redundancy.iter().map(Group::new).collect(),
             of_device,
+            ports,
             ..Redundancies::default()
         }
     }
@@ -105,6 +133,14 @@ impl Redundancies {
         for (key, cause) in open {
             self.recall_move(site, key, cause, now);
         }
+    }
+
+    /// A port that no line of its device's `interfaces` asks for, and a group does.
+    pub(super) fn alone_watches(&self, device: &Device, port: &Name) -> bool {
+        let wanted = |w: &crate::model::InterfaceWanted| glob(&w.pattern, port);
+        !self.ports.is_empty()
+            && self.ports.contains(&(Name::clone(&device.name), Name::clone(port)))
+            && !device.interfaces.iter().any(wanted)
     }
 
     /// Takes what members say of themselves.

@@ -41,8 +41,8 @@ enum Stage {
     Gathering,
     /// A finding of its own.
     Told,
-    /// Listed in the case of this finding.
-    Noted(FindingKey),
+    /// Listed in the case of this finding; whether that is told already.
+    Noted(FindingKey, bool),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -173,6 +173,7 @@ impl Redundancies {
             if one.stage == Stage::Gathering {
                 one.gather(&self.groups, context);
             }
+            one.stands_alone(context);
             if one.stage == Stage::Gathering || !one.is_over(context) {
                 self.moves.push(one);
             }
@@ -318,10 +319,16 @@ impl Move {
         let cause = self.cause(context);
         let roots: Option<Vec<FindingKey>> = left.iter().map(|d| context.explained_by(*d)).collect();
         if let Some(root) = roots.and_then(|roots| roots.into_iter().next()) {
-            self.stage = Stage::Noted(root.clone());
+            self.stage = Stage::Noted(root.clone(), false);
             let key = key(&self.root);
             return context.out.push(RuleEffect::Note(Note { root, key, cause }));
         }
+        self.tell(context);
+    }
+
+    /// It is a finding of its own.
+    fn tell(&mut self, context: &mut Context<'_>) {
+        let (cause, now) = (self.cause(context), context.now.mono);
         self.stage = Stage::Told;
         let rule = context.site.redundancy.iter().find(|g| g.name == self.root);
         let rule = rule.map_or_else(
@@ -330,6 +337,16 @@ impl Move {
         );
         let conditions = &mut context.conditions;
         conditions.hold(key(&self.root), rule, cause, self.began, now, context.now);
+    }
+
+    /// The finding in whose case it was listed has ended before anybody was told of it: it is told itself.
+    fn stands_alone(&mut self, context: &mut Context<'_>) {
+        if let Stage::Noted(root, told) = &mut self.stage {
+            *told |= context.conditions.raised(root);
+            if !*told && context.conditions.get(root).is_none() {
+                self.tell(context);
+            }
+        }
     }
 
     /// The devices of the members that were active before.
@@ -372,7 +389,13 @@ impl Move {
         let over = self.items.iter().map(|(at, item)| item.over_at(preferred(at))).max();
         let over = over.unwrap_or(context.now.mono);
         if over > context.now.mono {
-            self.due = over;
+            // Until what explains it is told, it is looked at again.
+            let waits = matches!(self.stage, Stage::Noted(_, false));
+            self.due = if waits {
+                context.now.mono + Duration::from_secs(1)
+            } else {
+                over
+            };
             return false;
         }
         let moved = self.told();
@@ -382,7 +405,7 @@ impl Move {
         };
         let key = key(&self.root);
         match &self.stage {
-            Stage::Noted(root) => {
+            Stage::Noted(root, _) => {
                 let root = root.clone();
                 context.out.push(RuleEffect::Note(Note { root, key, cause }));
             }
