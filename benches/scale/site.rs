@@ -208,6 +208,7 @@ fn around(devices: Vec<Device>) -> Site {
         accesses: Vec::new(),
         profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
+        redundancy: Vec::new(),
         contacts: vec![Contact {
             name: "noc".into(),
             party: Party::Own,

@@ -256,6 +256,7 @@ fn site(target: &Target, profiles: &Arc<Profiles>, profile: Option<&str>, interf
         accesses: Vec::new(),
         profiles: Arc::clone(profiles),
         findings: Default::default(),
+        redundancy: Vec::new(),
         contacts: Vec::new(),
         procedures: Vec::new(),
         routes: Vec::new(),

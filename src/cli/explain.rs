@@ -1,16 +1,30 @@
-//! `hinomi explain`: why a device is shown as it is. `hinomi probe` prints with the same hand.
+//! `hinomi explain`: why a device or a redundancy group is shown as it is. `hinomi probe` prints with the same hand.
 
 use super::status::json as to_json;
 use super::table::{Cell, colour, length, moment, painted, plain, print};
 use super::{Daemon, Failure, client, words};
-use crate::core::{CircuitStatus, DeviceStatus, InterfaceStatus};
+use crate::core::{CircuitStatus, DeviceStatus, FindingStatus, InterfaceStatus, RedundancyStatus};
 use crate::model::CircuitRole;
+use crate::model::redundancy::Role;
 use crate::notify::text::cause_in_english;
 use std::io::Write;
 
 /// Explains a device of the running daemon.
 pub(super) fn explain(daemon: &Daemon, name: &str, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let device = client::device(daemon, name)?;
+    let device = match client::device(daemon, name) {
+        Ok(device) => device,
+        Err(unknown) => {
+            let groups = client::snapshot(daemon)?.redundancy;
+            let Some(group) = groups.iter().find(|g| &*g.name == name) else {
+                return Err(unknown);
+            };
+            match json {
+                true => writeln!(out, "{}", to_json(group)?)?,
+                false => print_group(group, out)?,
+            }
+            return Ok(0);
+        }
+    };
     if json {
         writeln!(out, "{}", to_json(&device)?)?;
     } else {
@@ -37,6 +51,46 @@ pub(super) fn unknown<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Fai
         1,
         format!("the configuration has no device and no circuit \"{name}\".{hint}"),
     )
+}
+
+/// Everything about one redundancy group.
+fn print_group(g: &RedundancyStatus, out: &mut dyn Write) -> std::io::Result<()> {
+    let colour = colour();
+    writeln!(out, "{}, redundancy group of kind {}", g.name, g.kind.key())?;
+    let ready = g.ready.map_or("not known".to_owned(), |n| n.to_string());
+    let need = g.need.map(|n| format!(", {n} needed")).unwrap_or_default();
+    for (key, text) in [
+        (
+            "ready",
+            format!("{ready} of {} in the worst instance{need}", g.configured),
+        ),
+        ("moved", format!("{} times since hinomi started", g.switchovers)),
+        ("level", painted(&words::level(g.level), colour)),
+    ] {
+        writeln!(out, "  {key:<10} {text}")?;
+    }
+    list_findings(&g.findings, out, colour)?;
+    writeln!(out, "\nMembers")?;
+    let rows: Vec<Vec<Cell>> = g
+        .instances
+        .iter()
+        .flat_map(|i| i.members.iter().map(move |m| (i, m)))
+        .map(|(i, m)| {
+            let preferred = if i.preferred.as_ref() == Some(&m.member) {
+                "yes"
+            } else {
+                "-"
+            };
+            vec![
+                plain(if i.instance.is_empty() { "-" } else { &i.instance }),
+                plain(&*m.member),
+                plain(m.role.map_or("not known", Role::key)),
+                plain(preferred),
+                plain(m.why.as_deref().unwrap_or_default()),
+            ]
+        })
+        .collect();
+    print(out, &["INSTANCE", "MEMBER", "ROLE", "PREFERRED", ""], &rows, colour)
 }
 
 /// Everything about one device.
@@ -81,7 +135,7 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
     if let Some(ticks) = d.uptime_ticks {
         line("uptime", length(f64::from(ticks) / 100.0))?;
     }
-    findings(d, out, colour)?;
+    list_findings(&d.findings, out, colour)?;
     metrics(d, out, colour)?;
     interfaces(d, out, colour)?;
     traps(d, out, colour)?;
@@ -120,12 +174,12 @@ fn print_circuit(c: &CircuitStatus, out: &mut dyn Write) -> std::io::Result<()> 
     Ok(())
 }
 
-fn findings(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
-    if d.findings.is_empty() {
+fn list_findings(all: &[FindingStatus], out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    if all.is_empty() {
         return Ok(());
     }
     writeln!(out, "\nFindings")?;
-    for f in &d.findings {
+    for f in all {
         let what = f.key.to_string();
         writeln!(
             out,

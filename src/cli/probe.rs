@@ -58,6 +58,7 @@ fn alone(site: &Site, id: DeviceId) -> Arc<Site> {
     Arc::new(Site {
         devices: vec![device],
         uplinks: Vec::new(),
+        redundancy: Vec::new(),
         contacts: Vec::new(),
         procedures: Vec::new(),
         routes: Vec::new(),

@@ -2,7 +2,7 @@
 
 use super::table::{Cell, Paint, cell, colour, length, moment, painted, plain, print};
 use super::{Daemon, Failure, client, words};
-use crate::core::{CircuitLine, Circuits, DeviceStatus, Snapshot};
+use crate::core::{CircuitLine, Circuits, DeviceStatus, RedundancyStatus, Snapshot};
 use crate::model::{Level, Wall};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -68,6 +68,7 @@ fn show(s: &Snapshot, out: &mut dyn Write) -> std::io::Result<()> {
     headline(s, out, colour)?;
     let rows: Vec<Vec<Cell>> = s.devices.iter().map(row).collect();
     print(out, &HEAD, &rows, colour)?;
+    redundancy(&s.redundancy, out, colour)?;
     circuits(&s.circuits, out, colour)?;
     if !s.routes.is_empty() {
         writeln!(out)?;
@@ -103,6 +104,20 @@ fn headline(s: &Snapshot, out: &mut dyn Write, colour: bool) -> std::io::Result<
         ))?;
     }
     writeln!(out)
+}
+
+fn redundancy(groups: &[RedundancyStatus], out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    let rows: Vec<Vec<Cell>> = groups.iter().map(words::group).collect();
+    print(
+        out,
+        &["REDUNDANCY", "KIND", "READY", "ACTIVE", "LEVEL", "FINDING"],
+        &rows,
+        colour,
+    )
 }
 
 fn circuits(c: &Circuits, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {

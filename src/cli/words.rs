@@ -1,9 +1,10 @@
 //! States, verdicts and levels in one English line, for a terminal.
 
-use super::table::{Cell, Paint, cell, moment};
-use crate::core::ReachState;
+use super::table::{Cell, Paint, cell, moment, plain};
+use crate::core::{ReachState, RedundancyStatus};
 use crate::model::verdict::WitnessMissing;
 use crate::model::{Evidence, Isolation, Level, Metric};
+use std::collections::BTreeMap;
 
 /// A level with its colour.
 pub(super) fn level(level: Level) -> Cell {
@@ -76,6 +77,39 @@ pub(super) fn oper_word(number: u8) -> &'static str {
     }
 }
 
+/// A redundancy group as a row: name, kind, ready, active, level, findings.
+pub(super) fn group(g: &RedundancyStatus) -> Vec<Cell> {
+    let ready = g.ready.map_or("-".to_owned(), |n| n.to_string());
+    let need = g.need.map(|n| format!(", {n} needed")).unwrap_or_default();
+    let mut active: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in g.instances.iter().filter_map(|i| i.active.as_deref()) {
+        *active.entry(name).or_default() += 1;
+    }
+    let active: Vec<String> = active
+        .iter()
+        .map(|(name, n)| {
+            if *n == 1 {
+                (*name).to_owned()
+            } else {
+                format!("{name} ({n})")
+            }
+        })
+        .collect();
+    let findings: Vec<&str> = g.findings.iter().map(|f| f.key.kind.key()).collect();
+    vec![
+        plain(&*g.name),
+        plain(g.kind.key()),
+        plain(format!("{ready} of {}{need}", g.configured)),
+        plain(if active.is_empty() {
+            "-".to_owned()
+        } else {
+            active.join(", ")
+        }),
+        level(g.level),
+        plain(findings.join(", ")),
+    ]
+}
+
 /// Whose fault, and what that rests on.
 pub(super) fn isolation(isolation: &Isolation) -> String {
     let evidence: Vec<String> = isolation.evidence.iter().map(evidence).collect();
@@ -112,6 +146,7 @@ fn evidence(e: &Evidence) -> String {
             format!("{device} {interface} still receives {}", bps(*after_bps))
         }
         Evidence::IcmpUnreachable { from } => format!("{from} says it cannot be reached"),
+        Evidence::SessionDown { device, peer } => format!("{device}: the BGP session with {peer} is down"),
         Evidence::UplinksSilent { uplinks, own_gateway } => {
             let gateway = if *own_gateway {
                 ", the own gateway among them"

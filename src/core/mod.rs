@@ -8,6 +8,7 @@
 mod circuits;
 mod commits;
 mod feed;
+mod groups;
 pub mod picture;
 pub mod player;
 pub mod snapshot;
@@ -17,8 +18,8 @@ mod view;
 
 pub use picture::Picture;
 pub use snapshot::{
-    CircuitLine, CircuitStatus, Circuits, DeviceStatus, InterfaceStatus, MaintenanceStatus, MetricStatus, ReachState,
-    RouteStatus, Snapshot,
+    CircuitLine, CircuitStatus, Circuits, DeviceStatus, FindingStatus, InterfaceStatus, MaintenanceStatus,
+    MetricStatus, ReachState, RedundancyInstance, RedundancyMember, RedundancyStatus, RouteStatus, Snapshot,
 };
 pub use view::{incident, incidents};
 
@@ -201,6 +202,7 @@ impl Core {
             crossed: crossed(&site),
             site,
         };
+        core.rules.recall(&core.book.state().active, &core.book.causes(), now);
         if let Some(damage) = &restored.damage {
             core.rules.ledger(Err(damage), true, now);
         }
@@ -575,6 +577,12 @@ impl Core {
             match effect {
                 RuleEffect::Finding(change) => self.book.take(&change, now),
                 RuleEffect::Affected(affected) => self.book.affected(&affected, now),
+                RuleEffect::Note(note) => self.book.note(&note, now),
+                RuleEffect::Active(group, instances) => {
+                    self.book
+                        .record(None, EventBody::ActiveMembers { group, instances }, now);
+                }
+                RuleEffect::ProbeAgent(device) => self.feed.take(PollInput::ProbeAgent(device), now),
                 RuleEffect::Probe(device) => self.feed.take(PollInput::ProbeNow(device), now),
                 RuleEffect::Silent(device, silent) => {
                     paths = true;

@@ -1,6 +1,7 @@
 //! A picture of the state for those who only read: `status`, `explain`, `/metrics`, `/readyz`.
 
-use crate::model::{CircuitRole, FindingKey, FindingKind, Isolation, Level, Metric, Name, Owner, Wall};
+use crate::model::redundancy::Role;
+use crate::model::{CircuitRole, FindingKey, FindingKind, Isolation, Level, Metric, Name, Owner, RedundancyKind, Wall};
 use crate::poll::DropReason;
 use crate::poll::trap::TrapKind;
 use crate::rules::Cause;
@@ -186,6 +187,53 @@ pub struct FindingStatus {
     pub isolation: Option<Isolation>,
 }
 
+/// A member of a redundancy group in one instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RedundancyMember {
+    /// The device, with its peer, interface, next hop or unit behind it.
+    pub member: Name,
+    /// What it says that it is (of a group that counts: active is good); `None`: not known now.
+    pub role: Option<Role>,
+    /// Why it is not known, or what is wrong.
+    pub why: Option<String>,
+}
+
+/// One instance of a redundancy group: a VRID, a virtual domain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RedundancyInstance {
+    /// Its name; empty where the group is one instance.
+    pub instance: Name,
+    /// Who is active, as last known.
+    pub active: Option<Name>,
+    /// Who should be.
+    pub preferred: Option<Name>,
+    /// All members.
+    pub members: Vec<RedundancyMember>,
+}
+
+/// A redundancy group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RedundancyStatus {
+    /// Name.
+    pub name: Name,
+    /// What makes the members stand in for each other.
+    pub kind: RedundancyKind,
+    /// Ready members in the worst instance; `None` before anything was read, or where the kind does not tell.
+    pub ready: Option<u32>,
+    /// Members.
+    pub configured: u32,
+    /// Good members that carry the service, of a group that counts.
+    pub need: Option<u32>,
+    /// Times that another member became active, since the start.
+    pub switchovers: u64,
+    /// Worst level of its findings.
+    pub level: Level,
+    /// Findings open now, or pending their delay.
+    pub findings: Vec<FindingStatus>,
+    /// By name.
+    pub instances: Vec<RedundancyInstance>,
+}
+
 /// A mail route.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RouteStatus {
@@ -261,6 +309,9 @@ pub struct Snapshot {
     pub devices: Vec<DeviceStatus>,
     /// Access circuits: counts, and those that somebody may have to look at.
     pub circuits: Circuits,
+    /// Redundancy groups, in the order of the configuration.
+    #[serde(default)]
+    pub redundancy: Vec<RedundancyStatus>,
     /// Open incidents, and those recovered within the last 24 h; newest first, 500 of each at most.
     pub incidents: Vec<IncidentSummary>,
     /// How many are open, by level.

@@ -33,6 +33,7 @@ pub(super) fn head(core: &Core, now: Now) -> Snapshot {
         fingerprint: core.site.fingerprint.clone(),
         devices: Vec::new(),
         circuits: Circuits::default(),
+        redundancy: super::groups::groups(core, now),
         incidents: Vec::new(),
         incidents_open: open(&core.book),
         maintenance: maintenance(core),

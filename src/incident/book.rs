@@ -6,8 +6,8 @@ pub use super::state::{Acknowledgement, Hanging, Incident, Phase, State, Told};
 
 use super::event::{AcknowledgeEnd, Event, EventBody, Tick};
 use super::state::FLAP_WINDOW;
-use crate::model::{FindingKey, Level, Mono, Name, Now, Wall};
-use crate::rules::{Affected, Cause, FindingChange};
+use crate::model::{FindingKey, FindingKind, Level, Mono, Name, Now, Wall};
+use crate::rules::{Affected, Cause, FindingChange, Note};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -21,6 +21,10 @@ pub const COMING_BACK: Duration = Duration::from_secs(120);
 const FLAPS: usize = 4;
 /// Traps that an incident keeps one by one.
 const TRAPS: u32 = 50;
+/// Notes that wait for one root's incident.
+const WAITING_NOTES: usize = 200;
+/// They belong to a fault that is about to be told: later than this it is another one.
+const NOTE_WAITS: Duration = Duration::from_secs(15 * 60);
 /// A checkpoint bounds what a start has to read.
 const CHECKPOINT_EVERY: u64 = 100_000;
 
@@ -36,6 +40,8 @@ pub struct Book {
     waiting: BTreeMap<FindingKey, BTreeSet<Name>>,
     /// Traps of open incidents beyond [`TRAPS`], not told yet.
     more_traps: BTreeMap<u64, u64>,
+    /// Notes for a root whose incident is not open yet.
+    waiting_notes: BTreeMap<FindingKey, Vec<(Tick, FindingKey, Cause)>>,
     /// Next deadline of each incident that has one.
     deadlines: BTreeSet<(Tick, u64)>,
     deadline_of: BTreeMap<u64, Tick>,
@@ -101,8 +107,10 @@ impl Book {
     fn changed(&mut self, id: u64, change: FindingChange, now: Now) {
         let Some(incident) = self.state.get(id) else { return };
         let rises = change.to == Level::Critical && incident.level < Level::Critical;
-        let same =
-            change.to == incident.level && (change.isolation.is_none() || change.isolation == incident.last.isolation);
+        let more = change.key.kind == FindingKind::SwitchedOver && change.cause != incident.last.cause;
+        let same = !more
+            && change.to == incident.level
+            && (change.isolation.is_none() || change.isolation == incident.last.isolation);
         if same {
             return;
         }
@@ -169,6 +177,24 @@ impl Book {
         self.hang(id, &affected.device, now);
     }
 
+    /// Lists something in the incident of a root: now, or as soon as there is one.
+    pub fn note(&mut self, note: &Note, now: Now) {
+        let (key, cause) = (note.key.clone(), note.cause.clone());
+        let known = self.by_root.get(&note.root).copied();
+        let tick = self.tick(now);
+        let takes = |i: &Incident| i.is_open() || self.may_reopen(i, tick);
+        match known.filter(|id| self.state.get(*id).is_some_and(takes)) {
+            Some(id) => self.push(Some(id), EventBody::Noted { key, cause }, now),
+            None => {
+                let waiting = self.waiting_notes.entry(note.root.clone()).or_default();
+                waiting.retain(|(at, ..)| at.after(NOTE_WAITS) >= tick);
+                if waiting.len() < WAITING_NOTES {
+                    waiting.push((tick, key, cause));
+                }
+            }
+        }
+    }
+
     fn came_back(&mut self, affected: &Affected, now: Now) {
         if let Some(waiting) = self.waiting.get_mut(&affected.root) {
             waiting.remove(&affected.device);
@@ -220,6 +246,11 @@ impl Book {
     fn claim_waiting(&mut self, id: u64, root: &FindingKey, now: Now) {
         for device in self.waiting.remove(root).unwrap_or_default() {
             self.hang(id, &device, now);
+        }
+        let tick = self.tick(now);
+        let waiting = self.waiting_notes.remove(root).unwrap_or_default().into_iter();
+        for (_, key, cause) in waiting.filter(|(at, ..)| at.after(NOTE_WAITS) >= tick) {
+            self.push(Some(id), EventBody::Noted { key, cause }, now);
         }
     }
 
@@ -370,6 +401,12 @@ impl Book {
             .filter(|i| i.level > Level::Ok)
             .map(|i| (i.root.clone(), i.level, i.since))
             .collect()
+    }
+
+    /// Why the open incidents of redundancy groups are as they are, for restoring the rules.
+    pub fn causes(&self) -> Vec<(FindingKey, Cause)> {
+        let of_groups = self.open().filter(|i| i.root.kind.is_of_redundancy());
+        of_groups.map(|i| (i.root.clone(), i.cause().clone())).collect()
     }
 
     /// Devices that hang below a root, as last known: root finding and device.

@@ -5,8 +5,9 @@
 use super::book::State;
 use crate::model::{FindingKey, Level, Name, Wall, Window};
 use crate::poll::trap::TrapKind;
-use crate::rules::FindingChange;
+use crate::rules::{Cause, FindingChange};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Milliseconds on the book's own clock: begins at wall time when the book is first used and never steps while the daemon runs.
 /// Deadlines are kept on it, so that a clock step neither ends nor repeats anything (fault matrix rows 15 and 16).
@@ -62,6 +63,8 @@ pub enum NoticeKind {
     Better,
     /// Same level, another verdict.
     Verdict,
+    /// Same level, and more has happened (another switchover).
+    More,
     /// Over.
     Recovered,
     /// The same root again within 30 minutes.
@@ -86,6 +89,7 @@ impl NoticeKind {
             NoticeKind::Worse => "worse",
             NoticeKind::Better => "better",
             NoticeKind::Verdict => "verdict",
+            NoticeKind::More => "more",
             NoticeKind::Recovered => "recovered",
             NoticeKind::Reopened => "reopened",
             NoticeKind::Reminder => "reminder",
@@ -182,6 +186,20 @@ pub enum EventBody {
     MoreTraps {
         /// So many.
         count: u64,
+    },
+    /// Something that belongs to this incident and has none of its own (a switchover because the active member is down).
+    Noted {
+        /// What it would have been.
+        key: FindingKey,
+        /// What happened.
+        cause: Cause,
+    },
+    /// Who is active in each instance of a redundancy group, so that a switchover while hinomi is away is seen afterwards.
+    ActiveMembers {
+        /// The group.
+        group: Name,
+        /// Instance to member; the only instance has an empty name.
+        instances: BTreeMap<Name, Name>,
     },
     /// Somebody took it in hand.
     Acknowledged {

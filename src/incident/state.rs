@@ -18,6 +18,9 @@ pub(super) const FLAP_WINDOW: Duration = Duration::from_secs(30 * 60);
 /// Events of a timeline beyond this are kept in the ledger only.
 const TIMELINE: usize = 400;
 
+/// Notes of an incident beyond this are kept in the ledger only.
+const NOTES: usize = 200;
+
 /// Where an incident is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -124,6 +127,9 @@ pub struct Incident {
     pub traps: u32,
     /// The first events, for `incidents show`.
     pub timeline: Vec<Event>,
+    /// What is listed here instead of having an incident of its own, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<(FindingKey, Cause)>,
 }
 
 impl Incident {
@@ -182,6 +188,7 @@ impl Incident {
             spell: event.tick,
             traps: 0,
             timeline: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -232,6 +239,7 @@ impl Incident {
         self.procedure = None;
         self.escalated.clear();
         self.affected.retain(|_, h| h.back.is_none());
+        self.notes.clear();
         self.expect_acceptance_anew();
         self.last = change.clone();
     }
@@ -269,6 +277,9 @@ pub struct State {
     /// Maintenance windows set by hand, until two days after their end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
+    /// Who is active in each instance of each redundancy group.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub active: BTreeMap<Name, BTreeMap<Name, Name>>,
     /// Hour in which old incidents were last put away.
     pub swept_hour: i64,
 }
@@ -308,6 +319,9 @@ impl State {
                     w.end = w.end.min(event.at);
                     w.start = w.start.min(w.end);
                 }
+            }
+            EventBody::ActiveMembers { group, instances } => {
+                self.active.insert(group.clone(), instances.clone());
             }
             _ => {}
         }
@@ -368,6 +382,7 @@ fn is_afterthought(body: &EventBody) -> bool {
     matches!(
         body,
         EventBody::AffectedRemoved { .. }
+            | EventBody::Noted { .. }
             | EventBody::Noticed { .. }
             | EventBody::NobodyTold { .. }
             | EventBody::Delivered { .. }
@@ -456,6 +471,11 @@ fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
                 ));
             }
         },
+        EventBody::Noted { key, cause } => {
+            if incident.notes.len() < NOTES {
+                incident.notes.push((key.clone(), cause.clone()));
+            }
+        }
         EventBody::Acknowledged { by, until } => {
             if !incident.is_open() {
                 return wrong("was acknowledged", incident.phase);

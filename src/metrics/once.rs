@@ -2,7 +2,8 @@
 
 use super::text::{Writer, key, truth};
 use crate::core::{Picture, ReachState};
-use crate::model::{Level, Role};
+use crate::model::redundancy::Role;
+use crate::model::{Level, Role as DeviceRole};
 
 pub(super) fn config_info(p: &Picture, w: &mut Writer) {
     w.sample(&[&p.head.fingerprint], 1);
@@ -30,7 +31,7 @@ pub(super) fn number(state: ReachState) -> usize {
     STATES.iter().position(|s| *s == state).unwrap_or_default()
 }
 
-fn by_state(p: &Picture, role: Role) -> [u64; STATES.len()] {
+fn by_state(p: &Picture, role: DeviceRole) -> [u64; STATES.len()] {
     let mut counts = [0; STATES.len()];
     for row in p.rows.iter().filter(|r| r.role == role) {
         counts[number(row.state)] += 1;
@@ -39,7 +40,7 @@ fn by_state(p: &Picture, role: Role) -> [u64; STATES.len()] {
 }
 
 pub(super) fn targets(p: &Picture, w: &mut Writer) {
-    let counts = STATES.iter().zip(by_state(p, Role::Managed));
+    let counts = STATES.iter().zip(by_state(p, DeviceRole::Managed));
     // A device written as such is never "off".
     for (state, count) in counts.filter(|(state, _)| **state != ReachState::Off) {
         w.sample(&[&key(state)], count);
@@ -47,7 +48,7 @@ pub(super) fn targets(p: &Picture, w: &mut Writer) {
 }
 
 pub(super) fn circuits(p: &Picture, w: &mut Writer) {
-    let counts = by_state(p, Role::Circuit);
+    let counts = by_state(p, DeviceRole::Circuit);
     if counts.iter().any(|n| *n > 0) {
         for (state, count) in STATES.iter().zip(counts) {
             w.sample(&[&key(state)], count);
@@ -140,5 +141,50 @@ pub(super) fn ledger_sequence(p: &Picture, w: &mut Writer) {
 pub(super) fn ledger_head(p: &Picture, w: &mut Writer) {
     if let Some((_, hash)) = &p.head.ledger_head {
         w.sample(&[hash], 1);
+    }
+}
+
+/// Instances of redundancy groups, as their members see them.
+pub(super) fn redundancy_role(p: &Picture, w: &mut Writer) {
+    for group in &p.head.redundancy {
+        for instance in &group.instances {
+            for member in &instance.members {
+                // A role that is not known has no sample.
+                for role in member
+                    .role
+                    .iter()
+                    .flat_map(|held| Role::ALL.map(|role| (role, *held == role)))
+                {
+                    let labels = [&*group.name, &*member.member, &*instance.instance, role.0.key()];
+                    w.sample(&labels, truth(role.1));
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn redundancy_ready(p: &Picture, w: &mut Writer) {
+    for group in &p.head.redundancy {
+        if let Some(ready) = group.ready {
+            w.sample(&[&group.name], u64::from(ready));
+        }
+    }
+}
+
+pub(super) fn redundancy_configured(p: &Picture, w: &mut Writer) {
+    for group in &p.head.redundancy {
+        w.sample(&[&group.name], u64::from(group.configured));
+    }
+}
+
+pub(super) fn redundancy_level(p: &Picture, w: &mut Writer) {
+    for group in &p.head.redundancy {
+        w.sample(&[&group.name], group.level as u64);
+    }
+}
+
+pub(super) fn switchovers(p: &Picture, w: &mut Writer) {
+    for group in &p.head.redundancy {
+        w.sample(&[&group.name], group.switchovers);
     }
 }

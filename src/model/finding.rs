@@ -54,13 +54,23 @@ pub enum FindingKind {
     LastRouteLost,
     /// The ledger cannot be written, or was found damaged.
     LedgerFailed,
+    /// Another member of a redundancy group is active.
+    SwitchedOver,
+    /// Fewer members of a redundancy group are ready than there are.
+    RedundancyLost,
+    /// Several members are active where one should be.
+    BothActive,
+    /// No member carries the service.
+    NoneActive,
+    /// The preferred member is ready and not active.
+    PreferredInactive,
     /// A number is above its threshold.
     Threshold,
 }
 
 impl FindingKind {
     /// Every kind, in the order they are documented.
-    pub const ALL: [FindingKind; 16] = [
+    pub const ALL: [FindingKind; 21] = [
         FindingKind::DeviceDown,
         FindingKind::PlatformDown,
         FindingKind::CircuitSilent,
@@ -76,6 +86,11 @@ impl FindingKind {
         FindingKind::RouteNotReady,
         FindingKind::LastRouteLost,
         FindingKind::LedgerFailed,
+        FindingKind::SwitchedOver,
+        FindingKind::RedundancyLost,
+        FindingKind::BothActive,
+        FindingKind::NoneActive,
+        FindingKind::PreferredInactive,
         FindingKind::Threshold,
     ];
 
@@ -97,6 +112,11 @@ impl FindingKind {
             FindingKind::RouteNotReady => "route-not-ready",
             FindingKind::LastRouteLost => "last-route-lost",
             FindingKind::LedgerFailed => "ledger-failed",
+            FindingKind::SwitchedOver => "switched-over",
+            FindingKind::RedundancyLost => "redundancy-lost",
+            FindingKind::BothActive => "both-active",
+            FindingKind::NoneActive => "none-active",
+            FindingKind::PreferredInactive => "preferred-inactive",
             FindingKind::Threshold => "threshold",
         }
     }
@@ -117,6 +137,11 @@ impl FindingKind {
             FindingKind::RouteNotReady => (Level::Warning, 600),
             FindingKind::LastRouteLost => (Level::Critical, 0),
             FindingKind::LedgerFailed => (Level::Critical, 60),
+            FindingKind::SwitchedOver => (Level::Warning, 0),
+            FindingKind::RedundancyLost => (Level::Warning, 60),
+            FindingKind::BothActive | FindingKind::NoneActive => (Level::Critical, 0),
+            // After the group's preempt delay.
+            FindingKind::PreferredInactive => (Level::Warning, 300),
             FindingKind::Threshold => (Level::Warning, 0),
         };
         FindingRule {
@@ -153,6 +178,8 @@ pub enum Part {
     Common(Name),
     /// This monitoring host.
     Host,
+    /// A redundancy group, by its name.
+    Redundancy(Name),
 }
 
 /// The identity of a finding. It survives restarts and reloads: it is made of names, never of numbers given at run time.
@@ -168,13 +195,44 @@ pub struct FindingKey {
     pub metric: Option<super::Metric>,
 }
 
+impl FindingKind {
+    /// It is about a redundancy group, not about a device.
+    pub fn is_of_redundancy(self) -> bool {
+        matches!(
+            self,
+            FindingKind::SwitchedOver
+                | FindingKind::RedundancyLost
+                | FindingKind::BothActive
+                | FindingKind::NoneActive
+                | FindingKind::PreferredInactive
+        )
+    }
+}
+
+impl FindingKey {
+    /// The finding of a redundancy group.
+    pub fn of_redundancy(group: &Name, kind: FindingKind) -> FindingKey {
+        FindingKey {
+            device: None,
+            part: Part::Redundancy(Name::clone(group)),
+            kind,
+            metric: None,
+        }
+    }
+}
+
 impl std::fmt::Display for FindingKey {
     /// `edge-a/xe-0/0/0 threshold utilization-in`: for logs and tests; mails use `notify::text`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.device.as_deref().unwrap_or("hinomi"))?;
         match &self.part {
             Part::Device | Part::Host => {}
-            Part::Interface(n) | Part::Watch(n) | Part::Component(n) | Part::Route(n) | Part::Common(n) => {
+            Part::Interface(n)
+            | Part::Watch(n)
+            | Part::Component(n)
+            | Part::Route(n)
+            | Part::Common(n)
+            | Part::Redundancy(n) => {
                 write!(f, "/{n}")?;
             }
         }

@@ -1,6 +1,6 @@
 //! One checked site: everything the daemon needs to know, with names resolved.
 
-use super::{Contact, Device, DeviceId, FindingKind, FindingRule, Maintenance, Procedure, Profiles, Route};
+use super::{Contact, Device, DeviceId, FindingKind, FindingRule, Maintenance, Procedure, Profiles, Redundancy, Route};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -89,6 +89,8 @@ pub struct Site {
     pub profiles: std::sync::Arc<Profiles>,
     /// `[findings]` for what belongs to no device (blind, routes).
     pub findings: BTreeMap<FindingKind, FindingRule>,
+    /// `[[redundancy]]`, in order.
+    pub redundancy: Vec<Redundancy>,
     /// `[[contact]]`.
     pub contacts: Vec<Contact>,
     /// `[[procedure]]`, in order.

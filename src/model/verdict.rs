@@ -105,6 +105,13 @@ pub enum Evidence {
         /// Who said so.
         from: std::net::IpAddr,
     },
+    /// A BGP session with it is not established.
+    SessionDown {
+        /// The device that says so.
+        device: Name,
+        /// The neighbour.
+        peer: std::net::IpAddr,
+    },
     /// All uplinks of this host are silent.
     UplinksSilent {
         /// How many there are.

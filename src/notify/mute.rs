@@ -104,13 +104,20 @@ impl Mutes {
     }
 
     /// The window that covers a finding now.
-    pub(crate) fn window(&self, key: &FindingKey) -> Option<&Name> {
+    pub(crate) fn window(&self, site: &Site, key: &FindingKey) -> Option<&Name> {
         if always_told(key.kind) {
             return None;
         }
         let id = key.device.as_ref().and_then(|name| self.ids.get(name)).copied();
         let covered = |cover: &Cover| match (&key.part, id) {
             (Part::Common(label), _) => cover.common(label, &self.ids),
+            // That redundancy is lost, or roles move, while one of the members is worked on is expected.
+            (Part::Redundancy(group), _) => site
+                .redundancy
+                .iter()
+                .filter(|g| g.name == *group)
+                .flat_map(|g| &g.members)
+                .any(|m| cover.devices.contains(&m.device)),
             (Part::Interface(port), Some(id)) => {
                 cover.devices.contains(&id) || cover.interfaces.contains(&(id, port.clone()))
             }
@@ -130,7 +137,12 @@ impl Mutes {
 fn always_told(kind: FindingKind) -> bool {
     matches!(
         kind,
-        FindingKind::Blind | FindingKind::RouteNotReady | FindingKind::LastRouteLost | FindingKind::LedgerFailed
+        FindingKind::Blind
+            | FindingKind::RouteNotReady
+            | FindingKind::LastRouteLost
+            | FindingKind::LedgerFailed
+            | FindingKind::NoneActive
+            | FindingKind::BothActive
     )
 }
 

@@ -5,7 +5,9 @@
 use super::mute::Mutes;
 use crate::incident::{Book, Event, EventBody, Incident, NoticeKind, Phase, Tick};
 use crate::model::contact::CIRCUIT_CONTACT;
-use crate::model::{DeviceId, FindingKey, Isolation, Level, Match, Name, Owner, Procedure, Site, Wall};
+use crate::model::{
+    DeviceId, FindingKey, FindingKind, Isolation, Level, Match, Name, Owner, Part, Procedure, Site, Wall,
+};
 use crate::rules::Cause;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +63,9 @@ pub struct Notice {
     pub back: Vec<Name>,
     /// How many in all.
     pub back_count: usize,
+    /// What is listed in this incident instead of having one of its own, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<(FindingKey, Cause)>,
     /// Contacts that get this notice.
     pub told: Vec<Name>,
     /// The procedure followed.
@@ -134,7 +139,7 @@ impl Planner {
         };
         // Good news goes to those who were told of the bad ones, whatever is planned.
         if kind != NoticeKind::Recovered
-            && let Some(window) = incident.muted.as_ref().or_else(|| mutes.window(&incident.root))
+            && let Some(window) = incident.muted.as_ref().or_else(|| mutes.window(site, &incident.root))
         {
             if incident.muted.is_none() {
                 planned.muted.push((incident.id, window.clone()));
@@ -155,7 +160,7 @@ impl Planner {
     ) -> Vec<(u64, Name)> {
         let mut over = Vec::new();
         for incident in book.open() {
-            match (&incident.muted, mutes.window(&incident.root)) {
+            match (&incident.muted, mutes.window(site, &incident.root)) {
                 (None, Some(window)) => planned.muted.push((incident.id, window.clone())),
                 (Some(window), None) => {
                     over.push((incident.id, window.clone()));
@@ -265,6 +270,11 @@ impl Planner {
     }
 
     fn device<'a>(&self, site: &'a Site, incident: &Incident) -> Option<&'a crate::model::Device> {
+        if let Part::Redundancy(name) = &incident.root.part {
+            // A group is whose its first member is.
+            let group = site.redundancy.iter().find(|g| g.name == *name)?;
+            return group.members.first().map(|m| site.device(m.device));
+        }
         let id = self.devices.get(incident.root.device.as_ref()?)?;
         site.devices.get(id.index())
     }
@@ -299,6 +309,7 @@ impl Planner {
             unreachable_count: incident.missing,
             back: incident.back().take(NAMES).cloned().collect(),
             back_count: incident.affected.len() - incident.missing,
+            notes: incident.notes.iter().take(NAMES).cloned().collect(),
             told: Vec::new(),
             procedure: procedure.map(|p| p.name.clone()),
             acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
@@ -351,6 +362,9 @@ fn kind_of(body: &EventBody, incident: &Incident) -> Option<NoticeKind> {
             } else if change.to < told {
                 NoticeKind::Better
             } else if change.from == change.to || relapse {
+                if change.key.kind == FindingKind::SwitchedOver && !relapse {
+                    return (!incident.flapping).then_some(NoticeKind::More);
+                }
                 let verdict = change.isolation.as_ref().map(|i| i.verdict);
                 if verdict.is_none() || verdict == incident.told_verdict || incident.told.is_empty() {
                     return None;

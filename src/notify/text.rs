@@ -7,6 +7,7 @@
 
 mod en;
 mod ja;
+mod redundancy;
 
 use super::plan::{NAMES, Notice};
 use crate::incident::{Event, EventBody, Head, Incident, NoticeKind};
@@ -101,6 +102,7 @@ enum Label {
     Unreachable,
     NotBack,
     Back,
+    Also,
     Incident,
     Procedure,
     Told,
@@ -200,6 +202,7 @@ fn body(facts: &Facts<'_>, words: &dyn Words, clock: &Clock) -> String {
     lines.extend(times(notice, words, clock));
     lines.extend(evidence(notice, words, clock));
     lines.extend(behind(notice, words));
+    lines.extend(notes(notice, words));
     lines.extend(earlier(facts, words, clock));
     lines.push(String::new());
     lines.extend(footer(facts, words));
@@ -294,6 +297,24 @@ fn behind(notice: &Notice, words: &dyn Words) -> Vec<String> {
     lines
 }
 
+/// What is listed here instead of having an incident of its own.
+fn notes(notice: &Notice, words: &dyn Words) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (key, cause) in &notice.notes {
+        let told = Notice {
+            root: key.clone(),
+            cause: cause.clone(),
+            notes: Vec::new(),
+            ..notice.clone()
+        };
+        lines.push(line(words, Label::Also, &headline(&told, words)));
+    }
+    if !lines.is_empty() {
+        lines.insert(0, String::new());
+    }
+    lines
+}
+
 fn earlier(facts: &Facts<'_>, words: &dyn Words, clock: &Clock) -> Vec<String> {
     if facts.earlier.is_empty() {
         return Vec::new();
@@ -363,7 +384,7 @@ pub fn event_in_english(event: &Event) -> Option<String> {
 fn device_name(root: &FindingKey) -> String {
     match (&root.device, &root.part) {
         (Some(device), _) => clean(device),
-        (None, Part::Common(label)) => clean(label),
+        (None, Part::Common(label) | Part::Redundancy(label)) => clean(label),
         (None, _) => "hinomi".to_owned(),
     }
 }
@@ -372,7 +393,7 @@ fn device_name(root: &FindingKey) -> String {
 fn part_name(root: &FindingKey) -> Option<String> {
     match &root.part {
         Part::Interface(n) | Part::Watch(n) | Part::Component(n) | Part::Route(n) => Some(clean(n)),
-        Part::Device | Part::Common(_) | Part::Host => None,
+        Part::Device | Part::Common(_) | Part::Host | Part::Redundancy(_) => None,
     }
 }
 

@@ -176,6 +176,24 @@ pub struct InterfaceReading {
     pub ambiguous: bool,
 }
 
+/// A value that tells a role, or belongs to one that does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoleValue {
+    /// Any number.
+    Number(i64),
+    /// OCTET STRING or IpAddress: a word, bits, an address.
+    Octets(Box<[u8]>),
+}
+
+/// One object read for a redundancy group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleCell {
+    /// The instance.
+    pub oid: Arc<[u32]>,
+    /// `None`: the agent has no such object (any more).
+    pub value: Option<RoleValue>,
+}
+
 /// What an agent gave in one round.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AgentReading {
@@ -194,6 +212,10 @@ pub struct AgentReading {
     /// Which of them are rows of the profile's tables.
     #[serde(default)]
     pub rows: Arc<[TableRow]>,
+    /// What redundancy groups need, in the order of the identifiers. Rows of tables were found by walking; a table that is not
+    /// there gives none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleCell>,
     /// Interfaces that match the configuration.
     pub interfaces: Vec<InterfaceReading>,
     /// Names once matched (by a glob or by name) that the agent no longer has. A configured literal name that never existed

@@ -36,6 +36,61 @@ pub struct Affected {
     pub at: Wall,
 }
 
+/// Something that belongs to the case of another finding and has none of its own: a switchover because the active member is down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// The finding in whose case it is listed.
+    pub root: FindingKey,
+    /// What it would have been.
+    pub key: FindingKey,
+    /// What happened.
+    pub cause: Cause,
+}
+
+/// Instances of a redundancy group that moved alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The group.
+    pub group: Name,
+    /// Which of its instances; an empty name is the only one.
+    pub instances: Vec<Name>,
+    /// The member that was active before.
+    pub from: Name,
+    /// The one that was then.
+    pub to: Name,
+    /// When it was seen.
+    pub at: Wall,
+    /// Members whose own view says so.
+    pub by: Vec<Name>,
+    /// Nobody was seen in the other role: only the counters of transitions tell of it.
+    pub counted: bool,
+    /// `from` is active again.
+    pub back: bool,
+}
+
+/// Why a member is not ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absence {
+    /// Its device does not answer.
+    DeviceDown,
+    /// It says so itself: failed, or its session or link is down.
+    Failed,
+    /// Its agent answers, and tells nothing of the role (a daemon that stopped, or is not configured).
+    NotTold,
+    /// It waits, and nobody is active.
+    Standby,
+}
+
+/// A member that is not ready, or not active.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Missing {
+    /// Which.
+    pub member: Name,
+    /// Why.
+    pub why: Absence,
+}
+
 /// Why a finding changed. The same value feeds the mail, the ledger, the metric and `explain`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -179,6 +234,73 @@ pub enum Cause {
     Unreachable,
     /// Removed from the configuration, or no longer judged by it.
     Removed,
+    /// Another member of a redundancy group is active.
+    SwitchedOver {
+        /// Which instances, from whom to whom.
+        moved: Vec<Moved>,
+        /// What explains it, if that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<FindingKey>,
+    },
+    /// The side that should be active has been so for five minutes.
+    SwitchedBack {
+        /// What had moved.
+        moved: Vec<Moved>,
+    },
+    /// Nobody is preferred, and the other member has been active for half an hour: that is how it is now.
+    SwitchoverSettled {
+        /// What had moved.
+        moved: Vec<Moved>,
+    },
+    /// Fewer members are ready than there are.
+    RedundancyLost {
+        /// Ready in the worst instance.
+        ready: u32,
+        /// How many there are.
+        configured: u32,
+        /// Which instances; none where there is only one.
+        instances: Vec<Name>,
+        /// Who is not ready.
+        missing: Vec<Missing>,
+    },
+    /// All are ready again.
+    RedundancyBack {
+        /// How many there are.
+        configured: u32,
+    },
+    /// Several members are active.
+    BothActive {
+        /// Which instances; none where there is only one.
+        instances: Vec<Name>,
+        /// Who says that it is active.
+        members: Vec<Name>,
+    },
+    /// One is active.
+    OneActive,
+    /// Nobody carries the service.
+    NoneActive {
+        /// Good members.
+        good: u32,
+        /// Needed.
+        need: u32,
+        /// Which instances; none where there is only one.
+        instances: Vec<Name>,
+        /// What the members say.
+        missing: Vec<Missing>,
+    },
+    /// Somebody carries it again.
+    ActiveAgain,
+    /// The preferred member is ready and another one is active.
+    PreferredInactive {
+        /// Who should be active.
+        preferred: Name,
+        /// Who is.
+        active: Name,
+        /// Which instances; none where there is only one.
+        instances: Vec<Name>,
+    },
+    /// The preferred member is active, or is not ready any more.
+    PreferredAgain,
     /// Echo loss (shown, no notice unless a threshold is set).
     Loss {
         /// Percent.

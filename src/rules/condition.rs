@@ -122,6 +122,43 @@ impl Conditions {
         })
     }
 
+    /// A condition that holds is worse (or better) than it was; the change to tell, if it is a finding.
+    pub fn set_level(&mut self, key: &FindingKey, level: Level, now: Now) -> Option<FindingChange> {
+        let condition = self
+            .held
+            .get_mut(key)
+            .filter(|c| c.level != level && level > Level::Ok)?;
+        let from = std::mem::replace(&mut condition.level, level);
+        if !condition.raised {
+            self.due.insert((condition.due, key.clone()));
+            return None;
+        }
+        Some(FindingChange {
+            key: key.clone(),
+            from,
+            to: level,
+            since: condition.since_wall,
+            at: now.wall,
+            cause: condition.cause.clone(),
+            isolation: None,
+        })
+    }
+
+    /// The cause of a raised one has more to tell; the change that says so, on the same level.
+    pub fn tell_again(&mut self, key: &FindingKey, cause: Cause, now: Now) -> Option<FindingChange> {
+        let condition = self.held.get_mut(key)?;
+        condition.cause = cause;
+        condition.raised.then(|| FindingChange {
+            key: key.clone(),
+            from: condition.level,
+            to: condition.level,
+            since: condition.since_wall,
+            at: now.wall,
+            cause: condition.cause.clone(),
+            isolation: None,
+        })
+    }
+
     /// The verdict of a raised one changed; the change to tell.
     pub fn isolate_again(&mut self, key: &FindingKey, isolation: Isolation, now: Now) -> Option<FindingChange> {
         let condition = self.held.get_mut(key).filter(|c| c.raised)?;

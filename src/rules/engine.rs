@@ -8,6 +8,7 @@ use super::judged::{is_tcp, judged};
 use super::lines::LineStates;
 use super::number::Numbers;
 use super::reach::{Context, Reach, common_key, down_key};
+use super::redundancy::{self, Redundancies};
 use super::{Cause, FindingChange, RuleEffect, component};
 use crate::model::{
     Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, LocalMinute, Metric, Mono, Name, Now, Part,
@@ -29,6 +30,7 @@ pub struct Rules {
     pub(super) lines: LineStates,
     calendar: Calendar,
     numbers: Numbers,
+    pub(super) redundancy: Redundancies,
     pub(super) agents: BTreeMap<Name, AgentState>,
     /// Ports that do not take connections: since when, and when last.
     pub(super) tcp_failing: BTreeMap<(Name, Name), (Mono, Mono)>,
@@ -65,6 +67,7 @@ impl Rules {
             lines: LineStates::new(&site),
             calendar: Calendar::new(&site.operator),
             numbers: Numbers::new(&site),
+            redundancy: Redundancies::new(&site),
             site,
             agents: BTreeMap::new(),
             tcp_failing: BTreeMap::new(),
@@ -88,6 +91,16 @@ impl Rules {
         rules
     }
 
+    /// What the ledger knew of redundancy groups: who was active in each instance, and the causes of what is open.
+    pub fn recall(&mut self, active: &BTreeMap<Name, BTreeMap<Name, Name>>, open: &[(FindingKey, Cause)], now: Now) {
+        let open: Vec<_> = open
+            .iter()
+            .filter(|(key, _)| self.conditions.raised(key))
+            .cloned()
+            .collect();
+        self.redundancy.recall(&self.site, active, &open, now);
+    }
+
     /// Takes out what was said since the last call.
     pub fn effects(&mut self) -> Vec<RuleEffect> {
         std::mem::take(&mut self.out)
@@ -95,7 +108,10 @@ impl Rules {
 
     /// When [`Rules::wake`] wants to be called.
     pub fn next_wakeup(&self) -> Mono {
-        self.conditions.next_due().min(self.reach.next_wakeup())
+        self.conditions
+            .next_due()
+            .min(self.reach.next_wakeup())
+            .min(self.redundancy.next_wakeup())
     }
 
     /// Reachability, for snapshots and route choice.
@@ -111,6 +127,39 @@ impl Rules {
     /// Numbers as last judged.
     pub fn numbers(&self) -> &Numbers {
         &self.numbers
+    }
+
+    /// Redundancy groups, parallel to those of the site.
+    pub fn redundancy(&self, now: Mono) -> Vec<redundancy::GroupStatus> {
+        self.redundancy.status(&self.site, &self.reach, now)
+    }
+
+    fn judge_redundancy(&mut self, now: Now) {
+        let mut context = redundancy::Context {
+            site: &self.site,
+            reach: &self.reach,
+            conditions: &mut self.conditions,
+            out: &mut self.out,
+            now,
+        };
+        self.redundancy.judge(&mut context);
+    }
+
+    /// Members of redundancy groups whose device was heard, fell silent, or is cut off.
+    fn stir_redundancy(&mut self, observation: &Observation, from: usize) {
+        if self.redundancy.is_empty() {
+            return;
+        }
+        match observation {
+            Observation::Reach(round) => self.redundancy.stir(round.device),
+            Observation::Agent(round) if round.outcome.is_err() => self.redundancy.fell_silent(round.device),
+            Observation::Agent(_) | Observation::Tcp(_) => {}
+        }
+        for effect in self.out.get(from..).unwrap_or_default() {
+            if let RuleEffect::Silent(device, _) = effect {
+                self.redundancy.stir(*device);
+            }
+        }
     }
 
     /// Local time of the operator.
@@ -175,6 +224,8 @@ impl Rules {
     /// Takes an observation with the numbers made from it.
     pub fn take(&mut self, observation: &Observation, samples: &Samples, now: Now) {
         let site = self.site.clone();
+        let from = self.out.len();
+        self.redundancy.take(&samples.members, &site);
         for octets in &samples.octets {
             self.crossings.take(octets, site.device(octets.device));
         }
@@ -192,6 +243,7 @@ impl Rules {
             Observation::Agent(round) => self.agent_round(round, samples, now),
             Observation::Tcp(reading) => self.tcp(reading, now),
         }
+        self.stir_redundancy(observation, from);
         self.isolate_again(now);
         self.wake(now);
     }
@@ -250,7 +302,20 @@ impl Rules {
 
     /// Does what is due.
     pub fn wake(&mut self, now: Now) {
+        let from = self.out.len();
         self.with_reach(now, |reach, context| reach.wake(context));
+        if !self.redundancy.is_empty() {
+            let silent = |e: &RuleEffect| {
+                if let RuleEffect::Silent(id, _) = e {
+                    Some(*id)
+                } else {
+                    None
+                }
+            };
+            let silent: Vec<DeviceId> = self.out[from..].iter().filter_map(silent).collect();
+            silent.into_iter().for_each(|id| self.redundancy.stir(id));
+            self.judge_redundancy(now);
+        }
         while let Some(key) = self.conditions.ripe(now) {
             self.ripe(&key, now);
         }
@@ -325,14 +390,18 @@ impl Rules {
                 }
                 self.lines(round, reading, now);
                 for interface in &reading.interfaces {
-                    if self.lines.circuit(round.device, interface).is_some() {
+                    // A line is the circuit's affair, and a port that only a group watches is the group's.
+                    let of_circuit = self.lines.circuit(round.device, interface).is_some();
+                    if of_circuit || self.redundancy.alone_watches(device, &interface.name) {
                         continue;
                     }
                     let (conditions, out) = (&mut self.conditions, &mut self.out);
                     self.interfaces
                         .take(round.device, device, interface, conditions, out, now);
                 }
-                let port = |name: &&Name| !self.lines.is_line(round.device, name);
+                let port = |name: &&Name| {
+                    !self.lines.is_line(round.device, name) && !self.redundancy.alone_watches(device, name)
+                };
                 let missing: Vec<Name> = reading.missing.iter().filter(port).cloned().collect();
                 self.interfaces
                     .vanished(device, &missing, round.ended, &mut self.conditions, now);
@@ -384,6 +453,7 @@ impl Rules {
         self.lines.reload(&site);
         self.with_reach(now, |reach, context| reach.reload(&old, context));
         self.interfaces.reload(&old, &site, &self.ids);
+        self.redundancy.reload(&old, &site);
         self.numbers.reload(&old, &site, &self.ids, &mut self.out, now);
         self.agents
             .retain(|name, _| devices.get(name).is_some_and(|d| d.snmp.is_some()));

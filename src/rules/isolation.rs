@@ -6,6 +6,7 @@
 use super::interface::Interfaces;
 use super::lines::LineStates;
 use super::reach::{CommonKind, Reach};
+use super::redundancy::Redundancies;
 use crate::model::verdict::WitnessMissing;
 use crate::model::{
     Demarcation, Device, DeviceId, Evidence, Isolation, Measure, Mono, Name, Now, Owner, ReachState, Site, Verdict,
@@ -100,6 +101,7 @@ pub(super) struct Scene<'a> {
     pub(super) reach: &'a Reach,
     pub(super) interfaces: &'a Interfaces,
     pub(super) crossings: &'a Crossings,
+    pub(super) redundancy: &'a Redundancies,
     pub(super) now: Now,
 }
 
@@ -197,6 +199,15 @@ impl Scene<'_> {
         }
         if up == Some(false) {
             return Verdict::DemarcationLink;
+        }
+        // BGP runs over the very link: a session that is down too is somebody else's word for it.
+        let peer = self.site.device(id).address;
+        let session = self
+            .redundancy
+            .session_down(peer, since, (self.site, self.reach, self.now.mono));
+        if let Some(device) = session.filter(|_| up == Some(true)) {
+            evidence.push(Evidence::SessionDown { device, peer });
+            return Verdict::Platform;
         }
         let (device, interface) = (edge.clone(), interface.clone());
         match self.crossings.flow(edge, &interface, since) {

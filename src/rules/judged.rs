@@ -13,6 +13,7 @@ pub(super) fn judged(site: &Site, device: Option<&Device>, key: &FindingKey) -> 
     if key.device.is_none() {
         return match &key.part {
             Part::Route(name) => site.routes.iter().any(|r| r.name == *name),
+            Part::Redundancy(name) => site.redundancy.iter().any(|g| g.name == *name),
             _ => key.kind != FindingKind::LastRouteLost || !site.routes.is_empty(),
         };
     }

@@ -13,14 +13,16 @@ mod judged;
 mod lines;
 pub mod number;
 pub mod reach;
+pub mod redundancy;
 mod ripe;
 pub mod threshold;
 
 pub use calendar::Calendar;
-pub use change::{Affected, Cause, FindingChange};
+pub use change::{Absence, Affected, Cause, FindingChange, Missing, Moved, Note};
 pub use engine::Rules;
 
-use crate::model::DeviceId;
+use crate::model::{DeviceId, Name};
+use std::collections::BTreeMap;
 
 /// What the rules say and ask for.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +31,12 @@ pub enum RuleEffect {
     Finding(FindingChange),
     /// A device hangs below a root, or no longer does.
     Affected(Affected),
+    /// Something is listed in the case of another finding.
+    Note(Note),
+    /// Who is active in each instance of a redundancy group now: to be known after a restart.
+    Active(Name, BTreeMap<Name, Name>),
+    /// A fresh SNMP round of this device is wanted now.
+    ProbeAgent(DeviceId),
     /// A fresh round of this device is wanted now.
     Probe(DeviceId),
     /// The device is known to be silent: ask little; or not any more.

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Beyond a device's timeout, until a round that was asked for has been taken.
 const ASKED: Duration = Duration::from_secs(1);
+/// While this host is cut off.
+const BLIND_AGAIN: Duration = Duration::from_secs(10);
 
 impl Rules {
     /// A condition has lasted its delay: it becomes a finding, unless what it rests on is not known any more.
@@ -62,6 +64,13 @@ impl Rules {
                 _ => false,
             },
             (FindingKind::CircuitSilent, _) => return id.is_some_and(|id| self.off_or_many(key, id, now)),
+            // Whoever is cut off accuses nobody; afterwards it is looked at again.
+            (kind, _) if kind.is_of_redundancy() => {
+                if self.reach.blind() {
+                    self.conditions.put_off(key, now.mono + BLIND_AGAIN);
+                }
+                return self.reach.blind();
+            }
             // What it crosses is down and told already, or no way is left and that is told: this one is not the fault.
             (FindingKind::RouteNotReady, Part::Route(name)) => {
                 if self.crossed_out(name) || self.all_routes_lost() {
@@ -157,6 +166,7 @@ impl Rules {
             reach: &self.reach,
             interfaces: &self.interfaces,
             crossings: &self.crossings,
+            redundancy: &self.redundancy,
             now,
         };
         match (key.kind, id, &key.part) {

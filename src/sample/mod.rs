@@ -7,6 +7,7 @@ pub mod counter;
 pub mod lines;
 pub mod loss;
 mod profile;
+pub mod roles;
 pub mod scalar;
 
 use crate::model::profile::Health;
@@ -17,6 +18,7 @@ use crate::poll::{AgentReading, InterfaceReading, Observation, ReachRound};
 use counter::{InterfaceCounters, Rates};
 use lines::Lines;
 use loss::LossWindow;
+use roles::{MemberView, Roles};
 use scalar::Readings;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -123,6 +125,8 @@ pub struct Samples {
     /// Of a liveness round: percent of echoes lost over the window, if that is known. It stands in `numbers` too where a threshold is
     /// on it.
     pub loss: Option<f64>,
+    /// What members of redundancy groups say.
+    pub members: Vec<MemberView>,
 }
 
 /// State of all devices' counters and windows.
@@ -131,6 +135,7 @@ pub struct Sampler {
     /// Interfaces at demarcation points.
     crossings: BTreeSet<(DeviceId, Name)>,
     lines: Lines,
+    roles: Roles,
     devices: Vec<DeviceSamples>,
     unknown: BTreeMap<Unknown, u64>,
 }
@@ -190,6 +195,7 @@ impl Sampler {
         Sampler {
             crossings: crossings(&site),
             lines: Lines::new(&site),
+            roles: Roles::new(&site),
             site,
             devices,
             unknown: BTreeMap::new(),
@@ -218,6 +224,7 @@ impl Sampler {
         }
         self.crossings = crossings(&site);
         self.lines = Lines::new(&site);
+        self.roles = Roles::new(&site);
         self.site = site;
     }
 
@@ -278,6 +285,7 @@ impl Sampler {
             Observation::Reach(round) => self.reach(round, &mut out),
             Observation::Agent(round) => {
                 if let Ok(reading) = &round.outcome {
+                    out.members = self.roles.views(&self.site, round.device, round.started, reading);
                     self.scalars(round.device, reading, round.ended, &mut out);
                     for interface in &reading.interfaces {
                         self.interface(round.device, interface, &mut out);

@@ -63,6 +63,24 @@ fn play(world: &mut World, folder: &Path, line: &str) {
             world.agent(device).values.insert(numbers(oid), value);
         }
         ["object-gone", device, oid] => drop(world.agent(device).values.remove(&numbers(oid))),
+        ["vrrp", device, ids, state] => {
+            for id in range(ids) {
+                vrrp(world, device, id, state);
+            }
+        }
+        ["vrrp-counts", device, id, more] => {
+            let more = more.parse().expect("a whole number");
+            add(world, device, &[VRRP_COUNT, &[2, number(id), 1]].concat(), more);
+        }
+        ["bgp", device, peer, state] => bgp(world, device, peer, state),
+        ["bgp-counts", device, peer, more] => {
+            let more = more.parse().expect("a whole number");
+            add(world, device, &[BGP, &[15], &numbers(peer)].concat(), more);
+        }
+        ["table-gone", device, oid] => {
+            let column = numbers(oid);
+            world.agent(device).values.retain(|oid, _| !oid.starts_with(&column));
+        }
         ["agent", device, state] => world.agent(device).running = state == "runs",
         ["reboot", device] => {
             let now = world.elapsed();
@@ -119,6 +137,60 @@ fn numbers(oid: &str) -> Vec<u32> {
     all.collect()
 }
 
+/// VRRPV3-MIB: vrrpv3OperationsEntry and vrrpv3StatisticsMasterTransitions.
+const VRRP: &[u32] = &[1, 3, 6, 1, 2, 1, 207, 1, 1, 1, 1];
+const VRRP_COUNT: &[u32] = &[1, 3, 6, 1, 2, 1, 207, 1, 2, 5, 1, 1];
+/// BGP4-MIB: bgpPeerEntry.
+const BGP: &[u32] = &[1, 3, 6, 1, 2, 1, 15, 3, 1];
+
+fn number(text: &str) -> u32 {
+    text.parse().expect("a whole number")
+}
+
+/// `51`, or `1-100`.
+fn range(text: &str) -> std::ops::RangeInclusive<u32> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    number(from)..=number(to)
+}
+
+fn add(world: &mut World, device: &str, oid: &[u32], more: u32) {
+    let values = &mut world.agent(device).values;
+    let count = match values.get(oid) {
+        Some(Value::Counter32(n)) => *n,
+        _ => 0,
+    };
+    values.insert(oid.to_vec(), Value::Counter32(count + more));
+}
+
+/// A virtual router takes a state; the counter of transitions goes with it, as an agent's does.
+fn vrrp(world: &mut World, device: &str, id: u32, state: &str) {
+    let code = match state {
+        "init" => 1,
+        "backup" => 2,
+        "master" => 3,
+        other => panic!("VRRP state `{other}`"),
+    };
+    let index = [2, id, 1];
+    let oid = [VRRP, &[6], &index].concat();
+    let before = world.agent(device).values.insert(oid, Value::Integer(code));
+    let became = code == 3 && before != Some(Value::Integer(3));
+    add(world, device, &[VRRP_COUNT, &index].concat(), u32::from(became));
+}
+
+/// A session of BGP takes a state.
+fn bgp(world: &mut World, device: &str, peer: &str, state: &str) {
+    let states = ["idle", "connect", "active", "opensent", "openconfirm", "established"];
+    let code = 1 + states.iter().position(|s| *s == state).expect("a state of BGP");
+    let peer = numbers(peer);
+    let value = Value::Integer(i64::try_from(code).expect("small"));
+    let before = world
+        .agent(device)
+        .values
+        .insert([BGP, &[2], &peer].concat(), value.clone());
+    let became = code == 6 && before != Some(value);
+    add(world, device, &[BGP, &[15], &peer].concat(), u32::from(became));
+}
+
 fn port<'a>(world: &'a mut World, device: &str, name: &str) -> &'a mut world::Port {
     world
         .agent(device)
@@ -140,7 +212,11 @@ fn told(world: &World) -> String {
         for line in mail.body.lines().take_while(|l| !l.is_empty()) {
             let _ = writeln!(out, "            | {line}");
         }
-        for line in mail.body.lines().filter(|l| l.starts_with("Unreachable")) {
+        for line in mail
+            .body
+            .lines()
+            .filter(|l| l.starts_with("Unreachable") || l.starts_with("Also"))
+        {
             let _ = writeln!(out, "            | {line}");
         }
     }

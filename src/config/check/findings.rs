@@ -11,16 +11,6 @@ pub(super) const LEVELS: &[(&str, Level)] = &[
     ("critical", Level::Critical),
 ];
 
-/// Kinds of the design that this version does not find.
-pub(super) const NOT_YET_KINDS: [&str; 6] = [
-    "switched-over",
-    "redundancy-lost",
-    "both-active",
-    "none-active",
-    "preferred-inactive",
-    "switched-back",
-];
-
 /// What belongs to this host, not to a device.
 const OF_THE_HOST: [FindingKind; 4] = [
     FindingKind::Blind,
@@ -33,7 +23,7 @@ const OF_THE_HOST: [FindingKind; 4] = [
 pub(super) fn columns() -> Vec<String> {
     let kinds = FindingKind::ALL
         .into_iter()
-        .filter(|k| *k != FindingKind::Threshold && !OF_THE_HOST.contains(k));
+        .filter(|k| *k != FindingKind::Threshold && Whose::Device.may_say(*k));
     kinds
         .flat_map(|k| ["level", "after"].map(|key| format!("findings.{}.{key}", k.key())))
         .collect()
@@ -49,13 +39,40 @@ pub(super) struct FindingLine {
 /// The lines of one section.
 pub(super) type FindingPart = BTreeMap<FindingKind, FindingLine>;
 
-/// `[findings]`.
-pub(super) fn top(top: &Walk<'_>) -> FindingPart {
-    part(top, "[findings]", true)
+/// Whose findings a section may speak of.
+#[derive(Clone, Copy, PartialEq)]
+enum Whose {
+    Everything,
+    Device,
+    Group,
 }
 
-/// `findings` of a section.
-pub(super) fn part(walk: &Walk<'_>, name: &str, host_too: bool) -> FindingPart {
+impl Whose {
+    fn may_say(self, kind: FindingKind) -> bool {
+        match self {
+            Whose::Everything => true,
+            Whose::Device => !OF_THE_HOST.contains(&kind) && !kind.is_of_redundancy(),
+            Whose::Group => kind.is_of_redundancy(),
+        }
+    }
+}
+
+/// `[findings]`.
+pub(super) fn top(top: &Walk<'_>) -> FindingPart {
+    read(top, "[findings]", Whose::Everything)
+}
+
+/// `findings` of a class, a group of devices or a device.
+pub(super) fn part(walk: &Walk<'_>, name: &str) -> FindingPart {
+    read(walk, name, Whose::Device)
+}
+
+/// `findings` of a redundancy group.
+pub(super) fn of_a_group(walk: &Walk<'_>, name: &str) -> FindingPart {
+    read(walk, name, Whose::Group)
+}
+
+fn read(walk: &Walk<'_>, name: &str, whose: Whose) -> FindingPart {
     let mut part = FindingPart::new();
     let Some(entry) = walk.get("findings") else { return part };
     let hint = "lines such as interface-down = { level = \"warning\", after = \"30s\" }";
@@ -72,10 +89,9 @@ pub(super) fn part(walk: &Walk<'_>, name: &str, host_too: bool) -> FindingPart {
             );
             continue;
         }
-        if !host_too && OF_THE_HOST.contains(&kind) {
-            let what = format!("`{}` is about this host, not about a device", kind.key());
-            walk.ctx
-                .error(entry.key_at, what, "write it in [findings] at the top level");
+        if !whose.may_say(kind) {
+            let (what, hint) = misplaced(kind, whose);
+            walk.ctx.error(entry.key_at, what, hint);
             continue;
         }
         let Some(line) = Walk::of(walk.ctx, &entry.node, format!("`{}`", kind.key()), hint) else {
@@ -88,18 +104,38 @@ pub(super) fn part(walk: &Walk<'_>, name: &str, host_too: bool) -> FindingPart {
         line.finish();
         part.insert(kind, found);
     }
-    for key in NOT_YET_KINDS {
-        table.unsupported(key, super::NOT_YET);
+    if let Some(entry) = table.get("switched-back") {
+        let hint = "it ends a switchover: its level is that of `switched-over`";
+        walk.ctx.error(entry.key_at, "`switched-back` has no line here", hint);
     }
     table.finish();
     part
 }
 
+/// What is wrong with a line that stands in the wrong section, and where it belongs.
+fn misplaced(kind: FindingKind, whose: Whose) -> (String, &'static str) {
+    let key = kind.key();
+    match (kind.is_of_redundancy(), whose) {
+        (true, _) => (
+            format!("`{key}` is about a redundancy group, not about a device"),
+            "write it in [findings] at the top level, or in the [[redundancy]] group",
+        ),
+        (false, Whose::Group) => (
+            format!("`{key}` is not about a redundancy group"),
+            "write it in [findings] at the top level, or in the device",
+        ),
+        _ => (
+            format!("`{key}` is about this host, not about a device"),
+            "write it in [findings] at the top level",
+        ),
+    }
+}
+
 /// The rules in force for a device, where they differ from the kind's default. The weakest part first.
 pub(super) fn settle(parts: &[&FindingPart]) -> BTreeMap<FindingKind, FindingRule> {
     let mut rules = BTreeMap::new();
-    for kind in FindingKind::ALL.into_iter().filter(|k| !OF_THE_HOST.contains(k)) {
-        let rule = fold(kind, parts);
+    for kind in FindingKind::ALL.into_iter().filter(|k| Whose::Device.may_say(*k)) {
+        let rule = fold(kind.default_rule(), kind, parts);
         if rule != kind.default_rule() {
             rules.insert(kind, rule);
         }
@@ -109,12 +145,23 @@ pub(super) fn settle(parts: &[&FindingPart]) -> BTreeMap<FindingKind, FindingRul
 
 /// The rules of what belongs to no device.
 pub(super) fn of_the_host(part: &FindingPart) -> BTreeMap<FindingKind, FindingRule> {
-    let rules = OF_THE_HOST.into_iter().map(|kind| (kind, fold(kind, &[part])));
+    let rules = OF_THE_HOST
+        .into_iter()
+        .map(|kind| (kind, fold(kind.default_rule(), kind, &[part])));
     rules.filter(|(kind, rule)| *rule != kind.default_rule()).collect()
 }
 
-fn fold(kind: FindingKind, parts: &[&FindingPart]) -> FindingRule {
-    let mut rule = kind.default_rule();
+/// The rules in force for a redundancy group, where they differ from the kind's default. `base` says what holds where nothing is written.
+pub(super) fn of_redundancy(
+    base: impl Fn(FindingKind) -> FindingRule,
+    parts: &[&FindingPart],
+) -> BTreeMap<FindingKind, FindingRule> {
+    let kinds = FindingKind::ALL.into_iter().filter(|k| k.is_of_redundancy());
+    let rules = kinds.map(|kind| (kind, fold(base(kind), kind, parts)));
+    rules.filter(|(kind, rule)| *rule != kind.default_rule()).collect()
+}
+
+fn fold(mut rule: FindingRule, kind: FindingKind, parts: &[&FindingPart]) -> FindingRule {
     for line in parts.iter().filter_map(|p| p.get(&kind)) {
         rule.level = line.level.unwrap_or(rule.level);
         rule.after = line.after.unwrap_or(rule.after);

@@ -60,7 +60,7 @@ pub(super) fn classes(top: &Walk<'_>) -> BTreeMap<String, Class> {
         let name = walk.name.clone();
         let class = Class {
             thresholds: thresholds::part(&walk, &format!("thresholds of {name}")),
-            findings: findings::part(&walk, &format!("findings of {name}"), false),
+            findings: findings::part(&walk, &format!("findings of {name}")),
         };
         walk.finish();
         all.insert(entry.key.clone(), class);
@@ -112,7 +112,7 @@ pub(super) fn layer(walk: &Walk<'_>) -> Layer {
         ),
         poll: poll::part(walk, &format!("poll of {name}")),
         thresholds: thresholds::part(walk, &format!("thresholds of {name}")),
-        findings: findings::part(walk, &format!("findings of {name}"), false),
+        findings: findings::part(walk, &format!("findings of {name}")),
     }
 }
 

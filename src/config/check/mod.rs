@@ -25,6 +25,7 @@ mod poll;
 mod ports;
 mod procedures;
 mod profiles;
+mod redundancy;
 mod routes;
 mod snmp;
 mod tables;
@@ -39,8 +40,6 @@ use super::{Loaded, Severity, SourceFile, Surroundings};
 use crate::model::{Heartbeat, Site};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
-
-const NOT_YET: &str = "this version would ignore it, and nobody would notice; remove it or comment it out";
 
 /// Checks files as read, the main one first.
 pub fn check(files: &[SourceFile], around: &dyn Surroundings) -> Loaded {
@@ -107,11 +106,11 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         },
         &daemon,
     );
+    let redundancy = redundancy::redundancy(&top, &inventory, &findings);
     let contacts = contacts::contacts(&top, &inventory);
     let routes = routes::routes(&top, &inventory);
     let procedures = procedures::procedures(&top, &inventory, &contacts);
     let heartbeat = heartbeat(&top);
-    top.unsupported("redundancy", NOT_YET);
     let maintenance = maintenance::maintenance(&top, &inventory, operator.as_ref());
     let traps = traps::traps(&top);
     top.finish();
@@ -125,6 +124,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         accesses: known,
         profiles: ctx.profiles(),
         findings: findings::of_the_host(&findings),
+        redundancy,
         contacts: contacts.into_iter().map(|c| c.value).collect(),
         procedures: procedures.into_iter().map(|p| p.value).collect(),
         routes: routes.into_iter().map(|r| r.value.route).collect(),

@@ -2,7 +2,7 @@
 
 use super::Unique;
 use super::devices::Inventory;
-use super::findings::{LEVELS, NOT_YET_KINDS};
+use super::findings::LEVELS;
 use super::layer::OWNERS;
 use crate::config::raw::At;
 use crate::config::reader::{self, Walk, unknown_reference};
@@ -177,9 +177,6 @@ fn kind(text: &str) -> Taken<FindingKind> {
     let known = || FindingKind::ALL.into_iter().map(FindingKind::key);
     if let Some(kind) = FindingKind::ALL.into_iter().find(|k| k.key() == text) {
         return Ok(kind);
-    }
-    if NOT_YET_KINDS.contains(&text) {
-        return values::refuse(format!("\"{text}\" is not supported yet"), super::NOT_YET);
     }
     let hint = reader::did_you_mean(text, known()).unwrap_or_else(|| format!("one of: {}", reader::listing(known())));
     values::refuse(format!("cannot be \"{text}\""), hint)

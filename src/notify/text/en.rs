@@ -1,6 +1,9 @@
 //! English.
 
-use super::{Clock, Facts, Label, Words, bits, bound, clean, interface_of, oper_name, part_name, quantity, seconds};
+use super::{
+    Clock, Facts, Label, Words, bits, bound, clean, device_name, interface_of, oper_name, part_name, quantity,
+    redundancy, seconds,
+};
 use crate::incident::event::AcknowledgeEnd;
 use crate::incident::{Event, EventBody, NoticeKind};
 use crate::model::verdict::WitnessMissing;
@@ -60,6 +63,11 @@ fn what(root: &FindingKey) -> String {
         FindingKind::RouteNotReady => format!("mail route {part} not ready"),
         FindingKind::LastRouteLost => "no mail route works".to_owned(),
         FindingKind::LedgerFailed => "ledger not written".to_owned(),
+        kind @ (FindingKind::SwitchedOver
+        | FindingKind::RedundancyLost
+        | FindingKind::BothActive
+        | FindingKind::NoneActive
+        | FindingKind::PreferredInactive) => redundancy::what_in_english(kind).to_owned(),
         FindingKind::Threshold => number,
     }
 }
@@ -149,6 +157,17 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::LedgerWorks => "the ledger is written again".to_owned(),
         Cause::Unreachable => "unreachable: everything on its path is down".to_owned(),
         Cause::Removed => "no longer watched: removed from the configuration".to_owned(),
+        Cause::SwitchedOver { .. }
+        | Cause::SwitchedBack { .. }
+        | Cause::SwitchoverSettled { .. }
+        | Cause::RedundancyLost { .. }
+        | Cause::RedundancyBack { .. }
+        | Cause::BothActive { .. }
+        | Cause::OneActive
+        | Cause::NoneActive { .. }
+        | Cause::ActiveAgain
+        | Cause::PreferredInactive { .. }
+        | Cause::PreferredAgain => redundancy::in_english(root, cause, what),
         Cause::Loss { percent } => format!("{percent:.1} % of the echoes are lost"),
     }
 }
@@ -229,6 +248,9 @@ impl Words for English {
                 bits(*after_bps)
             ),
             Evidence::IcmpUnreachable { from } => format!("router {from} says the target cannot be reached"),
+            Evidence::SessionDown { device, peer } => {
+                format!("{}: the BGP session with {peer} is down", clean(device))
+            }
             Evidence::UplinksSilent { uplinks, own_gateway } => {
                 let gateway = if *own_gateway {
                     ", the own gateway among them"
@@ -282,6 +304,7 @@ impl Words for English {
             NoticeKind::Opened | NoticeKind::Recovered => return None,
             NoticeKind::Worse => "It got worse.".to_owned(),
             NoticeKind::Better => "It got better but is not over.".to_owned(),
+            NoticeKind::More => "It went on: another switchover while this one is open.".to_owned(),
             NoticeKind::Verdict => "Whose fault it is was judged anew.".to_owned(),
             NoticeKind::Reopened => format!("Again within 30 minutes; first opened {}.", clock.full(notice.opened)),
             NoticeKind::Reminder => format!("STILL OPEN after {open_for}, nobody has acknowledged it."),
@@ -302,6 +325,7 @@ impl Words for English {
             NoticeKind::Worse => "worse",
             NoticeKind::Better => "better",
             NoticeKind::Verdict => "judged anew",
+            NoticeKind::More => "went on",
             NoticeKind::Recovered => "recovered",
             NoticeKind::Reopened => "again",
             NoticeKind::Reminder => "still open",
@@ -326,6 +350,7 @@ impl Words for English {
             Label::Unreachable => "Unreachable behind it",
             Label::NotBack => "NOT BACK YET",
             Label::Back => "Back",
+            Label::Also => "Also",
             Label::Incident => "Incident",
             Label::Procedure => "Procedure",
             Label::Told => "Told",
@@ -393,6 +418,10 @@ impl Words for English {
     }
 }
 
+fn noted(key: &FindingKey, what: &Cause) -> String {
+    format!("{}: {}", device_name(key), cause(key, Level::Warning, what))
+}
+
 /// One line of a timeline.
 pub(super) fn event(event: &Event) -> Option<String> {
     let change = |word: &str, c: &FindingChange| {
@@ -428,6 +457,15 @@ pub(super) fn event(event: &Event) -> Option<String> {
             ..
         } => trap(event.at.since(*seen), *kind, oid, details),
         EventBody::MoreTraps { count } => format!("{count} more traps of the device came, not kept one by one"),
+        EventBody::Noted { key, cause: c } => noted(key, c),
+        EventBody::ActiveMembers { group, instances } => {
+            let active = instances.iter().take(8).map(|(i, m)| match i.is_empty() {
+                true => clean(m),
+                false => format!("{} {}", clean(i), clean(m)),
+            });
+            let active: Vec<String> = active.collect();
+            format!("{}: active are {}", clean(group), active.join(", "))
+        }
         EventBody::Acknowledged { by, .. } => format!("acknowledged by {}", clean(by)),
         EventBody::AcknowledgeEnded { why } => match why {
             AcknowledgeEnd::Expired => "the acknowledgement expired after 8 h".to_owned(),

@@ -1,6 +1,8 @@
 //! 日本語
 
-use super::{Clock, Facts, Label, Words, bits, bound, clean, interface_of, oper_name, part_name, quantity, seconds};
+use super::{
+    Clock, Facts, Label, Words, bits, bound, clean, interface_of, oper_name, part_name, quantity, redundancy, seconds,
+};
 use crate::incident::NoticeKind;
 use crate::model::verdict::WitnessMissing;
 use crate::model::{Evidence, FindingKey, FindingKind, Level, Metric, Owner, Verdict};
@@ -58,6 +60,11 @@ fn what(root: &FindingKey) -> String {
         FindingKind::RouteNotReady => format!("通知経路 {part} 不通"),
         FindingKind::LastRouteLost => "通知経路 全て不通".to_owned(),
         FindingKind::LedgerFailed => "台帳 書き込み不可".to_owned(),
+        kind @ (FindingKind::SwitchedOver
+        | FindingKind::RedundancyLost
+        | FindingKind::BothActive
+        | FindingKind::NoneActive
+        | FindingKind::PreferredInactive) => redundancy::what_in_japanese(kind).to_owned(),
         FindingKind::Threshold => number,
     }
 }
@@ -155,6 +162,17 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::LedgerWorks => "台帳への記録が再開しました".to_owned(),
         Cause::Unreachable => "到達できません（経路上の機器が全てダウン）".to_owned(),
         Cause::Removed => "監視対象から外されました（設定から削除）".to_owned(),
+        Cause::SwitchedOver { .. }
+        | Cause::SwitchedBack { .. }
+        | Cause::SwitchoverSettled { .. }
+        | Cause::RedundancyLost { .. }
+        | Cause::RedundancyBack { .. }
+        | Cause::BothActive { .. }
+        | Cause::OneActive
+        | Cause::NoneActive { .. }
+        | Cause::ActiveAgain
+        | Cause::PreferredInactive { .. }
+        | Cause::PreferredAgain => redundancy::in_japanese(root, cause, what),
         Cause::Loss { percent } => format!("エコーの{percent:.1} %が失われています"),
     }
 }
@@ -233,6 +251,9 @@ impl Words for Japanese {
                 bits(*after_bps)
             ),
             Evidence::IcmpUnreachable { from } => format!("ルータ {from} が到達不能を通知"),
+            Evidence::SessionDown { device, peer } => {
+                format!("{}: {peer} とのBGPセッションがダウン", clean(device))
+            }
             Evidence::UplinksSilent { uplinks, own_gateway } => {
                 let gateway = if *own_gateway {
                     "、自社ゲートウェイを含む"
@@ -282,6 +303,7 @@ impl Words for Japanese {
             NoticeKind::Opened | NoticeKind::Recovered => return None,
             NoticeKind::Worse => "悪化しました。".to_owned(),
             NoticeKind::Better => "軽くなりましたが、まだ終わっていません。".to_owned(),
+            NoticeKind::More => "復旧前にさらに切り替わりました。".to_owned(),
             NoticeKind::Verdict => "障害切り分けの判定が変わりました。".to_owned(),
             NoticeKind::Reopened => format!("30分以内に再発しました（初回 {}）。", clock.full(notice.opened)),
             NoticeKind::Reminder => format!("【継続中】発生から{open_for}、まだ誰も対応を宣言していません。"),
@@ -301,6 +323,7 @@ impl Words for Japanese {
             NoticeKind::Opened => "発生",
             NoticeKind::Worse => "悪化",
             NoticeKind::Better => "軽減",
+            NoticeKind::More => "再切替",
             NoticeKind::Verdict => "判定変更",
             NoticeKind::Recovered => "復旧",
             NoticeKind::Reopened => "再発",
@@ -325,6 +348,7 @@ impl Words for Japanese {
             Label::Next => "次の手順",
             Label::Unreachable => "配下の到達不能",
             Label::NotBack => "未復旧",
+            Label::Also => "関連",
             Label::Back => "復旧済み",
             Label::Incident => "事案番号",
             Label::Procedure => "手順",

@@ -6,6 +6,7 @@ mod recall;
 
 use super::learn::Learned;
 use super::oids::Col;
+use super::roles;
 use super::round::{Ask, Round};
 use super::session::Session;
 use super::table::{self, Table, Wish};
@@ -15,7 +16,7 @@ use super::walk::{Purpose, Walk};
 use super::wanted::{ProfileWish, Wanted};
 use crate::model::snmp::SnmpAccess;
 use crate::model::{Device, Mono, Name, Profile, Profiles};
-use crate::poll::{AgentFailure, AgentReading, ScalarReading};
+use crate::poll::{AgentFailure, AgentReading, RoleCell, ScalarReading};
 use crate::wire::snmp::{Names, PduKind, PduView, ValueView, Version, ber};
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -59,6 +60,8 @@ pub(super) struct Agent {
     learned: Option<Learned>,
     learned_at: Mono,
     table: Table,
+    /// Rows of the tables that tell roles.
+    roles: roles::Rows,
     uptime: Option<u32>,
     /// The requests of a round in which nothing has to be looked up; `None` when that has changed.
     plan: Option<Arc<[Arc<Template>]>>,
@@ -107,6 +110,7 @@ impl Agent {
             learned: None,
             learned_at: Mono::default(),
             table: Table::default(),
+            roles: roles::Rows::default(),
             uptime: None,
             plan: None,
             room: ANSWER,
@@ -121,6 +125,9 @@ impl Agent {
         self.timeout = timeout;
         if self.wanted.patterns != wanted.patterns {
             self.table.rewanted(&wanted.patterns);
+        }
+        if self.wanted.roles != wanted.roles {
+            self.roles.forget();
         }
         if self.wanted != wanted {
             self.plan = None;
@@ -168,6 +175,7 @@ impl Agent {
             scalars.extend(learned.asked(self.profile.as_deref()).map(Arc::from));
         }
         items.extend(scalars.into_iter().map(Item::Scalar));
+        items.extend(self.roles.asked(&self.wanted.roles).into_iter().map(Item::Role));
         let mut columns = RowColumns::default();
         let rows = self.table.rows.iter().flatten();
         items.extend(rows.map(|row| columns.item(row, self.wish(row))));
@@ -287,6 +295,9 @@ impl Agent {
         if self.identify(restarted, profiles) {
             return true;
         }
+        if self.look_for_roles(restarted, now) {
+            return true;
+        }
         let Some(round) = &mut self.round else {
             return false;
         };
@@ -317,6 +328,37 @@ impl Agent {
             return true;
         }
         false
+    }
+
+    /// Tables of roles whose rows are not known, or have moved. True while there is something to ask.
+    fn look_for_roles(&mut self, restarted: bool, now: Mono) -> bool {
+        let Some(round) = self.round.as_mut().filter(|r| !r.roles_walked) else {
+            return false;
+        };
+        round.roles_walked = true;
+        let due = self.roles.due(&self.wanted.roles, &round.roles, restarted, now);
+        if !due.is_empty() {
+            self.absent.clear();
+        }
+        round.walks.extend(due.into_iter().map(|base| (Purpose::Role, base)));
+        !round.walks.is_empty()
+    }
+
+    /// A table of roles was walked: after the last one, what is new is read in this round already, and what is gone is not told.
+    fn roles_found(&mut self, walk: Walk, now: Mono) {
+        let Some(round) = &mut self.round else { return };
+        let rows = walk.rows.into_iter().map(|(index, _)| index).collect();
+        let wanted = &self.wanted.roles;
+        self.roles.found(wanted, &walk.base, rows, walk.whole, now);
+        if round.walks.iter().any(|(p, _)| *p == Purpose::Role) {
+            return;
+        }
+        let asked = self.roles.asked(wanted);
+        round.roles.retain(|cell| asked.binary_search(&cell.oid).is_ok());
+        let read: BTreeSet<Arc<[u32]>> = round.roles.iter().map(|cell| Arc::clone(&cell.oid)).collect();
+        let unread = asked.into_iter().filter(|oid| !read.contains(oid));
+        round.todo.extend(unread.map(Item::Role));
+        self.plan = None;
     }
 
     /// Who it is, where that chooses the profile: asked in the first round and after a restart. Of profiles that share a sysObjectID
@@ -472,6 +514,7 @@ impl Agent {
                     self.learn(cut, now);
                 }
             }
+            Purpose::Role => self.roles_found(walk, now),
             Purpose::IfName if walk.whole && walk.is_nameless() && !self.table.has_names() => {
                 round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
             }
@@ -573,6 +616,10 @@ impl Agent {
                         value: number,
                     });
                 }
+                (Item::Role(oid), value) => round.roles.push(RoleCell {
+                    oid: Arc::clone(oid),
+                    value: roles::value(value),
+                }),
                 (Item::Row { index, .. }, _) => {
                     let cells = range.filter_map(|i| Some((get.template.column(i)?, value(i)?)));
                     let row = self.table.row(*index);
@@ -621,6 +668,7 @@ impl Agent {
                 .as_ref()
                 .map_or_else(Default::default, |l| Arc::clone(&l.rows)),
             scalars: std::mem::take(&mut round.scalars),
+            roles: std::mem::take(&mut round.roles),
             interfaces: self.table.readings(std::mem::take(&mut round.rows)),
             missing: self.table.missing_names().to_vec(),
         };

@@ -15,6 +15,7 @@ mod learn;
 pub mod memory;
 mod oids;
 mod receive;
+mod roles;
 mod round;
 pub(in crate::poll) mod session;
 mod table;

@@ -6,7 +6,7 @@ use super::table::RowAnswer;
 use super::template::{Get, Item, Template};
 use super::walk::{Purpose, Walk};
 use crate::model::Mono;
-use crate::poll::{AgentFailure, ScalarReading};
+use crate::poll::{AgentFailure, RoleCell, ScalarReading};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +46,9 @@ pub(super) struct Round {
     pub(super) if_number: Option<i64>,
     pub(super) if_last_change: Option<u32>,
     pub(super) scalars: Vec<ScalarReading>,
+    pub(super) roles: Vec<RoleCell>,
+    /// Tables of roles were walked in this round.
+    pub(super) roles_walked: bool,
     /// By ifIndex.
     pub(super) rows: Vec<(u32, RowAnswer)>,
     /// A row bore another name than expected, or none.
@@ -75,6 +78,7 @@ impl Round {
     pub(super) fn settle(&mut self) {
         last_of_each(&mut self.rows, |(index, _)| *index);
         last_of_each(&mut self.scalars, |s| Arc::clone(&s.oid));
+        last_of_each(&mut self.roles, |r| Arc::clone(&r.oid));
     }
 }
 

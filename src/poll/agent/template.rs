@@ -15,6 +15,8 @@ pub(super) enum Item {
     IfNumber,
     IfTableLastChange,
     Scalar(Arc<[u32]>),
+    /// What a redundancy group needs.
+    Role(Arc<[u32]>),
     /// All columns of a row.
     Row {
         index: u32,
@@ -28,7 +30,7 @@ impl Item {
             Item::ObjectId => vec![(None, SYS_OBJECT_ID.to_vec())],
             Item::IfNumber => vec![(None, IF_NUMBER.to_vec())],
             Item::IfTableLastChange => vec![(None, IF_TABLE_LAST_CHANGE.to_vec())],
-            Item::Scalar(oid) => vec![(None, oid.to_vec())],
+            Item::Scalar(oid) | Item::Role(oid) => vec![(None, oid.to_vec())],
             Item::Row { index, columns } => columns.iter().map(|c| (Some(*c), c.instance(*index))).collect(),
         }
     }

@@ -2,8 +2,9 @@
 //!
 //! Never here: what was learned from the device.
 
+use super::roles::{self, RoleTable};
 use crate::model::device::glob;
-use crate::model::{Device, DeviceId, Measure, Metric, Name, Role, Site, ThresholdKind, WatchKind};
+use crate::model::{Device, DeviceId, Measure, MemberPart, Metric, Name, Role, Site, ThresholdKind, WatchKind};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -97,6 +98,8 @@ pub(super) struct Also {
     interfaces: Vec<Name>,
     /// Errors and discards of lines that are circuits.
     faults: bool,
+    /// What redundancy groups need.
+    roles: Vec<RoleTable>,
 }
 
 impl Also {
@@ -112,6 +115,15 @@ impl Also {
                 && judges_faults(device)
             {
                 also.entry(line.device).or_default().faults = true;
+            }
+        }
+        for group in &site.redundancy {
+            for member in &group.members {
+                let also = also.entry(member.device).or_default();
+                if let MemberPart::Interface(name) = &member.part {
+                    also.interfaces.push(Name::clone(name));
+                }
+                roles::want(&mut also.roles, group, member);
             }
         }
         also
@@ -133,6 +145,8 @@ pub(super) struct Wanted {
     pub(super) faults: bool,
     /// ifAlias is shown.
     pub(super) alias: bool,
+    /// What redundancy groups need.
+    pub(super) roles: Vec<RoleTable>,
 }
 
 impl Wanted {
@@ -158,6 +172,7 @@ impl Wanted {
             },
             faults: also.faults || judges_faults(device),
             alias: managed,
+            roles: also.roles.clone(),
         }
     }
 }

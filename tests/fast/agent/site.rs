@@ -77,6 +77,7 @@ pub(crate) fn site(devices: Vec<Device>) -> Arc<Site> {
         accesses: Vec::new(),
         profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
+        redundancy: Vec::new(),
         contacts: Vec::new(),
         procedures: Vec::new(),
         routes: Vec::new(),

@@ -132,6 +132,7 @@ pub(crate) fn site() -> Site {
         accesses: Vec::new(),
         profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
+        redundancy: Vec::new(),
         contacts: vec![
             contact(
                 "noc",

@@ -89,6 +89,7 @@ pub(super) fn site(devices: Vec<Device>) -> Arc<Site> {
         accesses: Vec::new(),
         profiles: hinomi::config::builtin_profiles(),
         findings: BTreeMap::new(),
+        redundancy: Vec::new(),
         contacts: Vec::new(),
         procedures: Vec::new(),
         routes: Vec::new(),

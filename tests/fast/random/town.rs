@@ -211,6 +211,7 @@ impl Town {
             accesses: Vec::new(),
             profiles: hinomi::config::builtin_profiles(),
             findings: BTreeMap::new(),
+            redundancy: Vec::new(),
             contacts: ["noc", "chief", "desk"].map(contact).to_vec(),
             procedures: procedures(),
             routes: vec![

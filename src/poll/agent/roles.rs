@@ -1,0 +1,272 @@
+//! What redundancy groups need of a device: which tables of roles, and which rows they have now.
+//!
+//! Rows are found by walking, never remembered as right: indices move after a failover. A row that is gone, or a kind of which
+//! no table has a row, is walked again in the same round; everything now and then.
+//!
+//! Never here: what a value means for a group (that is `sample::roles`).
+
+use super::text;
+use crate::model::redundancy::RoleObject;
+use crate::model::role_source::{DEFAULT_ROUTES, ROLE_SOURCES, RowIs};
+use crate::model::{Member, MemberPart, Mono, Redundancy, RedundancyKind};
+use crate::poll::{RoleCell, RoleValue};
+use crate::wire::snmp::ValueView;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Walk all tables again this often without any reason.
+const AGAIN: Duration = Duration::from_secs(300);
+/// Rows of one table that are read each round, at most.
+const MOST_ROWS: usize = 512;
+/// A table that has nothing for the group is walked in every round if it is not longer than this.
+const SMALL: usize = 256;
+
+/// One table (or object) that is read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct RoleTable {
+    kind: RedundancyKind,
+    /// What is walked; an instance if `whole`.
+    state: Vec<u32>,
+    whole: bool,
+    /// Read by the same index.
+    beside: Vec<Vec<u32>>,
+    /// Only rows about these neighbours, if any are named.
+    peers: Vec<IpAddr>,
+    /// Where a neighbour stands in the index.
+    first: bool,
+    router: bool,
+}
+
+impl RoleTable {
+    fn new(kind: RedundancyKind, state: &[u32], whole: bool) -> RoleTable {
+        RoleTable {
+            kind,
+            state: state.to_vec(),
+            whole,
+            beside: Vec::new(),
+            peers: Vec::new(),
+            first: false,
+            router: false,
+        }
+    }
+
+    fn row(&self) -> RowIs {
+        match (self.first, self.router) {
+            (true, _) => RowIs::PeerFirst,
+            (_, true) => RowIs::RouterLast,
+            _ => RowIs::PeerLast,
+        }
+    }
+
+    fn keeps(&self, index: &[u32]) -> bool {
+        self.peers.is_empty() || self.peers.iter().any(|peer| self.row().is_about(index, *peer))
+    }
+}
+
+/// Adds what a member of a group needs.
+pub(super) fn want(tables: &mut Vec<RoleTable>, group: &Redundancy, member: &Member) {
+    for source in ROLE_SOURCES.iter().filter(|s| s.kind == group.kind) {
+        let mut table = RoleTable::new(group.kind, source.state, source.row == RowIs::Whole);
+        table.first = source.row == RowIs::PeerFirst;
+        table.router = source.row == RowIs::RouterLast;
+        table.beside.extend(source.transitions.map(<[u32]>::to_vec));
+        if let RowIs::Called(column) = source.row {
+            table.beside.push(column.to_vec());
+        }
+        if let MemberPart::Peer(peer) = member.part {
+            table.peers.push(peer);
+        }
+        add(tables, table);
+        if let Some(second) = source.second {
+            add(tables, RoleTable::new(group.kind, second, true));
+        }
+    }
+    if group.kind == RedundancyKind::Route {
+        for (_, base) in DEFAULT_ROUTES {
+            // The oldest table has no row for a next hop: the value tells it.
+            add(tables, RoleTable::new(group.kind, base, base.get(8) == Some(&21)));
+        }
+    }
+    if let Some(RoleObject { oid, .. }) = &group.object {
+        // An instance is read, a column is walked; which of the two it is the agent tells.
+        add(tables, RoleTable::new(group.kind, oid, true));
+        add(tables, RoleTable::new(group.kind, oid, false));
+    }
+}
+
+/// Several groups may need one table.
+fn add(tables: &mut Vec<RoleTable>, table: RoleTable) {
+    match tables
+        .iter_mut()
+        .find(|t| t.state == table.state && t.whole == table.whole)
+    {
+        Some(known) => {
+            if table.peers.is_empty() {
+                known.peers.clear();
+            } else if !known.peers.is_empty() {
+                known.peers.extend(
+                    table
+                        .peers
+                        .iter()
+                        .filter(|p| !known.peers.contains(p))
+                        .copied()
+                        .collect::<Vec<_>>(),
+                );
+            }
+        }
+        None => tables.push(table),
+    }
+}
+
+/// Which rows the tables have, as walked last; parallel to the wanted tables.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    tables: Vec<Table>,
+    walked_at: Mono,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    rows: Vec<Box<[u32]>>,
+    /// How many the walk passed, those of others included.
+    passed: usize,
+    /// Walked once to its end.
+    known: bool,
+}
+
+impl Rows {
+    /// Nothing is known.
+    pub(super) fn forget(&mut self) {
+        self.tables.clear();
+    }
+
+    /// Everything that is read in a round.
+    pub(super) fn asked(&self, wanted: &[RoleTable]) -> Vec<Arc<[u32]>> {
+        let mut all = Vec::new();
+        for (i, table) in wanted.iter().enumerate() {
+            if table.whole {
+                all.push(Arc::from(table.state.as_slice()));
+            }
+            for index in self.tables.get(i).iter().flat_map(|t| &t.rows) {
+                for column in std::iter::once(&table.state).chain(&table.beside) {
+                    all.push(Arc::from([column.as_slice(), index].concat()));
+                }
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The columns to be walked now, given what this round has read.
+    pub(super) fn due(&self, wanted: &[RoleTable], read: &[RoleCell], restarted: bool, now: Mono) -> Vec<Vec<u32>> {
+        let fresh =
+            self.tables.len() != wanted.len() || self.tables.iter().zip(wanted).any(|(t, w)| !w.whole && !t.known);
+        let all = fresh || restarted || now.since(self.walked_at) >= AGAIN;
+        let gone = |w: &RoleTable| {
+            let row = |c: &&RoleCell| c.oid.len() > w.state.len() && c.oid.starts_with(&w.state);
+            read.iter().filter(row).any(|c| c.value.is_none())
+        };
+        // Any table of a kind will do; objects that the configuration names do not stand in for each other.
+        let alike =
+            |a: &RoleTable, b: &RoleTable| a.kind == b.kind && (a.kind != RedundancyKind::Role || a.state == b.state);
+        let answered = |w: &RoleTable| {
+            let whole = |w: &RoleTable| w.whole && read.iter().any(|c| c.value.is_some() && *c.oid == *w.state);
+            let mut others = wanted.iter().enumerate().filter(|(_, other)| alike(w, other));
+            others.any(|(i, w)| whole(w) || self.tables.get(i).is_some_and(|t| !t.rows.is_empty()))
+        };
+        let small = |i: usize| self.tables.get(i).is_none_or(|t| t.passed <= SMALL);
+        let due = |(i, w): &(usize, &RoleTable)| !w.whole && (all || gone(w) || !answered(w) && small(*i));
+        let due = wanted.iter().enumerate().filter(due);
+        due.map(|(_, w)| w.state.clone()).collect()
+    }
+
+    /// A walk over a table has ended. `whole`: it came to the end.
+    pub(super) fn found(&mut self, wanted: &[RoleTable], base: &[u32], rows: Vec<Vec<u32>>, whole: bool, now: Mono) {
+        self.tables.resize_with(wanted.len(), Table::default);
+        let Some(at) = wanted.iter().position(|w| w.state == base && !w.whole) else {
+            return;
+        };
+        let passed = rows.len();
+        let kept = rows.into_iter().filter(|index| wanted[at].keeps(index));
+        let kept: Vec<Box<[u32]>> = kept.take(MOST_ROWS).map(Vec::into_boxed_slice).collect();
+        let table = &mut self.tables[at];
+        (table.known, table.passed) = (true, passed);
+        if whole {
+            table.rows = kept;
+        } else {
+            // It broke off: nothing is said about what it did not find.
+            table.rows.extend(kept);
+            table.rows.sort_unstable();
+            table.rows.dedup();
+            table.rows.truncate(MOST_ROWS);
+        }
+        self.walked_at = now;
+    }
+}
+
+/// A value as it was given.
+pub(super) fn value(value: ValueView<'_>) -> Option<RoleValue> {
+    match value {
+        ValueView::OctetString(bytes) | ValueView::Opaque(bytes) => Some(RoleValue::Octets(bytes.into())),
+        ValueView::IpAddress(octets) => Some(RoleValue::Octets(octets.as_slice().into())),
+        value => {
+            let number = text::number(value)?.as_f64()?;
+            #[allow(clippy::cast_possible_truncation)] // saturates; no code and no counter of 32 bits comes near
+            Some(RoleValue::Number(number as i64))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(oid: &[u32], value: Option<i64>) -> RoleCell {
+        RoleCell {
+            oid: oid.into(),
+            value: value.map(RoleValue::Number),
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_gone_is_looked_for_at_once_and_everything_now_and_then() {
+        let wanted = [
+            RoleTable::new(RedundancyKind::Vrrp, &[1, 3, 1], false),
+            RoleTable::new(RedundancyKind::Vrrp, &[1, 3, 2], false),
+        ];
+        let mut rows = Rows::default();
+        let all = vec![vec![1, 3, 1], vec![1, 3, 2]];
+        assert_eq!(rows.due(&wanted, &[], false, Mono(0)), all);
+        rows.found(&wanted, &[1, 3, 1], vec![vec![7, 51]], true, Mono(0));
+        rows.found(&wanted, &[1, 3, 2], Vec::new(), true, Mono(0));
+        assert_eq!(rows.asked(&wanted), [Arc::from([1u32, 3, 1, 7, 51])]);
+        let good = [cell(&[1, 3, 1, 7, 51], Some(3))];
+        assert_eq!(
+            rows.due(&wanted, &good, false, Mono(60_000_000)),
+            Vec::<Vec<u32>>::new()
+        );
+        assert_eq!(rows.due(&wanted, &good, false, Mono(300_000_000)), all);
+        assert_eq!(rows.due(&wanted, &good, true, Mono(0)), all, "after a restart");
+        let gone = [cell(&[1, 3, 1, 7, 51], None)];
+        assert_eq!(rows.due(&wanted, &gone, false, Mono(0)), [vec![1, 3, 1]]);
+        rows.found(&wanted, &[1, 3, 1], Vec::new(), true, Mono(0));
+        assert_eq!(
+            rows.due(&wanted, &[], false, Mono(0)),
+            all,
+            "no table of the kind has a row"
+        );
+    }
+
+    #[test]
+    fn of_many_neighbours_only_those_of_the_group_are_read() {
+        let mut table = RoleTable::new(RedundancyKind::Bgp, &[1, 3], false);
+        table.peers.push("198.51.100.1".parse().unwrap());
+        let wanted = [table];
+        let mut rows = Rows::default();
+        let found = vec![vec![198, 51, 100, 1], vec![198, 51, 100, 2]];
+        rows.found(&wanted, &[1, 3], found, true, Mono(0));
+        assert_eq!(rows.asked(&wanted).len(), 1);
+    }
+}

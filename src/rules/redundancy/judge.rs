@@ -1,0 +1,502 @@
+//! One group: who is active in each instance, what is lost, and what of it is a finding.
+//!
+//! Every question has three answers: yes, no, and open. What is open neither begins a finding nor ends one.
+//!
+//! Never here: the life of a switchover (that is `moves`).
+
+use super::moves::Shift;
+use super::state::{Doubt, Group, Instance, Standing};
+use super::{Context, Redundancies};
+use crate::model::redundancy::Role;
+use crate::model::{
+    DeviceId, FindingKey, FindingKind, FindingRule, Level, Mono, Name, ReachState, Redundancy, RedundancyKind,
+};
+use crate::rules::{Absence, Cause, Missing, Note, RuleEffect};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Two reads that agree are at least this far apart.
+const APART: Duration = Duration::from_secs(5);
+/// Members that were asked for a read and did not give it are asked again after this.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Who is active in an instance now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ActiveNow {
+    One(usize),
+    Several(Vec<usize>),
+    /// All say that they are not.
+    Nobody,
+    Unknown,
+}
+
+/// One question asked of all instances: those that say yes, and whether any is open.
+#[derive(Default)]
+struct Answer {
+    yes: Vec<Name>,
+    open: bool,
+}
+
+/// What the instances of a group say together.
+#[derive(Default)]
+struct Tally {
+    both: Answer,
+    members: BTreeSet<Name>,
+    none: Answer,
+    /// The fewest good members, and what the others say.
+    good: Option<u32>,
+    silent: BTreeSet<Missing>,
+    lost: Answer,
+    /// In some instance nobody carries the service: that is the finding then, not a loss of redundancy.
+    outage: bool,
+    ready: Option<u32>,
+    missing: BTreeSet<Missing>,
+    /// Findings that explain missing members.
+    roots: BTreeSet<FindingKey>,
+    /// Some are explained by nothing else.
+    unexplained: bool,
+    inactive: Answer,
+    /// Preferred, and who is active instead.
+    instead: Option<(Name, Name)>,
+}
+
+/// Maintenance of a member makes the loss of its redundancy expected: this is the place to say so.
+fn is_expected(_of: &Redundancy, _member: usize) -> bool {
+    false
+}
+
+impl Redundancies {
+    pub(super) fn judge_group(&mut self, g: usize, context: &mut Context<'_>) {
+        // Whoever is cut off accuses nobody.
+        let (Some(of), false) = (context.site.redundancy.get(g), context.reach.blind()) else {
+            return;
+        };
+        let group = &mut self.groups[g];
+        group.forget_removed();
+        let names: Vec<Name> = group.instances.keys().cloned().collect();
+        let mut tally = Tally::default();
+        let mut shifts = Vec::new();
+        let mut asked: BTreeSet<DeviceId> = BTreeSet::new();
+        let mut due = Mono::NEVER;
+        for name in &names {
+            let standings = group.standings(name, context);
+            let now = active_now(of, group, name, &standings, context);
+            group.doubt(of, name, &standings, &now, context, &mut asked, &mut due);
+            group.count(of, name, &standings, context, &mut tally);
+            group.compare(of, name, &standings, &now, context, &mut tally);
+            shifts.extend(group.settle_active(name, &now));
+        }
+        for shift in &shifts {
+            group.switchovers += if shift.counted { 2 } else { 1 };
+        }
+        group.tell_active(of, context);
+        context.out.extend(asked.into_iter().map(RuleEffect::ProbeAgent));
+        self.due.insert(g, due);
+        self.findings(g, &tally, context);
+        self.moved(g, shifts, context);
+    }
+
+    fn findings(&mut self, g: usize, tally: &Tally, context: &mut Context<'_>) {
+        let Some(of) = context.site.redundancy.get(g) else {
+            return;
+        };
+        let members: Vec<Name> = tally.members.iter().cloned().collect();
+        let both = Cause::BothActive {
+            instances: named(&tally.both),
+            members,
+        };
+        context.decide(of, FindingKind::BothActive, &tally.both, both, Cause::OneActive);
+        let none = Cause::NoneActive {
+            good: tally.good.unwrap_or_default(),
+            need: of.need,
+            instances: named(&tally.none),
+            missing: tally.silent.iter().cloned().collect(),
+        };
+        context.decide(of, FindingKind::NoneActive, &tally.none, none, Cause::ActiveAgain);
+        let (preferred, active) = tally
+            .instead
+            .clone()
+            .unwrap_or_else(|| (Name::from(""), Name::from("")));
+        let inactive = Cause::PreferredInactive {
+            preferred,
+            active,
+            instances: named(&tally.inactive),
+        };
+        context.decide(
+            of,
+            FindingKind::PreferredInactive,
+            &tally.inactive,
+            inactive,
+            Cause::PreferredAgain,
+        );
+        self.redundancy_lost(g, tally, context);
+    }
+
+    /// A loss that another finding explains as a whole is listed in that finding's case: one fault, one page.
+    fn redundancy_lost(&mut self, g: usize, tally: &Tally, context: &mut Context<'_>) {
+        let Some(of) = context.site.redundancy.get(g) else {
+            return;
+        };
+        let group = &mut self.groups[g];
+        let configured = count(group.slots.len());
+        let ready = tally.ready.unwrap_or(configured);
+        let cause = Cause::RedundancyLost {
+            ready,
+            configured,
+            instances: named(&tally.lost),
+            missing: tally.missing.iter().cloned().collect(),
+        };
+        let key = FindingKey::of_redundancy(&of.name, FindingKind::RedundancyLost);
+        if tally.lost.yes.is_empty() && !tally.lost.open {
+            group.noted.clear();
+        }
+        if tally.outage && tally.lost.yes.is_empty() && !context.conditions.raised(&key) {
+            return context.end(&key, Cause::Unreachable);
+        }
+        let explained = !tally.roots.is_empty() && !tally.unexplained && !tally.lost.yes.is_empty();
+        if explained && !context.conditions.raised(&key) && ready > 0 {
+            context.end(&key, Cause::Unreachable);
+            for root in tally.roots.clone() {
+                if group.noted.insert(root.clone()) {
+                    let (key, cause) = (key.clone(), cause.clone());
+                    context.out.push(RuleEffect::Note(Note { root, key, cause }));
+                }
+            }
+            return;
+        }
+        let back = Cause::RedundancyBack { configured };
+        context.decide(of, FindingKind::RedundancyLost, &tally.lost, cause, back);
+        // Nobody is known to carry the service: that is worse than a loss of redundancy, though not proven to be an outage.
+        let rule = of.rule(FindingKind::RedundancyLost);
+        let level = match ready < of.need && rule.level > Level::Ok && !tally.lost.yes.is_empty() {
+            true => Level::Critical,
+            false => rule.level,
+        };
+        if !tally.lost.yes.is_empty() {
+            let change = context.conditions.set_level(&key, level, context.now);
+            context.out.extend(change.map(RuleEffect::Finding));
+        }
+    }
+}
+
+impl Context<'_> {
+    pub(super) fn end(&mut self, key: &FindingKey, cause: Cause) {
+        let change = self.conditions.end(key, cause, self.now);
+        self.out.extend(change.map(RuleEffect::Finding));
+    }
+
+    /// Begins, goes on with or ends a finding of a group.
+    fn decide(&mut self, of: &Redundancy, kind: FindingKind, answer: &Answer, cause: Cause, over: Cause) {
+        let key = FindingKey::of_redundancy(&of.name, kind);
+        if !answer.yes.is_empty() {
+            let rule = of.rule(kind);
+            let more = match kind {
+                FindingKind::PreferredInactive => of.preempt_delay,
+                _ => Duration::ZERO,
+            };
+            let rule = FindingRule {
+                after: rule.after + more,
+                ..rule
+            };
+            let at = self.now.mono;
+            self.conditions.hold(key, rule, cause, at, at, self.now);
+        } else if !answer.open {
+            self.end(&key, over);
+        }
+    }
+}
+
+/// The names of instances for people: none where there is only one without a name.
+fn named(answer: &Answer) -> Vec<Name> {
+    answer.yes.iter().filter(|name| !name.is_empty()).cloned().collect()
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+impl Group {
+    fn standings(&self, name: &Name, context: &Context<'_>) -> Vec<Standing> {
+        let Some(instance) = self.instances.get(name) else {
+            return Vec::new();
+        };
+        let standing = |at| self.standing(at, instance, context.site, context.reach, context.now.mono);
+        (0..self.slots.len()).map(standing).collect()
+    }
+
+    /// Looks at contradictions (several active, nobody active) until two reads of all members agree.
+    #[allow(clippy::too_many_arguments)] // two outputs of a loop over instances
+    fn doubt(
+        &mut self,
+        of: &Redundancy,
+        name: &Name,
+        standings: &[Standing],
+        now: &ActiveNow,
+        context: &Context<'_>,
+        ask: &mut BTreeSet<DeviceId>,
+        due: &mut Mono,
+    ) {
+        let slots = &self.slots;
+        let Some(instance) = self.instances.get_mut(name) else {
+            return;
+        };
+        let all: Vec<usize> = (0..slots.len()).collect();
+        let several = match now {
+            ActiveNow::Several(who) => Some(who.clone()),
+            _ => None,
+        };
+        let nobody = (*now == ActiveNow::Nobody && !of.kind.counts()).then_some(all);
+        // While a member cannot be read, what was seen stays in doubt.
+        let open = standings.contains(&Standing::Unknown);
+        for (doubt, who) in [(&mut instance.both, several), (&mut instance.none, nobody)] {
+            let Some(who) = who else {
+                if !open {
+                    *doubt = None;
+                }
+                continue;
+            };
+            let asked = || who.iter().filter_map(|at| instance.views.get(at)).map(|v| v.asked);
+            let (oldest, newest) = (asked().min().unwrap_or_default(), asked().max().unwrap_or_default());
+            let at = context.now.mono;
+            let doubt = doubt.get_or_insert(Doubt {
+                began: newest,
+                once: None,
+                ask_at: at,
+                sure: false,
+            });
+            if doubt.once.is_none() && oldest >= doubt.began {
+                (doubt.once, doubt.ask_at) = (Some(newest), newest + APART);
+            }
+            doubt.sure |= doubt.once.is_some_and(|once| oldest >= once + APART);
+            if doubt.sure {
+                continue;
+            }
+            if doubt.ask_at <= at {
+                doubt.ask_at = at + ASK_AGAIN;
+                let wanted = doubt.once.map_or(doubt.began, |once| once + APART);
+                let old = |at: &&usize| instance.views.get(at).is_none_or(|v| v.asked < wanted);
+                ask.extend(who.iter().filter(old).map(|at| slots[*at].device));
+            }
+            *due = (*due).min(doubt.ask_at);
+        }
+    }
+
+    /// Counts who is good and who is ready.
+    fn count(&self, of: &Redundancy, name: &Name, standings: &[Standing], context: &Context<'_>, tally: &mut Tally) {
+        let Some(instance) = self.instances.get(name) else {
+            return;
+        };
+        let is = |role: Role| standings.iter().filter(|s| **s == Standing::Is(role)).count();
+        let (good, known_bad) = (is(Role::Active), is(Role::Standby) + is(Role::Failed));
+        let none = match of.kind.counts() {
+            true if count(standings.len() - known_bad) < of.need => Some(true),
+            true => (count(good) >= of.need).then_some(false),
+            false if good > 0 => Some(false),
+            false => instance.none.filter(|d| d.sure).map(|_| true),
+        };
+        match none {
+            Some(true) => {
+                tally.none.yes.push(Name::clone(name));
+                tally.good = Some(tally.good.unwrap_or(u32::MAX).min(count(good)));
+                for (slot, standing) in self.slots.iter().zip(standings) {
+                    tally.silent.extend(absence(*standing, true).map(|why| Missing {
+                        member: Name::clone(&slot.label),
+                        why,
+                    }));
+                }
+            }
+            Some(false) => {}
+            None => tally.none.open = true,
+        }
+        self.count_ready(of, name, standings, none == Some(true), context, tally);
+    }
+
+    fn count_ready(
+        &self,
+        of: &Redundancy,
+        name: &Name,
+        standings: &[Standing],
+        nobody: bool,
+        context: &Context<'_>,
+        tally: &mut Tally,
+    ) {
+        if !of.kind.tells_standby() {
+            return;
+        }
+        let mut missing = Vec::new();
+        for (slot, standing) in self.slots.iter().zip(standings) {
+            let expected = is_expected(of, slot.member);
+            missing.extend(absence(*standing, false).filter(|_| !expected).map(|why| (slot, why)));
+        }
+        let unknown = standings.contains(&Standing::Unknown);
+        if missing.is_empty() || nobody {
+            tally.lost.open |= unknown || nobody;
+            tally.outage |= nobody;
+            return;
+        }
+        let ready = standings
+            .iter()
+            .filter(|s| matches!(s, Standing::Is(Role::Active | Role::Standby)));
+        let ready = match of.kind.counts() {
+            true => standings.iter().filter(|s| **s == Standing::Is(Role::Active)).count(),
+            false => ready.count(),
+        };
+        tally.lost.yes.push(Name::clone(name));
+        tally.ready = Some(tally.ready.unwrap_or(u32::MAX).min(count(ready)));
+        for (slot, why) in missing {
+            match context.explained(of, slot) {
+                Some(root) => drop(tally.roots.insert(root)),
+                None => tally.unexplained = true,
+            }
+            tally.missing.insert(Missing {
+                member: Name::clone(&slot.label),
+                why,
+            });
+        }
+    }
+
+    /// Several active, and the preferred one not among them.
+    fn compare(
+        &self,
+        of: &Redundancy,
+        name: &Name,
+        standings: &[Standing],
+        now: &ActiveNow,
+        context: &Context<'_>,
+        tally: &mut Tally,
+    ) {
+        let Some(instance) = self.instances.get(name) else {
+            return;
+        };
+        match (now, &instance.both) {
+            (ActiveNow::Several(who), Some(doubt)) if doubt.sure => {
+                tally.both.yes.push(Name::clone(name));
+                tally
+                    .members
+                    .extend(who.iter().map(|at| Name::clone(&self.slots[*at].label)));
+            }
+            (ActiveNow::Several(_), _) => tally.both.open = true,
+            // A member that cannot be read may still be active.
+            _ => tally.both.open |= standings.contains(&Standing::Unknown),
+        }
+        let preferred = of.preferred(name).filter(|_| !of.kind.counts());
+        let Some(at) = preferred.and_then(|m| self.slots.iter().position(|s| s.member == m)) else {
+            return;
+        };
+        let label = &self.slots[at].label;
+        match (standings[at], now) {
+            (Standing::Is(Role::Standby), ActiveNow::One(other)) if *other != at && is_up(of, at, self, context) => {
+                tally.inactive.yes.push(Name::clone(name));
+                tally.instead = Some((Name::clone(label), Name::clone(&self.slots[*other].label)));
+            }
+            (Standing::Is(Role::Active | Role::Failed), _) | (Standing::DeviceDown, _) => {}
+            _ => tally.inactive.open = true,
+        }
+    }
+
+    /// Remembers who is active; what has changed.
+    fn settle_active(&mut self, name: &Name, now: &ActiveNow) -> Option<Shift> {
+        let label = match now {
+            ActiveNow::One(at) => Some(Name::clone(&self.slots[*at].label)),
+            _ => None,
+        };
+        let instance = self.instances.get_mut(name)?;
+        let label = label?;
+        let flip = instance.flip.take();
+        let before = instance.active.replace(Name::clone(&label));
+        let shift = |from, to, counted| Shift {
+            instance: Name::clone(name),
+            from,
+            to,
+            counted,
+        };
+        match before {
+            Some(before) if before != label => Some(shift(before, label, false)),
+            Some(_) => flip
+                .filter(|(from, to)| *from == label && *to != label)
+                .map(|(from, to)| shift(from, to, true)),
+            None => None,
+        }
+    }
+
+    /// What the ledger does not know yet of who is active.
+    fn tell_active(&mut self, of: &Redundancy, context: &mut Context<'_>) {
+        let active = self.instances.iter();
+        let active = active
+            .filter_map(|(name, i)| Some((Name::clone(name), i.active.clone()?)))
+            .collect();
+        if active != self.told {
+            context
+                .out
+                .push(RuleEffect::Active(Name::clone(&of.name), Clone::clone(&active)));
+            self.told = active;
+        }
+    }
+}
+
+/// Why a member counts as missing, if it does. `idle`: one that waits counts, too.
+fn absence(standing: Standing, idle: bool) -> Option<Absence> {
+    match standing {
+        Standing::DeviceDown => Some(Absence::DeviceDown),
+        Standing::NotTold => Some(Absence::NotTold),
+        Standing::Is(Role::Failed) => Some(Absence::Failed),
+        Standing::Is(Role::Standby) if idle => Some(Absence::Standby),
+        Standing::Is(_) | Standing::Unknown => None,
+    }
+}
+
+/// A route that is not in the table does not tell whether it could be: its next hop has to be known and up.
+fn is_up(of: &Redundancy, at: usize, group: &Group, context: &Context<'_>) -> bool {
+    let part = group
+        .slots
+        .get(at)
+        .and_then(|s| of.members.get(s.member))
+        .map(|m| &m.part);
+    let Some(crate::model::MemberPart::NextHop(hop)) = part else {
+        return true;
+    };
+    let mut hops = context.site.iter().filter(|(_, d)| d.address == *hop);
+    hops.any(|(id, _)| matches!(context.reach.node(id).state, ReachState::Up | ReachState::Lossy))
+}
+
+fn active_now(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing], _: &Context<'_>) -> ActiveNow {
+    if of.kind.counts() {
+        return first_good(of, group, name, standings);
+    }
+    let active: Vec<usize> = (0..standings.len())
+        .filter(|at| standings[*at] == Standing::Is(Role::Active))
+        .collect();
+    match active[..] {
+        [] => {
+            let known = |s: &Standing| matches!(s, Standing::Is(_));
+            let all = !standings.is_empty() && standings.iter().all(known);
+            if all { ActiveNow::Nobody } else { ActiveNow::Unknown }
+        }
+        [one] => ActiveNow::One(one),
+        [first, ..] if of.kind == RedundancyKind::Route => {
+            // Two next hops at once share the load.
+            let is = |label: Option<&Name>| active.iter().copied().find(|at| Some(&group.slots[*at].label) == label);
+            let preferred = of.preferred(name).and_then(|m| group.label(m));
+            let before = group.instances.get(name).and_then(|i: &Instance| i.active.as_ref());
+            ActiveNow::One(is(preferred).or_else(|| is(before)).unwrap_or(first))
+        }
+        _ => ActiveNow::Several(active),
+    }
+}
+
+/// Of a group that counts, the first good member in the order of preference, once all before it are known not to be good.
+fn first_good(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing]) -> ActiveNow {
+    let Some(preferred) = of.preferred(name) else {
+        return ActiveNow::Unknown;
+    };
+    let mut order: Vec<usize> = (0..group.slots.len()).collect();
+    order.sort_by_key(|at| group.slots[*at].member != preferred);
+    for at in order {
+        match standings[at] {
+            Standing::Is(Role::Active) => return ActiveNow::One(at),
+            Standing::Is(_) | Standing::DeviceDown => {}
+            Standing::NotTold | Standing::Unknown => return ActiveNow::Unknown,
+        }
+    }
+    ActiveNow::Nobody
+}

@@ -1,0 +1,223 @@
+//! Redundancy judged: who is active, how many are ready, who moved.
+//!
+//! Every judgement rests on the members' own views. A member that is silent is unknown, never "not active"; what two members
+//! say at different times is not believed to contradict itself until two reads of both agree. The first reading after a start
+//! says nothing by itself; what the ledger knew is remembered.
+//!
+//! Never here: how a role is read (that is `sample::roles`), words for people.
+
+mod judge;
+mod moves;
+mod reload;
+mod state;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub use status::{GroupStatus, InstanceStatus, MemberStatus};
+
+use super::condition::Conditions;
+use super::interface::interface_key;
+use super::reach::{Reach, down_key};
+use super::{Cause, RuleEffect};
+use crate::model::device::glob;
+use crate::model::{
+    Device, DeviceId, FindingKey, FindingKind, Level, MemberPart, Mono, Name, Now, ReachState, Redundancy, Site,
+};
+use crate::sample::roles::MemberView;
+use moves::Move;
+use state::{Group, Slot, Standing};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+/// What judging needs from outside at each step.
+pub(super) struct Context<'a> {
+    pub(super) site: &'a Site,
+    pub(super) reach: &'a Reach,
+    pub(super) conditions: &'a mut Conditions,
+    pub(super) out: &'a mut Vec<RuleEffect>,
+    pub(super) now: Now,
+}
+
+impl Context<'_> {
+    /// The finding that explains why a device says nothing, if it is told to anybody.
+    fn explained_by(&self, device: DeviceId) -> Option<FindingKey> {
+        let node = self.reach.node(device);
+        let root = match node.state {
+            ReachState::Down => device,
+            ReachState::Unreachable => node.root?,
+            _ => return None,
+        };
+        let key = down_key(self.site.device(root));
+        let told = self.conditions.get(&key).is_some_and(|c| c.level > Level::Ok);
+        told.then_some(key)
+    }
+}
+
+impl Context<'_> {
+    /// The finding that explains why a member is not ready, if it is told to anybody: its device, or its own port.
+    fn explained(&self, of: &Redundancy, slot: &Slot) -> Option<FindingKey> {
+        let by_port = || {
+            let Some(MemberPart::Interface(name)) = of.members.get(slot.member).map(|m| &m.part) else {
+                return None;
+            };
+            let device = self.site.device(slot.device);
+            let mut keys = [FindingKind::InterfaceDown, FindingKind::InterfaceMissing]
+                .map(|k| interface_key(device, name, k))
+                .into_iter();
+            keys.find(|key| self.conditions.get(key).is_some_and(|c| c.level > Level::Ok))
+        };
+        self.explained_by(slot.device).or_else(by_port)
+    }
+}
+
+/// All groups of a site.
+#[derive(Default)]
+pub struct Redundancies {
+    /// Parallel to [`Site::redundancy`].
+    groups: Vec<Group>,
+    of_device: HashMap<DeviceId, Vec<usize>>,
+    /// Device and interface of members that are ports.
+    ports: BTreeSet<(Name, Name)>,
+    /// Switchovers that are not over.
+    moves: Vec<Move>,
+    /// Groups of which something may have changed.
+    stirred: BTreeSet<usize>,
+    /// When a group wants to be judged by time alone.
+    due: BTreeMap<usize, Mono>,
+}
+
+impl Redundancies {
+    /// Nothing read yet.
+    pub(super) fn new(site: &Site) -> Redundancies {
+        let mut of_device: HashMap<DeviceId, Vec<usize>> = HashMap::new();
+        let mut ports = BTreeSet::new();
+        for (g, group) in site.redundancy.iter().enumerate() {
+            for member in &group.members {
+                if let MemberPart::Interface(name) = &member.part {
+                    ports.insert((Name::clone(&site.device(member.device).name), Name::clone(name)));
+                }
+                let groups = of_device.entry(member.device).or_default();
+                if !groups.contains(&g) {
+                    groups.push(g);
+                }
+            }
+        }
+        Redundancies {
+            groups: site.redundancy.iter().map(Group::new).collect(),
+            of_device,
+            ports,
+            ..Redundancies::default()
+        }
+    }
+
+    /// What the ledger knew: who was active, and which switchovers are open.
+    pub(super) fn recall(
+        &mut self,
+        site: &Site,
+        active: &BTreeMap<Name, BTreeMap<Name, Name>>,
+        open: &[(FindingKey, Cause)],
+        now: Now,
+    ) {
+        for (g, of) in site.redundancy.iter().enumerate() {
+            let group = &mut self.groups[g];
+            for (instance, label) in active.get(&of.name).into_iter().flatten() {
+                // Units are known again only when the device tells of them: their labels begin with the member's.
+                let is_member = |m: &crate::model::Member| label.starts_with(&*m.label);
+                if of.members.iter().any(is_member) {
+                    group.instances.entry(Name::clone(instance)).or_default().active = Some(Name::clone(label));
+                    group.told.insert(Name::clone(instance), Name::clone(label));
+                }
+            }
+        }
+        for (key, cause) in open {
+            self.recall_move(site, key, cause, now);
+        }
+    }
+
+    /// A port that no line of its device's `interfaces` asks for, and a group does.
+    pub(super) fn alone_watches(&self, device: &Device, port: &Name) -> bool {
+        let wanted = |w: &crate::model::InterfaceWanted| glob(&w.pattern, port);
+        !self.ports.is_empty()
+            && self.ports.contains(&(Name::clone(&device.name), Name::clone(port)))
+            && !device.interfaces.iter().any(wanted)
+    }
+
+    /// Takes what members say of themselves.
+    pub(super) fn take(&mut self, views: &[MemberView], site: &Site) {
+        for view in views {
+            if let (Some(group), Some(of)) = (self.groups.get_mut(view.group), site.redundancy.get(view.group)) {
+                group.take(of, view);
+                self.stirred.insert(view.group);
+            }
+        }
+    }
+
+    /// The agent of a device gave nothing.
+    pub(super) fn fell_silent(&mut self, device: DeviceId) {
+        for g in self.of_device.get(&device).into_iter().flatten() {
+            self.groups[*g].fell_silent(device);
+            self.stirred.insert(*g);
+        }
+    }
+
+    /// Something about a device may have changed.
+    pub(super) fn stir(&mut self, device: DeviceId) {
+        self.stirred.extend(self.of_device.get(&device).into_iter().flatten());
+    }
+
+    /// Is nothing here to be judged?
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// When a group wants to be judged again.
+    pub(super) fn next_wakeup(&self) -> Mono {
+        let moves = self.moves.iter().map(|m| m.due).min().unwrap_or(Mono::NEVER);
+        self.due.values().copied().min().unwrap_or(Mono::NEVER).min(moves)
+    }
+
+    /// Judges what was stirred or is due.
+    pub(super) fn judge(&mut self, context: &mut Context<'_>) {
+        let now = context.now.mono;
+        self.stirred
+            .extend(self.due.iter().filter(|(_, at)| **at <= now).map(|(g, _)| *g));
+        if self.stirred.is_empty() && self.moves.iter().all(|m| m.due > now) {
+            return;
+        }
+        for g in std::mem::take(&mut self.stirred) {
+            self.judge_group(g, context);
+        }
+        self.advance(context);
+    }
+
+    /// A session of BGP with this neighbour that was read after `since` and is not established: who says so. A second witness
+    /// for a silence of the platform.
+    pub(super) fn session_down(&self, peer: IpAddr, since: Mono, context: (&Site, &Reach, Mono)) -> Option<Name> {
+        let (site, reach, now) = context;
+        let groups = site.redundancy.iter().zip(&self.groups);
+        let mut sessions = groups
+            .filter(|(of, _)| of.kind == crate::model::RedundancyKind::Bgp)
+            .flat_map(|(of, group)| {
+                group
+                    .slots
+                    .iter()
+                    .enumerate()
+                    .map(move |(at, slot)| (of, group, at, slot))
+            });
+        let down = sessions.find(|(of, group, at, slot)| {
+            let is_peer = of
+                .members
+                .get(slot.member)
+                .is_some_and(|m| m.part == MemberPart::Peer(peer));
+            let read = slot.asked.is_some_and(|asked| asked >= since);
+            let standing = |i: &state::Instance| group.standing(*at, i, site, reach, now);
+            let failed = group
+                .instances
+                .values()
+                .any(|i| standing(i) == Standing::Is(crate::model::redundancy::Role::Failed));
+            is_peer && read && failed
+        });
+        down.map(|(_, _, _, slot): (_, _, _, &Slot)| Name::clone(&site.device(slot.device).name))
+    }
+}

@@ -1,0 +1,487 @@
+//! The life of a switchover: seen, looked at from all sides, told, and over when the right side has been active for a while.
+//!
+//! What moves together is told together: instances of a group, and groups between the same devices, within ten seconds. A
+//! switchover away from a device that is down is listed in that device's case instead of having one of its own.
+//!
+//! Never here: who is active (that is `judge`).
+
+use super::state::Group;
+use super::{Context, Redundancies};
+use crate::model::redundancy::Role;
+use crate::model::{DeviceId, FindingKey, FindingKind, Mono, Name, Now, Part, ReachState, Site, Wall};
+use crate::rules::{Cause, Moved, Note, RuleEffect};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What moves within this time is one switchover.
+const TOGETHER: Duration = Duration::from_secs(10);
+/// The right side has been active for so long: it is over.
+const BACK: Duration = Duration::from_secs(300);
+/// Nobody is preferred: after this the new side is the right one.
+const SETTLED: Duration = Duration::from_secs(1_800);
+/// Beyond its detection time, until what was asked of a device is here.
+const GRACE: Duration = Duration::from_secs(5);
+/// A fault of the left side that began so long before explains the switchover.
+const BEFORE: Duration = Duration::from_secs(120);
+
+/// An instance whose active member changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shift {
+    pub(super) instance: Name,
+    pub(super) from: Name,
+    pub(super) to: Name,
+    /// Only counters tell of it, and it is back already.
+    pub(super) counted: bool,
+}
+
+/// Where a switchover is in its life.
+#[derive(Clone, Debug, PartialEq)]
+enum Stage {
+    /// Fresh views of all members are waited for, and whether the left side is alive.
+    Gathering,
+    /// A finding of its own.
+    Told,
+    /// Listed in the case of this finding; whether that is told already.
+    Noted(FindingKey, bool),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Item {
+    from: Name,
+    to: Name,
+    counted: bool,
+    at: Wall,
+    by: BTreeSet<Name>,
+    /// Back on the right side since.
+    back: Option<Mono>,
+    /// Its last change.
+    last: Mono,
+}
+
+/// A switchover that is not over.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Move {
+    /// The group whose finding it is.
+    root: Name,
+    devices: BTreeSet<DeviceId>,
+    /// When the newest of the views that told of it was asked.
+    began: Mono,
+    stage: Stage,
+    /// By group and instance.
+    items: BTreeMap<(Name, Name), Item>,
+    pub(super) due: Mono,
+}
+
+fn key(group: &Name) -> FindingKey {
+    FindingKey::of_redundancy(group, FindingKind::SwitchedOver)
+}
+
+impl Redundancies {
+    /// Instances of a group have moved.
+    pub(super) fn moved(&mut self, g: usize, shifts: Vec<Shift>, context: &mut Context<'_>) {
+        let Some(of) = context.site.redundancy.get(g).filter(|_| !shifts.is_empty()) else {
+            return;
+        };
+        let mut more = false;
+        for shift in shifts {
+            let at = (Name::clone(&of.name), Name::clone(&shift.instance));
+            let right = of
+                .preferred(&shift.instance)
+                .and_then(|m| self.groups[g].label(m))
+                .cloned();
+            if let Some(known) = self.moves.iter_mut().find(|m| m.items.contains_key(&at)) {
+                let told = known.stage == Stage::Told;
+                if let Some(item) = known.items.get_mut(&at) {
+                    more |= item.moves_on(&shift, right.as_ref(), context.now) && told;
+                }
+                known.due = context.now.mono;
+                continue;
+            }
+            // To the right side, without a switchover before: good news, and no finding.
+            if right.as_ref() != Some(&shift.to) {
+                more |= self.begin(g, at, shift, context);
+            }
+        }
+        if more {
+            self.tell_again(&of.name, context);
+        }
+    }
+
+    /// A switchover begins, or more of one that has begun. True if that one was told already.
+    fn begin(&mut self, g: usize, at: (Name, Name), shift: Shift, context: &mut Context<'_>) -> bool {
+        let group = &self.groups[g];
+        let devices: BTreeSet<DeviceId> = group.slots.iter().map(|s| s.device).collect();
+        let now = context.now.mono;
+        let item = Item {
+            back: shift.counted.then_some(now),
+            by: views_of(group, &shift),
+            from: shift.from,
+            to: shift.to,
+            counted: shift.counted,
+            at: context.now.wall,
+            last: now,
+        };
+        let together = |m: &&mut Move| {
+            let gathering = m.stage == Stage::Gathering && m.devices == devices && now.since(m.began) <= TOGETHER;
+            m.root == at.0 || gathering
+        };
+        if let Some(known) = self.moves.iter_mut().find(together) {
+            known.items.insert(at, item);
+            known.due = now;
+            return known.stage == Stage::Told;
+        }
+        let began = group.slots.iter().filter_map(|s| s.asked).max().unwrap_or(now);
+        if let Some(left) = group.find(&item.from) {
+            context.out.push(RuleEffect::Probe(left.device));
+        }
+        let old = |d: &&DeviceId| {
+            group
+                .slots
+                .iter()
+                .any(|s| s.device == **d && s.asked.is_none_or(|a| a < began))
+        };
+        context
+            .out
+            .extend(devices.iter().filter(old).map(|d| RuleEffect::ProbeAgent(*d)));
+        self.moves.push(Move {
+            root: Name::clone(&at.0),
+            devices,
+            began,
+            stage: Stage::Gathering,
+            items: BTreeMap::from([(at, item)]),
+            due: now,
+        });
+        false
+    }
+
+    /// A told switchover has more to tell.
+    fn tell_again(&mut self, group: &Name, context: &mut Context<'_>) {
+        let told = self
+            .moves
+            .iter()
+            .find(|m| m.stage == Stage::Told && m.items.keys().any(|(g, _)| g == group));
+        if let Some(told) = told {
+            let cause = told.cause(context);
+            let change = context.conditions.tell_again(&key(&told.root), cause, context.now);
+            context.out.extend(change.map(RuleEffect::Finding));
+        }
+    }
+
+    /// Takes every switchover as far as it has come.
+    pub(super) fn advance(&mut self, context: &mut Context<'_>) {
+        for mut one in std::mem::take(&mut self.moves) {
+            if one.stage == Stage::Gathering {
+                one.gather(&self.groups, context);
+            }
+            one.stands_alone(context);
+            if one.stage == Stage::Gathering || !one.is_over(context) {
+                self.moves.push(one);
+            }
+        }
+    }
+
+    /// A switchover that was open when the daemon stopped.
+    pub(super) fn recall_move(&mut self, site: &Site, found: &FindingKey, cause: &Cause, now: Now) {
+        let (Part::Redundancy(root), Cause::SwitchedOver { moved, .. }) = (&found.part, cause) else {
+            return;
+        };
+        let mut items = BTreeMap::new();
+        for part in moved {
+            let item = Item {
+                from: Name::clone(&part.from),
+                to: Name::clone(&part.to),
+                counted: part.counted,
+                at: part.at,
+                by: part.by.iter().cloned().collect(),
+                back: part.back.then_some(now.mono),
+                last: now.mono,
+            };
+            let group = || Name::clone(&part.group);
+            items.extend(part.instances.iter().map(|i| ((group(), Name::clone(i)), item.clone())));
+        }
+        let devices = site
+            .redundancy
+            .iter()
+            .filter(|g| g.name == *root)
+            .flat_map(|g| &g.members);
+        self.moves.push(Move {
+            root: Name::clone(root),
+            devices: devices.map(|m| m.device).collect(),
+            began: now.mono,
+            stage: Stage::Told,
+            items,
+            due: now.mono,
+        });
+    }
+
+    /// Another configuration: what is not in it any more is over. The finding itself ends with its group.
+    pub(super) fn keep_moves(&mut self, site: &Site) {
+        let there = |name: &Name| site.redundancy.iter().find(|g| g.name == *name);
+        self.moves.retain_mut(|m| {
+            m.items.retain(|(group, _), _| there(group).is_some());
+            let Some(root) = there(&m.root) else { return false };
+            m.devices = root.members.iter().map(|x| x.device).collect();
+            true
+        });
+    }
+}
+
+/// Members whose own view agrees with a change.
+fn views_of(group: &Group, shift: &Shift) -> BTreeSet<Name> {
+    let Some(instance) = group.instances.get(&shift.instance) else {
+        return BTreeSet::new();
+    };
+    let says = |at: usize| instance.views.get(&at).and_then(|v| v.role);
+    let slots = group.slots.iter().enumerate();
+    let agrees = slots.filter(|(at, slot)| match says(*at) {
+        Some(Role::Active) => slot.label == shift.to,
+        Some(_) => slot.label == shift.from,
+        None => false,
+    });
+    agrees.map(|(_, slot)| Name::clone(&slot.label)).collect()
+}
+
+/// VRIDs in the order of their numbers: 2 before 10.
+fn leading_number(name: &str) -> u64 {
+    let end = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
+    name[..end].parse().unwrap_or(u64::MAX)
+}
+
+impl Item {
+    /// The instance moved again, or back. True if that is worth a word.
+    fn moves_on(&mut self, shift: &Shift, right: Option<&Name>, now: Now) -> bool {
+        self.last = now.mono;
+        if shift.counted {
+            // There and back: the time of being back counts anew.
+            self.back = self.back.map(|_| now.mono);
+            return false;
+        }
+        if shift.to == *right.unwrap_or(&self.from) {
+            self.back = Some(now.mono);
+            return false;
+        }
+        let again = self.back.take().is_some() || self.to != shift.to;
+        (self.to, self.counted) = (Name::clone(&shift.to), false);
+        if again {
+            (self.from, self.at) = (Name::clone(&shift.from), now.wall);
+        }
+        again
+    }
+
+    /// When it is over, if nothing changes.
+    fn over_at(&self, preferred: bool) -> Mono {
+        match self.back {
+            Some(at) => at + BACK,
+            None if preferred => Mono::NEVER,
+            None => self.last + SETTLED,
+        }
+    }
+}
+
+impl Move {
+    /// Fresh views of all members, and whether the left side is alive, decide where it is told.
+    fn gather(&mut self, groups: &[Group], context: &mut Context<'_>) {
+        let now = context.now.mono;
+        for ((name, instance), item) in &mut self.items {
+            let at = context.site.redundancy.iter().position(|g| g.name == *name);
+            if let Some(group) = at.and_then(|g| groups.get(g)) {
+                let (from, to) = (Name::clone(&item.from), Name::clone(&item.to));
+                let (instance, counted) = (Name::clone(instance), item.counted);
+                item.by.extend(views_of(
+                    group,
+                    &Shift {
+                        instance,
+                        from,
+                        to,
+                        counted,
+                    },
+                ));
+            }
+        }
+        let left = self.left(groups, context.site);
+        let silent = |d: &DeviceId| matches!(context.reach.node(*d).state, ReachState::Down | ReachState::Unreachable);
+        let alive = |d: &DeviceId| {
+            let node = context.reach.node(*d);
+            node.state == ReachState::NotWatched || node.last_answer.is_some_and(|a| a >= self.began)
+        };
+        let fresh = self.all_read(groups, context) || now >= self.began + TOGETHER;
+        let patience = left
+            .iter()
+            .map(|d| context.site.device(*d).poll.detection() + GRACE)
+            .max();
+        let until = self.began + patience.unwrap_or(TOGETHER).max(TOGETHER);
+        let settled = left.iter().all(|d| silent(d) || alive(d)) || now >= until;
+        if !(fresh && settled) {
+            let next = if fresh { until } else { self.began + TOGETHER };
+            self.due = if next > now { next } else { now + Duration::from_secs(1) };
+            return;
+        }
+        let cause = self.cause(context);
+        let roots: Option<Vec<FindingKey>> = left.iter().map(|d| context.explained_by(*d)).collect();
+        if let Some(root) = roots.and_then(|roots| roots.into_iter().next()) {
+            self.stage = Stage::Noted(root.clone(), false);
+            let key = key(&self.root);
+            return context.out.push(RuleEffect::Note(Note { root, key, cause }));
+        }
+        self.tell(context);
+    }
+
+    /// It is a finding of its own.
+    fn tell(&mut self, context: &mut Context<'_>) {
+        let (cause, now) = (self.cause(context), context.now.mono);
+        self.stage = Stage::Told;
+        let rule = context.site.redundancy.iter().find(|g| g.name == self.root);
+        let rule = rule.map_or_else(
+            || FindingKind::SwitchedOver.default_rule(),
+            |g| g.rule(FindingKind::SwitchedOver),
+        );
+        let conditions = &mut context.conditions;
+        conditions.hold(key(&self.root), rule, cause, self.began, now, context.now);
+    }
+
+    /// The finding in whose case it was listed has ended before anybody was told of it: it is told itself.
+    fn stands_alone(&mut self, context: &mut Context<'_>) {
+        if let Stage::Noted(root, told) = &mut self.stage {
+            *told |= context.conditions.raised(root);
+            if !*told && context.conditions.get(root).is_none() {
+                self.tell(context);
+            }
+        }
+    }
+
+    /// The devices of the members that were active before.
+    fn left(&self, groups: &[Group], site: &Site) -> BTreeSet<DeviceId> {
+        let of = |name: &Name| {
+            site.redundancy
+                .iter()
+                .position(|g| g.name == *name)
+                .and_then(|g| groups.get(g))
+        };
+        let items = self.items.iter();
+        items
+            .filter_map(|((group, _), item)| Some(of(group)?.find(&item.from)?.device))
+            .collect()
+    }
+
+    fn all_read(&self, groups: &[Group], context: &Context<'_>) -> bool {
+        let named = |(of, _): &(&crate::model::Redundancy, &Group)| self.items.keys().any(|(name, _)| *name == of.name);
+        let mut slots = context
+            .site
+            .redundancy
+            .iter()
+            .zip(groups)
+            .filter(named)
+            .flat_map(|(_, g)| &g.slots);
+        slots.all(|slot| {
+            let state = context.reach.node(slot.device).state;
+            let gone = matches!(state, ReachState::Down | ReachState::Unreachable);
+            gone || slot.silent || slot.asked.is_some_and(|asked| asked >= self.began)
+        })
+    }
+
+    /// Ends it if all of it is over; else says when that may be.
+    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
+        let site = context.site;
+        let preferred = |(group, instance): &(Name, Name)| {
+            let of = site.redundancy.iter().find(|g| g.name == *group);
+            of.is_some_and(|g| g.preferred(instance).is_some())
+        };
+        let over = self.items.iter().map(|(at, item)| item.over_at(preferred(at))).max();
+        let over = over.unwrap_or(context.now.mono);
+        if over > context.now.mono {
+            // Until what explains it is told, it is looked at again.
+            let waits = matches!(self.stage, Stage::Noted(_, false));
+            self.due = if waits {
+                context.now.mono + Duration::from_secs(1)
+            } else {
+                over
+            };
+            return false;
+        }
+        let moved = self.told();
+        let cause = match self.items.values().all(|i| i.back.is_some()) {
+            true => Cause::SwitchedBack { moved },
+            false => Cause::SwitchoverSettled { moved },
+        };
+        let key = key(&self.root);
+        match &self.stage {
+            Stage::Noted(root, _) => {
+                let root = root.clone();
+                context.out.push(RuleEffect::Note(Note { root, key, cause }));
+            }
+            _ => context.end(&key, cause),
+        }
+        true
+    }
+
+    /// What moved alike, together.
+    fn told(&self) -> Vec<Moved> {
+        let mut all: Vec<Moved> = Vec::new();
+        for ((group, instance), item) in &self.items {
+            let back = item.back.is_some();
+            let alike = |m: &&mut Moved| {
+                m.group == *group
+                    && m.from == item.from
+                    && m.to == item.to
+                    && m.counted == item.counted
+                    && m.back == back
+            };
+            match all.iter_mut().find(alike) {
+                Some(known) => {
+                    known.instances.push(Name::clone(instance));
+                    known.at = known.at.min(item.at);
+                    let more: Vec<Name> = item.by.iter().filter(|n| !known.by.contains(n)).cloned().collect();
+                    known.by.extend(more);
+                }
+                None => all.push(Moved {
+                    group: Name::clone(group),
+                    instances: vec![Name::clone(instance)],
+                    from: Name::clone(&item.from),
+                    to: Name::clone(&item.to),
+                    at: item.at,
+                    by: item.by.iter().cloned().collect(),
+                    counted: item.counted,
+                    back,
+                }),
+            }
+        }
+        for moved in &mut all {
+            moved
+                .instances
+                .sort_by_cached_key(|name| (leading_number(name), Name::clone(name)));
+        }
+        all
+    }
+
+    fn cause(&self, context: &Context<'_>) -> Cause {
+        Cause::SwitchedOver {
+            moved: self.told(),
+            because: self.because(context),
+        }
+    }
+
+    /// A fault of the left side's device that began shortly before, or with it.
+    fn because(&self, context: &Context<'_>) -> Option<FindingKey> {
+        let left = |(group, _): &(Name, Name), item: &Item| {
+            let of = context.site.redundancy.iter().find(|g| g.name == *group)?;
+            let member = of.members.iter().find(|m| item.from.starts_with(&*m.label))?;
+            Some(Name::clone(&context.site.device(member.device).name))
+        };
+        let devices: BTreeSet<Name> = self.items.iter().filter_map(|(at, item)| left(at, item)).collect();
+        let explains = |key: &FindingKey, since: Mono| {
+            let kind = matches!(
+                key.kind,
+                FindingKind::DeviceDown
+                    | FindingKind::PlatformDown
+                    | FindingKind::InterfaceDown
+                    | FindingKind::InterfaceMissing
+                    | FindingKind::ComponentFailed
+            );
+            kind && since + BEFORE >= self.began
+        };
+        devices.iter().find_map(|device| {
+            let mut held = context.conditions.of(device);
+            held.find(|(key, c)| explains(key, c.since)).map(|(key, _)| key.clone())
+        })
+    }
+}

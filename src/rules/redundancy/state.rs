@@ -1,0 +1,267 @@
+//! What is known of a redundancy group: each member's own view of each instance, and who was active last.
+//!
+//! Never here: a judgement.
+
+use crate::model::redundancy::Role;
+use crate::model::{DeviceId, Mono, Name, ReachState, Redundancy, Site};
+use crate::rules::reach::Reach;
+use crate::sample::roles::MemberView;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One member (or one unit of a device that tells of several).
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Slot {
+    /// Position in the configuration.
+    pub(super) member: usize,
+    /// The unit, where a device tells of several.
+    pub(super) unit: Option<Name>,
+    pub(super) label: Name,
+    pub(super) device: DeviceId,
+    /// When what its agent said last was asked.
+    pub(super) asked: Option<Mono>,
+    /// The last round of its agent gave nothing.
+    pub(super) silent: bool,
+}
+
+/// What a member said of itself in an instance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct View {
+    pub(super) role: Option<Role>,
+    pub(super) asked: Mono,
+    transitions: Option<i64>,
+}
+
+/// A reading that may be an accident of two members read at different times: it counts when two reads of all of them, five seconds
+/// apart, agree.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Doubt {
+    /// When the newest of the views that made it was asked.
+    pub(super) began: Mono,
+    /// When all had been read once since.
+    pub(super) once: Option<Mono>,
+    /// When all are asked (again).
+    pub(super) ask_at: Mono,
+    /// Two reads agree.
+    pub(super) sure: bool,
+}
+
+/// One instance of a group.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Instance {
+    /// By slot.
+    pub(super) views: BTreeMap<usize, View>,
+    /// Who was active last, by label.
+    pub(super) active: Option<Name>,
+    /// Several are active.
+    pub(super) both: Option<Doubt>,
+    /// Nobody is.
+    pub(super) none: Option<Doubt>,
+    /// A change and back that only counters tell of: from, to.
+    pub(super) flip: Option<(Name, Name)>,
+}
+
+/// One group.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    pub(super) slots: Vec<Slot>,
+    pub(super) instances: BTreeMap<Name, Instance>,
+    /// Times that another member became active, since the start.
+    pub(super) switchovers: u64,
+    /// What the ledger knows of who is active.
+    pub(super) told: BTreeMap<Name, Name>,
+    /// Findings of devices in whose cases the loss of redundancy was listed.
+    pub(super) noted: std::collections::BTreeSet<crate::model::FindingKey>,
+}
+
+/// How a member stands in an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It says so.
+    Is(Role),
+    /// Its agent answers and does not say.
+    NotTold,
+    /// Its device is down or cut off.
+    DeviceDown,
+    /// Its agent is silent, its device is being looked at, or it has not been read yet.
+    Unknown,
+}
+
+impl Group {
+    pub(super) fn new(of: &Redundancy) -> Group {
+        let slot = |(member, m): (usize, &crate::model::Member)| Slot {
+            member,
+            unit: None,
+            label: Name::clone(&m.label),
+            device: m.device,
+            asked: None,
+            silent: false,
+        };
+        Group {
+            slots: of.members.iter().enumerate().map(slot).collect(),
+            ..Group::default()
+        }
+    }
+
+    /// The slot of a label.
+    pub(super) fn find(&self, label: &str) -> Option<&Slot> {
+        self.slots.iter().find(|s| &*s.label == label)
+    }
+
+    /// The label of a member; of one that has units there is none.
+    pub(super) fn label(&self, member: usize) -> Option<&Name> {
+        let mut slots = self.slots.iter().filter(|s| s.member == member && s.unit.is_none());
+        slots.next().map(|s| &s.label)
+    }
+
+    /// The agent of a device gave nothing.
+    pub(super) fn fell_silent(&mut self, device: DeviceId) {
+        for slot in self.slots.iter_mut().filter(|s| s.device == device) {
+            slot.silent = true;
+        }
+    }
+
+    /// The slot of a unit. Once a device tells of its units it is no member itself any more.
+    fn unit(&mut self, of: &Redundancy, member: usize, unit: &Name) -> Option<usize> {
+        let known = |s: &Slot| s.member == member && s.unit.as_ref() == Some(unit);
+        if let Some(at) = self.slots.iter().position(known) {
+            return Some(at);
+        }
+        let configured = of.members.get(member)?;
+        let slot = Slot {
+            member,
+            unit: Some(Name::clone(unit)),
+            label: format!("{} {unit}", configured.label).into(),
+            device: configured.device,
+            asked: None,
+            silent: false,
+        };
+        match self.slots.iter().position(|s| s.member == member && s.unit.is_none()) {
+            Some(at) => {
+                self.slots[at] = slot;
+                for instance in self.instances.values_mut() {
+                    instance.views.remove(&at);
+                }
+                Some(at)
+            }
+            None => {
+                self.slots.push(slot);
+                Some(self.slots.len() - 1)
+            }
+        }
+    }
+
+    /// Takes what a member says. Instances that it does not tell of any more have no role.
+    pub(super) fn take(&mut self, of: &Redundancy, view: &MemberView) {
+        let mut told: Vec<(usize, &Name)> = Vec::new();
+        for row in &view.rows {
+            let whole = || {
+                self.slots
+                    .iter()
+                    .position(|s| s.member == view.member && s.unit.is_none())
+            };
+            let slot = match &row.unit {
+                Some(unit) => self.unit(of, view.member, unit),
+                None => whole(),
+            };
+            let Some(slot) = slot else { continue };
+            let next = View {
+                role: row.role,
+                asked: view.asked,
+                transitions: row.transitions,
+            };
+            let instance = self.instances.entry(Name::clone(&row.instance)).or_default();
+            let before = instance.views.insert(slot, next);
+            told.push((slot, &row.instance));
+            if let Some(before) = before
+                && unseen(&before, &next)
+            {
+                self.note_flip(slot, &row.instance);
+            }
+        }
+        for (at, slot) in self
+            .slots
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, s)| s.member == view.member)
+        {
+            slot.asked = Some(view.asked);
+            slot.silent = false;
+            for (name, instance) in &mut self.instances {
+                if !told.contains(&(at, name)) {
+                    let silent = View {
+                        role: None,
+                        asked: view.asked,
+                        transitions: None,
+                    };
+                    instance.views.insert(at, silent);
+                }
+            }
+        }
+        if of.kind.counts() || of.members.iter().any(|m| m.part != crate::model::MemberPart::Whole) {
+            self.instances.entry(Name::from("")).or_default();
+        }
+    }
+
+    /// A member took the role and gave it back (or lost it and took it again) between two readings.
+    fn note_flip(&mut self, slot: usize, instance: &Name) {
+        let label = &self.slots[slot].label;
+        let mut others = self.slots.iter().map(|s| &s.label).filter(|other| *other != label);
+        let flip = match self.instances.get(instance).and_then(|i| i.active.as_ref()) {
+            Some(active) if active == label => others.next().map(|to| (Name::clone(label), Name::clone(to))),
+            Some(active) => Some((Name::clone(active), Name::clone(label))),
+            None => None,
+        };
+        if let (Some(flip), Some(instance)) = (flip, self.instances.get_mut(instance)) {
+            instance.flip.get_or_insert(flip);
+        }
+    }
+
+    /// An instance that no member has any more, while each of them tells of others, was taken out of service.
+    pub(super) fn forget_removed(&mut self) {
+        let tells = |at: usize| {
+            let has = |i: &Instance| i.views.get(&at).is_some_and(|v| v.role.is_some());
+            self.instances.values().any(has)
+        };
+        let all_tell = (0..self.slots.len()).all(tells);
+        if all_tell && self.slots.iter().all(|s| !s.silent && s.asked.is_some()) {
+            let gone = |i: &Instance| !i.views.is_empty() && i.views.values().all(|v| v.role.is_none());
+            self.instances.retain(|_, i| !gone(i));
+        }
+    }
+
+    /// How a member stands in an instance.
+    pub(super) fn standing(&self, at: usize, instance: &Instance, site: &Site, reach: &Reach, now: Mono) -> Standing {
+        let slot = &self.slots[at];
+        let node = reach.node(slot.device);
+        match node.state {
+            ReachState::Down if node.control_plane => return Standing::Unknown,
+            ReachState::Down | ReachState::Unreachable => return Standing::DeviceDown,
+            ReachState::Up | ReachState::Lossy | ReachState::NotWatched => {}
+            ReachState::Suspect | ReachState::Unknown | ReachState::Off | ReachState::Blind => {
+                return Standing::Unknown;
+            }
+        }
+        let poll = site.device(slot.device).poll;
+        let old = |asked: Mono| now.since(asked) > poll.interval * 3 + poll.timeout + Duration::from_secs(1);
+        match (slot.asked, instance.views.get(&at)) {
+            (None, _) => Standing::Unknown,
+            (Some(asked), _) if slot.silent || old(asked) => Standing::Unknown,
+            (_, Some(View { role: Some(role), .. })) => Standing::Is(*role),
+            _ => Standing::NotTold,
+        }
+    }
+}
+
+/// Does the counter tell of more changes than the two roles do?
+fn unseen(before: &View, next: &View) -> bool {
+    let (Some(from), Some(to)) = (before.transitions, next.transitions) else {
+        return false;
+    };
+    let (Some(was), Some(is)) = (before.role, next.role) else {
+        return false;
+    };
+    let seen = i64::from(was != Role::Active && is == Role::Active);
+    // A counter that fell began anew: nothing is said about what was before.
+    to > from && to - from > seen
+}

@@ -1,0 +1,370 @@
+//! Groups judged by hand-made views: what the stories do not show.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot build its site has failed")]
+
+use super::state::{Group, Standing};
+use super::{Context, Redundancies};
+use crate::model::redundancy::Role;
+use crate::model::{
+    DeviceId, FindingKey, FindingKind, Level, Member, MemberPart, Mono, Name, Now, Preferred, Redundancy,
+    RedundancyKind, Site, Wall,
+};
+use crate::rules::RuleEffect;
+use crate::rules::condition::Conditions;
+use crate::rules::reach::Reach;
+use crate::sample::roles::{MemberView, RoleRow};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn group(kind: RedundancyKind, parts: &[MemberPart], preferred: Preferred) -> Redundancy {
+    let member = |(i, part): (usize, &MemberPart)| Member {
+        device: DeviceId(u32::try_from(i).unwrap()),
+        label: format!("m{i}").into(),
+        part: part.clone(),
+    };
+    Redundancy {
+        name: "g".into(),
+        kind,
+        members: parts.iter().enumerate().map(member).collect(),
+        preferred,
+        need: 1,
+        preempt_delay: Duration::ZERO,
+        graceful_restart: Duration::ZERO,
+        object: None,
+        findings: BTreeMap::new(),
+    }
+}
+
+/// A world of two devices that are not watched, so that only what agents say counts.
+struct World {
+    site: Site,
+    reach: Reach,
+    conditions: Conditions,
+    groups: Redundancies,
+    out: Vec<RuleEffect>,
+    now: Mono,
+}
+
+impl World {
+    fn new(of: Redundancy) -> World {
+        let site = site(of);
+        let now = Mono(1_000_000_000);
+        World {
+            reach: Reach::new(&site, at(now)),
+            groups: Redundancies::new(&site),
+            conditions: Conditions::default(),
+            out: Vec::new(),
+            site,
+            now,
+        }
+    }
+
+    fn says(&mut self, member: usize, rows: &[(&str, Option<&str>, Role, i64)]) {
+        let row = |(instance, unit, role, count): &(&str, Option<&str>, Role, i64)| RoleRow {
+            instance: Name::from(*instance),
+            unit: unit.map(Name::from),
+            role: Some(*role),
+            transitions: Some(*count),
+        };
+        let view = MemberView {
+            group: 0,
+            member,
+            asked: self.now,
+            rows: rows.iter().map(row).collect(),
+        };
+        self.groups.take(&[view], &self.site);
+        self.judge();
+    }
+
+    fn judge(&mut self) {
+        let now = at(self.now);
+        let mut context = Context {
+            site: &self.site,
+            reach: &self.reach,
+            conditions: &mut self.conditions,
+            out: &mut self.out,
+            now,
+        };
+        self.groups.judge(&mut context);
+        while let Some(key) = self.conditions.ripe(now) {
+            self.out
+                .extend(self.conditions.raise(&key, None, now).map(RuleEffect::Finding));
+        }
+    }
+
+    fn after(&mut self, seconds: u64) {
+        self.now = self.now + Duration::from_secs(seconds);
+    }
+
+    /// Findings and requests for reads since the last call.
+    fn told(&mut self) -> Vec<String> {
+        let word = |effect: &RuleEffect| match effect {
+            RuleEffect::Finding(c) => Some(format!("{} {:?}", c.key.kind.key(), c.to)),
+            RuleEffect::ProbeAgent(d) => Some(format!("read {}", d.0)),
+            _ => None,
+        };
+        std::mem::take(&mut self.out).iter().filter_map(word).collect()
+    }
+
+    fn raised(&self, kind: FindingKind) -> bool {
+        self.conditions.raised(&FindingKey::of_redundancy(&"g".into(), kind))
+    }
+}
+
+fn at(mono: Mono) -> Now {
+    Now {
+        mono,
+        wall: Wall(1_794_000_000_000 + i64::try_from(mono.0 / 1_000).unwrap()),
+    }
+}
+
+fn site(of: Redundancy) -> Site {
+    let device = |i: u32| crate::model::Device {
+        name: format!("d{i}").into(),
+        role: crate::model::Role::Managed,
+        address: std::net::Ipv4Addr::new(192, 0, 2, u8::try_from(i).unwrap() + 1).into(),
+        owner: crate::model::Owner::Own,
+        group: None,
+        site: None,
+        class: None,
+        tags: Arc::from([]),
+        status: crate::model::Status::Active,
+        liveness: crate::model::Liveness::None,
+        poll: crate::model::PollSettings {
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(2),
+            echoes: 3,
+            confirm: crate::model::Confirm {
+                echoes: 15,
+                over: Duration::from_secs(10),
+            },
+            recover: crate::model::Recover {
+                rounds: 3,
+                over: Duration::from_secs(60),
+            },
+        },
+        circuit: None,
+        snmp: None,
+        profile: None,
+        interfaces: Arc::from([]),
+        watches: Arc::from([]),
+        thresholds: Arc::default(),
+        findings: Arc::default(),
+        parents: Vec::new(),
+        demarcation: None,
+    };
+    Site {
+        operator: crate::model::Operator {
+            name: "x".to_owned(),
+            language: crate::model::Language::English,
+            timezone: "UTC".to_owned(),
+            holidays: Arc::from([]),
+        },
+        daemon: crate::model::DaemonSettings {
+            state: "/".into(),
+            listen: ([127, 0, 0, 1], 1).into(),
+            metrics: None,
+        },
+        uplinks: Vec::new(),
+        devices: vec![device(0), device(1)],
+        accesses: Vec::new(),
+        profiles: Arc::default(),
+        findings: BTreeMap::new(),
+        redundancy: vec![of],
+        contacts: Vec::new(),
+        procedures: Vec::new(),
+        routes: Vec::new(),
+        maintenance: Vec::new(),
+        traps: None,
+        heartbeat: None,
+        fingerprint: String::new(),
+    }
+}
+
+use Role::{Active, Failed, Standby};
+
+fn pair() -> World {
+    World::new(group(
+        RedundancyKind::Vrrp,
+        &[MemberPart::Whole, MemberPart::Whole],
+        Preferred::One(0),
+    ))
+}
+
+#[test]
+fn what_two_members_say_at_different_times_is_no_contradiction() {
+    let mut w = pair();
+    w.says(0, &[("51", None, Active, 1)]);
+    w.says(1, &[("51", None, Standby, 0)]);
+    assert_eq!(w.told(), Vec::<String>::new(), "the first readings say nothing");
+    w.after(8);
+    // The roles have changed hands; the other one was read before that.
+    w.says(1, &[("51", None, Active, 1)]);
+    assert_eq!(w.told(), ["read 0"]);
+    w.says(0, &[("51", None, Standby, 1)]);
+    assert_eq!(w.told(), ["switched-over Warning"]);
+    assert!(!w.raised(FindingKind::BothActive));
+}
+
+#[test]
+fn both_active_takes_two_reads_of_both_five_seconds_apart() {
+    let mut w = pair();
+    w.says(0, &[("51", None, Active, 1)]);
+    w.says(1, &[("51", None, Active, 1)]);
+    w.after(4);
+    for member in [0, 1] {
+        w.says(member, &[("51", None, Active, 1)]);
+    }
+    assert!(!w.raised(FindingKind::BothActive), "not five seconds");
+    w.after(6);
+    w.judge();
+    assert!(w.told().contains(&"read 1".to_owned()));
+    w.says(0, &[("51", None, Active, 1)]);
+    assert!(!w.raised(FindingKind::BothActive), "one of the two was read only");
+    w.says(1, &[("51", None, Active, 1)]);
+    assert_eq!(w.told(), ["both-active Critical"]);
+    // One cannot be read: it may still be active.
+    w.groups.fell_silent(DeviceId(1));
+    w.after(10);
+    w.says(0, &[("51", None, Active, 1)]);
+    assert!(w.raised(FindingKind::BothActive));
+    w.says(1, &[("51", None, Standby, 1)]);
+    assert!(!w.raised(FindingKind::BothActive));
+}
+
+#[test]
+fn a_silent_member_is_never_not_active() {
+    let mut w = pair();
+    w.says(0, &[("51", None, Active, 1)]);
+    w.says(1, &[("51", None, Standby, 0)]);
+    w.groups.fell_silent(DeviceId(0));
+    for _ in 0..20 {
+        w.after(10);
+        w.says(1, &[("51", None, Standby, 0)]);
+    }
+    assert_eq!(w.told(), Vec::<String>::new());
+    // Not even one whose readings have become old without a word.
+    let of = w.site.redundancy[0].clone();
+    let instance = &w.groups.groups[0].instances["51"];
+    assert_eq!(
+        w.groups.groups[0].standing(0, instance, &w.site, &w.reach, w.now),
+        Standing::Unknown
+    );
+    assert_eq!(of.members.len(), 2);
+}
+
+#[test]
+fn a_counter_that_began_anew_or_says_what_was_seen_is_no_flip() {
+    let mut w = pair();
+    w.says(0, &[("51", None, Active, 5)]);
+    w.says(1, &[("51", None, Standby, 4)]);
+    w.after(10);
+    w.says(0, &[("51", None, Active, 1)]);
+    w.says(1, &[("51", None, Standby, 4)]);
+    assert_eq!(w.told(), Vec::<String>::new(), "the daemon was restarted");
+    w.after(10);
+    w.says(0, &[("51", None, Active, 2)]);
+    assert!(w.told().contains(&"read 1".to_owned()));
+    w.says(1, &[("51", None, Standby, 5)]);
+    assert_eq!(
+        w.told(),
+        ["switched-over Warning"],
+        "one flip, however many counters tell of it"
+    );
+    assert_eq!(w.groups.groups[0].switchovers, 2 + 2);
+}
+
+#[test]
+fn of_links_the_first_good_one_is_active() {
+    let ports = ["a", "b"].map(|n| MemberPart::Interface(n.into()));
+    let mut w = World::new(group(RedundancyKind::Link, &ports, Preferred::One(0)));
+    w.says(0, &[("", None, Active, 0)]);
+    w.says(1, &[("", None, Failed, 0)]);
+    w.after(10);
+    // The backup comes up beside the main line: no switchover.
+    w.says(1, &[("", None, Active, 0)]);
+    assert_eq!(w.told(), Vec::<String>::new());
+    w.after(10);
+    w.says(0, &[("", None, Failed, 0)]);
+    w.says(1, &[("", None, Active, 0)]);
+    assert!(w.told().contains(&"switched-over Warning".to_owned()));
+    w.after(61);
+    w.says(0, &[("", None, Failed, 0)]);
+    w.says(1, &[("", None, Active, 0)]);
+    assert!(w.raised(FindingKind::RedundancyLost));
+    w.says(1, &[("", None, Failed, 0)]);
+    assert!(w.raised(FindingKind::NoneActive));
+    assert!(w.raised(FindingKind::RedundancyLost), "it goes on below the outage");
+}
+
+#[test]
+fn units_of_one_device_are_members_and_one_that_leaves_is_missed() {
+    let mut w = World::new(group(RedundancyKind::Ha, &[MemberPart::Whole], Preferred::Nobody));
+    let all = [("", Some("unit 1"), Active, 0), ("", Some("unit 2"), Standby, 0)];
+    w.says(0, &all);
+    assert_eq!(w.groups.groups[0].slots.len(), 2);
+    assert_eq!(&*w.groups.groups[0].slots[1].label, "m0 unit 2");
+    w.after(10);
+    w.says(0, &all[..1]);
+    w.after(61);
+    w.says(0, &all[..1]);
+    assert_eq!(w.told(), ["redundancy-lost Warning"]);
+}
+
+#[test]
+fn an_instance_that_all_members_have_dropped_is_forgotten() {
+    let mut w = pair();
+    for member in [0, 1] {
+        w.says(member, &[("51", None, Standby, 0), ("52", None, Standby, 0)]);
+    }
+    w.after(10);
+    w.says(0, &[("51", None, Standby, 0)]);
+    assert!(w.groups.groups[0].instances.contains_key("52"));
+    w.says(1, &[("51", None, Standby, 0)]);
+    assert!(!w.groups.groups[0].instances.contains_key("52"));
+}
+
+#[test]
+fn a_reload_keeps_what_is_known_by_names() {
+    let mut w = pair();
+    w.says(0, &[("51", None, Active, 1)]);
+    w.says(1, &[("51", None, Standby, 0)]);
+    let old = w.site.clone();
+    w.site.redundancy[0].members.reverse();
+    w.site.redundancy[0].preferred = Preferred::One(1);
+    w.groups.reload(&old, &w.site);
+    let group: &Group = &w.groups.groups[0];
+    let instance = &group.instances["51"];
+    assert_eq!(instance.active.as_deref(), Some("m0"));
+    let standing = |slot| group.standing(slot, instance, &w.site, &w.reach, w.now);
+    assert_eq!(
+        (standing(0), standing(1)),
+        (Standing::Is(Standby), Standing::Is(Active))
+    );
+    w.judge();
+    assert_eq!(w.told(), Vec::<String>::new());
+    // Another kind is another group.
+    let old = w.site.clone();
+    w.site.redundancy[0].kind = RedundancyKind::Hsrp;
+    w.groups.reload(&old, &w.site);
+    assert!(w.groups.groups[0].instances.is_empty());
+}
+
+#[test]
+fn where_nobody_is_known_to_be_good_the_loss_is_critical() {
+    let peers = ["198.51.100.1", "198.51.100.5"].map(|p| MemberPart::Peer(p.parse().unwrap()));
+    let mut w = World::new(group(RedundancyKind::Bgp, &peers, Preferred::Nobody));
+    w.says(0, &[("", None, Failed, 0)]);
+    w.says(1, &[("", None, Active, 0)]);
+    w.after(61);
+    w.says(0, &[("", None, Failed, 0)]);
+    assert_eq!(w.told(), ["redundancy-lost Warning"]);
+    // The other device cannot be read: no outage is proven, but nobody is known to carry the service.
+    w.groups.fell_silent(DeviceId(1));
+    w.says(0, &[("", None, Failed, 0)]);
+    assert_eq!(w.told(), ["redundancy-lost Critical"]);
+    assert!(!w.raised(FindingKind::NoneActive));
+    let key = FindingKey::of_redundancy(&"g".into(), FindingKind::RedundancyLost);
+    assert_eq!(w.conditions.get(&key).map(|c| c.level), Some(Level::Critical));
+}
