@@ -9,6 +9,7 @@ mod client;
 mod discover;
 mod explain;
 mod incidents;
+mod isolate;
 mod maintenance;
 mod probe;
 mod record;
@@ -113,6 +114,16 @@ enum Verb {
     Explain {
         /// Its name, or the circuit's id
         device: String,
+        #[command(flatten)]
+        daemon: Daemon,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Where is the fault? Asks a device or circuit and everything on its way, now, and says whose it is
+    Isolate {
+        /// Its name, or the circuit's id
+        target: String,
         #[command(flatten)]
         daemon: Daemon,
         /// As JSON
@@ -284,6 +295,7 @@ fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
             Incidents::Ack { number, by } => incidents::ack(&daemon, number, by, out),
         },
         Verb::Explain { device, daemon, json } => explain::explain(&daemon, &device, json, out),
+        Verb::Isolate { target, daemon, json } => isolate::isolate(&target, &daemon, json, out),
         Verb::Maintenance { what, daemon, json } => maintenance::maintenance(&daemon, what, json, out),
         Verb::Record { file, options, daemon } => record::record(&daemon, &file, &options, out),
         Verb::Replay { file, options } => replay::replay(&file, &options, out),

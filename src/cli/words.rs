@@ -119,7 +119,7 @@ pub(super) fn isolation(isolation: &Isolation) -> String {
     }
 }
 
-fn evidence(e: &Evidence) -> String {
+pub(super) fn evidence(e: &Evidence) -> String {
     match e {
         Evidence::DeviceUp { device, at } => format!("{device} answered at {}", moment(*at)),
         Evidence::DeviceSilent { device, since } => format!("{device} silent since {}", moment(*since)),

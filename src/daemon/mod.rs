@@ -28,6 +28,7 @@ pub mod control;
 pub mod heartbeat;
 pub mod keep;
 pub mod once;
+pub mod trace;
 pub mod words;
 
 mod beat;

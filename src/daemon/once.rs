@@ -6,7 +6,7 @@ use super::start::RunError;
 use super::{clock, reload};
 use crate::core::{Core, Effect, Input, Snapshot};
 use crate::incident::{Head, Restored};
-use crate::model::Site;
+use crate::model::{Now, Site};
 use crate::net::{Memory, Net};
 use crate::poll::PollInput;
 use std::net::{SocketAddr, TcpStream};
@@ -22,6 +22,22 @@ pub fn look(
     patience: Duration,
     mut enough: impl FnMut(&Snapshot, usize) -> bool,
 ) -> Result<Snapshot, RunError> {
+    let mut last = None;
+    let core = watch(site, patience, |core, now, answers| {
+        let picture = core.snapshot(now);
+        let done = enough(&picture, answers);
+        last = Some(picture);
+        done
+    })?;
+    Ok(last.unwrap_or_else(|| core.snapshot(clock::now())))
+}
+
+/// The same, for whoever wants to ask the core for more than a picture.
+pub fn watch(
+    site: &Arc<Site>,
+    patience: Duration,
+    mut enough: impl FnMut(&Core, Now, usize) -> bool,
+) -> Result<Core, RunError> {
     let mut answers = 0;
     let mut net = Net::open()?;
     let (v4, v6) = reload::needs_echo(site);
@@ -53,9 +69,8 @@ pub fn look(
         }
         net.flush(&mut memory, &mut received);
         core.take_polled(received.drain(..), now);
-        let picture = core.snapshot(now);
-        if enough(&picture, answers) || now.mono.since(began.mono) > patience {
-            return Ok(picture);
+        if enough(&core, now, answers) || now.mono.since(began.mono) > patience {
+            return Ok(core);
         }
         std::thread::sleep(TICK);
     }

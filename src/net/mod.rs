@@ -9,11 +9,13 @@ mod drops;
 mod icmp;
 mod receive;
 mod send;
+mod trace;
 pub mod traps;
 mod udp;
 
 pub use drops::Drops;
 pub use icmp::IcmpError;
+pub use trace::Tracer;
 
 use crate::model::Mono;
 use crate::poll::{Channel, PollInput, UDP_SOCKETS};

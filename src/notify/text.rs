@@ -358,6 +358,11 @@ fn footer(facts: &Facts<'_>, words: &dyn Words) -> Vec<String> {
     lines
 }
 
+/// What the guideline's flow (1.3.2) does next after a verdict, in English.
+pub fn next_step_in_english(verdict: Verdict) -> &'static str {
+    en::English.next_step(verdict)
+}
+
 /// The timeline of an incident for `incidents show`: when, and what, in English.
 pub fn timeline(incident: &Incident) -> Vec<(Wall, String)> {
     incident
