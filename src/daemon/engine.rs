@@ -89,7 +89,6 @@ impl Engine {
                 let _ = ready.send(());
             }
             if self.finished() {
-                self.remember.all(&self.core, &self.links.cache, clock::now());
                 return;
             }
             match self.links.inbox.recv_timeout(to_next_tick(clock::mono())) {
@@ -147,7 +146,11 @@ impl Engine {
                 self.remember.reloaded();
                 let _ = done.send(());
             }
-            ToEngine::Stop => self.stopping = Some(now.mono),
+            ToEngine::Stop => {
+                self.stopping = Some(now.mono);
+                // At once, so that it is written while attempts under way tell their outcome.
+                self.remember.all(&self.core, &self.links.cache, now);
+            }
         }
     }
 
