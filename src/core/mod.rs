@@ -640,7 +640,11 @@ impl Core {
         match observation {
             Observation::Agent(round) => {
                 if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome) {
-                    last.reading = Some(Box::new(reading));
+                    // In the place of the one before, where there is one.
+                    match &mut last.reading {
+                        Some(place) => **place = reading,
+                        place => *place = Some(Box::new(reading)),
+                    }
                 }
             }
             Observation::Tcp(reading) => {

@@ -138,6 +138,8 @@ struct Copy {
     file: BufWriter<File>,
     devices: usize,
     sum: Sum,
+    /// The present line.
+    line: Vec<u8>,
 }
 
 impl Copy {
@@ -152,6 +154,7 @@ impl Copy {
             file: BufWriter::with_capacity(1 << 16, file),
             devices: 0,
             sum: Sum::new(),
+            line: Vec::new(),
         };
         let learned = FORMAT;
         copy.line(&First { learned, at, profiles })?;
@@ -159,10 +162,11 @@ impl Copy {
     }
 
     fn line(&mut self, what: &impl Serialize) -> io::Result<()> {
-        let mut line = serde_json::to_vec(what)?;
-        line.push(b'\n');
-        self.sum.add(&line);
-        self.file.write_all(&line)
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, what)?;
+        self.line.push(b'\n');
+        self.sum.add(&self.line);
+        self.file.write_all(&self.line)
     }
 
     fn add(&mut self, memories: &[Memory]) -> io::Result<()> {

@@ -105,7 +105,6 @@ impl Engine {
                 let _ = ready.send(());
             }
             if self.finished() {
-                self.remember.all(&self.core, &self.links.cache, clock::now());
                 return;
             }
             match self.links.inbox.recv_timeout(to_next_tick(clock::mono())) {
@@ -173,7 +172,11 @@ impl Engine {
                 let _ = done.send(());
             }
             ToEngine::Traps { site, seen } => self.traps(&site, seen, now),
-            ToEngine::Stop => self.stopping = Some(now.mono),
+            ToEngine::Stop => {
+                self.stopping = Some(now.mono);
+                // At once, so that it is written while attempts under way tell their outcome.
+                self.remember.all(&self.core, &self.links.cache, now);
+            }
         }
     }
 

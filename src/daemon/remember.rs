@@ -21,7 +21,7 @@ const STEP: usize = 8;
 /// Devices of one message, at most.
 const SLICE: usize = 4_096;
 /// At the end the whole copy may take this long; else the one before stays.
-const LAST: Duration = Duration::from_millis(300);
+const LAST: Duration = Duration::from_millis(500);
 
 /// How far the present copy is.
 pub(super) struct Remember {

@@ -8,13 +8,13 @@
 
 use super::device::Agent;
 use super::learn::Learned;
-use super::wanted::Wanted;
+use super::wanted::{ProfileWish, Wanted};
 use crate::model::snmp::{Credentials, SnmpAccess};
 use crate::model::{Mono, Name, Wall};
 use crate::poll::schedule::stable_hash;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,19 +151,51 @@ impl Since {
 
 /// Stands for what must not have changed if a memory is to be of use: address, way of speaking, wanted names and profile.
 pub(super) fn mark(target: SocketAddr, access: &SnmpAccess, wanted: &Wanted) -> u32 {
-    let target = target.to_string();
     let (version, user, context) = match &access.credentials {
         Credentials::V1 { .. } => ("1", "", ""),
         Credentials::V2c { .. } => ("2c", "", ""),
         Credentials::V3(user) => ("3", &*user.user, &*user.context),
     };
-    let profile = format!("{:?}", wanted.profile);
-    let mut words = vec![&*target, version, &*access.name, user, context, &profile];
-    for names in wanted.patterns.lists() {
-        words.push("/");
-        words.extend(names.iter().map(|n| &**n));
+    let profile = match &wanted.profile {
+        ProfileWish::Auto => "auto",
+        ProfileWish::Named(name) => name,
+        ProfileWish::None => "none",
+    };
+    let mut sum = Sum::default();
+    match target.ip() {
+        IpAddr::V4(v4) => sum.add(&v4.octets()),
+        IpAddr::V6(v6) => sum.add(&v6.octets()),
     }
-    short(&words)
+    sum.add(&target.port().to_be_bytes());
+    for word in [version, &access.name, user, context, profile] {
+        sum.add(word.as_bytes());
+    }
+    for names in wanted.patterns.lists() {
+        sum.add(b"/");
+        names.iter().for_each(|name| sum.add(name.as_bytes()));
+    }
+    sum.short()
+}
+
+/// FNV-1a, word by word: all devices are summed whenever a copy is taken, so nothing is put together for it.
+struct Sum(u64);
+
+impl Default for Sum {
+    fn default() -> Sum {
+        Sum(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Sum {
+    fn add(&mut self, word: &[u8]) {
+        let step = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        self.0 = word.iter().copied().chain([0xff]).fold(self.0, step);
+    }
+
+    /// Both halves have a part in it.
+    fn short(&self) -> u32 {
+        (self.0 ^ (self.0 >> 32)) as u32
+    }
 }
 
 /// 32 bits are enough to notice a change.

@@ -385,14 +385,12 @@ impl<'a> Cells<'a> {
             Col::HcOutMulticast,
             Col::HcOutBroadcast,
         ];
-        let all: Option<[Counter; 6]> = wide
-            .map(|c| self.counter(c))
-            .into_iter()
-            .collect::<Option<Vec<_>>>()
-            .and_then(|c| c.try_into().ok());
+        let all = match wide.map(|c| self.counter(c)) {
+            [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)] => sum(&[a, b, c, d, e, f]),
+            _ => None,
+        };
         let pair = |a, b| sum(&[self.counter(a)?, self.counter(b)?]);
-        all.and_then(|c| sum(&c))
-            .or_else(|| pair(Col::HcInUcast, Col::HcOutUcast))
+        all.or_else(|| pair(Col::HcInUcast, Col::HcOutUcast))
             .or_else(|| pair(Col::InUcast, Col::OutUcast))
     }
 
