@@ -378,7 +378,7 @@ mod tests {
         let traps = Traps::new(site("gone"), local, 7);
         let mut listener = Listener::new(sockets, traps, sync_channel(1).1, engine, Arc::new(Own::new()));
         let seen = |i: u32| TrapSeen {
-            device: DeviceId(u32::from(i % 3 != 0)),
+            device: DeviceId(u32::from(!i.is_multiple_of(3))),
             kind: crate::poll::trap::TrapKind::Other,
             oid: i.to_string(),
             details: String::new(),
@@ -408,8 +408,8 @@ mod tests {
             now = now + APART;
         }
         assert!(listener.waiting.is_empty());
-        let expected = |i: &u32| i % 3 != 0 || (*i as usize) < TOGETHER;
-        let name = |i: u32| if i % 3 == 0 { "gone" } else { "edge" };
+        let expected = |i: &u32| !i.is_multiple_of(3) || (*i as usize) < TOGETHER;
+        let name = |i: u32| if i.is_multiple_of(3) { "gone" } else { "edge" };
         let expected: Vec<(String, String)> = (0..600)
             .filter(expected)
             .map(|i| (name(i).to_owned(), i.to_string()))
