@@ -5,16 +5,14 @@ use super::health::Part;
 use super::messages::ToEngine;
 use super::recorder::{self, Recorder};
 use super::shared::WebPages;
-use super::traps::{Listener, ToTraps};
+use super::traps::ToTraps;
 use super::words::Word;
 use super::{Shared, cache, clock, control, keep, ledger, messages, site, systemd, traps, work};
 use crate::core::tape::Beginning;
 use crate::core::{Core, Snapshot};
 use crate::incident::{Ledger, LedgerError, Restored};
-use crate::model::{Site, TrapListen, TrapSettings};
-use crate::net::traps::TrapSockets;
+use crate::model::Site;
 use crate::net::{Net, NoSockets};
-use crate::poll::trap::Traps;
 use crate::web::{self, Offer};
 use std::io;
 use std::net::SocketAddr;
@@ -87,7 +85,7 @@ pub enum RunError {
         error: io::Error,
     },
     /// A socket for traps cannot be opened.
-    #[error("cannot listen for traps on {at} (traps.listen in the configuration): {error}. {}", trap_hint(.error))]
+    #[error("cannot listen for traps on {at} (traps.listen in the configuration): {error}. {}", traps::hint(.error))]
     Traps {
         /// Where.
         at: SocketAddr,
@@ -122,17 +120,6 @@ pub enum RunError {
     /// A part of the daemon ended by itself.
     #[error("a part of hinomi ({0}) ended by itself; this is a mistake in hinomi, please report it with the log")]
     Broken(&'static str),
-}
-
-fn trap_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "A port below 1024 needs a privilege that hinomi does without: write listen = \"systemd\" and enable hinomi-traps.socket, or \
-             take a port from 1024 on and let the devices send there"
-        }
-        io::ErrorKind::AddrInUse => "Is another program listening there (snmptrapd, or hinomi-traps.socket)?",
-        _ => "Has this host that address?",
-    }
 }
 
 /// A running daemon.
@@ -218,7 +205,7 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
     let net = Net::open()?;
     let sockets = net.describe();
     let no_echo = (why(&net, false), why(&net, true));
-    let trap_sockets = site.traps.as_ref().map(trap_sockets).transpose()?;
+    let trap_sockets = site.traps.as_ref().map(traps::open).transpose()?;
     let (to_engine, inbox) = sync_channel(INBOX);
     let (to_traps, traps_inbox) = sync_channel(TRAPS_INBOX);
     let shared = Arc::new(Shared::new(
@@ -253,11 +240,11 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
     };
     let (recorder, record_thread) = options.record.as_deref().map(start_record).transpose()?.unzip();
     let engine_thread = spawn_engine(Arc::clone(&site), restored, net, links, recorder)?;
-    let traps_at = trap_sockets.as_ref().map_or_else(Vec::new, announce_traps);
-    let traps_thread = match trap_sockets {
-        Some(sockets) => Some(spawn_traps(&site, sockets, traps_inbox, &to_engine, &shared)?),
-        None => None,
-    };
+    let (traps_thread, traps_at) = trap_sockets
+        .map(|sockets| traps::spawn(&site, sockets, traps_inbox, &to_engine, &shared.own))
+        .transpose()
+        .map_err(RunError::Threads)?
+        .unzip();
     let (listen, metrics) = doors.addresses();
     {
         let _inside = runtime.enter();
@@ -275,7 +262,7 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
         ledger_thread: Some(ledger_thread),
         record_thread,
         traps_thread,
-        traps_at,
+        traps_at: traps_at.unwrap_or_default(),
         cache_thread: Some(cache_thread),
         runtime: Some(runtime),
         listen,
@@ -372,40 +359,6 @@ fn spawn_ledger(
     std::thread::Builder::new()
         .name("hinomi-ledger".to_owned())
         .spawn(move || ledger::run(ledger, &inbox, &engine, &health, &own))
-        .map_err(RunError::Threads)
-}
-
-fn trap_sockets(settings: &TrapSettings) -> Result<TrapSockets, RunError> {
-    match &settings.listen {
-        TrapListen::At(at) => TrapSockets::open(at).map_err(|(at, error)| RunError::Traps { at, error }),
-        TrapListen::Systemd => TrapSockets::inherited().map_err(RunError::TrapsInherited),
-    }
-}
-
-/// Tells where traps are listened for, and with how large a buffer: too small a one loses bursts.
-fn announce_traps(sockets: &TrapSockets) -> Vec<SocketAddr> {
-    let described = sockets.describe();
-    let word = |(at, octets): &(SocketAddr, usize)| format!("{at} (receive buffer {octets} octets)");
-    Word::TrapsListening {
-        sockets: described.iter().map(word).collect::<Vec<_>>().join(", "),
-    }
-    .log();
-    described.into_iter().map(|(at, _)| at).collect()
-}
-
-fn spawn_traps(
-    site: &Arc<Site>,
-    sockets: TrapSockets,
-    inbox: Receiver<ToTraps>,
-    engine: &SyncSender<ToEngine>,
-    shared: &Arc<Shared>,
-) -> Result<JoinHandle<()>, RunError> {
-    let local = traps::local_engine(&site.daemon.state);
-    let believed = Traps::new(Arc::clone(site), local, rand::random());
-    let listener = Listener::new(sockets, believed, inbox, engine.clone(), Arc::clone(&shared.own));
-    std::thread::Builder::new()
-        .name("hinomi-traps".to_owned())
-        .spawn(move || listener.run())
         .map_err(RunError::Threads)
 }
 

@@ -5,19 +5,21 @@
 //!
 //! Never here: a decision who is believed (that is [`crate::poll::trap`]).
 
-use super::clock;
 use super::messages::ToEngine;
 use super::words::Word;
+use super::{RunError, clock};
 use crate::metrics::Own;
-use crate::model::{Mono, Site};
+use crate::model::{DeviceId, Mono, Site, TrapListen, TrapSettings};
 use crate::net::traps::{TrapMemory, TrapSockets};
 use crate::poll::trap::{LocalEngine, TrapResult, TrapSeen, Traps};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A message to this thread is seen after this time at the latest.
@@ -31,6 +33,8 @@ const COUNT: Duration = Duration::from_secs(1);
 const TELL: Duration = Duration::from_secs(60);
 /// Notifications in one message to the engine.
 const TOGETHER: usize = 256;
+/// Between two messages to the engine: when thousands of devices speak at once, polls have their turn too.
+const APART: Duration = Duration::from_millis(10);
 /// Notifications that may wait for the engine.
 const WAITING: usize = 8_192;
 
@@ -43,14 +47,61 @@ pub(super) enum ToTraps {
     Stop,
 }
 
+/// Opens the sockets, or takes those of systemd.
+pub(super) fn open(settings: &TrapSettings) -> Result<TrapSockets, RunError> {
+    match &settings.listen {
+        TrapListen::At(at) => TrapSockets::open(at).map_err(|(at, error)| RunError::Traps { at, error }),
+        TrapListen::Systemd => TrapSockets::inherited().map_err(RunError::TrapsInherited),
+    }
+}
+
+/// What to do about a socket that cannot be opened.
+pub(super) fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "A port below 1024 needs a privilege that hinomi does without: write listen = \"systemd\" and enable hinomi-traps.socket, or \
+             take a port from 1024 on and let the devices send there"
+        }
+        io::ErrorKind::AddrInUse => "Is another program listening there (snmptrapd, or hinomi-traps.socket)?",
+        _ => "Has this host that address?",
+    }
+}
+
+/// Starts the thread, and tells where it listens, with how large a buffer (too small a one loses bursts), and as which engine (some senders of
+/// informs want it written). Gives the addresses.
+pub(super) fn spawn(
+    site: &Arc<Site>,
+    sockets: TrapSockets,
+    inbox: Receiver<ToTraps>,
+    engine: &SyncSender<ToEngine>,
+    own: &Arc<Own>,
+) -> io::Result<(JoinHandle<()>, Vec<SocketAddr>)> {
+    let local = local_engine(&site.daemon.state);
+    let described = sockets.describe();
+    let word = |(at, octets): &(SocketAddr, usize)| format!("{at} (receive buffer {octets} octets)");
+    Word::TrapsListening {
+        sockets: described.iter().map(word).collect::<Vec<_>>().join(", "),
+        engine: hexadecimal(&local.id),
+    }
+    .log();
+    let traps = Traps::new(Arc::clone(site), local, rand::random());
+    let listener = Listener::new(sockets, traps, inbox, engine.clone(), Arc::clone(own));
+    let thread = std::thread::Builder::new()
+        .name("hinomi-traps".to_owned())
+        .spawn(move || listener.run())?;
+    Ok((thread, described.into_iter().map(|(at, _)| at).collect()))
+}
+
 /// The thread's state.
-pub(super) struct Listener {
+struct Listener {
     sockets: TrapSockets,
     traps: Traps,
     inbox: Receiver<ToTraps>,
     engine: SyncSender<ToEngine>,
     own: Arc<Own>,
     waiting: Vec<TrapSeen>,
+    /// When the engine was last given some.
+    handed: Mono,
     /// Believed, but the engine had no room.
     overflow: u64,
     counted: Mono,
@@ -62,7 +113,7 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(
+    fn new(
         sockets: TrapSockets,
         traps: Traps,
         inbox: Receiver<ToTraps>,
@@ -77,6 +128,7 @@ impl Listener {
             engine,
             own,
             waiting: Vec::new(),
+            handed: Mono(0),
             overflow: 0,
             counted: now,
             // The first minute's refusals are told when it is over.
@@ -87,24 +139,18 @@ impl Listener {
     }
 
     /// Runs until told to stop.
-    pub(super) fn run(mut self) {
+    fn run(mut self) {
         let mut memory = TrapMemory::new();
         self.count();
         loop {
             match self.inbox.try_recv() {
-                Ok(ToTraps::Site(site)) => {
-                    // What waits has the numbers of the old site: it goes with that.
-                    self.hand_over();
-                    self.overflow += self.waiting.len() as u64;
-                    self.waiting.clear();
-                    self.traps.reload(site);
-                }
+                Ok(ToTraps::Site(site)) => self.reload(&site),
                 Ok(ToTraps::Stop) | Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {}
             }
             self.sockets.wait(if self.waiting.is_empty() { LOOK } else { GATHER });
             let came = self.receive(&mut memory);
-            if !self.hand_over() {
+            if !self.hand_over(clock::mono()) {
                 return;
             }
             self.account(clock::mono());
@@ -139,23 +185,38 @@ impl Listener {
         came
     }
 
-    /// Gives what was believed to the engine, as far as it has room. `false`: the engine has ended.
-    fn hand_over(&mut self) -> bool {
-        while !self.waiting.is_empty() {
-            let rest = self.waiting.split_off(self.waiting.len().min(TOGETHER));
-            let seen = std::mem::replace(&mut self.waiting, rest);
-            let site = Arc::clone(self.traps.site());
-            match self.engine.try_send(ToEngine::Traps { site, seen }) {
-                Ok(()) => {}
-                Err(TrySendError::Full(ToEngine::Traps { mut seen, .. })) => {
-                    seen.append(&mut self.waiting);
-                    self.waiting = seen;
-                    return true;
-                }
-                Err(_) => return false,
-            }
+    /// Gives some of what was believed to the engine, if it is time and there is room. `false`: the engine has ended.
+    fn hand_over(&mut self, now: Mono) -> bool {
+        if self.waiting.is_empty() || now.since(self.handed) < APART {
+            return true;
         }
-        true
+        self.handed = now;
+        let rest = self.waiting.split_off(self.waiting.len().min(TOGETHER));
+        let seen = std::mem::replace(&mut self.waiting, rest);
+        let site = Arc::clone(self.traps.site());
+        match self.engine.try_send(ToEngine::Traps { site, seen }) {
+            Ok(()) => true,
+            Err(TrySendError::Full(ToEngine::Traps { mut seen, .. })) => {
+                seen.append(&mut self.waiting);
+                self.waiting = seen;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Another configuration. What waits is translated by name; devices that are gone have nothing to say any more.
+    fn reload(&mut self, site: &Arc<Site>) {
+        if !self.waiting.is_empty() {
+            let old = Arc::clone(self.traps.site());
+            let ids: HashMap<&str, DeviceId> = site.iter().map(|(id, d)| (&*d.name, id)).collect();
+            self.waiting.retain_mut(|trap| {
+                let new = ids.get(&*old.device(trap.device).name);
+                trap.device = *new.unwrap_or(&trap.device);
+                new.is_some()
+            });
+        }
+        self.traps.reload(Arc::clone(site));
     }
 
     fn account(&mut self, now: Mono) {
@@ -220,7 +281,7 @@ const OCTETS: u8 = 5;
 
 /// Our identity as an SNMPv3 engine, one boot later than the last time. Where it cannot be kept this run has a new one: the same identity with
 /// the same boots twice would let old informs be played back.
-pub(super) fn local_engine(state: &Path) -> LocalEngine {
+fn local_engine(state: &Path) -> LocalEngine {
     let (id, boots) = kept_engine(state, rand::random()).unwrap_or_else(|error| {
         Word::TrapIdentityNotKept {
             error: error.to_string(),
@@ -235,6 +296,10 @@ pub(super) fn local_engine(state: &Path) -> LocalEngine {
     }
 }
 
+fn hexadecimal(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 fn identity(random: [u8; 16]) -> Vec<u8> {
     let [a, b, c, d] = (ENTERPRISE | 1 << 31).to_be_bytes();
     [a, b, c, d, OCTETS].into_iter().chain(random).collect()
@@ -246,7 +311,7 @@ fn kept_engine(state: &Path, random: [u8; 16]) -> io::Result<(Vec<u8>, u32)> {
     let (id, boots) = read(&path).unwrap_or_else(|| (identity(random), 0));
     let boots = boots + 1;
     let kept = Kept {
-        engine_id: id.iter().map(|octet| format!("{octet:02x}")).collect(),
+        engine_id: hexadecimal(&id),
         boots,
     };
     let new = state.join(format!("{FILE}.new"));
@@ -270,6 +335,8 @@ fn read(path: &Path) -> Option<(Vec<u8>, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Host, SourceFile, check};
+    use std::sync::mpsc::sync_channel;
 
     #[test]
     fn the_identity_stays_and_boots_grow_and_damage_gives_a_new_identity() {
@@ -284,5 +351,72 @@ mod tests {
         assert_eq!((third.1, third.0 == first.0), (1, false));
         std::fs::remove_dir_all(&folder).unwrap();
         assert!(kept_engine(&folder, [4; 16]).is_err());
+    }
+
+    #[test]
+    fn what_finds_no_room_waits_in_its_order_and_goes_with_a_reload() {
+        let site = |first: &str| {
+            let text = format!(
+                "[operator]\nname = \"Test\"\n[traps]\nlisten = \"systemd\"\n[[device]]\nname = \"{first}\"\naddress = \"192.0.2.1\"\n\
+                 [[device]]\nname = \"edge\"\naddress = \"192.0.2.2\"\n"
+            );
+            let file = SourceFile {
+                path: "hinomi.toml".into(),
+                text,
+                private: true,
+            };
+            let loaded = check(&[file], &Host::new().without_secrets());
+            Arc::new(loaded.site.unwrap())
+        };
+        let sockets = TrapSockets::open(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+        let local = LocalEngine {
+            id: identity([7; 16]),
+            boots: 1,
+            started: Mono(0),
+        };
+        let (engine, inbox) = sync_channel(1);
+        let traps = Traps::new(site("gone"), local, 7);
+        let mut listener = Listener::new(sockets, traps, sync_channel(1).1, engine, Arc::new(Own::new()));
+        let seen = |i: u32| TrapSeen {
+            device: DeviceId(u32::from(!i.is_multiple_of(3))),
+            kind: crate::poll::trap::TrapKind::Other,
+            oid: i.to_string(),
+            details: String::new(),
+            at: Mono(0),
+        };
+        listener.waiting = (0..600).map(seen).collect();
+        let mut got = Vec::new();
+        let mut now = Mono(1_000_000);
+        for _ in 0..3 {
+            assert!(
+                listener.hand_over(now) && listener.hand_over(now),
+                "a full inbox is no end"
+            );
+            now = now + APART;
+        }
+        assert_eq!(listener.waiting.len(), 600 - TOGETHER);
+        listener.reload(&site("another"));
+        while got.len() < 600 - (TOGETHER..600).filter(|i| i % 3 == 0).count() {
+            let ToEngine::Traps { site, seen } = inbox.try_recv().unwrap() else {
+                panic!("another message")
+            };
+            got.extend(
+                seen.into_iter()
+                    .map(|t| (site.device(t.device).name.to_string(), t.oid)),
+            );
+            assert!(listener.hand_over(now));
+            now = now + APART;
+        }
+        assert!(listener.waiting.is_empty());
+        let expected = |i: &u32| !i.is_multiple_of(3) || (*i as usize) < TOGETHER;
+        let name = |i: u32| if i.is_multiple_of(3) { "gone" } else { "edge" };
+        let expected: Vec<(String, String)> = (0..600)
+            .filter(expected)
+            .map(|i| (name(i).to_owned(), i.to_string()))
+            .collect();
+        assert_eq!(got, expected);
+        drop(inbox);
+        listener.waiting = vec![seen(1)];
+        assert!(!listener.hand_over(now), "the engine has ended");
     }
 }

@@ -33,6 +33,8 @@ pub enum Word {
     TrapsListening {
         /// Where, and how many octets the kernel keeps for each.
         sockets: String,
+        /// snmpEngineID in hexadecimal: what some senders of v3 informs want written in their configuration.
+        engine: String,
     },
     /// A trap or an inform was believed: its device is asked now.
     TrapSeen {
@@ -190,7 +192,9 @@ impl Word {
                 info!(warnings, "the configuration has warnings; hinomi check prints them");
             }
             Word::Listening { at } => info!(%at, "listening"),
-            Word::TrapsListening { sockets } => info!(%sockets, "listening for traps and informs"),
+            Word::TrapsListening { sockets, engine } => {
+                info!(%sockets, engine_id = %engine, "listening for traps and informs");
+            }
             Word::TrapSeen { device, kind, details } => debug!(%device, kind, %details, "trap: asking the device now"),
             Word::TrapsRefused { counts, stranger: None } => {
                 info!(%counts, "traps not believed; hinomi_traps_total on /metrics counts them")

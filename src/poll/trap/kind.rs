@@ -81,10 +81,9 @@ impl TrapKind {
     /// SNMP that its MIB was written for and that it came in (RFC 3584 section 3): that zero is passed over on both sides.
     pub fn of(oid: &[u32]) -> TrapKind {
         let (head, last) = split(oid);
-        let known = KINDS.iter().find(|(base, numbers, _)| {
-            let (base_head, own) = (base, *numbers);
-            head == *base_head && own.contains(&last)
-        });
+        let known = KINDS
+            .iter()
+            .find(|(base, numbers, _)| head == *base && numbers.contains(&last));
         known.map_or(TrapKind::Other, |(_, _, kind)| *kind)
     }
 }

@@ -31,6 +31,9 @@ enum Stat {
     Decryption = 6,
 }
 
+/// Outside of the time window.
+struct NotInTime;
+
 /// Keys of one user, localised to one engine.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
@@ -102,56 +105,15 @@ impl Traps {
 
     /// The sender is authoritative.
     fn take_trap(&mut self, sender: &Sender, ip: IpAddr, message: &V3Message<'_>, bytes: &[u8], now: Mono) -> Taken {
-        let id = message.header.engine_id;
-        if !(5..=32).contains(&id.len()) {
+        if !(5..=32).contains(&message.header.engine_id.len()) {
             return self.refused(TrapResult::Malformed);
         }
-        let name = self.site.device(sender.device).name.clone();
-        let known = self
-            .senders
-            .get(&name)
-            .and_then(|s| s.engines.iter().position(|e| e.id == id));
-        let keys = match known.and_then(|at| Some(&self.senders.get(&name)?.engines[at])) {
-            Some(engine) => Keys {
-                auth: engine.auth.clone(),
-                privacy: engine.privacy.clone(),
-            },
-            // The privacy key may cost a hash over a mebibyte: it is made when the sender has proven itself.
-            None => Keys {
-                auth: self.auth_key(sender, id),
-                privacy: None,
-            },
-        };
-        if !verified(&keys, message, bytes) {
+        let Some(privacy) = self.proven(sender, message, bytes, now) else {
             return self.refused(TrapResult::Unauthenticated);
-        }
-        let privacy = keys.privacy.or_else(|| self.privacy_key(sender, id));
-        let senders = self.senders.entry(name).or_insert_with(|| Senders {
-            access: Arc::clone(&sender.access),
-            engines: Vec::new(),
-        });
-        let at = known.unwrap_or_else(|| {
-            let engine = Engine {
-                id: id.to_vec(),
-                boots: 0,
-                time: 0,
-                at: now,
-                synced: false,
-                auth: keys.auth,
-                privacy: privacy.clone(),
-            };
-            remember(&mut senders.engines, engine)
-        });
-        let (boots, time) = (message.header.boots, message.header.time);
-        let proven = message.authenticated;
-        if proven
-            && !senders
-                .engines
-                .get_mut(at)
-                .is_some_and(|e| e.accept_time(boots, time, now))
-        {
+        };
+        let Ok(privacy) = privacy else {
             return self.refused(TrapResult::NotInTimeWindow);
-        }
+        };
         let mut plain = Vec::new();
         let Some(scoped) = opened(message, privacy.as_ref(), &mut plain) else {
             return self.refused(TrapResult::Malformed);
@@ -163,10 +125,57 @@ impl Traps {
         }
     }
 
+    /// Checks signature and time of a trap; the privacy key of its engine. `None`: it is not signed by who it says; `Err`: it is too old.
+    fn proven(
+        &mut self,
+        sender: &Sender,
+        message: &V3Message<'_>,
+        bytes: &[u8],
+        now: Mono,
+    ) -> Option<Result<Option<PrivacyKey>, NotInTime>> {
+        let id = message.header.engine_id;
+        let name = self.site.device(sender.device).name.clone();
+        let engines = self
+            .senders
+            .get(&name)
+            .map(|s| s.engines.as_slice())
+            .unwrap_or_default();
+        let known = engines.iter().position(|e| e.id == id);
+        let (auth, privacy) = match known.map(|at| &engines[at]) {
+            Some(engine) => (engine.auth.clone(), engine.privacy.clone()),
+            // The privacy key may cost a hash over a mebibyte: it is made when the sender has proven itself.
+            None => (self.auth_key(sender, id), None),
+        };
+        if !verified(auth.as_ref(), message, bytes) {
+            return None;
+        }
+        let privacy = privacy.or_else(|| self.privacy_key(sender, id));
+        let senders = self.senders.entry(name).or_insert_with(|| Senders {
+            access: Arc::clone(&sender.access),
+            engines: Vec::new(),
+        });
+        let at = known.unwrap_or_else(|| {
+            let engine = Engine {
+                id: id.to_vec(),
+                boots: 0,
+                time: 0,
+                at: now,
+                synced: false,
+                auth,
+                privacy: privacy.clone(),
+            };
+            remember(&mut senders.engines, engine)
+        });
+        let (boots, time) = (message.header.boots, message.header.time);
+        // Who signs nothing has no clock either.
+        let in_time = !message.authenticated || senders.engines[at].accept_time(boots, time, now);
+        Some(if in_time { Ok(privacy) } else { Err(NotInTime) })
+    }
+
     /// We are authoritative.
     fn take_inform(&mut self, sender: &Sender, ip: IpAddr, message: &V3Message<'_>, bytes: &[u8], now: Mono) -> Taken {
         let keys = self.own_keys(sender);
-        if !verified(&keys, message, bytes) {
+        if !verified(keys.auth.as_ref(), message, bytes) {
             self.count(TrapResult::Unauthenticated);
             return (None, self.report(message, Stat::WrongDigest, None, now));
         }
@@ -282,8 +291,8 @@ impl Traps {
 }
 
 /// Is it signed with the key, or not signed where none is due? (The level was compared before.)
-fn verified(keys: &Keys, message: &V3Message<'_>, bytes: &[u8]) -> bool {
-    match (&keys.auth, message.authenticated) {
+fn verified(auth: Option<&AuthKey>, message: &V3Message<'_>, bytes: &[u8]) -> bool {
+    match (auth, message.authenticated) {
         (Some(key), true) => key.verify(bytes, message.auth_params.clone()),
         (None, false) => true,
         _ => false,
