@@ -4,6 +4,7 @@
 
 pub(crate) mod fake;
 mod lies;
+mod roles;
 pub(crate) mod site;
 
 use async_snmp::{PduType, Value, Version};

@@ -50,6 +50,8 @@ struct Tally {
     /// In some instance nobody carries the service: that is the finding then, not a loss of redundancy.
     outage: bool,
     ready: Option<u32>,
+    /// The fewest that may be ready, those included of which nothing is known.
+    possible: Option<u32>,
     missing: BTreeSet<Missing>,
     /// Findings that explain missing members.
     roots: BTreeSet<FindingKey>,
@@ -67,8 +69,7 @@ fn is_expected(_of: &Redundancy, _member: usize) -> bool {
 
 impl Redundancies {
     pub(super) fn judge_group(&mut self, g: usize, context: &mut Context<'_>) {
-        // Whoever is cut off accuses nobody.
-        let (Some(of), false) = (context.site.redundancy.get(g), context.reach.blind()) else {
+        let Some(of) = context.site.redundancy.get(g) else {
             return;
         };
         let group = &mut self.groups[g];
@@ -154,7 +155,7 @@ impl Redundancies {
             return context.end(&key, Cause::Unreachable);
         }
         let explained = !tally.roots.is_empty() && !tally.unexplained && !tally.lost.yes.is_empty();
-        if explained && !context.conditions.raised(&key) && ready > 0 {
+        if explained && !context.conditions.raised(&key) && tally.possible != Some(0) {
             context.end(&key, Cause::Unreachable);
             for root in tally.roots.clone() {
                 if group.noted.insert(root.clone()) {
@@ -166,9 +167,10 @@ impl Redundancies {
         }
         let back = Cause::RedundancyBack { configured };
         context.decide(of, FindingKind::RedundancyLost, &tally.lost, cause, back);
-        // Nobody is known to carry the service: that is worse than a loss of redundancy, though not proven to be an outage.
+        // Nobody can be expected to carry the service: worse than a loss of redundancy, though not proven to be an outage.
+        let possible = tally.possible.unwrap_or(configured);
         let rule = of.rule(FindingKind::RedundancyLost);
-        let level = match ready < of.need && rule.level > Level::Ok && !tally.lost.yes.is_empty() {
+        let level = match possible < of.need && rule.level > Level::Ok && !tally.lost.yes.is_empty() {
             true => Level::Critical,
             false => rule.level,
         };
@@ -326,7 +328,11 @@ impl Group {
         let mut missing = Vec::new();
         for (slot, standing) in self.slots.iter().zip(standings) {
             let expected = is_expected(of, slot.member);
-            missing.extend(absence(*standing, false).filter(|_| !expected).map(|why| (slot, why)));
+            let why = absence(*standing, false).filter(|_| !expected);
+            missing.extend(why.map(|why| match why {
+                Absence::NotTold if slot.unit.is_some() => (slot, Absence::Gone),
+                why => (slot, why),
+            }));
         }
         let unknown = standings.contains(&Standing::Unknown);
         if missing.is_empty() || nobody {
@@ -343,6 +349,8 @@ impl Group {
         };
         tally.lost.yes.push(Name::clone(name));
         tally.ready = Some(tally.ready.unwrap_or(u32::MAX).min(count(ready)));
+        let possible = ready + standings.iter().filter(|s| **s == Standing::Unknown).count();
+        tally.possible = Some(tally.possible.unwrap_or(u32::MAX).min(count(possible)));
         for (slot, why) in missing {
             match context.explained(of, slot) {
                 Some(root) => drop(tally.roots.insert(root)),
@@ -447,16 +455,9 @@ fn absence(standing: Standing, idle: bool) -> Option<Absence> {
 
 /// A route that is not in the table does not tell whether it could be: its next hop has to be known and up.
 fn is_up(of: &Redundancy, at: usize, group: &Group, context: &Context<'_>) -> bool {
-    let part = group
-        .slots
-        .get(at)
-        .and_then(|s| of.members.get(s.member))
-        .map(|m| &m.part);
-    let Some(crate::model::MemberPart::NextHop(hop)) = part else {
-        return true;
-    };
-    let mut hops = context.site.iter().filter(|(_, d)| d.address == *hop);
-    hops.any(|(id, _)| matches!(context.reach.node(id).state, ReachState::Up | ReachState::Lossy))
+    let other = group.slots.get(at).and_then(|s| s.other);
+    let up = |id: DeviceId| matches!(context.reach.node(id).state, ReachState::Up | ReachState::Lossy);
+    of.kind != RedundancyKind::Route || other.is_some_and(up)
 }
 
 fn active_now(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing], _: &Context<'_>) -> ActiveNow {

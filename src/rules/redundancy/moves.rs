@@ -161,7 +161,7 @@ impl Redundancies {
             .iter()
             .find(|m| m.stage == Stage::Told && m.items.keys().any(|(g, _)| g == group));
         if let Some(told) = told {
-            let cause = told.cause(context);
+            let cause = told.cause(&self.groups, context);
             let change = context.conditions.tell_again(&key(&told.root), cause, context.now);
             context.out.extend(change.map(RuleEffect::Finding));
         }
@@ -173,7 +173,7 @@ impl Redundancies {
             if one.stage == Stage::Gathering {
                 one.gather(&self.groups, context);
             }
-            one.stands_alone(context);
+            one.stands_alone(&self.groups, context);
             if one.stage == Stage::Gathering || !one.is_over(context) {
                 self.moves.push(one);
             }
@@ -182,8 +182,13 @@ impl Redundancies {
 
     /// A switchover that was open when the daemon stopped.
     pub(super) fn recall_move(&mut self, site: &Site, found: &FindingKey, cause: &Cause, now: Now) {
-        let (Part::Redundancy(root), Cause::SwitchedOver { moved, .. }) = (&found.part, cause) else {
+        let (Part::Redundancy(root), FindingKind::SwitchedOver) = (&found.part, found.kind) else {
             return;
+        };
+        // A finding of which it is not known what moved ends by itself.
+        let moved = match cause {
+            Cause::SwitchedOver { moved, .. } => moved.as_slice(),
+            _ => &[],
         };
         let mut items = BTreeMap::new();
         for part in moved {
@@ -316,19 +321,19 @@ impl Move {
             self.due = if next > now { next } else { now + Duration::from_secs(1) };
             return;
         }
-        let cause = self.cause(context);
+        let cause = self.cause(groups, context);
         let roots: Option<Vec<FindingKey>> = left.iter().map(|d| context.explained_by(*d)).collect();
         if let Some(root) = roots.and_then(|roots| roots.into_iter().next()) {
             self.stage = Stage::Noted(root.clone(), false);
             let key = key(&self.root);
             return context.out.push(RuleEffect::Note(Note { root, key, cause }));
         }
-        self.tell(context);
+        self.tell(groups, context);
     }
 
     /// It is a finding of its own.
-    fn tell(&mut self, context: &mut Context<'_>) {
-        let (cause, now) = (self.cause(context), context.now.mono);
+    fn tell(&mut self, groups: &[Group], context: &mut Context<'_>) {
+        let (cause, now) = (self.cause(groups, context), context.now.mono);
         self.stage = Stage::Told;
         let rule = context.site.redundancy.iter().find(|g| g.name == self.root);
         let rule = rule.map_or_else(
@@ -340,11 +345,11 @@ impl Move {
     }
 
     /// The finding in whose case it was listed has ended before anybody was told of it: it is told itself.
-    fn stands_alone(&mut self, context: &mut Context<'_>) {
+    fn stands_alone(&mut self, groups: &[Group], context: &mut Context<'_>) {
         if let Stage::Noted(root, told) = &mut self.stage {
             *told |= context.conditions.raised(root);
             if !*told && context.conditions.get(root).is_none() {
-                self.tell(context);
+                self.tell(groups, context);
             }
         }
     }
@@ -453,21 +458,22 @@ impl Move {
         all
     }
 
-    fn cause(&self, context: &Context<'_>) -> Cause {
+    fn cause(&self, groups: &[Group], context: &Context<'_>) -> Cause {
         Cause::SwitchedOver {
             moved: self.told(),
-            because: self.because(context),
+            because: self.because(groups, context),
         }
     }
 
     /// A fault of the left side's device that began shortly before, or with it.
-    fn because(&self, context: &Context<'_>) -> Option<FindingKey> {
-        let left = |(group, _): &(Name, Name), item: &Item| {
-            let of = context.site.redundancy.iter().find(|g| g.name == *group)?;
-            let member = of.members.iter().find(|m| item.from.starts_with(&*m.label))?;
-            Some(Name::clone(&context.site.device(member.device).name))
+    fn because(&self, groups: &[Group], context: &Context<'_>) -> Option<FindingKey> {
+        let of = |name: &Name| context.site.redundancy.iter().position(|g| g.name == *name);
+        let left = |((name, _), item): (&(Name, Name), &Item)| {
+            let group = groups.get(of(name)?)?;
+            let slot = group.find(&item.from)?;
+            Some([Some(slot.device), slot.other])
         };
-        let devices: BTreeSet<Name> = self.items.iter().filter_map(|(at, item)| left(at, item)).collect();
+        let devices: BTreeSet<DeviceId> = self.items.iter().filter_map(left).flatten().flatten().collect();
         let explains = |key: &FindingKey, since: Mono| {
             let kind = matches!(
                 key.kind,
@@ -480,7 +486,7 @@ impl Move {
             kind && since + BEFORE >= self.began
         };
         devices.iter().find_map(|device| {
-            let mut held = context.conditions.of(device);
+            let mut held = context.conditions.of(&context.site.device(*device).name);
             held.find(|(key, c)| explains(key, c.since)).map(|(key, _)| key.clone())
         })
     }
