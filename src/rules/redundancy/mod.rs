@@ -6,11 +6,13 @@
 //!
 //! Never here: how a role is read (that is `sample::roles`), words for people.
 
+mod account;
 mod judge;
 mod moves;
 mod reload;
 mod state;
 mod status;
+mod tally;
 #[cfg(test)]
 mod tests;
 
