@@ -114,6 +114,9 @@ fn summary(site: &Site, out: &mut dyn Write) -> io::Result<()> {
         .collect();
     writeln!(out, "  {}: {}", plural(managed.len(), "device"), owners.join(", "))?;
     circuits(site, out)?;
+    if !site.redundancy.is_empty() {
+        writeln!(out, "  {}", plural(site.redundancy.len(), "redundancy group"))?;
+    }
     let oob = site.routes.iter().filter(|r| r.out_of_band).count();
     writeln!(
         out,
@@ -258,6 +261,7 @@ struct SiteSummary<'r> {
     fingerprint: &'r str,
     devices: usize,
     circuits: CircuitSummary,
+    redundancy_groups: usize,
     uplinks: usize,
     contacts: usize,
     procedures: usize,
@@ -278,6 +282,7 @@ fn json(loaded: &Loaded, out: &mut dyn Write) -> io::Result<()> {
         fingerprint: &site.fingerprint,
         devices: site.devices.iter().filter(|d| d.role == Role::Managed).count(),
         circuits: CircuitSummary::of(site),
+        redundancy_groups: site.redundancy.len(),
         uplinks: site.uplinks.len(),
         contacts: site.contacts.len(),
         procedures: site.procedures.len(),

@@ -3,7 +3,7 @@
 //! Never here: a decision about what event comes next (that is `book`).
 
 use super::event::{Event, EventBody, NoticeKind, Tick};
-use crate::model::{FindingKey, Isolation, Level, Name, Verdict, Wall, Window};
+use crate::model::{FindingKey, FindingKind, Isolation, Level, Name, Verdict, Wall, Window};
 use crate::rules::{Cause, FindingChange};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -194,7 +194,8 @@ impl Incident {
 
     /// A change of the root that leaves the incident open.
     fn set_level(&mut self, change: &FindingChange, tick: Tick) {
-        if change.to != self.level {
+        // Another switchover while one is open is a change, too.
+        if change.to != self.level || change.key.kind == FindingKind::SwitchedOver {
             self.note_change(tick);
         }
         self.level = change.to;

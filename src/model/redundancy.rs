@@ -129,6 +129,14 @@ pub struct Member {
     pub part: MemberPart,
 }
 
+impl Member {
+    /// Is this the name of the member, or of a unit of it?
+    pub fn is_called(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(&*self.label);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    }
+}
+
 /// Which member should be active. Members by their position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Preferred {
@@ -179,12 +187,16 @@ impl Redundancy {
         self.findings.get(&kind).copied().unwrap_or_else(|| kind.default_rule())
     }
 
-    /// The preferred member of an instance.
+    /// The preferred member of an instance. What is written for `51` holds for `51/ipv6` and `51#2` as well, unless these are
+    /// written themselves.
     pub fn preferred(&self, instance: &str) -> Option<usize> {
         match &self.preferred {
             Preferred::Nobody => None,
             Preferred::One(member) => Some(*member),
-            Preferred::ByInstance(by) => by.get(instance).copied(),
+            Preferred::ByInstance(by) => {
+                let plain = instance.split(['/', '#']).next();
+                by.get(instance).or_else(|| by.get(plain?)).copied()
+            }
         }
     }
 }
@@ -209,6 +221,7 @@ mod tests {
         assert_eq!(group.preferred("51"), Some(1));
         group.preferred = Preferred::ByInstance([("51".into(), 0)].into());
         assert_eq!((group.preferred("51"), group.preferred("52")), (Some(0), None));
+        assert_eq!((group.preferred("51/ipv6"), group.preferred("5")), (Some(0), None));
     }
 
     #[test]

@@ -307,7 +307,9 @@ fn notes(notice: &Notice, words: &dyn Words) -> Vec<String> {
             notes: Vec::new(),
             ..notice.clone()
         };
-        lines.push(line(words, Label::Also, &headline(&told, words)));
+        let (name, what) = (device_name(key), words.what(key));
+        let said = format!("{name} {what}{}{}", words.colon(), words.cause(&told));
+        lines.push(line(words, Label::Also, &said));
     }
     if !lines.is_empty() {
         lines.insert(0, String::new());

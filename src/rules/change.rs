@@ -78,6 +78,8 @@ pub enum Absence {
     Failed,
     /// Its agent answers, and tells nothing of the role (a daemon that stopped, or is not configured).
     NotTold,
+    /// A unit that its device does not list any more.
+    Gone,
     /// It waits, and nobody is active.
     Standby,
 }

@@ -5,6 +5,7 @@
 pub(crate) mod fake;
 mod lies;
 mod memory;
+mod roles;
 pub(crate) mod site;
 
 use async_snmp::{PduType, Value, Version};

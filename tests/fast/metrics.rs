@@ -397,3 +397,65 @@ fn a_nation_is_streamed_in_small_slices_that_parse() {
     );
     assert!(parser.series.contains("hinomi_circuits{state=\"up\"}"));
 }
+
+const PAIR: &str = r#"
+[poll]
+interval = "10s"
+
+[[device]]
+name    = "edge-a"
+address = "192.0.2.11"
+snmp    = "s"
+
+[[device]]
+name    = "edge-b"
+address = "192.0.2.12"
+snmp    = "s"
+
+[[redundancy]]
+name      = "edge gateway"
+kind      = "vrrp"
+members   = ["edge-a", "edge-b"]
+preferred = "edge-a"
+"#;
+
+#[test]
+fn a_group_is_told_by_member_and_as_a_whole() {
+    use hinomi::wire::snmp::Value;
+    let mut world = World::new(site(PAIR));
+    let state = |world: &mut World, device: &str, state: i64| {
+        let oid = vec![1, 3, 6, 1, 2, 1, 207, 1, 1, 1, 1, 6, 2, 51, 1];
+        world.agent(device).values.insert(oid, Value::Integer(state));
+    };
+    state(&mut world, "edge-a", 3);
+    state(&mut world, "edge-b", 2);
+    world.run_to(Duration::from_secs(60));
+    state(&mut world, "edge-a", 2);
+    state(&mut world, "edge-b", 3);
+    world.run_to(Duration::from_secs(120));
+    let mut pieces = Text::new(String::new(), Arc::new(picture(&world, 1000)));
+    let text: String = std::iter::from_fn(|| pieces.next_slice()).collect();
+    for line in [
+        "hinomi_redundancy_role{group=\"edge gateway\",member=\"edge-b\",instance=\"51\",role=\"active\"} 1",
+        "hinomi_redundancy_role{group=\"edge gateway\",member=\"edge-a\",instance=\"51\",role=\"active\"} 0",
+        "hinomi_redundancy_ready{group=\"edge gateway\"} 2",
+        "hinomi_redundancy_configured{group=\"edge gateway\"} 2",
+        "hinomi_redundancy_level{group=\"edge gateway\"} 1",
+        "hinomi_switchovers_total{group=\"edge gateway\"} 1",
+    ] {
+        assert!(text.contains(line), "{line} is not in:\n{text}");
+    }
+    let snapshot = world.snapshot();
+    let group = &snapshot.redundancy[0];
+    assert_eq!(
+        (group.ready, group.configured, group.level),
+        (Some(2), 2, Level::Warning)
+    );
+    assert_eq!(group.instances[0].active.as_deref(), Some("edge-b"));
+    assert_eq!(group.instances[0].preferred.as_deref(), Some("edge-a"));
+    let json = serde_json::to_string(&snapshot).unwrap();
+    assert_eq!(
+        serde_json::from_str::<Snapshot>(&json).unwrap().redundancy,
+        snapshot.redundancy
+    );
+}

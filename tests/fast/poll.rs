@@ -286,6 +286,37 @@ fn probe_now_starts_a_round_at_once_and_never_two() {
 }
 
 #[test]
+fn a_fresh_snmp_round_is_made_on_request_once_a_second_and_not_of_the_silent() {
+    let mut d = device("edge-a", "192.0.2.1");
+    (d.poll.interval, d.snmp) = (secs(3600), net::access());
+    let mut net = Net::new(site(vec![d, device("no-snmp", "192.0.2.2")]));
+    let rounds = |net: &Net| {
+        let agent = |(_, o): &&(Mono, Observation)| matches!(o, Observation::Agent(r) if r.device == D);
+        net.seen.iter().filter(agent).count()
+    };
+    net.input(PollInput::ProbeAgent(D));
+    net.run_for(ms(500));
+    assert_eq!(rounds(&net), 1, "at once");
+    for _ in 0..1_000 {
+        net.input(PollInput::ProbeAgent(D));
+        net.run_for(ms(4));
+    }
+    net.run_for(secs(3));
+    assert!(
+        (4..=7).contains(&rounds(&net)),
+        "{} rounds in four seconds",
+        rounds(&net)
+    );
+    let before = rounds(&net);
+    net.input(PollInput::ProbeAgent(DeviceId(1)));
+    net.input(PollInput::ProbeAgent(DeviceId(77)));
+    net.input(PollInput::Silent(D, true));
+    net.input(PollInput::ProbeAgent(D));
+    net.run_for(secs(3));
+    assert_eq!(rounds(&net), before);
+}
+
+#[test]
 fn a_thousand_requests_for_one_device_are_one_round_a_second() {
     let mut d = device("edge-a", "192.0.2.1");
     d.poll.interval = secs(3600);

@@ -59,20 +59,20 @@ impl Whose {
 
 /// `[findings]`.
 pub(super) fn top(top: &Walk<'_>) -> FindingPart {
-    read(top, "[findings]", Whose::Everything)
+    lines_of(top, "[findings]", Whose::Everything)
 }
 
 /// `findings` of a class, a group of devices or a device.
 pub(super) fn part(walk: &Walk<'_>, name: &str) -> FindingPart {
-    read(walk, name, Whose::Device)
+    lines_of(walk, name, Whose::Device)
 }
 
 /// `findings` of a redundancy group.
 pub(super) fn of_a_group(walk: &Walk<'_>, name: &str) -> FindingPart {
-    read(walk, name, Whose::Group)
+    lines_of(walk, name, Whose::Group)
 }
 
-fn read(walk: &Walk<'_>, name: &str, whose: Whose) -> FindingPart {
+fn lines_of(walk: &Walk<'_>, name: &str, whose: Whose) -> FindingPart {
     let mut part = FindingPart::new();
     let Some(entry) = walk.get("findings") else { return part };
     let hint = "lines such as interface-down = { level = \"warning\", after = \"30s\" }";

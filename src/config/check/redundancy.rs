@@ -155,6 +155,7 @@ fn members(walk: &Walk<'_>, kind: Option<RedundancyKind>, inventory: &Inventory)
                 ctx.show(first)
             );
             ctx.error(node.at, what, "remove one of the two");
+            wrong = true;
             return None;
         }
         Some(member)
@@ -163,7 +164,12 @@ fn members(walk: &Walk<'_>, kind: Option<RedundancyKind>, inventory: &Inventory)
     // One device may tell of several units.
     let least = if kind == Some(RedundancyKind::Ha) { 1 } else { 2 };
     if !wrong && members.value.len() < least {
-        let what = format!("a redundancy group of {} members", members.value.len());
+        let many = if members.value.is_empty() {
+            "no member"
+        } else {
+            "one member"
+        };
+        let what = format!("a redundancy group of {many}");
         walk.ctx.error(members.at, what, "two at least stand in for each other");
     }
     Some(members)

@@ -89,6 +89,7 @@ pub(super) fn in_english(root: &FindingKey, cause: &Cause, what: impl Fn(&Findin
                 Absence::DeviceDown => "its device does not answer",
                 Absence::Failed => "down or failed",
                 Absence::NotTold => "its agent does not tell its role; daemon stopped?",
+                Absence::Gone => "not listed any more",
                 Absence::Standby => "standby",
             };
             format!("{}: {why}", clean(&m.member))
@@ -192,6 +193,7 @@ pub(super) fn in_japanese(root: &FindingKey, cause: &Cause, what: impl Fn(&Findi
                 Absence::DeviceDown => "機器応答なし",
                 Absence::Failed => "ダウンまたは異常",
                 Absence::NotTold => "役割を取得できず（デーモン停止の可能性）",
+                Absence::Gone => "一覧から消失",
                 Absence::Standby => "待機",
             };
             format!("{} {why}", clean(&m.member))

@@ -21,6 +21,10 @@ const AGAIN: Duration = Duration::from_secs(300);
 const MOST_ROWS: usize = 512;
 /// A table that has nothing for the group is walked in every round if it is not longer than this.
 const SMALL: usize = 256;
+/// A kind that has more tables than this is looked for less often while none of them answers.
+const MANY: usize = 6;
+/// So often.
+const MANY_AGAIN: Duration = Duration::from_secs(60);
 
 /// One table (or object) that is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -177,7 +181,11 @@ impl Rows {
             others.any(|(i, w)| whole(w) || self.tables.get(i).is_some_and(|t| !t.rows.is_empty()))
         };
         let small = |i: usize| self.tables.get(i).is_none_or(|t| t.passed <= SMALL);
-        let due = |(i, w): &(usize, &RoleTable)| !w.whole && (all || gone(w) || !answered(w) && small(*i));
+        // Of a kind that every make tells in its own way all these tables are not asked for in every round.
+        let tables = |w: &RoleTable| wanted.iter().filter(|other| !other.whole && alike(w, other)).count();
+        let patient = |w: &RoleTable| tables(w) > MANY && now.since(self.walked_at) < MANY_AGAIN;
+        let due =
+            |(i, w): &(usize, &RoleTable)| !w.whole && (all || gone(w) || !answered(w) && small(*i) && !patient(w));
         let due = wanted.iter().enumerate().filter(due);
         due.map(|(_, w)| w.state.clone()).collect()
     }

@@ -6,12 +6,11 @@
 
 use super::moves::Shift;
 use super::state::{Doubt, Group, Instance, Standing};
+use super::tally::{Answer, Tally, count, named};
 use super::{Context, Redundancies};
 use crate::model::redundancy::Role;
-use crate::model::{
-    DeviceId, FindingKey, FindingKind, FindingRule, Level, Mono, Name, ReachState, Redundancy, RedundancyKind,
-};
-use crate::rules::{Absence, Cause, Missing, Note, RuleEffect};
+use crate::model::{DeviceId, FindingKey, FindingKind, FindingRule, Level, Mono, Name, Redundancy, RedundancyKind};
+use crate::rules::{Cause, Note, RuleEffect};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 /// Who is active in an instance now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum ActiveNow {
+pub(super) enum ActiveNow {
     One(usize),
     Several(Vec<usize>),
     /// All say that they are not.
@@ -30,45 +29,9 @@ enum ActiveNow {
     Unknown,
 }
 
-/// One question asked of all instances: those that say yes, and whether any is open.
-#[derive(Default)]
-struct Answer {
-    yes: Vec<Name>,
-    open: bool,
-}
-
-/// What the instances of a group say together.
-#[derive(Default)]
-struct Tally {
-    both: Answer,
-    members: BTreeSet<Name>,
-    none: Answer,
-    /// The fewest good members, and what the others say.
-    good: Option<u32>,
-    silent: BTreeSet<Missing>,
-    lost: Answer,
-    /// In some instance nobody carries the service: that is the finding then, not a loss of redundancy.
-    outage: bool,
-    ready: Option<u32>,
-    missing: BTreeSet<Missing>,
-    /// Findings that explain missing members.
-    roots: BTreeSet<FindingKey>,
-    /// Some are explained by nothing else.
-    unexplained: bool,
-    inactive: Answer,
-    /// Preferred, and who is active instead.
-    instead: Option<(Name, Name)>,
-}
-
-/// Maintenance of a member makes the loss of its redundancy expected: this is the place to say so.
-fn is_expected(_of: &Redundancy, _member: usize) -> bool {
-    false
-}
-
 impl Redundancies {
     pub(super) fn judge_group(&mut self, g: usize, context: &mut Context<'_>) {
-        // Whoever is cut off accuses nobody.
-        let (Some(of), false) = (context.site.redundancy.get(g), context.reach.blind()) else {
+        let Some(of) = context.site.redundancy.get(g) else {
             return;
         };
         let group = &mut self.groups[g];
@@ -154,7 +117,7 @@ impl Redundancies {
             return context.end(&key, Cause::Unreachable);
         }
         let explained = !tally.roots.is_empty() && !tally.unexplained && !tally.lost.yes.is_empty();
-        if explained && !context.conditions.raised(&key) && ready > 0 {
+        if explained && !context.conditions.raised(&key) && tally.possible != Some(0) {
             context.end(&key, Cause::Unreachable);
             for root in tally.roots.clone() {
                 if group.noted.insert(root.clone()) {
@@ -166,9 +129,10 @@ impl Redundancies {
         }
         let back = Cause::RedundancyBack { configured };
         context.decide(of, FindingKind::RedundancyLost, &tally.lost, cause, back);
-        // Nobody is known to carry the service: that is worse than a loss of redundancy, though not proven to be an outage.
+        // Nobody can be expected to carry the service: worse than a loss of redundancy, though not proven to be an outage.
+        let possible = tally.possible.unwrap_or(configured);
         let rule = of.rule(FindingKind::RedundancyLost);
-        let level = match ready < of.need && rule.level > Level::Ok && !tally.lost.yes.is_empty() {
+        let level = match possible < of.need && rule.level > Level::Ok && !tally.lost.yes.is_empty() {
             true => Level::Critical,
             false => rule.level,
         };
@@ -204,15 +168,6 @@ impl Context<'_> {
             self.end(&key, over);
         }
     }
-}
-
-/// The names of instances for people: none where there is only one without a name.
-fn named(answer: &Answer) -> Vec<Name> {
-    answer.yes.iter().filter(|name| !name.is_empty()).cloned().collect()
-}
-
-fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 impl Group {
@@ -281,119 +236,6 @@ impl Group {
         }
     }
 
-    /// Counts who is good and who is ready.
-    fn count(&self, of: &Redundancy, name: &Name, standings: &[Standing], context: &Context<'_>, tally: &mut Tally) {
-        let Some(instance) = self.instances.get(name) else {
-            return;
-        };
-        let is = |role: Role| standings.iter().filter(|s| **s == Standing::Is(role)).count();
-        let (good, known_bad) = (is(Role::Active), is(Role::Standby) + is(Role::Failed));
-        let none = match of.kind.counts() {
-            true if count(standings.len() - known_bad) < of.need => Some(true),
-            true => (count(good) >= of.need).then_some(false),
-            false if good > 0 => Some(false),
-            false => instance.none.filter(|d| d.sure).map(|_| true),
-        };
-        match none {
-            Some(true) => {
-                tally.none.yes.push(Name::clone(name));
-                tally.good = Some(tally.good.unwrap_or(u32::MAX).min(count(good)));
-                for (slot, standing) in self.slots.iter().zip(standings) {
-                    tally.silent.extend(absence(*standing, true).map(|why| Missing {
-                        member: Name::clone(&slot.label),
-                        why,
-                    }));
-                }
-            }
-            Some(false) => {}
-            None => tally.none.open = true,
-        }
-        self.count_ready(of, name, standings, none == Some(true), context, tally);
-    }
-
-    fn count_ready(
-        &self,
-        of: &Redundancy,
-        name: &Name,
-        standings: &[Standing],
-        nobody: bool,
-        context: &Context<'_>,
-        tally: &mut Tally,
-    ) {
-        if !of.kind.tells_standby() {
-            return;
-        }
-        let mut missing = Vec::new();
-        for (slot, standing) in self.slots.iter().zip(standings) {
-            let expected = is_expected(of, slot.member);
-            missing.extend(absence(*standing, false).filter(|_| !expected).map(|why| (slot, why)));
-        }
-        let unknown = standings.contains(&Standing::Unknown);
-        if missing.is_empty() || nobody {
-            tally.lost.open |= unknown || nobody;
-            tally.outage |= nobody;
-            return;
-        }
-        let ready = standings
-            .iter()
-            .filter(|s| matches!(s, Standing::Is(Role::Active | Role::Standby)));
-        let ready = match of.kind.counts() {
-            true => standings.iter().filter(|s| **s == Standing::Is(Role::Active)).count(),
-            false => ready.count(),
-        };
-        tally.lost.yes.push(Name::clone(name));
-        tally.ready = Some(tally.ready.unwrap_or(u32::MAX).min(count(ready)));
-        for (slot, why) in missing {
-            match context.explained(of, slot) {
-                Some(root) => drop(tally.roots.insert(root)),
-                None => tally.unexplained = true,
-            }
-            tally.missing.insert(Missing {
-                member: Name::clone(&slot.label),
-                why,
-            });
-        }
-    }
-
-    /// Several active, and the preferred one not among them.
-    fn compare(
-        &self,
-        of: &Redundancy,
-        name: &Name,
-        standings: &[Standing],
-        now: &ActiveNow,
-        context: &Context<'_>,
-        tally: &mut Tally,
-    ) {
-        let Some(instance) = self.instances.get(name) else {
-            return;
-        };
-        match (now, &instance.both) {
-            (ActiveNow::Several(who), Some(doubt)) if doubt.sure => {
-                tally.both.yes.push(Name::clone(name));
-                tally
-                    .members
-                    .extend(who.iter().map(|at| Name::clone(&self.slots[*at].label)));
-            }
-            (ActiveNow::Several(_), _) => tally.both.open = true,
-            // A member that cannot be read may still be active.
-            _ => tally.both.open |= standings.contains(&Standing::Unknown),
-        }
-        let preferred = of.preferred(name).filter(|_| !of.kind.counts());
-        let Some(at) = preferred.and_then(|m| self.slots.iter().position(|s| s.member == m)) else {
-            return;
-        };
-        let label = &self.slots[at].label;
-        match (standings[at], now) {
-            (Standing::Is(Role::Standby), ActiveNow::One(other)) if *other != at && is_up(of, at, self, context) => {
-                tally.inactive.yes.push(Name::clone(name));
-                tally.instead = Some((Name::clone(label), Name::clone(&self.slots[*other].label)));
-            }
-            (Standing::Is(Role::Active | Role::Failed), _) | (Standing::DeviceDown, _) => {}
-            _ => tally.inactive.open = true,
-        }
-    }
-
     /// Remembers who is active; what has changed.
     fn settle_active(&mut self, name: &Name, now: &ActiveNow) -> Option<Shift> {
         let label = match now {
@@ -432,31 +274,6 @@ impl Group {
             self.told = active;
         }
     }
-}
-
-/// Why a member counts as missing, if it does. `idle`: one that waits counts, too.
-fn absence(standing: Standing, idle: bool) -> Option<Absence> {
-    match standing {
-        Standing::DeviceDown => Some(Absence::DeviceDown),
-        Standing::NotTold => Some(Absence::NotTold),
-        Standing::Is(Role::Failed) => Some(Absence::Failed),
-        Standing::Is(Role::Standby) if idle => Some(Absence::Standby),
-        Standing::Is(_) | Standing::Unknown => None,
-    }
-}
-
-/// A route that is not in the table does not tell whether it could be: its next hop has to be known and up.
-fn is_up(of: &Redundancy, at: usize, group: &Group, context: &Context<'_>) -> bool {
-    let part = group
-        .slots
-        .get(at)
-        .and_then(|s| of.members.get(s.member))
-        .map(|m| &m.part);
-    let Some(crate::model::MemberPart::NextHop(hop)) = part else {
-        return true;
-    };
-    let mut hops = context.site.iter().filter(|(_, d)| d.address == *hop);
-    hops.any(|(id, _)| matches!(context.reach.node(id).state, ReachState::Up | ReachState::Lossy))
 }
 
 fn active_now(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing], _: &Context<'_>) -> ActiveNow {

@@ -6,11 +6,13 @@
 //!
 //! Never here: how a role is read (that is `sample::roles`), words for people.
 
+mod account;
 mod judge;
 mod moves;
 mod reload;
 mod state;
 mod status;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +31,10 @@ use moves::Move;
 use state::{Group, Slot, Standing};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::time::Duration;
+
+/// While this host is cut off, look again after this.
+const BLIND_AGAIN: Duration = Duration::from_secs(10);
 
 /// What judging needs from outside at each step.
 pub(super) struct Context<'a> {
@@ -55,7 +61,8 @@ impl Context<'_> {
 }
 
 impl Context<'_> {
-    /// The finding that explains why a member is not ready, if it is told to anybody: its device, or its own port.
+    /// The finding that explains why a member is not ready, if it is told to anybody: its device, its neighbour's, or its own
+    /// port.
     fn explained(&self, of: &Redundancy, slot: &Slot) -> Option<FindingKey> {
         let by_port = || {
             let Some(MemberPart::Interface(name)) = of.members.get(slot.member).map(|m| &m.part) else {
@@ -67,7 +74,8 @@ impl Context<'_> {
                 .into_iter();
             keys.find(|key| self.conditions.get(key).is_some_and(|c| c.level > Level::Ok))
         };
-        self.explained_by(slot.device).or_else(by_port)
+        let by_other = || slot.other.and_then(|other| self.explained_by(other));
+        self.explained_by(slot.device).or_else(by_other).or_else(by_port)
     }
 }
 
@@ -103,8 +111,12 @@ impl Redundancies {
                 }
             }
         }
+        let hosts = match site.redundancy.is_empty() {
+            true => HashMap::new(),
+            false => site.iter().map(|(id, d)| (d.address, id)).collect(),
+        };
         Redundancies {
-            groups: site.redundancy.iter().map(Group::new).collect(),
+            groups: site.redundancy.iter().map(|of| Group::new(of, &hosts)).collect(),
             of_device,
             ports,
             ..Redundancies::default()
@@ -122,9 +134,7 @@ impl Redundancies {
         for (g, of) in site.redundancy.iter().enumerate() {
             let group = &mut self.groups[g];
             for (instance, label) in active.get(&of.name).into_iter().flatten() {
-                // Units are known again only when the device tells of them: their labels begin with the member's.
-                let is_member = |m: &crate::model::Member| label.starts_with(&*m.label);
-                if of.members.iter().any(is_member) {
+                if of.members.iter().any(|m| m.is_called(label)) {
                     group.instances.entry(Name::clone(instance)).or_default().active = Some(Name::clone(label));
                     group.told.insert(Name::clone(instance), Name::clone(label));
                 }
@@ -180,6 +190,9 @@ impl Redundancies {
     /// Judges what was stirred or is due.
     pub(super) fn judge(&mut self, context: &mut Context<'_>) {
         let now = context.now.mono;
+        if context.reach.blind() {
+            return self.wait_for_sight(now);
+        }
         self.stirred
             .extend(self.due.iter().filter(|(_, at)| **at <= now).map(|(g, _)| *g));
         if self.stirred.is_empty() && self.moves.iter().all(|m| m.due > now) {
@@ -189,6 +202,14 @@ impl Redundancies {
             self.judge_group(g, context);
         }
         self.advance(context);
+    }
+
+    /// Whoever is cut off accuses nobody: everything waits.
+    fn wait_for_sight(&mut self, now: Mono) {
+        let due = self.due.values_mut().chain(self.moves.iter_mut().map(|m| &mut m.due));
+        for at in due.filter(|at| **at <= now) {
+            *at = now + BLIND_AGAIN;
+        }
     }
 
     /// A session of BGP with this neighbour that was read after `since` and is not established: who says so. A second witness

@@ -5,11 +5,11 @@
 //!
 //! Never here: who is active (that is `judge`).
 
+use super::account::views_of;
 use super::state::Group;
 use super::{Context, Redundancies};
-use crate::model::redundancy::Role;
 use crate::model::{DeviceId, FindingKey, FindingKind, Mono, Name, Now, Part, ReachState, Site, Wall};
-use crate::rules::{Cause, Moved, Note, RuleEffect};
+use crate::rules::{Cause, Note, RuleEffect};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -21,8 +21,6 @@ const BACK: Duration = Duration::from_secs(300);
 const SETTLED: Duration = Duration::from_secs(1_800);
 /// Beyond its detection time, until what was asked of a device is here.
 const GRACE: Duration = Duration::from_secs(5);
-/// A fault of the left side that began so long before explains the switchover.
-const BEFORE: Duration = Duration::from_secs(120);
 
 /// An instance whose active member changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,16 +44,16 @@ enum Stage {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Item {
-    from: Name,
-    to: Name,
-    counted: bool,
-    at: Wall,
-    by: BTreeSet<Name>,
+pub(super) struct Item {
+    pub(super) from: Name,
+    pub(super) to: Name,
+    pub(super) counted: bool,
+    pub(super) at: Wall,
+    pub(super) by: BTreeSet<Name>,
     /// Back on the right side since.
-    back: Option<Mono>,
+    pub(super) back: Option<Mono>,
     /// Its last change.
-    last: Mono,
+    pub(super) last: Mono,
 }
 
 /// A switchover that is not over.
@@ -65,10 +63,10 @@ pub(super) struct Move {
     root: Name,
     devices: BTreeSet<DeviceId>,
     /// When the newest of the views that told of it was asked.
-    began: Mono,
+    pub(super) began: Mono,
     stage: Stage,
     /// By group and instance.
-    items: BTreeMap<(Name, Name), Item>,
+    pub(super) items: BTreeMap<(Name, Name), Item>,
     pub(super) due: Mono,
 }
 
@@ -161,7 +159,7 @@ impl Redundancies {
             .iter()
             .find(|m| m.stage == Stage::Told && m.items.keys().any(|(g, _)| g == group));
         if let Some(told) = told {
-            let cause = told.cause(context);
+            let cause = told.cause(&self.groups, context);
             let change = context.conditions.tell_again(&key(&told.root), cause, context.now);
             context.out.extend(change.map(RuleEffect::Finding));
         }
@@ -173,7 +171,7 @@ impl Redundancies {
             if one.stage == Stage::Gathering {
                 one.gather(&self.groups, context);
             }
-            one.stands_alone(context);
+            one.stands_alone(&self.groups, context);
             if one.stage == Stage::Gathering || !one.is_over(context) {
                 self.moves.push(one);
             }
@@ -182,8 +180,13 @@ impl Redundancies {
 
     /// A switchover that was open when the daemon stopped.
     pub(super) fn recall_move(&mut self, site: &Site, found: &FindingKey, cause: &Cause, now: Now) {
-        let (Part::Redundancy(root), Cause::SwitchedOver { moved, .. }) = (&found.part, cause) else {
+        let (Part::Redundancy(root), FindingKind::SwitchedOver) = (&found.part, found.kind) else {
             return;
+        };
+        // A finding of which it is not known what moved ends by itself.
+        let moved = match cause {
+            Cause::SwitchedOver { moved, .. } => moved.as_slice(),
+            _ => &[],
         };
         let mut items = BTreeMap::new();
         for part in moved {
@@ -224,27 +227,6 @@ impl Redundancies {
             true
         });
     }
-}
-
-/// Members whose own view agrees with a change.
-fn views_of(group: &Group, shift: &Shift) -> BTreeSet<Name> {
-    let Some(instance) = group.instances.get(&shift.instance) else {
-        return BTreeSet::new();
-    };
-    let says = |at: usize| instance.views.get(&at).and_then(|v| v.role);
-    let slots = group.slots.iter().enumerate();
-    let agrees = slots.filter(|(at, slot)| match says(*at) {
-        Some(Role::Active) => slot.label == shift.to,
-        Some(_) => slot.label == shift.from,
-        None => false,
-    });
-    agrees.map(|(_, slot)| Name::clone(&slot.label)).collect()
-}
-
-/// VRIDs in the order of their numbers: 2 before 10.
-fn leading_number(name: &str) -> u64 {
-    let end = name.find(|c: char| !c.is_ascii_digit()).unwrap_or(name.len());
-    name[..end].parse().unwrap_or(u64::MAX)
 }
 
 impl Item {
@@ -316,19 +298,19 @@ impl Move {
             self.due = if next > now { next } else { now + Duration::from_secs(1) };
             return;
         }
-        let cause = self.cause(context);
+        let cause = self.cause(groups, context);
         let roots: Option<Vec<FindingKey>> = left.iter().map(|d| context.explained_by(*d)).collect();
         if let Some(root) = roots.and_then(|roots| roots.into_iter().next()) {
             self.stage = Stage::Noted(root.clone(), false);
             let key = key(&self.root);
             return context.out.push(RuleEffect::Note(Note { root, key, cause }));
         }
-        self.tell(context);
+        self.tell(groups, context);
     }
 
     /// It is a finding of its own.
-    fn tell(&mut self, context: &mut Context<'_>) {
-        let (cause, now) = (self.cause(context), context.now.mono);
+    fn tell(&mut self, groups: &[Group], context: &mut Context<'_>) {
+        let (cause, now) = (self.cause(groups, context), context.now.mono);
         self.stage = Stage::Told;
         let rule = context.site.redundancy.iter().find(|g| g.name == self.root);
         let rule = rule.map_or_else(
@@ -340,11 +322,11 @@ impl Move {
     }
 
     /// The finding in whose case it was listed has ended before anybody was told of it: it is told itself.
-    fn stands_alone(&mut self, context: &mut Context<'_>) {
+    fn stands_alone(&mut self, groups: &[Group], context: &mut Context<'_>) {
         if let Stage::Noted(root, told) = &mut self.stage {
             *told |= context.conditions.raised(root);
             if !*told && context.conditions.get(root).is_none() {
-                self.tell(context);
+                self.tell(groups, context);
             }
         }
     }
@@ -412,76 +394,5 @@ impl Move {
             _ => context.end(&key, cause),
         }
         true
-    }
-
-    /// What moved alike, together.
-    fn told(&self) -> Vec<Moved> {
-        let mut all: Vec<Moved> = Vec::new();
-        for ((group, instance), item) in &self.items {
-            let back = item.back.is_some();
-            let alike = |m: &&mut Moved| {
-                m.group == *group
-                    && m.from == item.from
-                    && m.to == item.to
-                    && m.counted == item.counted
-                    && m.back == back
-            };
-            match all.iter_mut().find(alike) {
-                Some(known) => {
-                    known.instances.push(Name::clone(instance));
-                    known.at = known.at.min(item.at);
-                    let more: Vec<Name> = item.by.iter().filter(|n| !known.by.contains(n)).cloned().collect();
-                    known.by.extend(more);
-                }
-                None => all.push(Moved {
-                    group: Name::clone(group),
-                    instances: vec![Name::clone(instance)],
-                    from: Name::clone(&item.from),
-                    to: Name::clone(&item.to),
-                    at: item.at,
-                    by: item.by.iter().cloned().collect(),
-                    counted: item.counted,
-                    back,
-                }),
-            }
-        }
-        for moved in &mut all {
-            moved
-                .instances
-                .sort_by_cached_key(|name| (leading_number(name), Name::clone(name)));
-        }
-        all
-    }
-
-    fn cause(&self, context: &Context<'_>) -> Cause {
-        Cause::SwitchedOver {
-            moved: self.told(),
-            because: self.because(context),
-        }
-    }
-
-    /// A fault of the left side's device that began shortly before, or with it.
-    fn because(&self, context: &Context<'_>) -> Option<FindingKey> {
-        let left = |(group, _): &(Name, Name), item: &Item| {
-            let of = context.site.redundancy.iter().find(|g| g.name == *group)?;
-            let member = of.members.iter().find(|m| item.from.starts_with(&*m.label))?;
-            Some(Name::clone(&context.site.device(member.device).name))
-        };
-        let devices: BTreeSet<Name> = self.items.iter().filter_map(|(at, item)| left(at, item)).collect();
-        let explains = |key: &FindingKey, since: Mono| {
-            let kind = matches!(
-                key.kind,
-                FindingKind::DeviceDown
-                    | FindingKind::PlatformDown
-                    | FindingKind::InterfaceDown
-                    | FindingKind::InterfaceMissing
-                    | FindingKind::ComponentFailed
-            );
-            kind && since + BEFORE >= self.began
-        };
-        devices.iter().find_map(|device| {
-            let mut held = context.conditions.of(device);
-            held.find(|(key, c)| explains(key, c.since)).map(|(key, _)| key.clone())
-        })
     }
 }

@@ -3,10 +3,11 @@
 //! Never here: a judgement.
 
 use crate::model::redundancy::Role;
-use crate::model::{DeviceId, Mono, Name, ReachState, Redundancy, Site};
+use crate::model::{DeviceId, MemberPart, Mono, Name, ReachState, Redundancy, Site};
 use crate::rules::reach::Reach;
 use crate::sample::roles::MemberView;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// One member (or one unit of a device that tells of several).
@@ -18,6 +19,8 @@ pub(super) struct Slot {
     pub(super) unit: Option<Name>,
     pub(super) label: Name,
     pub(super) device: DeviceId,
+    /// The device at the other end (a neighbour, a next hop), if it is one of the site.
+    pub(super) other: Option<DeviceId>,
     /// When what its agent said last was asked.
     pub(super) asked: Option<Mono>,
     /// The last round of its agent gave nothing.
@@ -88,12 +91,18 @@ pub(super) enum Standing {
 }
 
 impl Group {
-    pub(super) fn new(of: &Redundancy) -> Group {
+    /// `hosts`: devices by address.
+    pub(super) fn new(of: &Redundancy, hosts: &HashMap<IpAddr, DeviceId>) -> Group {
+        let other = |part: &MemberPart| match part {
+            MemberPart::Peer(address) | MemberPart::NextHop(address) => hosts.get(address).copied(),
+            MemberPart::Whole | MemberPart::Interface(_) => None,
+        };
         let slot = |(member, m): (usize, &crate::model::Member)| Slot {
             member,
             unit: None,
             label: Name::clone(&m.label),
             device: m.device,
+            other: other(&m.part),
             asked: None,
             silent: false,
         };
@@ -133,6 +142,7 @@ impl Group {
             unit: Some(Name::clone(unit)),
             label: format!("{} {unit}", configured.label).into(),
             device: configured.device,
+            other: None,
             asked: None,
             silent: false,
         };
@@ -198,7 +208,7 @@ impl Group {
                 }
             }
         }
-        if of.kind.counts() || of.members.iter().any(|m| m.part != crate::model::MemberPart::Whole) {
+        if of.kind.counts() || of.members.iter().any(|m| m.part != MemberPart::Whole) {
             self.instances.entry(Name::from("")).or_default();
         }
     }

@@ -352,7 +352,7 @@ fn a_reload_keeps_what_is_known_by_names() {
 }
 
 #[test]
-fn where_nobody_is_known_to_be_good_the_loss_is_critical() {
+fn where_nobody_can_be_good_the_loss_is_critical() {
     let peers = ["198.51.100.1", "198.51.100.5"].map(|p| MemberPart::Peer(p.parse().unwrap()));
     let mut w = World::new(group(RedundancyKind::Bgp, &peers, Preferred::Nobody));
     w.says(0, &[("", None, Failed, 0)]);
@@ -360,9 +360,12 @@ fn where_nobody_is_known_to_be_good_the_loss_is_critical() {
     w.after(61);
     w.says(0, &[("", None, Failed, 0)]);
     assert_eq!(w.told(), ["redundancy-lost Warning"]);
-    // The other device cannot be read: no outage is proven, but nobody is known to carry the service.
+    // The other one cannot be read: that is no reason to wake anybody.
     w.groups.fell_silent(DeviceId(1));
     w.says(0, &[("", None, Failed, 0)]);
+    assert_eq!(w.told(), Vec::<String>::new());
+    // Its agent answers, and has no such session any more: nobody can be expected to carry the service.
+    w.says(1, &[]);
     assert_eq!(w.told(), ["redundancy-lost Critical"]);
     assert!(!w.raised(FindingKind::NoneActive));
     let key = FindingKey::of_redundancy(&"g".into(), FindingKind::RedundancyLost);

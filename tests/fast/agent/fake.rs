@@ -11,13 +11,13 @@ use async_snmp::v3::auth::authenticate_message;
 use async_snmp::v3::{AuthProtocol, LocalizedKey, MasterKeys, UsmSecurityParams};
 use async_snmp::{Oid, Value, VarBind, Version};
 use hinomi::model::snmp::{self, Credentials, V3User};
-use hinomi::model::{Device, DeviceId, Mono, Now, Secret, Wall};
+use hinomi::model::{Device, DeviceId, Mono, Now, Secret, Site, Wall};
 use hinomi::poll::agent::{AgentEvent, Agents};
 use hinomi::poll::{AgentReading, AgentRound, Channel};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Bound;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub(crate) const COMMUNITY: &[u8] = b"s3cret-community";
@@ -346,9 +346,14 @@ impl World {
     }
 
     pub(crate) fn of(device: Device) -> World {
+        World::at(site::site(vec![device]))
+    }
+
+    /// The agent of a site's only device.
+    pub(crate) fn at(site: Arc<Site>) -> World {
         World {
-            target: SocketAddr::new(device.address, 161),
-            agents: Agents::new(site::site(vec![device]), [1; 32]),
+            target: SocketAddr::new(site.devices[0].address, 161),
+            agents: Agents::new(site, [1; 32]),
             fake: Fake::new(),
             now: Mono(1_000_000),
             channel: Channel::Udp(0),
