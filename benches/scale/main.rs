@@ -1,7 +1,7 @@
 //! What the core costs at national size: access circuits polled by echo and SNMP every 60 s, judged and recorded, on a virtual clock
 //! and without sockets.
 //!
-//! `cargo bench --bench scale [-- --circuits 240000] [--shape cpe|device] [--story minutes|night|step]`. CPU is the core's alone: what the
+//! `cargo bench --bench scale [-- --circuits 240000] [--shape cpe|device] [--story minutes|night|step|restart]`. CPU is the core's alone: what the
 //! simulated network does is not counted. Memory is of the whole process less what it had before the site was made.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             ("--story", name) => story = name.to_owned(),
             _ => {
                 eprintln!(
-                    "scale: what is `{key} {value}`? known: --circuits N, --shape cpe|device, --story minutes|night|step"
+                    "scale: what is `{key} {value}`? known: --circuits N, --shape cpe|device, --story minutes|night|step|restart"
                 );
                 return ExitCode::from(2);
             }

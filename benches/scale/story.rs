@@ -5,9 +5,11 @@ use super::network::Network;
 use super::site;
 use hinomi::core::{Core, Effect, Input};
 use hinomi::incident::{Head, Restored};
-use hinomi::model::{Mono, Now, Wall};
+use hinomi::model::{Mono, Now, Site, Wall};
 use hinomi::poll::PollInput;
+use hinomi::poll::agent::memory::{Memories, Memory};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(10);
@@ -42,7 +44,7 @@ pub(crate) fn tell(name: &str, shape: Shape, circuits: u32) -> bool {
     } else {
         WEDNESDAY_10_00
     };
-    let mut bench = Bench::new(site, wall);
+    let mut bench = Bench::new(Arc::clone(&site), wall);
     println!("scale: {circuits} circuits, shape {shape:?}, echo and SNMP each 60 s, virtual clock, no sockets");
     println!(
         "start            {:.0} ms for the core, {:.0} ms for the site ({} octets a circuit)",
@@ -64,6 +66,7 @@ pub(crate) fn tell(name: &str, shape: Shape, circuits: u32) -> bool {
         }
         "night" => night(&mut bench, circuits),
         "step" => step(&mut bench, circuits),
+        "restart" => restart(&mut bench, &site),
         _ => {
             eprintln!("scale: there is no story `{name}`");
             return false;
@@ -76,6 +79,56 @@ pub(crate) fn tell(name: &str, shape: Shape, circuits: u32) -> bool {
     );
     println!("{}", if good { "as it must be" } else { "NOT as it must be" });
     good
+}
+
+/// Another process takes up what this one has learned: hardly more is asked than in any other minute.
+fn restart(bench: &mut Bench, site: &Arc<Site>) -> bool {
+    let usual = bench.network.requests;
+    bench.run("third minute", 60);
+    let usual = bench.network.requests - usual;
+    let clock = now(bench.mono, bench.wall);
+    let (copied, memories) = timed(|| bench.core.remember(0..bench.core.devices(), clock));
+    let (written, text) = timed(|| {
+        let mut text = Vec::new();
+        for memory in &memories {
+            serde_json::to_writer(&mut text, memory).unwrap();
+            text.push(b'\n');
+        }
+        text
+    });
+    let (read, devices) = timed(|| {
+        let lines = text.split_inclusive(|b| *b == b'\n');
+        let memory = |line| serde_json::from_slice(line).unwrap();
+        lines.map(memory).map(|m: Memory| (m.name().clone(), m)).collect()
+    });
+    let learned = Memories {
+        at: clock.wall,
+        profiles: bench.core.profiles_mark(),
+        devices,
+    };
+    bench.core = Core::new(Arc::clone(site), Restored::default(), [4; 32], clock);
+    let (recalled, ()) = timed(|| bench.core.recall(learned, clock));
+    let ms = |d: Duration| d.as_secs_f64() * 1e3;
+    println!(
+        "what was learned {} devices, {} octets each; {:.0} ms to copy, {:.0} to write down, {:.0} to read, {:.0} to take up",
+        memories.len(),
+        text.len() / memories.len().max(1),
+        ms(copied),
+        ms(written),
+        ms(read),
+        ms(recalled)
+    );
+    let before = bench.network.requests;
+    bench.run("after a restart", 60);
+    let first = bench.network.requests - before;
+    println!("requests         {first} in the first minute, {usual} in any other");
+    first * 10 < usual * 12
+}
+
+fn timed<T>(run: impl FnOnce() -> T) -> (Duration, T) {
+    let begun = Instant::now();
+    let result = run();
+    (begun.elapsed(), result)
 }
 
 /// 85 % switch off between 18:00 and 19:30, in an order that has nothing to do with where they are. Nobody may be accused.

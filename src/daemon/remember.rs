@@ -21,7 +21,7 @@ const STEP: usize = 8;
 /// Devices of one message, at most.
 const SLICE: usize = 4_096;
 /// At the end the whole copy may take this long; else the one before stays.
-const LAST: Duration = Duration::from_millis(500);
+const LAST: Duration = Duration::from_millis(1_000);
 
 /// How far the present copy is.
 pub(super) struct Remember {
@@ -209,7 +209,7 @@ mod tests {
         let began = clock::mono();
         Remember::new(began).all(&core, &cache, clock::now());
         assert!(
-            clock::mono().since(began) < LAST * 3,
+            clock::mono().since(began) < LAST * 2,
             "a hung disk does not hold the end"
         );
         assert_eq!(words(&inbox), "b");
