@@ -8,6 +8,7 @@ mod config;
 mod dependencies;
 mod discover;
 mod mail;
+mod many;
 mod metrics;
 mod poll;
 mod profiles;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use world::World;
 
 /// Every secret of a story is the same word.
-struct Dummies;
+pub(crate) struct Dummies;
 
 impl Surroundings for Dummies {
     fn secret(&self, _: &SecretFrom) -> Result<Found, NotFound> {
