@@ -352,11 +352,16 @@ impl Reach {
     fn put_some_behind(&mut self, index: u32, context: &mut Context<'_>) {
         let lost = self.commons.groups[index as usize].lost.iter();
         let members: Vec<DeviceId> = lost.take(AT_A_TIME).map(|(_, id)| *id).collect();
-        let again = if members.len() == AT_A_TIME { SOON } else { LOOK_AGAIN };
+        let more = members.len() == AT_A_TIME;
         for id in members {
             self.put_behind(id, index, context);
         }
-        let at = context.now.mono + again;
+        let at = context.now.mono + if more { SOON } else { LOOK_AGAIN };
+        // The notice lists what is behind it: it waits for all of them.
+        let key = common_key(&self.commons.groups[index as usize].label);
+        if more && context.conditions.get(&key).is_some_and(|c| c.due <= at) {
+            context.conditions.put_off(&key, at + SOON);
+        }
         self.commons.groups[index as usize].look_at = Some(at);
         self.commons.schedule(index, at);
     }
