@@ -84,7 +84,7 @@ impl Rules {
             self.end(key, Cause::Unreachable, now);
             return true;
         }
-        let pending = self.reach.common_pending(id);
+        let pending = self.reach.common_pending(id, self.site.device(id), now.mono);
         if let Some(at) = pending {
             self.conditions.put_off(key, at + ASKED);
         }
