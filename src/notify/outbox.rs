@@ -414,6 +414,7 @@ impl Notifier {
                 }
                 self.next_route(&attempt, now.mono);
             }
+            Outcome::Failed { stage, .. } if stage < Stage::MailFrom && self.hung_from_before(&attempt, now.mono) => {}
             Outcome::Failed { stage, error } => {
                 self.routes.failed(&attempt.route, stage, false, &error, now.mono);
                 if let Some(row) = self.rows.get_mut(&attempt.row) {
@@ -425,8 +426,18 @@ impl Notifier {
         self.forget_if_done(attempt.row);
     }
 
+    /// The attempt began before the route came back, so its failure says nothing new, and the row was not called with the others
+    /// when the route did: now it is, instead of at its slot.
+    fn hung_from_before(&mut self, attempt: &Attempt, now: Mono) -> bool {
+        let came_back = self.routes.worked_since(&attempt.route, attempt.started);
+        if let Some(row) = self.rows.get_mut(&attempt.row).filter(|_| came_back) {
+            row.hurry(now);
+        }
+        came_back
+    }
+
     fn accepted(&mut self, attempt: &Attempt, relay: String, reply: String, now: Now) {
-        if self.routes.worked(&attempt.route) {
+        if self.routes.worked(&attempt.route, now.mono) {
             self.hurry(now.mono);
         }
         for row in self.rows.values_mut().filter(|r| r.waits_for_a_relay()) {

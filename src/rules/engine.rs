@@ -375,17 +375,21 @@ impl Rules {
                 let agent = self.agents.entry(device.name.clone()).or_default();
                 agent.failure = Some(failure.clone());
                 agent.failed_at = Some(round.started);
-                let since = *agent.failing_since.get_or_insert(round.started);
                 if reachable(self.reach.node(round.device).state) {
+                    let since = *agent.failing_since.get_or_insert(round.started);
                     let rule = device.rule(FindingKind::AgentSilent);
                     let cause = Cause::AgentSilent {
                         failure: failure.clone(),
                     };
                     self.conditions.hold(key, rule, cause, since, since, now);
+                } else {
+                    // A device that does not answer says nothing about its agent: that time counts from its return.
+                    agent.failing_since = None;
                 }
             }
             Ok(reading) => {
-                if self.agents.remove(&device.name).is_some() {
+                // A finding that was open when the daemon stopped has no failures to remember.
+                if self.agents.remove(&device.name).is_some() || !self.conditions.is_empty() {
                     self.end(&key, Cause::AgentBack, now);
                 }
                 self.lines(round, reading, now);

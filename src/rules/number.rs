@@ -37,6 +37,17 @@ pub struct Number {
 pub struct Numbers {
     /// By [`DeviceId`]; each list is sorted and short.
     numbers: Vec<Vec<(NumberKey, Number)>>,
+    /// By [`DeviceId`]: when its agent answered.
+    agents: Vec<Answered>,
+}
+
+/// When an agent answered.
+#[derive(Clone, Copy, Default)]
+struct Answered {
+    /// Last.
+    last: Mono,
+    /// First after a time without answers: what was not told then is not what is missing.
+    back: Mono,
 }
 
 /// The threshold that judges a number of a device.
@@ -88,6 +99,7 @@ impl Numbers {
     pub(super) fn new(site: &Site) -> Numbers {
         Numbers {
             numbers: vec![Vec::new(); site.devices.len()],
+            agents: vec![Answered::default(); site.devices.len()],
         }
     }
 
@@ -183,11 +195,20 @@ impl Numbers {
         }
     }
 
-    /// Numbers with a threshold that have had no value for three intervals, while the agent answers.
+    /// Numbers with a threshold that have had no value for three intervals, while the agent answers: it has just answered.
     pub(super) fn overdue(&mut self, id: DeviceId, device: &Device, conditions: &mut Conditions, now: Now) {
         let patience = device.poll.interval * NO_DATA_INTERVALS;
+        let Some(agent) = self.agents.get_mut(id.index()) else {
+            return;
+        };
+        if now.mono.since(agent.last) >= patience {
+            agent.back = now.mono;
+        }
+        agent.last = now.mono;
+        let back = agent.back;
         for ((part, metric), number) in self.numbers.get(id.index()).into_iter().flatten() {
-            let silent = now.mono.since(number.known_at);
+            let since = number.known_at.max(back);
+            let silent = now.mono.since(since);
             if silent < patience {
                 continue;
             }
@@ -210,8 +231,8 @@ impl Numbers {
                     key(&device.name, &(part.clone(), *metric), FindingKind::NoData),
                     device.rule(FindingKind::NoData),
                     cause,
-                    number.known_at,
-                    number.known_at,
+                    since,
+                    since,
                     now,
                 );
             }
@@ -228,8 +249,12 @@ impl Numbers {
         now: Now,
     ) {
         let before = std::mem::replace(&mut self.numbers, vec![Vec::new(); new.devices.len()]);
-        for (device, mut numbers) in old.devices.iter().zip(before) {
+        let agents = std::mem::replace(&mut self.agents, vec![Answered::default(); new.devices.len()]);
+        for ((device, mut numbers), agent) in old.devices.iter().zip(before).zip(agents) {
             let to = ids.get(&device.name).copied();
+            if let Some(place) = to.and_then(|id| self.agents.get_mut(id.index())) {
+                *place = agent;
+            }
             let kept = to.map(|id| new.device(id));
             numbers.retain_mut(|(number_key, number)| {
                 let number_key: &NumberKey = number_key;

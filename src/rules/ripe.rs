@@ -93,7 +93,7 @@ impl Rules {
             self.end(key, Cause::Unreachable, now);
             return true;
         }
-        let pending = self.reach.common_pending(id);
+        let pending = self.reach.common_pending(id, self.site.device(id), now.mono);
         if let Some(at) = pending {
             self.conditions.put_off(key, at + ASKED);
         }
@@ -111,7 +111,8 @@ impl Rules {
         node.state == ReachState::NotWatched || since.is_none_or(|since| node.last_answer.is_some_and(|a| a >= since))
     }
 
-    /// The last failure is older than the return of the device, or of something before it: waits for a newer one.
+    /// The last failure is older than the return of the device, or of something before it: waits for a newer one. If failures began before
+    /// the device itself was away, their time counts from its return: what was not answered in between says nothing about an agent or a port.
     fn failed_before_it_was_back(&mut self, key: &FindingKey, id: DeviceId, now: Now) -> bool {
         let site = self.site.clone();
         let device = site.device(id);
@@ -125,13 +126,19 @@ impl Rules {
                 (agent.and_then(|a| a.failed_at), device.rule(key.kind).after)
             }
         };
-        let back = self.reach.node(id).back_at.max(self.reach.way_back_at(id, &site));
-        let stale = back.filter(|back| failed.is_none_or(|failed| failed <= *back + device.poll.timeout));
-        if let Some(back) = stale {
-            let next = now.mono + device.poll.interval + device.poll.timeout + ASKED;
-            self.conditions.put_off(key, next.max(back + after));
+        let itself_back = self.reach.node(id).back_at;
+        let Some(back) = itself_back.max(self.reach.way_back_at(id, &site)) else {
+            return false;
+        };
+        let stale = failed.is_none_or(|failed| failed <= back + device.poll.timeout);
+        let began = self.conditions.get(key).map(|c| c.since);
+        let early = itself_back.filter(|back| began.is_some_and(|began| began < *back) && now.mono < *back + after);
+        let newer = stale.then_some(now.mono + device.poll.interval + device.poll.timeout + ASKED);
+        let until = newer.max(early.map(|back| back + after));
+        if let Some(until) = until {
+            self.conditions.put_off(key, until);
         }
-        stale.is_some()
+        until.is_some()
     }
 
     /// A silent agent or port may be a silent device that was not looked at yet: looks, and decides later. True always.

@@ -478,8 +478,17 @@ impl Reach {
         off
     }
 
-    /// Is a common part of this circuit about to be looked at? Then nobody is told of the circuit before.
-    pub(in crate::rules) fn common_pending(&self, id: DeviceId) -> Option<Mono> {
+    /// Is a common part of this circuit about to be looked at? Then nobody is told of the circuit before. Losses count together for two
+    /// rounds, and the look comes one round later: a circuit that has been silent for longer is no longer waited with, however many others are
+    /// lost beside it.
+    pub(in crate::rules) fn common_pending(&self, id: DeviceId, device: &Device, now: Mono) -> Option<Mono> {
+        let patience = device.poll.interval * 3 + device.poll.timeout + LOOK_AGAIN;
+        if self.nodes[id.index()]
+            .first_miss
+            .is_none_or(|since| now.since(since) > patience)
+        {
+            return None;
+        }
         let looks = self
             .commons
             .groups_of(id)

@@ -240,7 +240,9 @@ impl Reach {
                 context.out.extend(others.into_iter().map(RuleEffect::Probe));
                 return Some(until);
             }
-            self.nodes[parent.index()].control_plane = false;
+            // Answers from behind it that came before prove nothing any more.
+            let above = &mut self.nodes[parent.index()];
+            (above.control_plane, above.child_answered) = (false, None);
             let key = control_plane_key(context.site.device(parent));
             let cause = Cause::NoAnswer {
                 sent: self.nodes[parent.index()].sent,
