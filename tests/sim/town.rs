@@ -432,6 +432,9 @@ impl Builder<'_> {
             contacts: ["noc", "chief", "desk", "clinic"].map(contact).to_vec(),
             procedures: procedures(self.dice.below(3)),
             routes: vec![route("office", false, crosses), route("lte", true, Vec::new())],
+            redundancy: Vec::new(),
+            maintenance: Vec::new(),
+            traps: None,
             heartbeat: None,
             fingerprint: String::new(),
         };
