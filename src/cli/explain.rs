@@ -2,7 +2,7 @@
 
 use super::status::json as to_json;
 use super::table::{Cell, colour, length, moment, painted, plain, print};
-use super::{Daemon, Failure, client, words};
+use super::{Daemon, Failure, client, incidents, words};
 use crate::core::{CircuitStatus, DeviceStatus, FindingStatus, InterfaceStatus, RedundancyStatus};
 use crate::model::CircuitRole;
 use crate::model::redundancy::Role;
@@ -11,12 +11,19 @@ use std::io::Write;
 
 /// Explains a device of the running daemon.
 pub(super) fn explain(daemon: &Daemon, name: &str, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    if let Some(number) = name.strip_prefix('#').and_then(|n| n.parse().ok()) {
+        return incident(daemon, number, json, out);
+    }
     let device = match client::device(daemon, name) {
         Ok(device) => device,
         Err(unknown) => {
             let groups = client::snapshot(daemon)?.redundancy;
             let Some(group) = groups.iter().find(|g| &*g.name == name) else {
-                return Err(unknown);
+                // A bare number is an incident's, unless something is called so.
+                return match name.parse() {
+                    Ok(number) => incident(daemon, number, json, out),
+                    Err(_) => Err(unknown),
+                };
             };
             match json {
                 true => writeln!(out, "{}", to_json(group)?)?,
@@ -31,6 +38,24 @@ pub(super) fn explain(daemon: &Daemon, name: &str, json: bool, out: &mut dyn Wri
         print_device(&device, out)?;
     }
     Ok(0)
+}
+
+/// What led to an incident: the decisions of its timeline with their numbers and evidence, and how the device stands now.
+fn incident(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let code = incidents::show(daemon, number, json, out)?;
+    if json {
+        return Ok(code);
+    }
+    let root = incidents::root(daemon, number);
+    if let Some(device) = root.and_then(|name| client::device(daemon, &name).ok()) {
+        writeln!(out)?;
+        print_device(&device, out)?;
+    }
+    writeln!(
+        out,
+        "\nEvery single input, where a record was running (hinomi run --record, hinomi record): hinomi replay FILE --incident {number}"
+    )?;
+    Ok(code)
 }
 
 /// No device has this name; names those that look alike.

@@ -28,6 +28,12 @@ fn find(daemon: &Daemon, number: u64) -> Result<Option<IncidentSummary>, Failure
     }
 }
 
+/// The device that an incident is about.
+pub(super) fn root(daemon: &Daemon, number: u64) -> Option<String> {
+    let incident = find(daemon, number).ok().flatten()?;
+    incident.root.device.map(|d| d.to_string())
+}
+
 /// The book as the ledger has it, where the daemon does not answer.
 fn ledger(daemon: &Daemon, failure: Failure) -> Result<Book, Failure> {
     if daemon.socket.is_some() {
@@ -114,6 +120,9 @@ pub(super) fn show(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write
     }
     if let Some(by) = &i.acknowledged_by {
         line("acknowledged", format!("by {by}"))?;
+    }
+    if let Some(window) = &i.muted {
+        line("kept quiet", format!("by the maintenance window {window}"))?;
     }
     if !i.affected.is_empty() {
         let names: Vec<&str> = i.affected.iter().map(|n| &**n).collect();

@@ -110,9 +110,10 @@ enum Verb {
         #[arg(long, global = true)]
         json: bool,
     },
-    /// Why a device or a circuit is shown as it is
+    /// Why a device, a circuit, a redundancy group or an incident is as it is
     Explain {
-        /// Its name, or the circuit's id
+        /// Its name, the circuit's id, or an incident's number
+        #[arg(value_name = "NAME|NUMBER")]
         device: String,
         #[command(flatten)]
         daemon: Daemon,

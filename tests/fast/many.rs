@@ -129,7 +129,11 @@ fn lost_with_one_device(agg_is_polled: bool, root: &str, verdict: Verdict) {
     let (book, _) = Book::restore(&world.events);
     assert_eq!(book.open().count(), 0, "nothing stays open");
     assert_eq!(world.taken.len(), 4, "and one that it is over");
-    assert!(world.taken[2..].iter().all(|t| t.delivery.mail.subject.contains("RECOVERED")));
+    assert!(
+        world.taken[2..]
+            .iter()
+            .all(|t| t.delivery.mail.subject.contains("RECOVERED"))
+    );
     assert_eq!(world.snapshot().incidents_open.get(&Level::Critical), None);
     world.play_again().expect("played again, the same");
 }
