@@ -29,6 +29,7 @@ fn world(credentials: Credentials, kind: RedundancyKind, part: MemberPart, objec
         need: 1,
         preempt_delay: Duration::ZERO,
         graceful_restart: Duration::ZERO,
+        switched_back: hinomi::model::redundancy::SWITCHED_BACK,
         object: object.map(|oid| hinomi::model::redundancy::RoleObject {
             oid: oid.to_vec(),
             values: BTreeMap::new(),
