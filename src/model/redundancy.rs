@@ -158,6 +158,9 @@ pub struct RoleObject {
     pub values: BTreeMap<String, Role>,
 }
 
+/// The right side has been active again for so long, unless it is written: a switchover is over.
+pub const SWITCHED_BACK: Duration = Duration::from_secs(300);
+
 /// One `[[redundancy]]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Redundancy {
@@ -177,6 +180,8 @@ pub struct Redundancy {
     pub graceful_restart: Duration,
     /// Of `role`.
     pub object: Option<RoleObject>,
+    /// A switchover is over when the right side has been active again for so long.
+    pub switched_back: Duration,
     /// `[findings]` in force for this group, where they differ from the kind's default.
     pub findings: BTreeMap<FindingKind, FindingRule>,
 }
@@ -216,6 +221,7 @@ mod tests {
             preempt_delay: Duration::ZERO,
             graceful_restart: Duration::ZERO,
             object: None,
+            switched_back: SWITCHED_BACK,
             findings: BTreeMap::new(),
         };
         assert_eq!(group.preferred("51"), Some(1));

@@ -94,6 +94,9 @@ pub struct RoleSource {
     pub transitions: Option<&'static [u32]>,
     /// A pair of objects that tell two units: this one is the second.
     pub second: Option<&'static [u32]>,
+    /// An instance that is there while the protocol runs, of a table that drops the row of a neighbour that is gone: then a neighbour
+    /// without a row is known to be gone.
+    pub alive: Option<&'static [u32]>,
 }
 
 use Role::{Active, Failed, Standby};
@@ -149,6 +152,7 @@ const fn source(
         meaning,
         transitions: None,
         second: None,
+        alive: None,
     }
 }
 
@@ -246,20 +250,27 @@ pub const ROLE_SOURCES: &[RoleSource] = &[
             BGP,
         )
     },
-    source(
-        RedundancyKind::Ospf,
-        "OSPF-MIB (RFC 4750)",
-        &[1, 3, 6, 1, 2, 1, 14, 10, 1, 6],
-        RowIs::PeerFirst,
-        OSPF,
-    ),
-    source(
-        RedundancyKind::Ospf,
-        "OSPFV3-MIB (RFC 5643)",
-        &[1, 3, 6, 1, 2, 1, 191, 1, 9, 1, 8],
-        RowIs::RouterLast,
-        OSPF,
-    ),
+    // ospfRouterId and ospfv3RouterId tell that it runs.
+    RoleSource {
+        alive: Some(&[1, 3, 6, 1, 2, 1, 14, 1, 1, 0]),
+        ..source(
+            RedundancyKind::Ospf,
+            "OSPF-MIB (RFC 4750)",
+            &[1, 3, 6, 1, 2, 1, 14, 10, 1, 6],
+            RowIs::PeerFirst,
+            OSPF,
+        )
+    },
+    RoleSource {
+        alive: Some(&[1, 3, 6, 1, 2, 1, 191, 1, 1, 1, 0]),
+        ..source(
+            RedundancyKind::Ospf,
+            "OSPFV3-MIB (RFC 5643)",
+            &[1, 3, 6, 1, 2, 1, 191, 1, 9, 1, 8],
+            RowIs::RouterLast,
+            OSPF,
+        )
+    },
     // synchronization, collecting and distributing.
     source(
         RedundancyKind::Lag,
@@ -462,7 +473,7 @@ mod tests {
     fn no_object_stands_twice_and_no_value_has_two_meanings() {
         let mut seen = std::collections::BTreeSet::new();
         for source in ROLE_SOURCES {
-            for oid in [Some(source.state), source.transitions, source.second]
+            for oid in [Some(source.state), source.transitions, source.second, source.alive]
                 .into_iter()
                 .flatten()
             {

@@ -212,12 +212,16 @@ impl Names {
 
 /// A session with a neighbour: the first table that has it.
 fn session(kind: RedundancyKind, peer: IpAddr, reading: &AgentReading) -> Option<RoleRow> {
-    let mut sources = ROLE_SOURCES.iter().filter(|s| s.kind == kind);
-    sources.find_map(|source| {
+    let sources = || ROLE_SOURCES.iter().filter(|s| s.kind == kind);
+    let mut rows = sources().filter_map(|source| {
         let (index, value) = below(source.state, reading).find(|(index, _)| source.row.is_about(index, peer))?;
         let transitions = source.transitions.and_then(|c| number(at(c, index, reading)?));
         Some(single(role(source.meaning, value), transitions))
-    })
+    });
+    // The protocol runs and does not know the neighbour: that is no silence.
+    let runs = |s: &RoleSource| s.alive.is_some_and(|oid| at(oid, &[], reading).is_some());
+    let gone = || sources().any(runs).then(|| single(Some(Role::Failed), None));
+    rows.next().or_else(gone)
 }
 
 /// An interface is good while it is up; one that the agent has no more is not.
@@ -350,6 +354,23 @@ mod tests {
         ]);
         let rows = first_that_answers(RedundancyKind::Vrrp, &all);
         assert_eq!(seen(&rows), [("51", Some(Role::Active), None)]);
+    }
+
+    #[test]
+    fn a_neighbour_without_a_row_is_gone_while_its_protocol_runs() {
+        let peer = "198.51.100.2".parse().unwrap();
+        let state: &[u32] = &[1, 3, 6, 1, 2, 1, 14, 10, 1, 6];
+        let of = |all: &AgentReading| session(RedundancyKind::Ospf, peer, all).map(|r| r.role);
+        let router_id = || {
+            let address: RoleValue = RoleValue::Octets([192, 0, 2, 1].into());
+            (&[1, 3, 6, 1, 2, 1, 14, 1, 1, 0][..], address)
+        };
+        assert_eq!(of(&reading(&[])), None, "no ospfd, no word");
+        assert_eq!(of(&reading(&[router_id()])), Some(Some(Role::Failed)));
+        let full = cell(state, &[198, 51, 100, 2, 0], 8);
+        assert_eq!(of(&reading(&[router_id(), full])), Some(Some(Role::Active)));
+        // A BGP speaker keeps the rows of its neighbours: one that is not there is not told.
+        assert_eq!(session(RedundancyKind::Bgp, peer, &reading(&[router_id()])), None);
     }
 
     #[test]

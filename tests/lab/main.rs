@@ -10,8 +10,10 @@
 mod agents;
 mod mailbox;
 mod net;
+mod pair;
 mod parts;
 mod relay;
+mod routers;
 mod runner;
 mod site;
 mod story_kill;
@@ -20,7 +22,10 @@ mod story_network;
 mod story_platform;
 mod story_port;
 mod story_reload;
+mod story_replay;
+mod story_sessions;
 mod story_threshold;
+mod story_vrrp;
 mod story_world;
 mod words;
 mod world;
@@ -94,6 +99,62 @@ const STORIES: &[Story] = &[
         usual: 150,
         limit: Duration::from_secs(420),
         run: story_port::run,
+    },
+    Story {
+        name: "vrrp",
+        headline: "keepalived, VRRP version 2: the master is killed; noticed within 2 s of the trap, switched back, told once each",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd", "keepalived"],
+        usual: 80,
+        limit: Duration::from_secs(300),
+        run: story_vrrp::master_killed,
+    },
+    Story {
+        name: "vrrp-v3",
+        headline: "keepalived, VRRP version 3: both master, nobody master, a link cut without a trap: exactly these mails",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd", "keepalived"],
+        usual: 110,
+        limit: Duration::from_secs(300),
+        run: story_vrrp::links,
+    },
+    Story {
+        name: "vrrp-flips",
+        headline: "keepalived: five flips in a minute are one incident",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd", "keepalived"],
+        usual: 100,
+        limit: Duration::from_secs(300),
+        run: story_vrrp::flips,
+    },
+    Story {
+        name: "bgp",
+        headline: "FRR: the BGP session to the platform lost on one edge, then on both",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd", "frr"],
+        usual: 80,
+        limit: Duration::from_secs(300),
+        run: story_sessions::bgp,
+    },
+    Story {
+        name: "bgp-graceful",
+        headline: "FRR restarts: within its graceful restart nobody is told, beyond it the service is lost",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd", "frr"],
+        usual: 80,
+        limit: Duration::from_secs(300),
+        run: story_sessions::graceful,
+    },
+    Story {
+        name: "ospf",
+        headline: "FRR: OSPF to the platform lost on one edge, then on both",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd", "frr"],
+        usual: 80,
+        limit: Duration::from_secs(300),
+        run: story_sessions::ospf,
+    },
+    Story {
+        name: "record-replay",
+        headline: "faults of all kinds recorded and played: the same mails, to the octet",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd", "keepalived", "frr"],
+        usual: 180,
+        limit: Duration::from_secs(2400),
+        run: story_replay::run,
     },
     Story {
         name: "mail-dead-one",

@@ -28,7 +28,7 @@ impl Net {
         Ok(net)
     }
 
-    /// A cable between two namespaces: `(namespace, interface, address/length)` at each end.
+    /// A cable between two namespaces: `(namespace, interface, address/length)` at each end; a port of a switch has no address.
     pub(crate) fn cable(&self, a: (&str, &str, &str), b: (&str, &str, &str)) -> Result<(), String> {
         run(
             "ip",
@@ -48,7 +48,9 @@ impl Net {
             ],
         )?;
         for (ns, interface, address) in [a, b] {
-            run("ip", &["-n", &full(ns), "address", "add", address, "dev", interface])?;
+            if !address.is_empty() {
+                run("ip", &["-n", &full(ns), "address", "add", address, "dev", interface])?;
+            }
             run("ip", &["-n", &full(ns), "link", "set", interface, "up"])?;
         }
         Ok(())
@@ -109,6 +111,21 @@ impl Net {
             ns,
             &format!(
                 "table inet lab {{\n chain input {{ type filter hook input priority 0; tcp dport {port} drop; }}\n}}\n"
+            ),
+        )
+    }
+
+    /// Drops what comes in for a UDP port.
+    pub(crate) fn drop_udp(&self, ns: &str, port: u16) -> Result<(), String> {
+        self.drop_in(ns, &format!("udp dport {port}"))
+    }
+
+    /// Drops what comes in and fits an expression of nftables.
+    pub(crate) fn drop_in(&self, ns: &str, what: &str) -> Result<(), String> {
+        self.rules(
+            ns,
+            &format!(
+                "table inet lab {{\n chain input {{ type filter hook input priority 0; {what} counter drop; }}\n}}\n"
             ),
         )
     }

@@ -109,6 +109,19 @@ impl Running {
         let _ = self.child.wait();
     }
 
+    /// SIGKILL to it and its children at one time: none of them says goodbye.
+    pub(crate) fn kill_all(&mut self) {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        self.signal(Signal::STOP);
+        for child in children.split_whitespace().filter_map(|c| c.parse().ok()) {
+            if let Some(pid) = Pid::from_raw(child) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        self.kill();
+    }
+
     /// SIGTERM, and waits; its exit status, or an error if it does not stop in time.
     pub(crate) fn stop(&mut self, limit: Duration) -> Result<String, String> {
         self.signal(Signal::TERM);
@@ -229,6 +242,11 @@ pub(crate) const V3_PRIVACY: &str = "lab-privacy-words";
 
 impl Snmpd {
     pub(crate) fn start(folder: &Folder, ns: &str) -> Result<Snmpd, String> {
+        Snmpd::start_with(folder, ns, "")
+    }
+
+    /// Starts it with more lines of configuration.
+    pub(crate) fn start_with(folder: &Folder, ns: &str, more: &str) -> Result<Snmpd, String> {
         let dir = folder.path().display();
         let load = folder.write(&format!("load-{ns}"), "20\n")?;
         let own = std::env::current_exe().map_err(|e| e.to_string())?;
@@ -237,7 +255,7 @@ impl Snmpd {
             &format!(
                 "agentAddress udp:161\nrocommunity {COMMUNITY}\ncreateUser {V3_USER} SHA-256 \"{V3_AUTH}\" AES \
                  \"{V3_PRIVACY}\"\nrouser {V3_USER} priv\nsysName {ns}\npass_persist -p 1 .1.3.6.1.2.1.25.3.3.1.2 {} part load \
-                 {}\n",
+                 {}\n{more}",
                 own.display(),
                 load.display()
             ),
@@ -309,7 +327,17 @@ impl Hinomi {
 
     /// Starts `hinomi run` and waits until it answers `status`.
     pub(crate) fn start(folder: &Folder, ns: Option<&str>, config: &Path) -> Result<Hinomi, String> {
-        let mut hinomi = Hinomi::launch(folder, ns, config)?;
+        Hinomi::start_with(folder, ns, config, &[])
+    }
+
+    /// The same, with more words on the command line.
+    pub(crate) fn start_with(
+        folder: &Folder,
+        ns: Option<&str>,
+        config: &Path,
+        more: &[&str],
+    ) -> Result<Hinomi, String> {
+        let mut hinomi = Hinomi::launch(folder, ns, config, more)?;
         let began = Instant::now();
         loop {
             if let Some(status) = hinomi.running.ended() {
@@ -329,10 +357,11 @@ impl Hinomi {
     }
 
     /// Starts it and does not wait.
-    pub(crate) fn launch(folder: &Folder, ns: Option<&str>, config: &Path) -> Result<Hinomi, String> {
+    fn launch(folder: &Folder, ns: Option<&str>, config: &Path, more: &[&str]) -> Result<Hinomi, String> {
         let log = folder.path().join("hinomi.log");
-        let binary = Hinomi::binary();
-        let argv = [binary.as_str(), "run", "--config", &config.display().to_string()];
+        let (binary, path) = (Hinomi::binary(), config.display().to_string());
+        let mut argv = vec![binary.as_str(), "run", "--config", &path];
+        argv.extend(more);
         Ok(Hinomi {
             running: Running::start(ns, &log, &[("HINOMI_LOG", "info"), ("NO_COLOR", "1")], &argv)?,
             config: config.to_owned(),
@@ -378,6 +407,7 @@ pub(crate) fn missing(need: &str) -> Option<String> {
         "loopback" => std::net::UdpSocket::bind("127.1.0.1:0")
             .err()
             .map(|e| format!("loopback addresses 127.1.0.x ({e})")),
+        "frr" => crate::routers::missing_frr(),
         program => {
             let path = std::env::var("PATH").unwrap_or_default();
             let package = match program {

@@ -34,6 +34,8 @@ pub(super) fn columns() -> Vec<String> {
 pub(super) struct FindingLine {
     level: Option<Level>,
     after: Option<Duration>,
+    /// Of `switched-over`: from `switched-back`, which ends it.
+    over: Option<Duration>,
 }
 
 /// The lines of one section.
@@ -100,16 +102,43 @@ fn lines_of(walk: &Walk<'_>, name: &str, whose: Whose) -> FindingPart {
         let found = FindingLine {
             level: line.word("level", LEVELS).map(|l| l.value),
             after: line.duration("after", Duration::ZERO).map(|d| d.value),
+            over: None,
         };
         line.finish();
         part.insert(kind, found);
     }
-    if let Some(entry) = table.get("switched-back") {
-        let hint = "it ends a switchover: its level is that of `switched-over`";
-        walk.ctx.error(entry.key_at, "`switched-back` has no line here", hint);
+    if let Some(after) = switched_back_line(&table, whose) {
+        part.entry(FindingKind::SwitchedOver).or_default().over = Some(after);
     }
     table.finish();
     part
+}
+
+/// `switched-back = { after = … }`: no finding of its own, but the end of one.
+fn switched_back_line(table: &Walk<'_>, whose: Whose) -> Option<Duration> {
+    let entry = table.get("switched-back")?;
+    if !whose.may_say(FindingKind::SwitchedOver) {
+        let hint = "write it in [findings] at the top level, or in the [[redundancy]] group";
+        let what = "`switched-back` is about a redundancy group, not about a device";
+        table.ctx.error(entry.key_at, what, hint);
+        return None;
+    }
+    let hint = "how long the preferred side must be active again: { after = \"5m\" }";
+    let line = Walk::of(table.ctx, &entry.node, "`switched-back`", hint)?;
+    if let Some(level) = line.get("level") {
+        let hint = "it ends a switchover: its level is that of `switched-over`";
+        table.ctx.error(level.key_at, "`switched-back` has no level", hint);
+        return None;
+    }
+    let after = line.required("after", hint, line.duration("after", Duration::ZERO));
+    line.finish();
+    after.map(|d| d.value)
+}
+
+/// How long the right side of a group must be active again until a switchover is over. The weakest part first.
+pub(super) fn switched_back(parts: &[&FindingPart]) -> Option<Duration> {
+    let over = |part: &&FindingPart| part.get(&FindingKind::SwitchedOver)?.over;
+    parts.iter().rev().find_map(over)
 }
 
 /// What is wrong with a line that stands in the wrong section, and where it belongs.

@@ -9,7 +9,7 @@ use crate::config::raw::{At, Node, Place, Value};
 use crate::config::reader::{self, Walk, unknown_reference};
 use crate::config::report::Ctx;
 use crate::config::values;
-use crate::model::redundancy::{Role as MemberRole, RoleObject};
+use crate::model::redundancy::{Role as MemberRole, RoleObject, SWITCHED_BACK};
 use crate::model::{
     DeviceId, FindingKind, FindingRule, Level, Member, MemberPart, Name, Preferred, Redundancy, RedundancyKind, Role,
 };
@@ -78,6 +78,7 @@ fn group(
         preempt_delay: preempt_delay.map_or(Duration::ZERO, |d| d.value),
         graceful_restart: graceful,
         object: object.filter(|_| kind == RedundancyKind::Role),
+        switched_back: findings::switched_back(&[findings, &own]).unwrap_or(SWITCHED_BACK),
         findings: findings::of_redundancy(base, &[findings, &own]),
     })
 }

@@ -347,6 +347,12 @@ impl Agent {
     /// A table of roles was walked: after the last one, what is new is read in this round already, and what is gone is not told.
     fn roles_found(&mut self, walk: Walk, now: Mono) {
         let Some(round) = &mut self.round else { return };
+        // What the walk has read is not asked again: there are agents that give a row to a walk only, and deny it when it is asked for
+        // by name (keepalived 2.2.7, RFC 2787).
+        round.roles.extend(walk.rows.iter().map(|(index, value)| RoleCell {
+            oid: [walk.base.as_slice(), index].concat().into(),
+            value: roles::walked(value),
+        }));
         let rows = walk.rows.into_iter().map(|(index, _)| index).collect();
         let wanted = &self.wanted.roles;
         self.roles.found(wanted, &walk.base, rows, walk.whole, now);

@@ -10,7 +10,7 @@ use crate::model::redundancy::RoleObject;
 use crate::model::role_source::{DEFAULT_ROUTES, ROLE_SOURCES, RowIs};
 use crate::model::{Member, MemberPart, Mono, Redundancy, RedundancyKind};
 use crate::poll::{RoleCell, RoleValue};
-use crate::wire::snmp::ValueView;
+use crate::wire::snmp::{Value, ValueView};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,8 @@ pub(super) struct RoleTable {
     /// Where a neighbour stands in the index.
     first: bool,
     router: bool,
+    /// It only tells that the protocol runs.
+    alive: bool,
 }
 
 impl RoleTable {
@@ -52,6 +54,7 @@ impl RoleTable {
             peers: Vec::new(),
             first: false,
             router: false,
+            alive: false,
         }
     }
 
@@ -84,6 +87,11 @@ pub(super) fn want(tables: &mut Vec<RoleTable>, group: &Redundancy, member: &Mem
         add(tables, table);
         if let Some(second) = source.second {
             add(tables, RoleTable::new(group.kind, second, true));
+        }
+        if let Some(oid) = source.alive {
+            let mut table = RoleTable::new(group.kind, oid, true);
+            table.alive = true;
+            add(tables, table);
         }
     }
     if group.kind == RedundancyKind::Route {
@@ -176,16 +184,25 @@ impl Rows {
         let alike =
             |a: &RoleTable, b: &RoleTable| a.kind == b.kind && (a.kind != RedundancyKind::Role || a.state == b.state);
         let answered = |w: &RoleTable| {
-            let whole = |w: &RoleTable| w.whole && read.iter().any(|c| c.value.is_some() && *c.oid == *w.state);
+            let whole =
+                |w: &RoleTable| w.whole && !w.alive && read.iter().any(|c| c.value.is_some() && *c.oid == *w.state);
             let mut others = wanted.iter().enumerate().filter(|(_, other)| alike(w, other));
             others.any(|(i, w)| whole(w) || self.tables.get(i).is_some_and(|t| !t.rows.is_empty()))
+        };
+        // A neighbour that no table has: its row may be back.
+        let lacks = |w: &RoleTable| {
+            let told = |peer: &IpAddr| {
+                let mut others = wanted.iter().zip(&self.tables).filter(|(other, _)| alike(w, other));
+                others.any(|(o, t)| t.rows.iter().any(|index| o.row().is_about(index, *peer)))
+            };
+            !w.peers.iter().all(told)
         };
         let small = |i: usize| self.tables.get(i).is_none_or(|t| t.passed <= SMALL);
         // Of a kind that every make tells in its own way all these tables are not asked for in every round.
         let tables = |w: &RoleTable| wanted.iter().filter(|other| !other.whole && alike(w, other)).count();
         let patient = |w: &RoleTable| tables(w) > MANY && now.since(self.walked_at) < MANY_AGAIN;
-        let due =
-            |(i, w): &(usize, &RoleTable)| !w.whole && (all || gone(w) || !answered(w) && small(*i) && !patient(w));
+        let unseen = |i: usize, w: &RoleTable| (!answered(w) || lacks(w)) && small(i) && !patient(w);
+        let due = |(i, w): &(usize, &RoleTable)| !w.whole && (all || gone(w) || unseen(*i, w));
         let due = wanted.iter().enumerate().filter(due);
         due.map(|(_, w)| w.state.clone()).collect()
     }
@@ -211,6 +228,18 @@ impl Rows {
             table.rows.truncate(MOST_ROWS);
         }
         self.walked_at = now;
+    }
+}
+
+/// A value as a walk gave it.
+pub(super) fn walked(value: &Value) -> Option<RoleValue> {
+    match value {
+        Value::OctetString(bytes) | Value::Opaque(bytes) => Some(RoleValue::Octets(bytes.as_slice().into())),
+        Value::IpAddress(octets) => Some(RoleValue::Octets(octets.as_slice().into())),
+        Value::Integer(n) => Some(RoleValue::Number(*n)),
+        Value::Counter32(n) | Value::Gauge32(n) | Value::TimeTicks(n) => Some(RoleValue::Number(i64::from(*n))),
+        Value::Counter64(n) => i64::try_from(*n).ok().map(RoleValue::Number),
+        _ => None,
     }
 }
 
@@ -276,5 +305,27 @@ mod tests {
         let found = vec![vec![198, 51, 100, 1], vec![198, 51, 100, 2]];
         rows.found(&wanted, &[1, 3], found, true, Mono(0));
         assert_eq!(rows.asked(&wanted).len(), 1);
+    }
+
+    #[test]
+    fn a_neighbour_whose_row_is_not_there_is_looked_for_in_every_round() {
+        let mut table = RoleTable::new(RedundancyKind::Ospf, &[1, 3], false);
+        table.first = true;
+        table
+            .peers
+            .extend(["198.51.100.1", "198.51.100.5"].map(|p| p.parse::<IpAddr>().unwrap()));
+        let mut runs = RoleTable::new(RedundancyKind::Ospf, &[1, 4, 0], true);
+        runs.alive = true;
+        let wanted = [table, runs];
+        let read = [cell(&[1, 3, 198, 51, 100, 1, 0], Some(8)), cell(&[1, 4, 0], Some(1))];
+        let mut rows = Rows::default();
+        rows.found(&wanted, &[1, 3], vec![vec![198, 51, 100, 1, 0]], true, Mono(0));
+        assert_eq!(rows.due(&wanted, &read, false, Mono(0)), [vec![1, 3]]);
+        let both = vec![vec![198, 51, 100, 1, 0], vec![198, 51, 100, 5, 0]];
+        rows.found(&wanted, &[1, 3], both, true, Mono(0));
+        assert_eq!(rows.due(&wanted, &read, false, Mono(0)), Vec::<Vec<u32>>::new());
+        // None is there: that the protocol runs is not enough.
+        rows.found(&wanted, &[1, 3], Vec::new(), true, Mono(0));
+        assert_eq!(rows.due(&wanted, &read[1..], false, Mono(0)), [vec![1, 3]]);
     }
 }

@@ -8,6 +8,7 @@
 use super::account::views_of;
 use super::state::Group;
 use super::{Context, Redundancies};
+use crate::model::redundancy::SWITCHED_BACK;
 use crate::model::{DeviceId, FindingKey, FindingKind, Mono, Name, Now, Part, ReachState, Site, Wall};
 use crate::rules::{Cause, Note, RuleEffect};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +16,6 @@ use std::time::Duration;
 
 /// What moves within this time is one switchover.
 const TOGETHER: Duration = Duration::from_secs(10);
-/// The right side has been active for so long: it is over.
-const BACK: Duration = Duration::from_secs(300);
 /// Nobody is preferred: after this the new side is the right one.
 const SETTLED: Duration = Duration::from_secs(1_800);
 /// Beyond its detection time, until what was asked of a device is here.
@@ -250,10 +249,10 @@ impl Item {
         again
     }
 
-    /// When it is over, if nothing changes.
-    fn over_at(&self, preferred: bool) -> Mono {
+    /// When it is over, if nothing changes. `switched_back`: how long the right side must be active again.
+    fn over_at(&self, preferred: bool, switched_back: Duration) -> Mono {
         match self.back {
-            Some(at) => at + BACK,
+            Some(at) => at + switched_back,
             None if preferred => Mono::NEVER,
             None => self.last + SETTLED,
         }
@@ -364,11 +363,12 @@ impl Move {
     /// Ends it if all of it is over; else says when that may be.
     fn is_over(&mut self, context: &mut Context<'_>) -> bool {
         let site = context.site;
-        let preferred = |(group, instance): &(Name, Name)| {
+        let over = |((group, instance), item): (&(Name, Name), &Item)| {
             let of = site.redundancy.iter().find(|g| g.name == *group);
-            of.is_some_and(|g| g.preferred(instance).is_some())
+            let preferred = of.is_some_and(|g| g.preferred(instance).is_some());
+            item.over_at(preferred, of.map_or(SWITCHED_BACK, |g| g.switched_back))
         };
-        let over = self.items.iter().map(|(at, item)| item.over_at(preferred(at))).max();
+        let over = self.items.iter().map(over).max();
         let over = over.unwrap_or(context.now.mono);
         if over > context.now.mono {
             // Until what explains it is told, it is looked at again.

@@ -32,6 +32,7 @@ fn group(kind: RedundancyKind, parts: &[MemberPart], preferred: Preferred) -> Re
         preempt_delay: Duration::ZERO,
         graceful_restart: Duration::ZERO,
         object: None,
+        switched_back: crate::model::redundancy::SWITCHED_BACK,
         findings: BTreeMap::new(),
     }
 }

@@ -53,6 +53,8 @@ pub(crate) struct Fake {
     pub(crate) circles: bool,
     /// GETBULK invents rows without end.
     pub(crate) endless: bool,
+    /// GET denies what lies below; a walk gives it.
+    pub(crate) by_walk_only: Option<Vec<u32>>,
 }
 
 impl Fake {
@@ -65,6 +67,7 @@ impl Fake {
             limit: usize::MAX,
             circles: false,
             endless: false,
+            by_walk_only: None,
         };
         fake.set(
             &[1, 3, 6, 1, 2, 1, 1, 2, 0],
@@ -189,6 +192,10 @@ impl Fake {
         }
     }
 
+    fn gives(&self, oid: &[u32]) -> bool {
+        self.by_walk_only.as_ref().is_none_or(|base| !oid.starts_with(base))
+    }
+
     /// Error-status, error-index and varbinds.
     pub(crate) fn values(&self, asked: &Asked) -> (i32, i32, Vec<VarBind>) {
         let v1 = asked.version == Version::V1;
@@ -199,7 +206,11 @@ impl Fake {
             let mut from = oid.clone();
             for _ in 0..asked.repetitions.max(1) {
                 let found = match asked.kind {
-                    PduType::GetRequest => self.objects.get_key_value(&from).filter(seen),
+                    PduType::GetRequest => self
+                        .objects
+                        .get_key_value(&from)
+                        .filter(seen)
+                        .filter(|(oid, _)| self.gives(oid)),
                     _ if self.circles && oid.len() > 11 => self.objects.range(from[..11].to_vec()..).next(),
                     _ => self
                         .objects

@@ -29,6 +29,7 @@ fn world(credentials: Credentials, kind: RedundancyKind, part: MemberPart, objec
         need: 1,
         preempt_delay: Duration::ZERO,
         graceful_restart: Duration::ZERO,
+        switched_back: hinomi::model::redundancy::SWITCHED_BACK,
         object: object.map(|oid| hinomi::model::redundancy::RoleObject {
             oid: oid.to_vec(),
             values: BTreeMap::new(),
@@ -96,6 +97,39 @@ fn a_table_that_went_away_gives_nothing_and_is_found_again_at_once() {
         state(&mut world, 7, 2);
         assert_eq!(cells(&world.honest()).len(), 2, "the first round after it is back");
     }
+}
+
+#[test]
+fn a_row_that_only_a_walk_gives_is_read_in_every_round() {
+    // keepalived 2.2.7: GET denies every row of the RFC 2787 table.
+    let mut world = vrrp(v2c());
+    let table = [1, 3, 6, 1, 2, 1, 68, 1, 3, 1];
+    world.fake.by_walk_only = Some(table.to_vec());
+    for state in [3, 2, 3] {
+        let oid = [&table[..], &[3, 4, 51]].concat();
+        world.fake.set(&oid, Value::Integer(state));
+        assert_eq!(cells(&world.honest()), [(vec![1, 3, 4, 51], i64::from(state))]);
+    }
+}
+
+#[test]
+fn a_neighbour_that_comes_back_is_read_at_once() {
+    let peer = "198.51.100.5".parse().unwrap();
+    let mut world = world(v2c(), RedundancyKind::Ospf, MemberPart::Peer(peer), None);
+    let (runs, row) = (
+        [1, 3, 6, 1, 2, 1, 14, 1, 1, 0],
+        [1, 3, 6, 1, 2, 1, 14, 10, 1, 6, 198, 51, 100, 5, 0],
+    );
+    world.fake.set(&runs, Value::Integer(1));
+    world.fake.set(&row, Value::Integer(8));
+    let (here, gone) = ((vec![51, 100, 5, 0], 8), (vec![14, 1, 1, 0], 1));
+    assert_eq!(cells(&world.honest()), [gone.clone(), here.clone()]);
+    world.fake.objects.remove(&row[..]);
+    for _ in 0..2 {
+        assert_eq!(cells(&world.honest()), [gone.clone()]);
+    }
+    world.fake.set(&row, Value::Integer(8));
+    assert_eq!(cells(&world.honest()), [gone, here]);
 }
 
 #[test]

@@ -177,6 +177,29 @@ fn findings_are_folded_part_by_part() {
 }
 
 #[test]
+fn a_switchover_ends_when_the_group_says_or_all_findings_say() {
+    let device =
+        |name: &str, last: u8| format!("[[device]]\nname = \"{name}\"\naddress = \"192.0.2.{last}\"\nsnmp = \"v2c\"\n");
+    let group = |name: &str, own: &str| {
+        format!(
+            "[[redundancy]]\nname = \"{name}\"\nkind = \"vrrp\"\nmembers = [\"edge-a\", \"edge-b\"]\nfindings = {{ {own} }}\n"
+        )
+    };
+    let back = |all: &str, own: &str| {
+        let snmp = "[snmp.v2c]\nversion = \"2c\"\ncommunity = { file = \"community\" }\n";
+        let devices = device("edge-a", 1) + &device("edge-b", 2);
+        let groups = group("one", "") + &group("two", own);
+        let site = site(&format!("[findings]\n{all}\n{snmp}{devices}{groups}"));
+        let of = |name: &str| site.redundancy.iter().find(|g| *g.name == *name).unwrap().switched_back;
+        (of("one"), of("two"))
+    };
+    assert_eq!(back("", ""), (s(300), s(300)));
+    assert_eq!(back("switched-back = { after = \"1m\" }", ""), (s(60), s(60)));
+    let own = "switched-back = { after = \"20s\" }, switched-over = { level = \"critical\" }";
+    assert_eq!(back("switched-back = { after = \"1m\" }", own), (s(60), s(20)));
+}
+
+#[test]
 fn snmp_sections_carry_their_credentials() {
     let site = example("ipv6-v3");
     let access = device(&site, "platform-pe").snmp.clone().unwrap();
