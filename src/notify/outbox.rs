@@ -333,11 +333,14 @@ impl Notifier {
         }
     }
 
-    /// Every row that waits for its slot tries again now: a way may be open. At most once a minute, whatever flaps.
+    /// Every row that waits for its slot tries again now: a way may be open. At most once a minute, whatever flaps. One with an attempt
+    /// under way, which may hang until its deadline, is called when that has failed.
     fn hurry(&mut self, now: Mono) {
-        let waits = |r: &&mut Row| r.is_pending() && r.in_flight.is_empty();
-        for row in self.rows.values_mut().filter(waits) {
-            row.hurry(now);
+        for row in self.rows.values_mut().filter(|r| r.is_pending()) {
+            match row.in_flight.is_empty() {
+                true => row.hurry(now),
+                false => row.called = true,
+            }
         }
     }
 
@@ -384,6 +387,11 @@ impl Notifier {
                 }
                 self.next_route(&attempt, now.mono);
             }
+        }
+        let missed = |r: &&mut Row| r.called && r.is_pending() && r.in_flight.is_empty();
+        if let Some(row) = self.rows.get_mut(&attempt.row).filter(missed) {
+            row.called = false;
+            row.hurry(now.mono);
         }
         self.forget_if_done(attempt.row);
     }

@@ -120,8 +120,10 @@ pub(crate) struct Row {
     pub(crate) ambiguous: bool,
     /// The last attempt ended before a relay had heard of this mail.
     pub(crate) unreached: bool,
-    /// When it was last called out of turn.
+    /// When it was last called out of turn, or will be.
     pub(crate) hurried: Option<Mono>,
+    /// It was called while an attempt was open, and is to be called again.
+    pub(crate) called: bool,
     /// It is due but something else must end first.
     pub(crate) blocked: bool,
 }
@@ -144,6 +146,7 @@ impl Row {
             ambiguous: false,
             unreached: false,
             hurried: None,
+            called: false,
             blocked: false,
         }
     }
@@ -166,13 +169,15 @@ impl Row {
         self.is_critical() && self.unreached && self.released && self.is_pending() && self.in_flight.is_empty()
     }
 
-    /// Tries again now instead of at its slot; at most once a minute, whatever flaps.
+    /// Tries again now instead of at its slot; at most once a minute, whatever flaps: called sooner, it goes when the minute is over.
     pub(crate) fn hurry(&mut self, now: Mono) {
-        if self.hurried.is_some_and(|t| now.since(t) < HURRY) {
-            return;
-        }
-        self.hurried = Some(now);
-        self.due = self.due.min(now);
+        let at = match self.hurried {
+            Some(called) if called > now => called,
+            Some(called) if now.since(called) < HURRY => called + HURRY,
+            _ => now,
+        };
+        self.hurried = Some(at);
+        self.due = self.due.min(at);
         self.tried.clear();
         self.refused.clear();
     }
