@@ -370,11 +370,14 @@ impl Notifier {
         }
     }
 
-    /// Every row that waits for its slot tries again now: a way may be open. At most once a minute, whatever flaps.
+    /// Every row that waits for its slot tries again now: a way may be open. At most once a minute, whatever flaps. One with an attempt
+    /// under way, which may hang until its deadline, is called when that has failed.
     fn hurry(&mut self, now: Mono) {
-        let waits = |r: &&mut Row| r.is_pending() && r.in_flight.is_empty();
-        for row in self.rows.values_mut().filter(waits) {
-            row.hurry(now);
+        for row in self.rows.values_mut().filter(|r| r.is_pending()) {
+            match row.in_flight.is_empty() {
+                true => row.hurry(now),
+                false => row.called = true,
+            }
         }
     }
 
@@ -414,7 +417,6 @@ impl Notifier {
                 }
                 self.next_route(&attempt, now.mono);
             }
-            Outcome::Failed { stage, .. } if stage < Stage::MailFrom && self.hung_from_before(&attempt, now.mono) => {}
             Outcome::Failed { stage, error } => {
                 self.routes.failed(&attempt.route, stage, false, &error, now.mono);
                 if let Some(row) = self.rows.get_mut(&attempt.row) {
@@ -423,21 +425,16 @@ impl Notifier {
                 self.next_route(&attempt, now.mono);
             }
         }
+        let missed = |r: &&mut Row| r.called && r.is_pending() && r.in_flight.is_empty();
+        if let Some(row) = self.rows.get_mut(&attempt.row).filter(missed) {
+            row.called = false;
+            row.hurry(now.mono);
+        }
         self.forget_if_done(attempt.row);
     }
 
-    /// The attempt began before the route came back, so its failure says nothing new, and the row was not called with the others
-    /// when the route did: now it is, instead of at its slot.
-    fn hung_from_before(&mut self, attempt: &Attempt, now: Mono) -> bool {
-        let came_back = self.routes.worked_since(&attempt.route, attempt.started);
-        if let Some(row) = self.rows.get_mut(&attempt.row).filter(|_| came_back) {
-            row.hurry(now);
-        }
-        came_back
-    }
-
     fn accepted(&mut self, attempt: &Attempt, relay: String, reply: String, now: Now) {
-        if self.routes.worked(&attempt.route, now.mono) {
+        if self.routes.worked(&attempt.route) {
             self.hurry(now.mono);
         }
         for row in self.rows.values_mut().filter(|r| r.waits_for_a_relay()) {

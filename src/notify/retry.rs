@@ -55,8 +55,6 @@ pub(crate) struct RouteState {
     failing: Option<Failing>,
     /// AUTH was refused; nothing is tried before this.
     auth_refused_until: Option<Mono>,
-    /// When a test or a delivery last worked.
-    worked_at: Option<Mono>,
     crossed: bool,
     pub(crate) ready: Option<bool>,
     pub(crate) tested: Option<Wall>,
@@ -75,7 +73,6 @@ impl RouteState {
             has_auth: route.auth.is_some(),
             failing: None,
             auth_refused_until: None,
-            worked_at: None,
             crossed: false,
             ready: None,
             tested: None,
@@ -106,8 +103,7 @@ impl RouteState {
     }
 
     /// `true` if it was not known to work.
-    fn worked(&mut self, now: Mono) -> bool {
-        self.worked_at = Some(now);
+    fn worked(&mut self) -> bool {
         let news = self.failing.is_some() || self.ready != Some(true);
         self.failing = None;
         self.auth_refused_until = None;
@@ -194,16 +190,10 @@ impl Routes {
         route.failed(format!("{}: {words}", stage_words(stage)), now);
     }
 
-    /// The route has been seen to work since then: a failure that was begun before says nothing of it any more.
-    pub(crate) fn worked_since(&self, name: &str, since: Mono) -> bool {
-        let route = self.list.iter().find(|r| *r.name == *name);
-        route.and_then(|r| r.worked_at).is_some_and(|at| at > since)
-    }
-
     /// A delivery was accepted. `true` if the route was not known to work.
-    pub(crate) fn worked(&mut self, name: &str, now: Mono) -> bool {
+    pub(crate) fn worked(&mut self, name: &str) -> bool {
         let Some(route) = self.get_mut(name) else { return false };
-        let news = route.worked(now);
+        let news = route.worked();
         if news {
             let name = route.name.clone();
             self.news.push((name, true, None));
@@ -225,7 +215,7 @@ impl Routes {
             Ok(_) if route.auth_refused_until.is_some() && !test.with_auth => {}
             Ok(_) => {
                 back = route.ready == Some(false);
-                route.worked(now.mono);
+                route.worked();
                 route.next_test = now.mono + TEST;
                 if test.with_auth {
                     route.next_auth = now.mono + TEST_AUTH;

@@ -122,6 +122,8 @@ pub(crate) struct Row {
     pub(crate) unreached: bool,
     /// When it was last called out of turn, or will be.
     pub(crate) hurried: Option<Mono>,
+    /// It was called while an attempt was open, and is to be called again.
+    pub(crate) called: bool,
     /// It is due but something else must end first.
     pub(crate) blocked: bool,
 }
@@ -144,6 +146,7 @@ impl Row {
             ambiguous: false,
             unreached: false,
             hurried: None,
+            called: false,
             blocked: false,
         }
     }

@@ -5,9 +5,10 @@ use super::kept::KEPT;
 use super::kinds::{Kind, kind as named};
 use super::options::Options;
 use super::summary::Summary;
-use super::world::{Call, Counts, World};
+use super::world::{Counts, World};
 use super::{plot, truth::At};
-use hinomi::core::{Core, Effect};
+use hinomi::core::player::{Player, Said};
+use hinomi::core::tape::Line;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,37 +39,43 @@ fn tell(seed: u64, kind: Option<&'static Kind>, record: bool) -> World {
     world
 }
 
-/// The same calls must have the same effects: events and mails, to the letter.
+/// The record, written as JSON lines and read again, must give the same events and mails, to the letter.
 fn replay(world: &mut World) {
-    let calls = world.record.take().unwrap_or_default();
-    let mut said = Vec::new();
-    let mut core: Option<Core> = None;
+    let lines = world.record.take().unwrap_or_default();
+    match played(&lines, world) {
+        Err(why) => world.judge.wrong(format!("the record cannot be played: {why}")),
+        Ok(said) if said != world.said => {
+            let at = said.iter().zip(&world.said).take_while(|(a, b)| a == b).count();
+            world
+                .judge
+                .wrong(format!("the replay says something else from its {at}th word on"));
+        }
+        Ok(_) => {}
+    }
+}
+
+fn played(lines: &[Line], world: &World) -> Result<Vec<String>, String> {
     let site = &world.plot.town.site;
-    for (now, call) in calls {
-        match (call, &mut core) {
-            (Call::Start(restored), _) => {
-                let seed = if core.is_some() { [9; 32] } else { [7; 32] };
-                core = Some(Core::new(site.clone(), *restored, seed, now));
-            }
-            (Call::Polled(inputs), Some(core)) => core.take_polled(inputs, now),
-            (Call::Take(input), Some(core)) => core.take(input, now),
-            (Call::Wake, Some(core)) => core.wake(now),
-            _ => {}
+    let (mut player, mut said) = (None, Vec::new());
+    for line in lines {
+        let text = serde_json::to_string(line).map_err(|e| e.to_string())?;
+        let line: Line = serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?;
+        // Each start of the daemon begins anew, with what the ledger gave back.
+        if matches!(line, Line::Began(_)) {
+            player = None;
         }
-        for effect in core.iter_mut().flat_map(Core::effects) {
-            match effect {
-                Effect::Commit(batch) => said.push(format!("{:?}", batch.events)),
-                Effect::Deliver(delivery) => said.push(format!("{delivery:?}")),
-                _ => {}
-            }
-        }
+        let playing = match &mut player {
+            Some(player) => player,
+            None => player.insert(Player::new(&line, site.clone()).map_err(|e| e.to_string())?),
+        };
+        let mut now = Vec::new();
+        playing.line(line, |_| None, &mut now).map_err(|e| e.to_string())?;
+        said.extend(now.into_iter().map(|one| match one {
+            Said::Event(event) => event.to_json(),
+            Said::Mail(delivery) => format!("{delivery:?}"),
+        }));
     }
-    if said != world.said {
-        let at = said.iter().zip(&world.said).take_while(|(a, b)| a == b).count();
-        world
-            .judge
-            .wrong(format!("the replay says something else from its {at}th word on"));
-    }
+    Ok(said)
 }
 
 fn told(seed: u64, kind: Option<&'static Kind>, record: bool) -> Told {

@@ -7,6 +7,7 @@ use super::judge::Judge;
 use super::plot::{Act, Mood, Plot, Slip};
 use super::town::index_of;
 use super::truth::{At, SECOND, Truth};
+use hinomi::core::tape::{Beginning, Line, Wants};
 use hinomi::core::{Core, Effect, Input};
 use hinomi::incident::{Batch, Head, Restored, RowChange};
 use hinomi::model::{Mono, Now, Wall};
@@ -25,15 +26,6 @@ const RELAY: At = 200_000;
 const DEADLINE: At = 30 * SECOND;
 /// The shell's patience with the ledger.
 const LATE: At = 10 * SECOND;
-
-/// One call of the core, for replaying.
-#[derive(Clone, Debug)]
-pub(crate) enum Call {
-    Start(Box<Restored>),
-    Polled(Vec<PollInput>),
-    Take(Input),
-    Wake,
-}
 
 /// What a story cost.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,9 +46,9 @@ pub(crate) struct World {
     pub(crate) counts: Counts,
     /// Everything that was written, in order.
     pub(crate) ledger: Vec<String>,
-    /// Calls of the core, if they are kept.
-    pub(crate) record: Option<Vec<(Now, Call)>>,
-    /// Mails and batches as they left, if calls are kept.
+    /// The record of all lives of the core, if it is kept.
+    pub(crate) record: Option<Vec<Line>>,
+    /// Mails and events as they left, if a record is kept.
     pub(crate) said: Vec<String>,
     stepped_ms: i64,
     wire: VecDeque<(At, PollInput)>,
@@ -88,7 +80,7 @@ impl World {
             now: 0,
             counts: Counts::default(),
             ledger: Vec::new(),
-            record: record.then(|| vec![(clock, Call::Start(Box::new(restored)))]),
+            record: record.then(Vec::new),
             said: Vec::new(),
             stepped_ms: 0,
             wire: VecDeque::new(),
@@ -101,6 +93,7 @@ impl World {
             back_at: None,
             plot,
         };
+        world.keep(&restored);
         world.look_around();
         world.carry();
         world
@@ -171,17 +164,23 @@ impl World {
             last_row: self.rows.keys().max().copied().unwrap_or(0),
             ..Restored::default()
         };
-        self.note(|| Call::Start(Box::new(restored.clone())));
-        self.core = Core::new(self.plot.town.site.clone(), restored, [9; 32], self.clock());
+        self.core = Core::new(self.plot.town.site.clone(), restored.clone(), [9; 32], self.clock());
+        self.keep(&restored);
         self.back_at = None;
         self.look_around();
         self.carry();
     }
 
-    fn note(&mut self, call: impl FnOnce() -> Call) {
-        let clock = self.clock();
+    /// What the core takes in is kept from its start, as `hinomi run --record` does.
+    fn keep(&mut self, restored: &Restored) {
+        let began = Beginning::of_start(restored, &self.plot.town.site, true, self.clock());
         if let Some(record) = &mut self.record {
-            record.push((clock, call()));
+            record.push(Line::Began(Box::new(began)));
+            let all = true;
+            self.core.record_from_start(Wants {
+                all,
+                ..Wants::default()
+            });
         }
     }
 
@@ -242,16 +241,17 @@ impl World {
             arrived.push(input);
         }
         if !arrived.is_empty() {
-            self.note(|| Call::Polled(arrived.clone()));
             self.core.take_polled(arrived, now);
         }
         while let Some(entry) = self.later.first_entry().filter(|e| e.key().0 <= self.now) {
             let input = entry.remove();
-            self.note(|| Call::Take(input.clone()));
+            if self.record.is_some() && matches!(input, Input::Delivered { .. } | Input::RouteTested(_)) {
+                let text = format!("  {:8.1}    {input:?}", self.now as f64 / 1e6);
+                self.judge.history.push(text);
+            }
             self.core.take(input, now);
         }
         if self.core.next_wakeup() <= now.mono {
-            self.note(|| Call::Wake);
             self.core.wake(now);
         }
         self.carry();
@@ -263,6 +263,9 @@ impl World {
     }
 
     fn carry(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.extend(self.core.recorded());
+        }
         for effect in self.core.effects() {
             match effect {
                 Effect::Send { channel, to, bytes } => self.send(channel, to, bytes),
@@ -320,7 +323,7 @@ impl World {
     fn commit(&mut self, batch: Batch) {
         self.counts.events += batch.events.len() as u64;
         if self.record.is_some() {
-            self.said.push(format!("{:?}", batch.events));
+            self.said.extend(batch.events.iter().cloned());
         }
         self.judge.batch(self.now, &batch.events, &self.truth, &self.plot);
         let id = batch.id;

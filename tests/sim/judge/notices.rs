@@ -270,6 +270,11 @@ impl Judge {
         if mail.to != format!("{contact}@example.net") {
             self.wrong(format!("row {number} is for {contact} and goes to {}", mail.to));
         }
+        self.say(
+            now,
+            incident,
+            &format!("row {number} over {}: {mood:?}", delivery.route),
+        );
         self.way_chosen(now, incident, route, &delivery.route, plot);
         if !taken {
             return;
