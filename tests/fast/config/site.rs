@@ -186,7 +186,7 @@ fn a_switchover_ends_when_the_group_says_or_all_findings_say() {
         )
     };
     let back = |all: &str, own: &str| {
-        let snmp = "[snmp.v2c]\nversion = \"2c\"\ncommunity = { file = \"community\" }\n";
+        let snmp = "[snmp.v2c]\nversion = \"2c\"\ncommunity = { env = \"X\" }\n";
         let devices = device("edge-a", 1) + &device("edge-b", 2);
         let groups = group("one", "") + &group("two", own);
         let site = site(&format!("[findings]\n{all}\n{snmp}{devices}{groups}"));
