@@ -1,12 +1,13 @@
 //! `hinomi record`: asks the running daemon for a record and writes it, until Ctrl-C or the time is over.
 
 use super::{Daemon, Failure, client};
+use crate::daemon::clock;
 use crate::daemon::control::{Reply, Request};
 use clap::Args;
 use std::io::{BufRead, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Looks at the clock this often while nothing comes.
 const LOOK: Duration = Duration::from_millis(500);
@@ -43,7 +44,7 @@ pub(super) fn record(daemon: &Daemon, file: &Path, options: &Options, out: &mut 
     open.write(true).create(true).truncate(true).mode(0o600);
     let mut record = std::io::BufWriter::new(open.open(file).map_err(failed)?);
     lines.get_ref().set_read_timeout(Some(LOOK)).map_err(failed)?;
-    let (began, mut count, mut line) = (Instant::now(), 0u64, Vec::new());
+    let (began, mut count, mut line) = (clock::mono(), 0u64, Vec::new());
     loop {
         match lines.read_until(b'\n', &mut line) {
             Ok(0) => break,
@@ -62,7 +63,10 @@ pub(super) fn record(daemon: &Daemon, file: &Path, options: &Options, out: &mut 
                 ) => {}
             Err(e) => return Err(Failure::new(3, format!("hinomi ended the record: {e}"))),
         }
-        if options.length.is_some_and(|length| began.elapsed() >= length) {
+        if options
+            .length
+            .is_some_and(|length| clock::mono().since(began) >= length)
+        {
             break;
         }
     }

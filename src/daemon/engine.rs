@@ -5,7 +5,7 @@
 
 use super::clock;
 use super::health::{Health, Part};
-use super::messages::{ToCache, ToEngine, ToLedger, Work};
+use super::messages::{Record, ToCache, ToEngine, ToLedger, Work};
 use super::recorder::{self, Recorder};
 use super::remember::Remember;
 use super::survey::Survey;
@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
 use std::time::Duration;
-use tokio::sync::mpsc::{Receiver as TapeReceiver, Sender};
+use tokio::sync::mpsc::Sender;
 
 /// Turns are this far apart.
 const TICK: Duration = Duration::from_millis(10);
@@ -180,7 +180,7 @@ impl Engine {
         }
     }
 
-    fn record(&mut self, wants: Wants, now: Now) -> Result<(Box<Beginning>, TapeReceiver<Line>), String> {
+    fn record(&mut self, wants: Wants, now: Now) -> Result<Record, String> {
         self.hand_over_record();
         if self.recorder.is_some() {
             return Err("a record is being made already; one at a time".to_owned());

@@ -13,6 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
+/// A record that has begun: its beginning, and where its lines come.
+pub(crate) type Record = (Box<Beginning>, tokio::sync::mpsc::Receiver<Line>);
+
 /// To the engine.
 #[derive(Debug)]
 pub(crate) enum ToEngine {
@@ -65,7 +68,7 @@ pub(crate) enum ToEngine {
         /// What is wanted.
         wants: Wants,
         /// The beginning and where the lines come; or why not.
-        reply: oneshot::Sender<Result<(Box<Beginning>, tokio::sync::mpsc::Receiver<Line>), String>>,
+        reply: oneshot::Sender<Result<Record, String>>,
     },
     /// A checked configuration; answered when the core has taken it.
     Reload {
