@@ -27,6 +27,9 @@ const DEADLINE: At = 30 * SECOND;
 /// The shell's patience with the ledger.
 const LATE: At = 10 * SECOND;
 
+/// A core that wants to be woken again and again so often is given up.
+const SPINS: u32 = 100;
+
 /// What a story cost.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
@@ -60,6 +63,8 @@ pub(crate) struct World {
     slip: Slip,
     /// The daemon is dead until then.
     back_at: Option<At>,
+    /// How often the core wanted to be woken again and again.
+    spins: u32,
 }
 
 impl World {
@@ -91,6 +96,7 @@ impl World {
             moods: [Mood::Works; 2],
             slip: Slip::Works,
             back_at: None,
+            spins: 0,
             plot,
         };
         world.keep(&restored);
@@ -136,9 +142,14 @@ impl World {
 
     /// The judge sees what is true now.
     fn look_around(&mut self) {
-        let works = [0, 1].map(|r| self.back_at.is_none() && self.way(r) && takes(self.moods[r]));
-        self.judge
-            .look(self.now, &self.truth, &self.plot, works, self.back_at.is_none());
+        let alive = self.back_at.is_none();
+        // A relay whose answers are lost takes mail, but nobody can know: that is no way that works.
+        let works = [0, 1].map(|r| alive && self.way(r) && self.moods[r] == Mood::Works);
+        let lost = [0, 1]
+            .into_iter()
+            .all(|r| !alive || !self.way(r) || !takes(self.moods[r]));
+        self.judge.routes(self.now, works, lost);
+        self.judge.look(self.now, &self.truth, &self.plot, alive);
     }
 
     fn act(&mut self, act: &Act) {
@@ -216,6 +227,12 @@ impl World {
                 ));
                 still = 0;
                 self.now += TICK;
+                self.spins += 1;
+                if self.spins > SPINS {
+                    // The story cannot be told to its end; that much is known.
+                    self.now = self.now.max(until);
+                    return;
+                }
                 continue;
             }
             self.now = next;

@@ -168,7 +168,15 @@ impl Judge {
     }
 
     /// What is true from now on.
-    pub(crate) fn look(&mut self, now: At, truth: &Truth, plot: &Plot, works: [bool; 2], alive: bool) {
+    pub(crate) fn look(&mut self, now: At, truth: &Truth, plot: &Plot, alive: bool) {
+        self.blind.set(!truth.answers(0) && !truth.answers(1), now);
+        for want in &mut self.wants {
+            want.look(now, truth, plot, alive);
+        }
+    }
+
+    /// Which ways for mail work from now on, and whether none takes anything.
+    pub(crate) fn routes(&mut self, now: At, works: [bool; 2], lost: bool) {
         for ((works, since), times) in works.iter().zip(&mut self.working).zip(&mut self.routes) {
             match (works, *since) {
                 (true, None) => *since = Some(now),
@@ -179,11 +187,7 @@ impl Judge {
                 _ => {}
             }
         }
-        self.no_way.set(!works.contains(&true), now);
-        self.blind.set(!truth.answers(0) && !truth.answers(1), now);
-        for want in &mut self.wants {
-            want.look(now, truth, plot, alive);
-        }
+        self.no_way.set(lost, now);
     }
 
     /// Something is about to happen: what should have been seen by now?
