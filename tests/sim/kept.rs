@@ -26,14 +26,14 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
     ),
     (8517, "mixed", "the same, with another aggregation device"),
     (
-        1321,
+        518,
         "restart",
         "an agent that came back while the daemon was dead stayed silent for ever",
     ),
     (
-        17910,
-        "town-dark-at-night",
-        "six circuits, fewer than half of a device's, waited for each other and were never told",
+        41,
+        "routers-dead-scattered",
+        "circuits, five and more but fewer than half of a device's, waited for each other and were told late or never",
     ),
     (
         24787,
@@ -48,6 +48,6 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
     (
         28986,
         "relay-out",
-        "the same, called out of turn too short a time before",
+        "the same, with an attempt that hung on the other route",
     ),
 ];
