@@ -65,12 +65,6 @@ impl Feed {
         }
     }
 
-    pub(super) fn probe_agent(&mut self, device: DeviceId, now: Now) {
-        if let Feed::Live(poll) = self {
-            poll.probe_agent(device, now);
-        }
-    }
-
     pub(super) fn take_all(&mut self, inputs: impl IntoIterator<Item = PollInput>, now: Now) {
         if let Feed::Live(poll) = self {
             poll.take_all(inputs, now);

@@ -89,7 +89,7 @@ impl Core {
         };
         let name = device.name.clone();
         self.feed.take(PollInput::ProbeNow(trap.device), now);
-        self.feed.probe_agent(trap.device, now);
+        self.feed.take(PollInput::ProbeAgent(trap.device), now);
         let kept = Kept {
             seen: now.wall_at(trap.at),
             trap,

@@ -7,9 +7,9 @@
 
 use crate::model::maintenance::{Subject, Window, subject};
 use crate::model::{
-    Device, DeviceId, FindingKey, FindingKind, Measure, Name, Now, Part, Site, Wall, maintenance::When,
+    Device, DeviceId, FindingKey, FindingKind, Measure, Name, Now, Part, Redundancy, Site, Wall, maintenance::When,
 };
-use crate::rules::Calendar;
+use crate::rules::{Calendar, Cause};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -104,20 +104,17 @@ impl Mutes {
     }
 
     /// The window that covers a finding now.
-    pub(crate) fn window(&self, site: &Site, key: &FindingKey) -> Option<&Name> {
+    pub(crate) fn window(&self, site: &Site, key: &FindingKey, cause: &Cause) -> Option<&Name> {
         if always_told(key.kind) {
             return None;
         }
         let id = key.device.as_ref().and_then(|name| self.ids.get(name)).copied();
         let covered = |cover: &Cover| match (&key.part, id) {
             (Part::Common(label), _) => cover.common(label, &self.ids),
-            // That redundancy is lost, or roles move, while one of the members is worked on is expected.
-            (Part::Redundancy(group), _) => site
-                .redundancy
-                .iter()
-                .filter(|g| g.name == *group)
-                .flat_map(|g| &g.members)
-                .any(|m| cover.devices.contains(&m.device)),
+            (Part::Redundancy(group), _) => {
+                let group = site.redundancy.iter().find(|g| g.name == *group);
+                group.is_some_and(|g| cover.explains(g, cause))
+            }
             (Part::Interface(port), Some(id)) => {
                 cover.devices.contains(&id) || cover.interfaces.contains(&(id, port.clone()))
             }
@@ -211,6 +208,20 @@ impl Cover {
             let port = through(*parent).is_some_and(|port| self.interfaces.contains(&(*parent, port.clone())));
             port || self.devices.contains(parent)
         })
+    }
+
+    /// Redundancy is lost by, or roles move off or onto, members that are worked on: expected. One other member among the missing, and it is
+    /// told.
+    fn explains(&self, group: &Redundancy, cause: &Cause) -> bool {
+        let worked_on = |name: &Name| {
+            let member = group.members.iter().find(|m| m.is_called(name));
+            member.is_some_and(|m| self.devices.contains(&m.device))
+        };
+        match cause {
+            Cause::RedundancyLost { missing, .. } => missing.iter().all(|m| worked_on(&m.member)),
+            Cause::SwitchedOver { moved, .. } => moved.iter().all(|m| worked_on(&m.from) || worked_on(&m.to)),
+            _ => group.members.iter().any(|m| self.devices.contains(&m.device)),
+        }
     }
 
     fn common(&self, label: &str, ids: &HashMap<Name, DeviceId>) -> bool {

@@ -234,12 +234,13 @@ impl Notifier {
     fn windows_changed(&mut self, book: &mut Book, now: Now) -> BTreeSet<u64> {
         let site = self.site.clone();
         let mut planned = Planned::default();
-        let over = self.planner.mute(&self.mutes, &site, book, now.wall, &mut planned);
-        let mut touched: BTreeSet<u64> = planned.muted.iter().map(|(id, _)| *id).collect();
-        for (id, window) in over {
-            book.record(Some(id), EventBody::Unmuted { window }, now);
-            touched.insert(id);
-        }
+        self.planner.mute(&self.mutes, &site, book, now.wall, &mut planned);
+        let touched = planned
+            .muted
+            .iter()
+            .chain(&planned.unmuted)
+            .map(|(id, _)| *id)
+            .collect();
         self.add_all(planned, book, now);
         touched
     }
@@ -283,6 +284,9 @@ impl Notifier {
     }
 
     fn add_all(&mut self, planned: Planned, book: &mut Book, now: Now) {
+        for (id, window) in planned.unmuted {
+            book.record(Some(id), EventBody::Unmuted { window }, now);
+        }
         for (id, window) in planned.muted {
             book.record(Some(id), EventBody::Muted { window }, now);
         }

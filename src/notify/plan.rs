@@ -97,6 +97,8 @@ pub(crate) struct Planned {
     pub(crate) nobody: Vec<(u64, NoticeKind, Level)>,
     /// Incidents that planned work keeps quiet from now on: number and window.
     pub(crate) muted: Vec<(u64, Name)>,
+    /// Incidents that are told again: number, and the window that kept them quiet.
+    pub(crate) unmuted: Vec<(u64, Name)>,
 }
 
 /// The planner: the site's procedures, and what is due when.
@@ -139,31 +141,27 @@ impl Planner {
         };
         // Good news goes to those who were told of the bad ones, whatever is planned.
         if kind != NoticeKind::Recovered
-            && let Some(window) = incident.muted.as_ref().or_else(|| mutes.window(site, &incident.root))
+            && let Some(window) = mutes.window(site, &incident.root, incident.cause())
         {
             if incident.muted.is_none() {
                 planned.muted.push((incident.id, window.clone()));
             }
             return;
         }
+        // The window is over, or something that it does not explain has been added.
+        planned
+            .unmuted
+            .extend(incident.muted.clone().map(|window| (incident.id, window)));
         self.tell(kind, incident, site, book, event.at, planned);
     }
 
     /// A window has begun or ended: what of the open incidents is kept quiet now, and what is told after all.
-    pub(crate) fn mute(
-        &self,
-        mutes: &Mutes,
-        site: &Site,
-        book: &Book,
-        at: Wall,
-        planned: &mut Planned,
-    ) -> Vec<(u64, Name)> {
-        let mut over = Vec::new();
+    pub(crate) fn mute(&self, mutes: &Mutes, site: &Site, book: &Book, at: Wall, planned: &mut Planned) {
         for incident in book.open() {
-            match (&incident.muted, mutes.window(site, &incident.root)) {
+            match (&incident.muted, mutes.window(site, &incident.root, incident.cause())) {
                 (None, Some(window)) => planned.muted.push((incident.id, window.clone())),
                 (Some(window), None) => {
-                    over.push((incident.id, window.clone()));
+                    planned.unmuted.push((incident.id, window.clone()));
                     if let Some(kind) = after_silence(incident) {
                         self.tell(kind, incident, site, book, at, planned);
                     }
@@ -171,7 +169,6 @@ impl Planner {
                 _ => {}
             }
         }
-        over
     }
 
     fn tell(&self, kind: NoticeKind, incident: &Incident, site: &Site, book: &Book, at: Wall, planned: &mut Planned) {

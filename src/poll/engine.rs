@@ -177,7 +177,7 @@ impl Poll {
             PollInput::SendFailed { channel, to, error } => self.agents.send_failed(channel, to, &error, now),
             PollInput::TcpEnded { token, result } => self.token_ended(token, result, now),
             PollInput::ProbeNow(device) => self.probe_now(device, now),
-            PollInput::ProbeAgent(device) => self.want_agent(device, now),
+            PollInput::ProbeAgent(device) => self.probe_agent(device, now),
             PollInput::Silent(device, silent) => {
                 if let Some(state) = self.states.get_mut(device.index()) {
                     (state.silent, state.answering) = (silent, false);
@@ -186,12 +186,6 @@ impl Poll {
                 }
             }
         }
-    }
-
-    /// Starts an SNMP round of this device now, out of turn: something is said to have changed there. Once a second at most; what is asked
-    /// for sooner, or while a round is under way (which may have read the old state), starts when it may.
-    pub fn probe_agent(&mut self, device: DeviceId, now: Now) {
-        self.take(PollInput::ProbeAgent(device), now);
     }
 
     /// When [`Poll::wake`] wants to be called. The shell may round up to its tick of 10 ms.
@@ -290,8 +284,9 @@ impl Poll {
         }
     }
 
-    /// See [`Poll::probe_agent`].
-    fn want_agent(&mut self, device: DeviceId, now: Now) {
+    /// Starts an SNMP round of this device now, out of turn: something is said to have changed there. Once a second at most; what is asked
+    /// for sooner, or while a round is under way (which may have read the old state), starts when it may.
+    fn probe_agent(&mut self, device: DeviceId, now: Now) {
         let Some(target) = self.site.devices.get(device.index()) else {
             return;
         };
@@ -322,7 +317,7 @@ impl Poll {
     /// The second is over. (After a reload the number may be another device's: that one is asked a little early, once.)
     fn waiting_agent_probe(&mut self, device: DeviceId, now: Now) {
         if self.agent_probes.remove(&device) == Some(true) {
-            self.want_agent(device, now);
+            self.probe_agent(device, now);
         }
     }
 

@@ -44,11 +44,6 @@ pub(super) struct Tally {
     pub(super) instead: Option<(Name, Name)>,
 }
 
-/// Maintenance of a member makes the loss of its redundancy expected: this is the place to say so.
-fn is_expected(_of: &Redundancy, _member: usize) -> bool {
-    false
-}
-
 /// The names of instances for people: none where there is only one without a name.
 pub(super) fn named(answer: &Answer) -> Vec<Name> {
     answer.yes.iter().filter(|name| !name.is_empty()).cloned().collect()
@@ -110,9 +105,7 @@ impl Group {
         }
         let mut missing = Vec::new();
         for (slot, standing) in self.slots.iter().zip(standings) {
-            let expected = is_expected(of, slot.member);
-            let why = absence(*standing, false).filter(|_| !expected);
-            missing.extend(why.map(|why| match why {
+            missing.extend(absence(*standing, false).map(|why| match why {
                 Absence::NotTold if slot.unit.is_some() => (slot, Absence::Gone),
                 why => (slot, why),
             }));
