@@ -33,10 +33,3 @@ fn real_ns() -> i128 {
     let t = clock_gettime(ClockId::Realtime);
     i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec)
 }
-
-/// A moment as people read it, in a time zone by name.
-pub fn in_zone(at: Wall, zone: &str) -> String {
-    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    let words = |t: jiff::Timestamp| t.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string();
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| "-".to_owned(), words)
-}

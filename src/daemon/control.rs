@@ -9,6 +9,7 @@ use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{DeviceStatus, MaintenanceOrder, Snapshot};
 use crate::model::maintenance::By;
 use crate::model::{Name, Site, Window};
+use crate::notify::text::moment;
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -237,12 +238,11 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
             set_by,
         } => match window(&shared.site(), (name, what, by, set_by), (start, end, seconds)) {
             Ok(window) => {
-                let (from, until) = (window.start, window.end);
+                let operator = &shared.site().operator;
+                let (from, until) = (moment(window.start, operator), moment(window.end, operator));
                 let words = format!(
-                    "maintenance \"{}\" from {} until {}; what is still bad 10 min later is told",
-                    window.name,
-                    clock::in_zone(from, &shared.site().operator.timezone),
-                    clock::in_zone(until, &shared.site().operator.timezone)
+                    "maintenance \"{}\" from {from} until {until}; what is still bad 10 min later is told",
+                    window.name
                 );
                 maintain(shared, MaintenanceOrder::Set(window), words).await
             }
@@ -277,14 +277,14 @@ fn window(
     (name, what, by, set_by): (String, Vec<String>, By, String),
     (start, end, seconds): (Option<String>, Option<String>, Option<u64>),
 ) -> Result<Window, String> {
-    let moment = |text: String| crate::config::moment(&text, &site.operator.timezone);
+    let read = |text: String| crate::config::moment(&text, &site.operator.timezone);
     let name = name.trim();
     if name.is_empty() || name.chars().any(char::is_control) || name.chars().count() > 100 {
         return Err("the window needs a short, plain name".to_owned());
     }
-    let start = start.map(moment).transpose()?.unwrap_or_else(|| clock::now().wall);
+    let start = start.map(read).transpose()?.unwrap_or_else(|| clock::now().wall);
     let end = match (end, seconds) {
-        (Some(end), _) => moment(end)?,
+        (Some(end), _) => read(end)?,
         (None, Some(seconds)) => start.after(Duration::from_secs(seconds)),
         (None, None) => return Err("until when? Give --end or --for".to_owned()),
     };

@@ -360,6 +360,11 @@ fn footer(facts: &Facts<'_>, words: &dyn Words) -> Vec<String> {
     lines
 }
 
+/// A moment in the operator's time zone, as mails say it.
+pub fn moment(at: Wall, operator: &Operator) -> String {
+    Clock::new(operator).full(at)
+}
+
 /// What the guideline's flow (1.3.2) does next after a verdict, in English.
 pub fn next_step_in_english(verdict: Verdict) -> &'static str {
     en::English.next_step(verdict)

@@ -5,7 +5,7 @@
 use crate::model::{LocalMinute, Operator, Wall};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::sync::Arc;
 
 const MINUTE_MS: i64 = 60_000;
@@ -26,7 +26,10 @@ impl Calendar {
             holiday: false,
         };
         Calendar {
-            zone: TimeZone::get(&operator.timezone).unwrap_or(TimeZone::UTC),
+            // The bundled database, as in mails: what is judged, and what a record plays, must not depend on the host's files.
+            zone: TimeZoneDatabase::bundled()
+                .get(&operator.timezone)
+                .unwrap_or(TimeZone::UTC),
             holidays: operator.holidays.clone(),
             last: (i64::MIN, never),
         }

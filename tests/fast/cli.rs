@@ -926,6 +926,14 @@ fn tcp_site(relay: &Relay, listeners: &[std::net::TcpListener]) -> String {
     text
 }
 
+/// Waits until so many devices are up.
+fn until_up(config: &str, count: usize) {
+    until("all are up", || {
+        let status = run(&["status", "--config", config]);
+        text(&status.stdout).matches(" up ").count() == count
+    });
+}
+
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !holds() {
@@ -945,13 +953,7 @@ fn a_fault_becomes_a_mail_even_if_the_daemon_is_killed_before_any_relay_took_it(
     let config = folder.config();
     let config = config.to_str().unwrap();
     let mut first = Daemon::start(&folder.config());
-    let up = || {
-        text(&run(&["status", "--config", config]).stdout)
-            .matches(" up ")
-            .count()
-            == 3
-    };
-    until("all three are up", up);
+    until_up(config, 3);
     relay.stop();
     assert_eq!(run(&["probe", "d2", "--config", config]).status.code(), Some(0));
     drop(listeners.pop());

@@ -11,7 +11,7 @@ use crate::config::values::{Refusal, Taken, refuse};
 use crate::model::maintenance::{By, Maintenance, When, subject};
 use crate::model::{Device, Name, Operator, Wall};
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::sync::Arc;
 
 const WHAT: &str = "a list of devices, circuits, ports as \"edge-a/xe-0/0/1\", \"site:NAME\", \"group:NAME\", \"carrier:NAME\" or \
@@ -118,7 +118,7 @@ fn moment(text: &str, zone: &str) -> Taken<Wall> {
     let plain = text.trim().replacen('T', " ", 1);
     let read =
         DateTime::strptime("%Y-%m-%d %H:%M", &plain).or_else(|_| DateTime::strptime("%Y-%m-%d %H:%M:%S", &plain));
-    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let zone = TimeZoneDatabase::bundled().get(zone).unwrap_or(TimeZone::UTC);
     match read.and_then(|t| t.to_zoned(zone)) {
         Ok(at) => Ok(Wall(at.timestamp().as_millisecond())),
         Err(_) => refuse(format!("is not a moment: \"{text}\""), MOMENT),

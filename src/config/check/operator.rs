@@ -37,7 +37,7 @@ pub(super) fn operator(top: &Walk<'_>) -> Option<Operator> {
 }
 
 fn timezone(text: &str) -> values::Taken<String> {
-    if jiff::tz::TimeZone::get(text).is_ok() {
+    if jiff::tz::TimeZoneDatabase::bundled().get(text).is_ok() {
         return Ok(text.to_string());
     }
     values::refuse(

@@ -146,7 +146,10 @@ fn members(walk: &Walk<'_>, kind: Option<RedundancyKind>, inventory: &Inventory)
     let mut seen: BTreeMap<Name, Place> = BTreeMap::new();
     let mut wrong = false;
     let members = walk.list("members", &hint, |ctx, node| {
-        let member = kind.and_then(|kind| member(ctx, node, kind, &hint, inventory));
+        let member = match kind {
+            Some(kind) => member(ctx, node, kind, &hint, inventory),
+            None => device_of(ctx, node, &hint, inventory),
+        };
         wrong |= member.is_none();
         let member = member?;
         if let Some(first) = seen.insert(Name::clone(&member.member.label), node.at) {
@@ -174,6 +177,16 @@ fn members(walk: &Walk<'_>, kind: Option<RedundancyKind>, inventory: &Inventory)
         walk.ctx.error(members.at, what, "two at least stand in for each other");
     }
     Some(members)
+}
+
+/// The kind is not known: that its device is not either is told all the same.
+fn device_of(ctx: &Ctx<'_>, node: &Node, hint: &str, inventory: &Inventory) -> Option<Written> {
+    let device = match &node.value {
+        Value::Table(_) => Walk::of(ctx, node, "a member", hint)?.name("device"),
+        _ => reader::text(ctx, "members", node, values::name).map(|value| At { value, at: node.at }),
+    };
+    inventory.resolve(ctx, &device?)?;
+    None
 }
 
 fn member(ctx: &Ctx<'_>, node: &Node, kind: RedundancyKind, hint: &str, inventory: &Inventory) -> Option<Written> {

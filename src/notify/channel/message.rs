@@ -112,10 +112,11 @@ fn raw(headers: &mut header::Headers, name: &str, value: &str) -> Result<(), Str
     Ok(())
 }
 
-/// The date as people at the operator's read it; UTC if the zone is unknown to this host.
+/// The date as people at the operator's read it; UTC if nobody knows the zone.
 fn date(mail: &Mail, operator: &Operator) -> String {
     let at = jiff::Timestamp::from_millisecond(mail.date.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    let zone = jiff::tz::TimeZone::get(&operator.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let zone = jiff::tz::TimeZoneDatabase::bundled().get(&operator.timezone);
+    let zone = zone.unwrap_or(jiff::tz::TimeZone::UTC);
     at.to_zoned(zone).strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
 }
 

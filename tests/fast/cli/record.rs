@@ -28,13 +28,7 @@ fn what_was_recorded_from_the_start_plays_to_the_same_mails() {
     let config = config.to_str().unwrap();
     let mut daemon = start_recording(&folder, &record);
     assert_eq!(mode(&record), 0o600, "it holds names and mails");
-    let up = || {
-        text(&run(&["status", "--config", config]).stdout)
-            .matches(" up ")
-            .count()
-            == 2
-    };
-    until("both are up", up);
+    until_up(config, 2);
     let again = run(&["record", folder.0.join("second").to_str().unwrap(), "--config", config]);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("one at a time"), "{}", text(&again.stderr));
@@ -118,13 +112,7 @@ fn a_running_daemon_is_recorded_for_a_while_and_what_changed_is_kept() {
     let config = folder.config();
     let config = config.to_str().unwrap();
     let daemon = Daemon::start(&folder.config());
-    let up = || {
-        text(&run(&["status", "--config", config]).stdout)
-            .matches(" up ")
-            .count()
-            == 3
-    };
-    until("all are up", up);
+    until_up(config, 3);
     let file = folder.0.join("part.jsonl");
     let file = file.to_str().unwrap();
     let unknown = run(&["record", file, "--target", "d9", "--config", config]);
