@@ -239,6 +239,17 @@ pub struct Device {
 }
 
 impl Device {
+    /// Looks at what is used of a device in every round (see `core::warm`).
+    pub fn warm(&self) -> usize {
+        let circuit = self.circuit.as_ref().map_or(0, |c| {
+            c.down_bps.unwrap_or(0) as usize + usize::from(c.tells_utilization)
+        });
+        let name = self.name.as_bytes().first().map_or(0, |b| usize::from(*b));
+        let own = self.interfaces.len() + self.parents.len() + self.poll.interval.subsec_nanos() as usize;
+        own.wrapping_add(circuit + name + self.parents.first().map_or(0, |p| p.index()))
+            .wrapping_add(usize::from(self.address.is_ipv6()) + self.status as usize)
+    }
+
     /// Level and delay of a finding kind for this device.
     pub fn rule(&self, kind: FindingKind) -> FindingRule {
         self.findings.get(&kind).copied().unwrap_or_else(|| kind.default_rule())
@@ -247,22 +258,27 @@ impl Device {
 
 /// Whether a name fits a pattern with `*` (any run) and `?` (one character).
 pub fn glob(pattern: &str, name: &str) -> bool {
-    let (p, n): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut i, mut j, mut star) = (0, 0, None);
-    while j < n.len() {
-        if i < p.len() && p[i] == '*' {
-            star = Some((i, j));
-            i += 1;
-        } else if i < p.len() && (p[i] == '?' || p[i] == n[j]) {
-            (i, j) = (i + 1, j + 1);
-        } else if let Some((si, sj)) = star {
-            star = Some((si, sj + 1));
-            (i, j) = (si + 1, sj + 1);
-        } else {
-            return false;
+    let (mut p, mut n) = (pattern.chars(), name.chars());
+    // Where to go on after the last star, one character of the name later each time.
+    let mut star: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
+    loop {
+        let before = n.clone();
+        let Some(c) = n.next() else {
+            return p.all(|rest| rest == '*');
+        };
+        match p.next() {
+            Some('*') => {
+                n = before;
+                star = Some((p.clone(), n.clone()));
+            }
+            Some(wanted) if wanted == '?' || wanted == c => {}
+            _ => {
+                let Some((after, from)) = &mut star else { return false };
+                from.next();
+                (p, n) = (after.clone(), from.clone());
+            }
         }
     }
-    p[i..].iter().all(|c| *c == '*')
 }
 
 #[cfg(test)]

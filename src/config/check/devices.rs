@@ -7,7 +7,7 @@ use super::operator::Daemon;
 use super::poll::{self, PollPart};
 use super::snmp::Accesses;
 use super::thresholds::ThresholdPart;
-use super::{Unique, device_rows, paths};
+use super::{Unique, device_rows, paths, share};
 use crate::config::names::NameMap;
 use crate::config::raw::{At, Node, Place, Value};
 use crate::config::reader::{Walk, unknown_reference};
@@ -129,16 +129,13 @@ pub(super) fn inventory(top: &Walk<'_>, defaults: &Defaults<'_>, daemon: &Daemon
     let mut written: Vec<Written> = super::tables(top, "device").into_iter().filter_map(read).collect();
     device_rows::rows(top, |walk| written.extend(read(walk)));
     written.retain(|d| unique.add(&d.name));
-    let ids = |(i, d): (usize, &Written)| {
-        (
-            Arc::from(d.name.value.as_str()),
-            DeviceId(u32::try_from(i).unwrap_or(u32::MAX)),
-        )
-    };
+    let mut devices: Vec<Device> = written.iter().map(|d| build(ctx, d, defaults)).collect();
+    share::share(&mut devices);
+    let ids = |(i, d): (usize, &Device)| (Name::clone(&d.name), DeviceId(u32::try_from(i).unwrap_or(u32::MAX)));
     let mut inventory = Inventory {
-        devices: written.iter().map(|d| build(ctx, d, defaults)).collect(),
+        ids: devices.iter().enumerate().map(ids).collect(),
+        devices,
         uplinks: Vec::new(),
-        ids: written.iter().enumerate().map(ids).collect(),
         sorted: OnceCell::new(),
         places: written.iter().map(|d| d.name.at).collect(),
         speaks_snmp: written.iter().map(|d| d.speaks_snmp(&defaults.groups)).collect(),

@@ -27,6 +27,7 @@ mod procedures;
 mod profiles;
 mod redundancy;
 mod routes;
+mod share;
 mod snmp;
 mod tables;
 mod thresholds;
