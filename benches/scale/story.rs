@@ -264,7 +264,7 @@ impl Bench {
         let clock = now(self.mono, self.wall);
         let answers = std::mem::take(&mut self.answers);
         let begun = Instant::now();
-        self.core.take_polled(answers, clock);
+        self.core.take_polled(&mut answers.into(), clock);
         if self.core.next_wakeup() <= self.mono {
             self.core.wake(clock);
         }

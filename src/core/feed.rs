@@ -5,7 +5,7 @@
 use super::tape::Seen;
 use crate::model::{DeviceId, Mono, Name, Now, Site};
 use crate::poll::agent::memory::Memories;
-use crate::poll::{Poll, PollCounters, PollEffect, PollInput};
+use crate::poll::{AgentReading, Poll, PollCounters, PollEffect, PollInput};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -56,6 +56,18 @@ impl Feed {
         match self {
             Feed::Live(poll) => Some(poll),
             Feed::Tape(_) => None,
+        }
+    }
+
+    /// Who some inputs seem to come from.
+    pub(super) fn seem_from(&self, inputs: &[PollInput]) -> Vec<DeviceId> {
+        self.live().map_or_else(Vec::new, |poll| poll.seem_from(inputs))
+    }
+
+    /// Takes a reading that nobody needs any more, for its memory.
+    pub(super) fn recycle(&mut self, reading: Box<AgentReading>) {
+        if let Feed::Live(poll) = self {
+            poll.recycle(reading);
         }
     }
 

@@ -15,6 +15,7 @@ pub mod snapshot;
 pub mod tape;
 mod traps;
 mod view;
+mod warm;
 
 pub use picture::Picture;
 pub use snapshot::{
@@ -302,9 +303,10 @@ impl Core {
     }
 
     /// Takes all datagrams of a tick, and what became of those sent: judged together, in their order.
-    pub fn take_polled(&mut self, inputs: impl IntoIterator<Item = PollInput>, now: Now) {
+    pub fn take_polled(&mut self, inputs: &mut Vec<PollInput>, now: Now) {
         let due = self.is_due(now);
-        self.feed.take_all(inputs, now);
+        self.warm(inputs);
+        self.feed.take_all(inputs.drain(..), now);
         self.turn(now);
         self.turned(Some(Took::Polled), due, now);
     }
@@ -386,7 +388,7 @@ impl Core {
         let now = turn.now;
         let input = match turn.took {
             Took::Polled => {
-                self.take_polled([], now);
+                self.take_polled(&mut Vec::new(), now);
                 return true;
             }
             Took::Time => {
@@ -639,12 +641,10 @@ impl Core {
     fn keep_last(&mut self, observation: Observation) {
         match observation {
             Observation::Agent(round) => {
-                if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome) {
-                    // In the place of the one before, where there is one.
-                    match &mut last.reading {
-                        Some(place) => **place = reading,
-                        place => *place = Some(Box::new(reading)),
-                    }
+                if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome)
+                    && let Some(before) = last.reading.replace(reading)
+                {
+                    self.feed.recycle(before);
                 }
             }
             Observation::Tcp(reading) => {

@@ -68,7 +68,7 @@ pub struct PortRow {
     /// ifName.
     pub name: Name,
     /// ifAlias.
-    pub alias: Option<Box<str>>,
+    pub alias: Option<Name>,
     /// Its numbers.
     pub port: Port,
 }

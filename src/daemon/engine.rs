@@ -120,7 +120,7 @@ impl Engine {
         self.net.receive_dry(&mut self.memory, reading, &mut self.received);
         let now = clock::now();
         if !self.received.is_empty() {
-            self.core.take_polled(self.received.drain(..), now);
+            self.core.take_polled(&mut self.received, now);
         }
         while let Ok(message) = self.links.inbox.try_recv() {
             self.message(message, now);
@@ -256,7 +256,7 @@ impl Engine {
             let mut failed = Vec::new();
             self.net.flush(&mut self.memory, &mut failed);
             if !failed.is_empty() {
-                self.core.take_polled(failed, now);
+                self.core.take_polled(&mut failed, now);
             }
         }
     }

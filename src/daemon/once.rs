@@ -58,7 +58,7 @@ pub fn watch(
         let now = clock::now();
         received.extend(connections.try_iter());
         answers += received.len();
-        core.take_polled(received.drain(..), now);
+        core.take_polled(&mut received, now);
         if core.next_wakeup() <= now.mono {
             core.wake(now);
         }
@@ -68,7 +68,7 @@ pub fn watch(
             }
         }
         net.flush(&mut memory, &mut received);
-        core.take_polled(received.drain(..), now);
+        core.take_polled(&mut received, now);
         if enough(&core, now, answers) || now.mono.since(began.mono) > patience {
             return Ok(core);
         }

@@ -129,6 +129,17 @@ impl Poll {
     }
 
     /// A packet came in on the RAW socket.
+    /// The device whose round an echo reply seems to answer.
+    pub(super) fn echo_seems_from(&self, v6: bool, bytes: &[u8]) -> Option<DeviceId> {
+        let Ok(IcmpMessage::EchoReply { payload, .. }) = icmp::parse(v6, bytes) else {
+            return None;
+        };
+        match cookie(payload, &self.rounds)? {
+            Cookie::Ours(key) => self.rounds.get(key).map(|round| round.device),
+            Cookie::Over | Cookie::Foreign => None,
+        }
+    }
+
     pub(super) fn icmp(&mut self, from: SocketAddr, at: Mono, bytes: &[u8], now: Now) {
         match icmp::parse(from.is_ipv6(), bytes) {
             Err(_) => self.drop_datagram(DropReason::Malformed),

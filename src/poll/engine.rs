@@ -12,8 +12,8 @@ use super::liveness::PROBE_GAP;
 use super::pace::Pacer;
 use super::schedule::{Due, Schedule, Stream};
 use super::timers::{Awake, StallClock, Timers};
-use super::{Channel, DropReason, Observation, PollEffect, PollInput, RoundKind, TcpReading};
-use crate::model::{DeviceId, Mono, Now, Site, Status, WatchKind};
+use super::{AgentReading, Channel, DropReason, Observation, PollEffect, PollInput, RoundKind, TcpReading};
+use crate::model::{Device, DeviceId, Mono, Now, Site, Status, WatchKind};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,6 +155,33 @@ impl Poll {
         self.pump(now);
     }
 
+    /// Who some inputs seem to come from.
+    pub fn seem_from(&self, inputs: &[PollInput]) -> Vec<DeviceId> {
+        let from = |input: &PollInput| match input {
+            PollInput::Datagram {
+                channel: Channel::Icmp,
+                from,
+                bytes,
+                ..
+            } => self.echo_seems_from(from.is_ipv6(), bytes),
+            PollInput::Datagram { bytes, .. } => self.agents.seems_from(bytes),
+            _ => None,
+        };
+        inputs.iter().filter_map(from).collect()
+    }
+
+    /// Takes a reading that nobody needs any more, for its memory.
+    pub fn recycle(&mut self, reading: Box<AgentReading>) {
+        self.agents.recycle(reading);
+    }
+
+    /// Looks at what is kept of a device (see `core::warm`).
+    pub fn warm(&self, device: DeviceId) -> usize {
+        let state = self.states.get(device.index()).map_or(0, |s| usize::from(s.silent));
+        let configured = self.site.devices.get(device.index()).map_or(0, Device::warm);
+        state + configured + self.agents.warm(device)
+    }
+
     fn absorb(&mut self, input: PollInput, now: Now) {
         match input {
             PollInput::Datagram {
@@ -208,6 +235,8 @@ impl Poll {
         self.agents.wake(now);
         let mut due = Vec::new();
         self.skipped += self.schedule.advance(now.mono, &mut due);
+        let warm = due.iter().map(|d| self.warm(d.device)).fold(0, usize::wrapping_add);
+        std::hint::black_box(warm);
         for d in due {
             self.start(d, now);
         }

@@ -59,7 +59,7 @@ pub struct AgentRound {
     /// Last answer in, or given up.
     pub ended: Mono,
     /// What came.
-    pub outcome: Result<AgentReading, AgentFailure>,
+    pub outcome: Result<Box<AgentReading>, AgentFailure>,
 }
 
 /// Why an agent gave nothing. Each has its own message to the operator.
@@ -127,6 +127,16 @@ pub enum Number {
     Text(f64),
 }
 
+impl Eq for TableRow {}
+
+impl std::hash::Hash for TableRow {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (self.part, &self.index, &self.label).hash(state);
+        // A factor is a power of ten, never NaN: equal ones have equal bits.
+        self.factor.to_bits().hash(state);
+    }
+}
+
 impl Number {
     /// As a number, if it is one.
     pub fn as_f64(&self) -> Option<f64> {
@@ -149,7 +159,7 @@ pub struct InterfaceReading {
     /// ifIndex it was read under; for people only.
     pub index: u32,
     /// ifAlias; not every configuration needs it.
-    pub alias: Option<Box<str>>,
+    pub alias: Option<Name>,
     /// ifAdminStatus: 1 up, 2 down, 3 testing.
     pub admin: Option<u8>,
     /// ifOperStatus: 1 up … 5 dormant, 6 notPresent, 7 lowerLayerDown.

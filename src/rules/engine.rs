@@ -221,6 +221,14 @@ impl Rules {
         }
     }
 
+    /// Looks at what is kept of a device (see `core::warm`).
+    pub fn warm(&self, device: DeviceId) -> usize {
+        self.reach
+            .warm(device)
+            .wrapping_add(self.numbers.warm(device))
+            .wrapping_add(self.interfaces.warm(device))
+    }
+
     /// Takes an observation with the numbers made from it.
     pub fn take(&mut self, observation: &Observation, samples: &Samples, now: Now) {
         let site = self.site.clone();

@@ -60,6 +60,12 @@ impl Interfaces {
         }
     }
 
+    /// Looks at the ports of a device.
+    pub(super) fn warm(&self, device: DeviceId) -> usize {
+        let first = self.seen.get(device.index()).and_then(|list| list.first());
+        first.map_or(0, |(_, seen)| seen.at.0 as usize)
+    }
+
     fn seen(&mut self, device: DeviceId, reading: &InterfaceReading, up: bool) -> Option<&mut Seen> {
         let list = self.seen.get_mut(device.index())?;
         let at = match list.binary_search_by(|(name, _)| name.cmp(&reading.name)) {

@@ -109,6 +109,14 @@ impl Numbers {
         of_device.map(|((part, metric), number)| (part, *metric, number))
     }
 
+    /// Looks at the numbers of a device.
+    pub(super) fn warm(&self, device: DeviceId) -> usize {
+        let numbers = self.numbers.get(device.index()).into_iter().flatten();
+        let each = |((_, metric), number): &(NumberKey, Number)| *metric as usize + number.known_at.0 as usize;
+        let answered = self.agents.get(device.index()).map_or(0, |a| a.last.0 as usize);
+        numbers.map(each).fold(answered, usize::wrapping_add)
+    }
+
     /// The place of a number; made by `fresh` if there is none.
     fn at(
         &mut self,

@@ -122,6 +122,14 @@ impl InterfaceCounters {
         }
     }
 
+    /// Looks at what the next reading is compared with.
+    pub(super) fn warm(&self) -> usize {
+        let at = |point: Option<&Point>| point.map_or(0, |p| p.at.0 as usize);
+        at(self.points.front())
+            .wrapping_add(at(self.points.back()))
+            .wrapping_add(usize::from(self.rates.in_bps.is_ok()))
+    }
+
     /// Takes a reading.
     pub fn push(&mut self, reading: &InterfaceReading) {
         let point = Point::of(reading);

@@ -48,6 +48,16 @@ impl LossWindow {
         }
     }
 
+    /// Looks at what the next round is added to.
+    pub(super) fn warm(&self) -> usize {
+        match &self.rounds {
+            Rounds::Many(many) => {
+                many.rounds.front().map_or(0, |r| r.1 as usize) + many.rounds.back().map_or(0, |r| r.1 as usize)
+            }
+            Rounds::Single { count, .. } => usize::from(*count),
+        }
+    }
+
     /// Takes a round. A confirm burst is left out: it is sent because something was lost and would count that loss twice.
     pub fn push(&mut self, round: &ReachRound) {
         let mean = || round.rtts.iter().sum::<Duration>().as_secs_f32() / round.rtts.len() as f32;

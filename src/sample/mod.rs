@@ -278,6 +278,16 @@ impl Sampler {
         }
     }
 
+    /// Looks at what is kept of a device (see `core::warm`).
+    pub fn warm(&self, device: DeviceId) -> usize {
+        let Some(state) = self.devices.get(device.index()) else {
+            return 0;
+        };
+        let first = state.interfaces.first();
+        let first = first.map_or(0, |(name, counters)| name.len() + counters.warm());
+        usize::from(state.silent) + state.loss.warm() + first
+    }
+
     /// Turns an observation into numbers.
     pub fn take(&mut self, observation: &Observation) -> Samples {
         let mut out = Samples::default();

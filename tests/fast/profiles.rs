@@ -191,7 +191,7 @@ fn told(world: &World, reading: AgentReading) -> Told {
         device: hinomi::model::DeviceId(0),
         started: world.now,
         ended: world.now,
-        outcome: Ok(reading),
+        outcome: Ok(Box::new(reading)),
     }));
     let (mut numbers, mut which) = (BTreeMap::new(), BTreeMap::new());
     for sample in samples.numbers.into_iter().filter(|s| s.metric != Metric::Loss) {

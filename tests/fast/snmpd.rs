@@ -176,7 +176,7 @@ impl Poller {
     }
 
     fn reading(&mut self) -> AgentReading {
-        self.round().outcome.unwrap()
+        *self.round().outcome.unwrap()
     }
 
     fn run(&mut self) -> AgentEvent {

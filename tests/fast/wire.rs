@@ -15,7 +15,7 @@ use cfb_mode::cipher::KeyIvInit;
 use hinomi::wire::snmp::usm::{Auth, MasterKey, Privacy};
 use hinomi::wire::snmp::{
     DecodeError, Message, Names, Pdu, PduKind, Request, Scoped, ScopedData, ScopedPdu, V3Header, Value, VarBind,
-    Version, decode, encode_community, encode_v3,
+    Version, decode, encode_community, encode_v3, number_of,
 };
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -125,6 +125,7 @@ fn what_they_answer_we_read() {
     else {
         panic!("not a v2c message")
     };
+    assert_eq!(number_of(&bytes), Some(-5), "at a glance");
     assert_eq!(
         (version, community, pdu.to_pdu()),
         (Version::V2c, &b"public"[..], want.clone())
@@ -238,6 +239,7 @@ fn what_we_sign_they_verify_and_the_other_way_round() {
         let Ok(Message::V3(read)) = decode(&bytes) else {
             panic!("{auth:?}")
         };
+        assert_eq!(number_of(&bytes), Some(read.header.id), "at a glance");
         assert_eq!(read.auth_params, at..at + zeros.len());
         assert!(
             read.authenticated && ours.verify(&bytes, read.auth_params.clone()),

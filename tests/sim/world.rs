@@ -258,7 +258,7 @@ impl World {
             arrived.push(input);
         }
         if !arrived.is_empty() {
-            self.core.take_polled(arrived, now);
+            self.core.take_polled(&mut arrived, now);
         }
         while let Some(entry) = self.later.first_entry().filter(|e| e.key().0 <= self.now) {
             let input = entry.remove();

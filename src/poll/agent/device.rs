@@ -7,10 +7,10 @@ mod recall;
 use super::learn::Learned;
 use super::oids::Col;
 use super::roles;
-use super::round::{Ask, Round};
+use super::round::{Ask, Round, Spare};
 use super::session::Session;
 use super::table::{self, Table, Wish};
-use super::template::{Get, Item, Library, Template};
+use super::template::{Get, Item, Library, Plan, Template};
 use super::text;
 use super::walk::{Purpose, Walk};
 use super::wanted::{ProfileWish, Wanted};
@@ -64,13 +64,15 @@ pub(super) struct Agent {
     roles: roles::Rows,
     uptime: Option<u32>,
     /// The requests of a round in which nothing has to be looked up; `None` when that has changed.
-    plan: Option<Arc<[Arc<Template>]>>,
+    plan: Option<Plan>,
     /// Octets of answer a request may cause; halved by tooBig and by loss.
     room: u16,
     repetitions: u8,
     slim: bool,
     /// v1: objects whose mention makes the agent refuse the whole request.
     absent: BTreeSet<Box<[u8]>>,
+    /// Names or rows were learned that other devices may have too.
+    unshared: bool,
 }
 
 /// How a round goes on after an answer.
@@ -117,6 +119,17 @@ impl Agent {
             repetitions: REPETITIONS,
             slim: false,
             absent: BTreeSet::new(),
+            unshared: false,
+        }
+    }
+
+    /// What was learned and other devices have too is kept once.
+    pub(super) fn share(&mut self, library: &mut Library) {
+        if std::mem::take(&mut self.unshared) {
+            self.table.share(&mut library.names);
+            if let Some(learned) = &mut self.learned {
+                learned.rows = library.rows.one(&learned.rows);
+            }
         }
     }
 
@@ -150,17 +163,25 @@ impl Agent {
         }
     }
 
+    /// Looks at what a round needs, so that it lies in the cache (see `core::warm`).
+    pub(super) fn warm(&self) -> usize {
+        let round = self.round.as_ref().map_or(0, |r| r.planned + usize::from(r.told_apart));
+        let sizes = usize::from(self.room) + usize::from(self.target.port()) + usize::from(self.unshared);
+        let times = (self.learned_at.0 as usize).wrapping_add(self.uptime.unwrap_or(0) as usize);
+        let plan = self.plan.as_ref().map_or(0, |plan| plan.len());
+        (round + sizes + plan)
+            .wrapping_add(times)
+            .wrapping_add(self.timeout.subsec_nanos() as usize)
+            .wrapping_add(self.table.warm())
+    }
+
     /// Begins a round; the caller has made sure that none is under way.
-    pub(super) fn begin_round(&mut self, library: &mut Library, now: Mono) {
+    pub(super) fn begin_round(&mut self, library: &mut Library, spare: &mut Spare, now: Mono) {
         if self.plan.is_none() {
             let items = self.settled_items();
             self.plan = Some(library.plan(items, self.room()));
         }
-        self.round = Some(Box::new(Round {
-            started: now,
-            plan: self.plan.clone(),
-            ..Round::default()
-        }));
+        self.round = Some(spare.round(self.plan.clone(), now));
     }
 
     /// What every round reads. An agent is asked who it is in its first round and after a restart.
@@ -416,12 +437,12 @@ impl Agent {
     }
 
     /// Takes a true answer to the present question.
-    pub(super) fn answer(&mut self, pdu: &PduView<'_>, at: Mono, now: Mono) -> Step {
+    pub(super) fn answer(&mut self, pdu: &PduView<'_>, library: &mut Library, at: Mono, now: Mono) -> Step {
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
         round.last_answer = Some(at);
-        match round.ask.take() {
+        let step = match round.ask.take() {
             None => Step::Continue,
             Some(Ask::Walk(walk)) => self.walked(walk, pdu, now),
             Some(Ask::Get(get)) if pdu.error_status == 0 => {
@@ -429,7 +450,9 @@ impl Agent {
                 Step::Continue
             }
             Some(Ask::Get(get)) => self.refused(get, pdu, at),
-        }
+        };
+        self.share(library);
+        step
     }
 
     fn refused(&mut self, mut get: Get, pdu: &PduView<'_>, at: Mono) -> Step {
@@ -547,7 +570,7 @@ impl Agent {
             .retain(|s| asked.contains(&*s.oid) || self.wanted.scalars.contains(&s.oid));
         self.learned = Some(learned);
         self.learned_at = now;
-        self.plan = None;
+        (self.plan, self.unshared) = (None, true);
     }
 
     /// A walk over names has ended; when it was the last, rows are known again.
@@ -577,7 +600,7 @@ impl Agent {
         if round.walks.iter().any(|(p, _)| *p == Purpose::IfAlias) {
             return;
         }
-        self.plan = None;
+        (self.plan, self.unshared) = (None, true);
         // A row that was read under the name it has now needs no second reading.
         let read = |index: u32, name: &Name| {
             let last = round.rows.iter().rev().find(|(i, _)| *i == index);
@@ -628,8 +651,8 @@ impl Agent {
                 }),
                 (Item::Row { index, .. }, _) => {
                     let cells = range.filter_map(|i| Some((get.template.column(i)?, value(i)?)));
-                    let row = self.table.row(*index);
-                    let answer = table::read_row(*index, cells, row.as_deref(), uptime, at);
+                    let mut row = self.table.row(*index);
+                    let answer = table::read_row(*index, cells, row.as_deref_mut(), uptime, at);
                     round.row_moved |= !table::as_expected(row.as_deref(), answer.as_ref());
                     match (answer, row) {
                         (Some(answer), Some(row)) if answer.narrow && row.wide => {
@@ -651,8 +674,14 @@ impl Agent {
     }
 
     /// Ends the round: what was read, for the caller to hand out.
-    pub(super) fn end_round(&mut self, complete: bool, now: Mono) -> Option<(Round, AgentReading)> {
-        let mut round = *self.round.take()?;
+    pub(super) fn end_round(
+        &mut self,
+        complete: bool,
+        library: &mut Library,
+        spare: &mut Spare,
+        now: Mono,
+    ) -> Option<(Box<Round>, Box<AgentReading>)> {
+        let mut round = self.round.take()?;
         if complete {
             // After a round that broke off, a restart is still to be noticed by the next one.
             self.uptime = round.uptime.or(self.uptime);
@@ -662,22 +691,22 @@ impl Agent {
             && let Some(learned) = &mut self.learned
             && learned.settle(self.profile.as_deref(), &round.scalars)
         {
-            self.plan = None;
+            (self.plan, self.unshared) = (None, true);
+            self.share(library);
         }
-        let reading = AgentReading {
-            uptime: round.uptime,
-            engine: self.session.engine(now),
-            rtt: round.rtt,
-            profile: self.profile.clone(),
-            rows: self
-                .learned
-                .as_ref()
-                .map_or_else(Default::default, |l| Arc::clone(&l.rows)),
-            scalars: std::mem::take(&mut round.scalars),
-            roles: std::mem::take(&mut round.roles),
-            interfaces: self.table.readings(std::mem::take(&mut round.rows)),
-            missing: self.table.missing_names().to_vec(),
+        let mut reading = spare.reading();
+        reading.uptime = round.uptime;
+        reading.engine = self.session.engine(now);
+        reading.rtt = round.rtt;
+        reading.profile.clone_from(&self.profile);
+        reading.rows = match &self.learned {
+            Some(learned) => Arc::clone(&learned.rows),
+            None => Arc::default(),
         };
+        std::mem::swap(&mut reading.scalars, &mut round.scalars);
+        std::mem::swap(&mut reading.roles, &mut round.roles);
+        self.table.readings(&mut round.rows, &mut reading.interfaces);
+        reading.missing.extend_from_slice(self.table.missing_names());
         Some((round, reading))
     }
 }

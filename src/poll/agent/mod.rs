@@ -18,6 +18,7 @@ mod receive;
 mod roles;
 mod round;
 pub(in crate::poll) mod session;
+mod share;
 mod table;
 mod template;
 mod text;
@@ -25,13 +26,14 @@ mod walk;
 mod wanted;
 
 use crate::model::{DeviceId, Mono, Name, Now, Profiles, Site};
-use crate::poll::{AgentFailure, AgentRound, Channel, DropReason, UDP_SOCKETS};
-use crate::wire::snmp::{DecodeError, Names, PduKind, Version, decode};
+use crate::poll::{AgentFailure, AgentReading, AgentRound, Channel, DropReason, UDP_SOCKETS};
+use crate::wire::snmp::{DecodeError, Names, PduKind, Version, decode, number_of};
 use device::Agent;
 use flight::{Flight, Flights, Owner, Stage};
 use memory::{Memories, Memory, Since};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use round::Spare;
 use session::{KeyRing, Question, Session};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -95,6 +97,7 @@ pub struct Agents {
     salt: u64,
     events: Vec<AgentEvent>,
     dropped: BTreeMap<DropReason, u64>,
+    spare: Spare,
 }
 
 /// What everything but a round asks: sysUpTime.
@@ -131,6 +134,7 @@ impl Agents {
             random,
             events: Vec::new(),
             dropped: BTreeMap::new(),
+            spare: Spare::default(),
         };
         agents.adopt(&site);
         agents
@@ -231,6 +235,7 @@ impl Agents {
         for agent in self.agents.iter_mut().flatten() {
             if let Some(memory) = memories.devices.remove(&agent.name) {
                 agent.recall(memory, same_profiles, &self.profiles, &mut self.keys, since);
+                agent.share(&mut self.library);
             }
         }
     }
@@ -255,7 +260,7 @@ impl Agents {
     pub fn start_round(&mut self, device: DeviceId, now: Now) {
         let agent = self.agents.get_mut(device.index()).and_then(Option::as_deref_mut);
         if let Some(agent) = agent.filter(|a| a.round.is_none()) {
-            agent.begin_round(&mut self.library, now.mono);
+            agent.begin_round(&mut self.library, &mut self.spare, now.mono);
             self.go_on(device.0, now);
         }
     }
@@ -322,6 +327,18 @@ impl Agents {
                 }
             }
         }
+    }
+
+    /// The device that a datagram seems to answer for.
+    pub fn seems_from(&self, bytes: &[u8]) -> Option<DeviceId> {
+        let slot = self.flights.find(number_of(bytes)?)?;
+        self.flights.get(slot).map(|flight| id_of(flight.device))
+    }
+
+    /// Looks at what is kept of a device (see `core::warm`).
+    pub fn warm(&self, device: DeviceId) -> usize {
+        let agent = self.agents.get(device.index()).and_then(Option::as_ref);
+        agent.map_or(0, |agent| agent.warm())
     }
 
     /// Takes a datagram that came in on `channel` at `at`.
@@ -418,10 +435,11 @@ impl Agents {
 
     /// Ends the round, because all is read or because of a failure.
     fn end(&mut self, device: u32, failure: Option<AgentFailure>, now: Now) {
-        let Some(agent) = self.agent(device) else {
+        let Some(agent) = self.agents.get_mut(device as usize).and_then(Option::as_deref_mut) else {
             return;
         };
-        let Some((round, reading)) = agent.end_round(failure.is_none(), now.mono) else {
+        let (library, spare) = (&mut self.library, &mut self.spare);
+        let Some((round, reading)) = agent.end_round(failure.is_none(), library, spare, now.mono) else {
             return;
         };
         if failure.is_some() && round.last_answer.is_none() {
@@ -442,6 +460,12 @@ impl Agents {
             ended: round.last_answer.filter(|_| outcome.is_ok()).unwrap_or(now.mono),
             outcome,
         }));
+        self.spare.take_round(round);
+    }
+
+    /// Takes a reading that nobody needs any more, for its memory.
+    pub fn recycle(&mut self, reading: Box<AgentReading>) {
+        self.spare.take_reading(reading);
     }
 
     fn probe(&mut self, device: u32, owner: Owner, now: Now) {

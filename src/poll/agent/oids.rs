@@ -47,6 +47,9 @@ pub(super) enum Col {
 }
 
 impl Col {
+    /// How many there are.
+    pub(super) const COUNT: usize = Col::Discontinuity as usize + 1;
+
     /// The column's object identifier.
     pub(super) fn oid(self) -> Vec<u32> {
         let (extended, number) = match self {

@@ -153,14 +153,18 @@ impl Agents {
             });
             return;
         }
-        let Some(agent) = self.agent(flight.device) else {
+        let Some(agent) = self
+            .agents
+            .get_mut(flight.device as usize)
+            .and_then(Option::as_deref_mut)
+        else {
             return;
         };
         if let Some(round) = &mut agent.round {
             round.slot = None;
             round.rtt.get_or_insert(rtt);
         }
-        match agent.answer(pdu, at, now.mono) {
+        match agent.answer(pdu, &mut self.library, at, now.mono) {
             Step::Continue => self.go_on(flight.device, now),
             Step::Fail(failure) => self.end(flight.device, Some(failure), now),
         }

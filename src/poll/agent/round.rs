@@ -3,10 +3,10 @@
 //! Never here: datagrams, deadlines, and what is remembered from round to round (that is `device`).
 
 use super::table::RowAnswer;
-use super::template::{Get, Item, Template};
+use super::template::{Get, Item, Plan, Template};
 use super::walk::{Purpose, Walk};
 use crate::model::Mono;
-use crate::poll::{AgentFailure, RoleCell, ScalarReading};
+use crate::poll::{AgentFailure, AgentReading, RoleCell, ScalarReading};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) struct Round {
     pub(super) last_answer: Option<Mono>,
     pub(super) ask: Option<Ask>,
     /// The device's plan when the round began.
-    pub(super) plan: Option<Arc<[Arc<Template>]>>,
+    pub(super) plan: Option<Plan>,
     /// Requests of it that were begun.
     pub(super) planned: usize,
     /// What is to be read beyond the plan.
@@ -82,6 +82,78 @@ impl Round {
     }
 }
 
+/// Rounds and readings kept for their memory.
+const SPARE_MAX: usize = 1_024;
+/// Entries of a list kept for its memory.
+const LIST_MAX: usize = 64;
+
+/// Memory of what is over, for what begins: at rest a round allocates next to nothing, and what it uses was used a moment ago.
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    /// Boxes, because that is how a device keeps its round.
+    #[allow(clippy::vec_box, reason = "a round moves from here to its device and back as it is")]
+    rounds: Vec<Box<Round>>,
+    #[allow(
+        clippy::vec_box,
+        reason = "a reading moves from here to whoever keeps it and back as it is"
+    )]
+    readings: Vec<Box<AgentReading>>,
+}
+
+impl Spare {
+    /// A round that begins.
+    pub(super) fn round(&mut self, plan: Option<Plan>, now: Mono) -> Box<Round> {
+        let mut round = self.rounds.pop().unwrap_or_default();
+        (round.started, round.plan) = (now, plan);
+        round
+    }
+
+    /// A reading of nothing.
+    pub(super) fn reading(&mut self) -> Box<AgentReading> {
+        self.readings.pop().unwrap_or_default()
+    }
+
+    /// Takes a round that is over.
+    pub(super) fn take_round(&mut self, mut round: Box<Round>) {
+        if self.rounds.len() < SPARE_MAX {
+            empty(&mut round.scalars);
+            empty(&mut round.roles);
+            empty(&mut round.rows);
+            *round = Round {
+                scalars: std::mem::take(&mut round.scalars),
+                roles: std::mem::take(&mut round.roles),
+                rows: std::mem::take(&mut round.rows),
+                ..Round::default()
+            };
+            self.rounds.push(round);
+        }
+    }
+
+    /// Takes a reading that nobody needs any more.
+    pub(super) fn take_reading(&mut self, mut reading: Box<AgentReading>) {
+        if self.readings.len() < SPARE_MAX {
+            empty(&mut reading.scalars);
+            empty(&mut reading.roles);
+            empty(&mut reading.interfaces);
+            empty(&mut reading.missing);
+            *reading = AgentReading {
+                scalars: std::mem::take(&mut reading.scalars),
+                roles: std::mem::take(&mut reading.roles),
+                interfaces: std::mem::take(&mut reading.interfaces),
+                missing: std::mem::take(&mut reading.missing),
+                ..AgentReading::default()
+            };
+            self.readings.push(reading);
+        }
+    }
+}
+
+/// Empties a list and keeps its memory, unless that is much.
+fn empty<T>(list: &mut Vec<T>) {
+    list.clear();
+    list.shrink_to(LIST_MAX);
+}
+
 fn last_of_each<T, K: Ord>(list: &mut Vec<T>, key: impl Fn(&T) -> K) {
     if list.windows(2).all(|w| key(&w[0]) < key(&w[1])) {
         return;
@@ -94,7 +166,32 @@ fn last_of_each<T, K: Ord>(list: &mut Vec<T>, key: impl Fn(&T) -> K) {
 
 #[cfg(test)]
 mod tests {
-    use super::last_of_each;
+    use super::*;
+
+    /// Whatever a round or a reading held, the next one begins with nothing of it.
+    #[test]
+    fn memory_that_is_used_again_holds_nothing_of_what_it_held() {
+        let mut spare = Spare::default();
+        let scalar = || ScalarReading {
+            oid: [1, 3].into(),
+            value: None,
+        };
+        let mut round = spare.round(None, Mono(5));
+        (round.tries, round.row_moved, round.uptime) = (2, true, Some(9));
+        round.scalars.push(scalar());
+        round.walks.push_back((Purpose::IfName, vec![1]));
+        spare.take_round(round);
+        let fresh = Round {
+            started: Mono(7),
+            ..Round::default()
+        };
+        assert_eq!(format!("{:?}", spare.round(None, Mono(7))), format!("{fresh:?}"));
+
+        let mut reading = spare.reading();
+        (reading.uptime, reading.scalars) = (Some(1), vec![scalar()]);
+        spare.take_reading(reading);
+        assert_eq!(*spare.reading(), AgentReading::default());
+    }
 
     #[test]
     fn the_last_reading_counts() {

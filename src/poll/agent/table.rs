@@ -8,6 +8,7 @@
 mod recall;
 
 use super::oids::Col;
+use super::share::Shared;
 use super::text;
 use super::wanted::{Patterns, fits_alias};
 use crate::model::{Mono, Name};
@@ -30,6 +31,8 @@ pub(super) struct Row {
     pub(super) found_by: Option<Name>,
     /// Ask for the 64-bit counters; false once the row has shown to have none.
     pub(super) wide: bool,
+    /// ifAlias as last read.
+    alias: Option<Name>,
     /// Octets in and out at the last reading, to see which of two rows of one name moves.
     octets: Option<(u64, u64)>,
 }
@@ -41,6 +44,7 @@ impl Row {
             name,
             found_by: None,
             wide: true,
+            alias: None,
             octets: None,
         }
     }
@@ -95,6 +99,17 @@ pub(super) fn as_expected(row: Option<&Row>, answer: Option<&RowAnswer>) -> bool
 }
 
 impl Table {
+    /// Looks at what a round needs.
+    pub(super) fn warm(&self) -> usize {
+        let row = self.rows.as_ref().and_then(|rows| rows.first());
+        let letter = |text: &Name| text.as_bytes().first().map_or(0, |b| usize::from(*b));
+        let row = row.map_or(0, |row| {
+            row.index as usize + letter(&row.name) + row.alias.as_ref().map_or(0, letter)
+        });
+        row.wrapping_add(self.resolved_at.0 as usize)
+            .wrapping_add(self.version.1.unwrap_or(0) as usize + self.missing.len() + self.preferred.len())
+    }
+
     /// The row of an index.
     pub(super) fn row(&mut self, index: u32) -> Option<&mut Row> {
         let rows = self.rows.as_mut()?;
@@ -198,6 +213,13 @@ impl Table {
         self.rows = Some(rows);
     }
 
+    /// Names that other devices have too are kept once.
+    pub(super) fn share(&mut self, names: &mut Shared<str>) {
+        let rows = self.rows.iter_mut().flatten().map(|row| &mut row.name);
+        let all = rows.chain(&mut self.seen).chain(&mut self.missing);
+        all.for_each(|name| *name = names.one(name));
+    }
+
     /// Remembers what the table looked like when its names were right, and how long it took to read them.
     pub(super) fn set_version(&mut self, version: (Option<i64>, Option<u32>), cost: Duration) {
         self.version = version;
@@ -218,12 +240,12 @@ impl Table {
 
     /// The readings of a round, one a name, in the order of names. Of two rows with one name the one that moves is taken.
     /// `answers` are sorted by index.
-    pub(super) fn readings(&mut self, answers: Vec<(u32, RowAnswer)>) -> Vec<InterfaceReading> {
+    pub(super) fn readings(&mut self, answers: &mut Vec<(u32, RowAnswer)>, out: &mut Vec<InterfaceReading>) {
         let Some(rows) = self.rows.as_mut() else {
-            return Vec::new();
+            return;
         };
-        let mut out: Vec<(InterfaceReading, bool)> = Vec::with_capacity(answers.len());
-        for (index, answer) in answers {
+        let mut moving: Vec<u32> = Vec::new();
+        for (index, answer) in answers.drain(..) {
             let Ok(at) = rows.binary_search_by_key(&index, |r| r.index) else {
                 continue;
             };
@@ -232,16 +254,24 @@ impl Table {
                 continue;
             }
             let octets = both(answer.reading.in_octets, answer.reading.out_octets);
-            let moved = row.octets.is_some() && octets.is_some() && row.octets != octets;
+            // Which one moves matters only where several bear one name.
+            if self.twice && row.octets.is_some() && octets.is_some() && row.octets != octets {
+                moving.push(index);
+            }
             row.octets = octets.or(row.octets);
-            out.push((answer.reading, moved));
+            out.push(answer.reading);
         }
         // The sort is stable: of one name, the higher index comes last.
-        out.sort_by(|a, b| a.0.name.cmp(&b.0.name));
+        out.sort_by(|a, b| a.name.cmp(&b.name));
         if self.twice {
-            out = self.one_a_name(out);
+            let all = std::mem::take(out).into_iter();
+            let all = all.map(|r| {
+                let moved = moving.contains(&r.index);
+                (r, moved)
+            });
+            let picked = self.one_a_name(all.collect());
+            out.extend(picked.into_iter().map(|(reading, _)| reading));
         }
-        out.into_iter().map(|(reading, _)| reading).collect()
     }
 
     fn one_a_name(&mut self, all: Vec<(InterfaceReading, bool)>) -> Vec<(InterfaceReading, bool)> {
@@ -352,12 +382,18 @@ pub(super) fn columns(wish: Wish) -> Vec<Col> {
     cols
 }
 
-/// The values of a row by column: few, so looked through.
-struct Cells<'a>(Vec<(Col, ValueView<'a>)>);
+/// The values of a row by column.
+struct Cells<'a>([Option<ValueView<'a>>; Col::COUNT]);
 
 impl<'a> Cells<'a> {
+    fn of(cells: impl Iterator<Item = (Col, ValueView<'a>)>) -> Cells<'a> {
+        let mut all = [None; Col::COUNT];
+        cells.for_each(|(col, value)| all[col as usize] = Some(value));
+        Cells(all)
+    }
+
     fn get(&self, col: Col) -> Option<ValueView<'a>> {
-        self.0.iter().find(|(c, _)| *c == col).map(|(_, v)| *v)
+        self.0[col as usize]
     }
 
     fn counter(&self, col: Col) -> Option<Counter> {
@@ -404,21 +440,22 @@ impl<'a> Cells<'a> {
 pub(super) fn read_row<'a>(
     index: u32,
     cells: impl Iterator<Item = (Col, ValueView<'a>)>,
-    row: Option<&Row>,
+    row: Option<&mut Row>,
     uptime: Option<u32>,
     at: Mono,
 ) -> Option<RowAnswer> {
-    let cells = Cells(cells.collect());
+    let cells = Cells::of(cells);
     let name = cells.get(Col::Name).or(cells.get(Col::Descr))?;
-    let known = row.filter(|r| matches!(name, ValueView::OctetString(bytes) if bytes == r.name.as_bytes()));
+    let known = row.as_ref().map(|r| &r.name);
+    let known = known.filter(|known| matches!(name, ValueView::OctetString(bytes) if bytes == known.as_bytes()));
     let name = match known {
-        Some(row) => Name::clone(&row.name),
+        Some(known) => Name::clone(known),
         None => text::name(name)?,
     };
     // Absent, not merely unreadable: one damaged answer must not change what is asked from now on.
     let absent = |col| cells.get(col).is_some_and(ValueView::is_absent);
-    let alias = cells.get(Col::Alias).and_then(text::label);
-    let found_by = row.and_then(|r| r.found_by.clone());
+    let found_by = row.as_ref().and_then(|r| r.found_by.clone());
+    let alias = read_alias(cells.get(Col::Alias), row);
     let right_alias = found_by
         .as_deref()
         .is_none_or(|pattern| alias.as_deref().is_some_and(|a| fits_alias(pattern, a, &name)));
@@ -426,7 +463,7 @@ pub(super) fn read_row<'a>(
         name,
         found_by,
         index,
-        alias: alias.map(String::into_boxed_str),
+        alias,
         admin: cells.status(Col::Admin),
         oper: cells.status(Col::Oper),
         speed_bps: speed(cells.get(Col::HighSpeed), cells.get(Col::Speed)),
@@ -449,6 +486,21 @@ pub(super) fn read_row<'a>(
         narrow,
         right_alias,
     })
+}
+
+/// The alias; one that is still the same is not made anew.
+fn read_alias(value: Option<ValueView<'_>>, row: Option<&mut Row>) -> Option<Name> {
+    let known = row.as_ref().and_then(|row| row.alias.as_ref());
+    match (value?, known) {
+        (ValueView::OctetString(bytes), Some(known)) if bytes == known.as_bytes() => Some(Name::clone(known)),
+        (value, _) => {
+            let alias = text::name(value);
+            if let Some(row) = row {
+                row.alias.clone_from(&alias);
+            }
+            alias
+        }
+    }
 }
 
 /// The wrapping sum of counters of one width; a sum over mixed widths has no wrap and is refused.

@@ -4,6 +4,8 @@
 //! Never here: what was answered; a device's state.
 
 use super::oids::{Col, IF_NUMBER, IF_TABLE_LAST_CHANGE, SYS_OBJECT_ID, SYS_UP_TIME};
+use super::share::Shared;
+use crate::poll::TableRow;
 use crate::wire::snmp::{Names, ValueView, VarBindView, ber};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -104,6 +106,9 @@ impl Template {
     }
 }
 
+/// The requests of a round, in their order.
+pub(super) type Plan = Arc<[Arc<Template>]>;
+
 /// A template on its way: objects that the agent is known not to have, or has refused, are left out of the request.
 #[derive(Debug)]
 pub(super) struct Get {
@@ -177,23 +182,30 @@ impl Get {
     }
 }
 
-/// Templates by what they ask, so that devices which ask the same share one.
+/// Templates by what they ask, so that devices which ask the same share one; and what else many devices have in common.
 #[derive(Debug, Default)]
 pub(super) struct Library {
+    /// Names of ports.
+    pub(super) names: Shared<str>,
+    /// Rows of a profile's tables.
+    pub(super) rows: Shared<[TableRow]>,
     templates: HashMap<Box<[Item]>, Arc<Template>>,
+    /// Plans by the addresses of their templates.
+    plans: HashMap<Box<[usize]>, Plan>,
     /// Look for unused ones when there are so many.
     clean_at: usize,
 }
 
 impl Library {
     /// The requests that read these items.
-    pub(super) fn plan(&mut self, items: VecDeque<Item>, room: usize) -> Arc<[Arc<Template>]> {
+    pub(super) fn plan(&mut self, items: VecDeque<Item>, room: usize) -> Plan {
         let mut items = items;
         let mut plan = Vec::new();
         while let Some(template) = Template::pack(&mut items, room) {
             plan.push(self.share(template));
         }
-        plan.into()
+        let key = plan.iter().map(|t: &Arc<Template>| Arc::as_ptr(t) as usize).collect();
+        Arc::clone(self.plans.entry(key).or_insert_with(|| plan.into()))
     }
 
     fn share(&mut self, template: Template) -> Arc<Template> {
@@ -201,6 +213,7 @@ impl Library {
             return Arc::clone(known);
         }
         if self.templates.len() >= self.clean_at {
+            self.plans.retain(|_, plan| Arc::strong_count(plan) > 1);
             self.templates.retain(|_, t| Arc::strong_count(t) > 1);
             self.clean_at = (self.templates.len() * 2).max(1_024);
         }

@@ -114,6 +114,17 @@ impl Reach {
         &self.nodes[id.index()]
     }
 
+    /// Looks at what is kept of a device.
+    pub(super) fn warm(&self, id: DeviceId) -> usize {
+        let children = self.children.get(id.index()).map_or(0, Vec::len);
+        self.nodes.get(id.index()).map_or(0, |node| {
+            (node.sent as usize)
+                .wrapping_add(node.last_answer.map_or(0, |at| at.0 as usize))
+                .wrapping_add(usize::from(node.listed) + node.said_unreachable.len())
+                .wrapping_add(node.loss_percent.map_or(0, |l| l as usize))
+        }) + children
+    }
+
     /// This host is cut off.
     pub fn blind(&self) -> bool {
         self.blind_since.is_some()

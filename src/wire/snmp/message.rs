@@ -222,6 +222,20 @@ pub fn decode(bytes: &[u8]) -> Result<Message<'_>, DecodeError> {
     })
 }
 
+/// The number that answers a request (request-id, of v3 msgID), read without a look at anything behind it. Proves nothing: [`decode`] does.
+pub fn number_of(bytes: &[u8]) -> Option<i32> {
+    let mut r = Reader::new(bytes).constructed(ber::SEQUENCE).ok()?;
+    let mut inner = match r.integer(i64::MIN, i64::MAX).ok()? {
+        3 => r.constructed(ber::SEQUENCE).ok()?,
+        _ => {
+            r.contents(ber::OCTET_STRING).ok()?;
+            let tag = r.peek().ok()?;
+            r.constructed(tag).ok()?
+        }
+    };
+    i32::try_from(inner.integer(i64::from(i32::MIN), i64::from(i32::MAX)).ok()?).ok()
+}
+
 fn decode_v3<'a>(bytes: &'a [u8], mut r: Reader<'a>) -> Result<V3Message<'a>, DecodeError> {
     let mut global = r.constructed(ber::SEQUENCE)?;
     let id = global.integer(0, i64::from(i32::MAX))?;

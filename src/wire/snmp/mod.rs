@@ -17,7 +17,9 @@ pub mod trap;
 pub mod usm;
 
 pub use ber::DecodeError;
-pub use message::{Message, Scoped, ScopedData, ScopedPdu, V3Header, V3Message, decode, encode_community, encode_v3};
+pub use message::{
+    Message, Scoped, ScopedData, ScopedPdu, V3Header, V3Message, decode, encode_community, encode_v3, number_of,
+};
 pub use pdu::{Body, Names, Pdu, PduKind, PduView, Request, Value, ValueView, VarBind, VarBindView};
 
 /// msgVersion as on the wire.

@@ -399,7 +399,7 @@ impl World {
     }
 
     pub(crate) fn honest(&mut self) -> AgentReading {
-        self.honest_round().outcome.unwrap()
+        *self.honest_round().outcome.unwrap()
     }
 
     /// A round of which every request is answered as `network` says.

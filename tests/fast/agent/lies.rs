@@ -193,7 +193,7 @@ fn lie_before_the_truth(mut world: World, (name, reason, lie): Lie) {
         first.delay = ROUND_TRIP / 2;
         vec![first, world.truth(asked)]
     });
-    assert_eq!(said(round.outcome.unwrap()), truth, "{name}: believed");
+    assert_eq!(said(*round.outcome.unwrap()), truth, "{name}: believed");
     assert_eq!(
         world.agents.dropped().get(&reason),
         Some(&lies),
@@ -258,7 +258,7 @@ fn late_and_duplicate_answers_are_nobodys() {
             again.delay = answer.delay;
             vec![answer, again]
         });
-        assert_eq!(said(round.outcome.unwrap()), truth);
+        assert_eq!(said(*round.outcome.unwrap()), truth);
         for _ in 0..3 {
             assert_eq!(
                 said(world.honest()),
@@ -331,7 +331,7 @@ fn a_forged_discovery_costs_one_round_at_most() {
     assert!(world.round(forge).outcome.is_err());
     // He stops, and all is well; he begins again, and what is proven stays.
     let truth = said(world.honest());
-    assert_eq!(said(world.round(forge).outcome.unwrap()), truth);
+    assert_eq!(said(*world.round(forge).outcome.unwrap()), truth);
 }
 
 #[test]

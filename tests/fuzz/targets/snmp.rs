@@ -5,7 +5,7 @@
 use hinomi::wire::snmp::usm::{Auth, AuthKey, MasterKey, Privacy, PrivacyKey};
 use hinomi::wire::snmp::{
     Message, Names, PduKind, PduView, Request, Scoped, ScopedData, ScopedPdu, V3Message, decode, encode_community,
-    encode_v3,
+    encode_v3, number_of,
 };
 use libfuzzer_sys::fuzz_target;
 use std::sync::OnceLock;
@@ -131,12 +131,15 @@ fn v3(message: &V3Message<'_>, bytes: &[u8]) {
 }
 
 fuzz_target!(|data: &[u8]| {
+    // The glance must agree with the whole reading, and must not panic where there is none.
+    let glance = number_of(data);
     match decode(data) {
         Ok(Message::Community {
             version,
             community,
             pdu,
         }) => {
+            assert_eq!(glance, Some(pdu.request_id));
             let owned = pdu.to_pdu();
             names(&pdu);
             let bytes = encode_community(version, community, &owned);
@@ -155,7 +158,10 @@ fuzz_target!(|data: &[u8]| {
                 _ => panic!("what we write is not what we read"),
             }
         }
-        Ok(Message::V3(message)) => v3(&message, data),
+        Ok(Message::V3(message)) => {
+            assert_eq!(glance, Some(message.header.id));
+            v3(&message, data);
+        }
         Err(_) => drop(ScopedPdu::read(data)),
     }
 });

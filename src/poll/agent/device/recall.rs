@@ -84,6 +84,6 @@ impl Agent {
             let again = if lacking { COLUMNS_AGAIN } else { COLUMNS_REFRESH };
             self.learned_at = since.looked_up(&self.name, again);
         }
-        self.plan = None;
+        (self.plan, self.unshared) = (None, true);
     }
 }
