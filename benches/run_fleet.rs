@@ -1,7 +1,8 @@
 //! A network of the wanted size, polled by the real daemon: what the fleet says was missed, how late, and what it took.
 //!
 //! `cargo bench --bench fleet -- --shape cpe|device --targets N --seconds S [--circuits] [--lying 1 --slow 10 --loss 1] [--step 50]
-//! [--night 85] [--restart]`; `--restart` says what the first interval of another start asks, with and without what the one before has
+//! [--night 85] [--reload] [--restart]`; `--reload` takes another configuration while all is polled: one circuit in a hundred changed, and all
+//! at other places; `--restart` says what the first interval of another start asks, with and without what the one before has
 //! learned; `--growth` prints a table for 1,000, 10,000, 100,000 and 240,000 targets. With `--circuits` the targets stand in
 //! circuits.csv, else each is a `[[device]]`. In the shape `device` a target is a device with 48 ports.
 
@@ -32,7 +33,7 @@ fn bench(words: &[String]) -> Result<(), String> {
         words,
         Options::default(),
         &own,
-        &["--circuits", "--growth", "--restart", "--write"],
+        &["--circuits", "--growth", "--restart", "--reload", "--write"],
     )?;
     let mut options = arguments.fleet.clone();
     let (surface, name) = match (arguments.word("--shape", "cpe"), arguments.has("--circuits")) {
@@ -121,6 +122,31 @@ fn measure(config: &Config, arguments: &Arguments, report: &mut Report) -> Resul
                 report,
             )?;
             fleet.order("back")?;
+        }
+    }
+    if arguments.has("--reload") {
+        let changed = Config {
+            changed: true,
+            ..config.clone()
+        };
+        for (step, config) in [("1 % changed", &changed), ("and back", config)] {
+            fleet.order("measure")?;
+            let before = hinomi.metrics()?;
+            let (took, words) = hinomi.reload(config)?;
+            std::thread::sleep(interval * 2);
+            let after = hinomi.metrics()?;
+            let dropped = |text| Hinomi::sum(text, "hinomi_kernel_dropped_total");
+            report.row(
+                format!("{size}reload, {step}"),
+                format!(
+                    "{:.1} s; {words}; the kernel dropped {} datagrams",
+                    took.as_secs_f64(),
+                    dropped(&after) - dropped(&before)
+                ),
+            );
+            let judged = fleet.verdict()?;
+            missed += row(&format!("{size}SNMP around it"), &judged.snmp, report);
+            missed += row(&format!("{size}echo around it"), &judged.echo, report);
         }
     }
     if arguments.has("--restart") {

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Which probes a target gets.
@@ -42,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) snmp: String,
     /// Further sections.
     pub(crate) more: String,
+    /// One circuit in a hundred has another contracted rate and stands first, so that every circuit has another place too.
+    pub(crate) changed: bool,
 }
 
 impl Config {
@@ -53,6 +56,7 @@ impl Config {
             surface,
             snmp,
             more: String::new(),
+            changed: false,
         }
     }
 
@@ -112,11 +116,14 @@ impl Config {
     fn cpe_lines(&self) -> String {
         let (o, snmp) = (&self.options, if self.probes == Probes::Echo { "" } else { "fleet" });
         let mut csv = HEADER.to_owned();
-        for i in 0..o.targets {
+        let of_change = |i: &u32| i % 100 == 0;
+        let (first, rest): (Vec<u32>, Vec<u32>) = (0..o.targets).partition(|i| self.changed && of_change(i));
+        for i in first.into_iter().chain(rest) {
             let group = group_of(i, o.targets, o.groups);
+            let rate = if self.changed && of_change(&i) { 50 } else { 100 };
             let _ = writeln!(
                 csv,
-                "N-{i:07},{i:07},Clinic {i},user,carrier-{},main,cpe,agg-{group},wan0,100 Mbit/s,100 Mbit/s,{},{snmp},always,,,active",
+                "N-{i:07},{i:07},Clinic {i},user,carrier-{},main,cpe,agg-{group},wan0,{rate} Mbit/s,{rate} Mbit/s,{},{snmp},always,,,active",
                 i % 4,
                 address(i)
             );
@@ -206,6 +213,26 @@ pub(crate) struct Hinomi {
 }
 
 impl Hinomi {
+    /// Writes the circuits of another configuration and has the daemon take it; how long that took, and its words.
+    pub(crate) fn reload(&self, config: &Config) -> Result<(Duration, String), String> {
+        let folder = self.config.parent().unwrap_or(Path::new("."));
+        let (_, csv) = config.texts(&folder.join("state"), self.port);
+        let csv = csv.ok_or("only circuits can be changed: --circuits")?;
+        std::fs::write(folder.join("circuits.csv"), csv).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let begun = Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_hinomi"))
+            .args(["reload", "--config"])
+            .arg(&self.config)
+            .output()
+            .map_err(|e| format!("hinomi reload: {e}"))?;
+        let words = [output.stdout, output.stderr].concat();
+        let words = String::from_utf8_lossy(&words).trim().to_owned();
+        match output.status.success() {
+            true => Ok((begun.elapsed(), words)),
+            false => Err(format!("hinomi reload: {words}")),
+        }
+    }
+
     /// The text of /metrics.
     pub(crate) fn metrics(&self) -> Result<String, String> {
         get(self.port, "/metrics", Duration::from_secs(60))

@@ -169,7 +169,7 @@ impl Engine {
                 self.core.take(Input::Reload(site), now);
                 self.survey.reloaded();
                 self.remember.reloaded();
-                let _ = done.send(());
+                let _ = done.send(clock::mono().since(now.mono));
             }
             ToEngine::Traps { site, seen } => self.traps(&site, seen, now),
             ToEngine::Stop => {

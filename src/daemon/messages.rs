@@ -74,8 +74,8 @@ pub(crate) enum ToEngine {
     Reload {
         /// The site.
         site: Arc<Site>,
-        /// Taken.
-        done: oneshot::Sender<()>,
+        /// Taken, and how long that took the engine.
+        done: oneshot::Sender<Duration>,
     },
     /// Traps and informs that were believed.
     Traps {

@@ -6,7 +6,11 @@ use super::{Shared, clock, keep, site};
 use crate::model::{Device, Liveness, Measure, Name, Role, Site, Status};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// Polling that stands still for so long is told.
+const WORTH_A_WORD: Duration = Duration::from_millis(100);
 
 /// Reloads. `Ok` says what changed, `Err` why the old configuration runs on; both are logged and counted.
 pub(super) async fn reload(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
@@ -48,13 +52,22 @@ async fn attempt(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
             done,
         })
         .await;
-    taken
+    let stood = taken
         .await
         .map_err(|_| "the engine is ending; the configuration was not taken".to_owned())?;
+    let summary = format!("{summary}{}", told(stood));
     shared.tell_traps(&site).await;
     shared.set_site(Arc::clone(&site));
     keep::keep(&read.files, &read.tables, &shared.state);
     Ok(summary)
+}
+
+/// How long nothing was polled, where that is long enough to be asked about.
+fn told(stood: Duration) -> String {
+    match stood >= WORTH_A_WORD {
+        true => format!("; polling stood still for {:.2} s", stood.as_secs_f64()),
+        false => String::new(),
+    }
 }
 
 /// What changes between two sites, in words; `Err` if it must not be taken.

@@ -7,7 +7,7 @@ mod recall;
 use super::learn::Learned;
 use super::oids::Col;
 use super::roles;
-use super::round::{Ask, Round, Spare};
+use super::round::{Ask, Round, Spare, fit};
 use super::session::Session;
 use super::table::{self, Table, Wish};
 use super::template::{Get, Item, Library, Plan, Template};
@@ -707,6 +707,10 @@ impl Agent {
         std::mem::swap(&mut reading.roles, &mut round.roles);
         self.table.readings(&mut round.rows, &mut reading.interfaces);
         reading.missing.extend_from_slice(self.table.missing_names());
+        fit(&mut reading.scalars);
+        fit(&mut reading.roles);
+        fit(&mut reading.interfaces);
+        fit(&mut reading.missing);
         Some((round, reading))
     }
 }

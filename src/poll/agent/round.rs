@@ -148,6 +148,14 @@ impl Spare {
     }
 }
 
+/// Gives back what a list does not need. A reading is kept until the next one, a nation has hundreds of thousands of them, and the memory
+/// it is made in may be that of a device with many more ports.
+pub(super) fn fit<T>(list: &mut Vec<T>) {
+    if list.capacity() > list.len() * 2 {
+        list.shrink_to_fit();
+    }
+}
+
 /// Empties a list and keeps its memory, unless that is much.
 fn empty<T>(list: &mut Vec<T>) {
     list.clear();
@@ -191,6 +199,21 @@ mod tests {
         (reading.uptime, reading.scalars) = (Some(1), vec![scalar()]);
         spare.take_reading(reading);
         assert_eq!(*spare.reading(), AgentReading::default());
+    }
+
+    #[test]
+    fn a_small_device_does_not_keep_the_memory_of_a_large_one() {
+        let mut list = Vec::with_capacity(48);
+        list.push(1);
+        fit(&mut list);
+        assert!(list.capacity() <= 2, "{}", list.capacity());
+        let mut empty: Vec<u8> = Vec::with_capacity(4);
+        fit(&mut empty);
+        assert_eq!(empty.capacity(), 0);
+        let mut full: Vec<u8> = Vec::with_capacity(5);
+        full.extend([1, 2, 3]);
+        fit(&mut full);
+        assert_eq!(full.capacity(), 5, "moved only where it is worth it");
     }
 
     #[test]

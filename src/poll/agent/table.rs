@@ -245,6 +245,7 @@ impl Table {
             return;
         };
         let mut moving: Vec<u32> = Vec::new();
+        out.reserve_exact(answers.len());
         for (index, answer) in answers.drain(..) {
             let Ok(at) = rows.binary_search_by_key(&index, |r| r.index) else {
                 continue;
