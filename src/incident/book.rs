@@ -15,8 +15,9 @@ use std::time::Duration;
 pub const REOPEN: Duration = Duration::from_secs(30 * 60);
 /// An acknowledgement holds this long.
 pub const ACKNOWLEDGED: Duration = Duration::from_secs(8 * 3600);
-/// After the root is good, how long what was behind it is waited for before "recovered" is told with a list of who is missing.
-pub const COMING_BACK: Duration = Duration::from_secs(120);
+/// After the root is good, how long what was behind it is waited for before the incident ends with a list of who is missing (design
+/// section 5). Those that stay silent become cases of their own long before.
+pub const COMING_BACK: Duration = Duration::from_secs(30 * 60);
 /// Level changes in [`FLAP_WINDOW`] that make an incident flapping.
 const FLAPS: usize = 4;
 /// Traps that an incident keeps one by one.

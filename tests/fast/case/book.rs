@@ -96,6 +96,8 @@ fn what_hangs_below_a_root_is_listed_inside_and_mails_nobody() {
     w.behind(&root, "clinic-2", false);
     w.pass(s(60));
     assert_eq!(w.subjects("noc@noc.example").len(), 1, "the third is still waited for");
+    w.pass(s(28 * 60));
+    assert_eq!(w.subjects("noc@noc.example").len(), 1, "and for half an hour");
     w.pass(s(70));
     let last = &w.arrived.last().unwrap().mail;
     assert!(w.subjects("noc@noc.example")[1].starts_with("[復旧]"));

@@ -87,7 +87,7 @@ fn children_story() -> World {
     for i in 1..=42 {
         w.behind(&root, &format!("clinic-{i}"), false);
     }
-    w.pass(s(5 * MIN));
+    w.pass(s(31 * MIN));
     w
 }
 
