@@ -116,7 +116,7 @@ impl Config {
     fn cpe_lines(&self) -> String {
         let (o, snmp) = (&self.options, if self.probes == Probes::Echo { "" } else { "fleet" });
         let mut csv = HEADER.to_owned();
-        let of_change = |i: &u32| i % 100 == 0;
+        let of_change = |i: &u32| i.is_multiple_of(100);
         let (first, rest): (Vec<u32>, Vec<u32>) = (0..o.targets).partition(|i| self.changed && of_change(i));
         for i in first.into_iter().chain(rest) {
             let group = group_of(i, o.targets, o.groups);

@@ -4,10 +4,10 @@
 
 use super::Core;
 use crate::incident::{Event, EventBody};
-use crate::model::{DeviceId, Mono, Name, Now, Wall};
+use crate::model::{DeviceId, FindingKey, Mono, Name, Now, Part, Wall};
 use crate::poll::PollInput;
 use crate::poll::trap::TrapSeen;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 /// Traps remembered of one device.
@@ -74,10 +74,10 @@ impl Recent {
         self.of.get(device).into_iter().flatten()
     }
 
-    /// Those since `from`, as events.
-    fn since(&self, device: &Name, from: Mono) -> Vec<EventBody> {
+    /// Those since `from`, as events, with the times they came at.
+    fn since(&self, device: &Name, from: Mono) -> Vec<(Mono, EventBody)> {
         let late = self.of(device).filter(|kept| kept.trap.at >= from);
-        late.map(|kept| kept.event(device)).collect()
+        late.map(|kept| (kept.trap.at, kept.event(device))).collect()
     }
 }
 
@@ -94,14 +94,18 @@ impl Core {
             seen: now.wall_at(trap.at),
             trap,
         };
-        let open: Vec<u64> = self.book.open_about(&name).map(|i| i.id).collect();
+        let groups = self.site.redundancy.iter();
+        let of_groups = groups.filter(|group| group.members.iter().any(|m| m.device == kept.trap.device));
+        let of_groups = of_groups.flat_map(|group| self.book.open_about_group(&group.name));
+        let open: Vec<u64> = self.book.open_about(&name).chain(of_groups).map(|i| i.id).collect();
         for id in open {
             self.book.trap(id, kept.event(&name), now);
         }
         self.traps.keep(&name, kept);
     }
 
-    /// What a device said in the minutes before an incident about it was opened belongs to its timeline.
+    /// What a device said in the minutes before an incident about it, or about a redundancy group that it is in, was opened belongs to its
+    /// timeline.
     pub(super) fn traps_before(&mut self, events: &[Event], now: Now) {
         for opened in events {
             let (Some(id), EventBody::Opened { change } | EventBody::Reopened { change }) =
@@ -109,10 +113,27 @@ impl Core {
             else {
                 continue;
             };
-            let Some(device) = &change.key.device else { continue };
-            for trap in self.traps.since(device, now.mono - BEFORE) {
+            let mut before: Vec<(Mono, EventBody)> = Vec::new();
+            for device in self.about(&change.key) {
+                before.extend(self.traps.since(&device, now.mono - BEFORE));
+            }
+            before.sort_by_key(|(at, _)| *at);
+            for (_, trap) in before {
                 self.book.trap(id, trap, now);
             }
+        }
+    }
+
+    /// The device that a finding is about, or those that carry the group that it is about.
+    fn about(&self, key: &FindingKey) -> BTreeSet<Name> {
+        match (&key.device, &key.part) {
+            (Some(device), _) => BTreeSet::from([device.clone()]),
+            (None, Part::Redundancy(group)) => {
+                let groups = self.site.redundancy.iter().filter(|g| g.name == *group);
+                let devices = groups.flat_map(|g| &g.members).map(|m| m.device);
+                devices.map(|id| self.site.device(id).name.clone()).collect()
+            }
+            _ => BTreeSet::new(),
         }
     }
 

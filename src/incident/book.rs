@@ -6,7 +6,7 @@ pub use super::state::{Acknowledgement, Hanging, Incident, Phase, State, Told};
 
 use super::event::{AcknowledgeEnd, Event, EventBody, Tick};
 use super::state::FLAP_WINDOW;
-use crate::model::{FindingKey, FindingKind, Level, Mono, Name, Now, Wall};
+use crate::model::{FindingKey, FindingKind, Level, Mono, Name, Now, Part, Wall};
 use crate::rules::{Affected, Cause, FindingChange, Note};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -382,6 +382,17 @@ impl Book {
             .filter(|i| i.is_open())
     }
 
+    /// Open incidents about a redundancy group.
+    pub fn open_about_group<'a>(&'a self, group: &'a Name) -> impl Iterator<Item = &'a Incident> {
+        // What is about no device comes first, and there is little of it.
+        self.by_root
+            .iter()
+            .take_while(|(key, _)| key.device.is_none())
+            .filter(move |(key, _)| matches!(&key.part, Part::Redundancy(name) if name == group))
+            .filter_map(|(_, id)| self.state.get(*id))
+            .filter(|i| i.is_open())
+    }
+
     /// An incident by number.
     pub fn get(&self, id: u64) -> Option<&Incident> {
         self.state.get(id)
@@ -541,7 +552,7 @@ fn quiet_at(incident: &Incident) -> Option<Tick> {
 fn first_key_of(device: &Name) -> FindingKey {
     FindingKey {
         device: Some(device.clone()),
-        part: crate::model::Part::Device,
+        part: Part::Device,
         kind: crate::model::FindingKind::DeviceDown,
         metric: None,
     }

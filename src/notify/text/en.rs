@@ -450,12 +450,12 @@ pub(super) fn event(event: &Event) -> Option<String> {
         EventBody::AffectedAdded { device } => format!("{} unreachable because of it", clean(device)),
         EventBody::AffectedRemoved { device } => format!("{} back", clean(device)),
         EventBody::Trap {
+            device,
             seen,
             kind,
             oid,
             details,
-            ..
-        } => trap(event.at.since(*seen), *kind, oid, details),
+        } => trap(device, event.at.since(*seen), *kind, oid, details),
         EventBody::MoreTraps { count } => format!("{count} more traps of the device came, not kept one by one"),
         EventBody::Noted { key, cause: c } => noted(key, c),
         EventBody::ActiveMembers { group, instances } => {
@@ -530,7 +530,7 @@ pub(super) fn event(event: &Event) -> Option<String> {
 }
 
 /// A trap on a timeline: a hint, so it is told as the device's word.
-fn trap(before: std::time::Duration, kind: TrapKind, oid: &str, details: &str) -> String {
+fn trap(device: &str, before: std::time::Duration, kind: TrapKind, oid: &str, details: &str) -> String {
     let what = match kind {
         TrapKind::Other => format!("other ({})", clean(oid)),
         known => known.key().to_owned(),
@@ -540,7 +540,7 @@ fn trap(before: std::time::Duration, kind: TrapKind, oid: &str, details: &str) -
         some => format!(": {some}"),
     };
     match before.as_secs() {
-        0 => format!("the device sent a trap, {what}{details}"),
-        s => format!("the device had sent a trap {s} s before, {what}{details}"),
+        0 => format!("{} sent a trap, {what}{details}", clean(device)),
+        s => format!("{} had sent a trap {s} s before, {what}{details}", clean(device)),
     }
 }

@@ -135,6 +135,38 @@ fn a_trap_alone_opens_nothing_and_tells_nobody() {
 }
 
 #[test]
+fn the_timeline_of_a_group_has_the_traps_of_its_members() {
+    let ports = r#"interfaces = ["ge-0/0/1", "ge-0/0/2"]"#;
+    let group = r#"
+[[redundancy]]
+name = "way out"
+kind = "link"
+members = [{ device = "edge", interface = "ge-0/0/1" }, { device = "edge", interface = "ge-0/0/2" }]
+preferred = "ge-0/0/1"
+"#;
+    let text = SITE.replace(r#"interfaces = ["ge-0/0/1"]"#, ports) + group;
+    let mut world = World::new(Site::clone(&site(&text)));
+    world.run_to(s(600));
+    world.agent("edge").ports[0].up = false;
+    trap(&mut world, "ifIndex 501, oper down");
+    world.run_to(s(660));
+    trap(&mut world, "while it is open");
+    world.run_to(s(700));
+    let open = world.core.snapshot(world.clock()).incidents;
+    let group: Vec<u64> = open.iter().filter(|i| i.root.device.is_none()).map(|i| i.id).collect();
+    let [id] = group[..] else {
+        let roots: Vec<_> = open.iter().map(|i| &i.root).collect();
+        panic!("{roots:?}")
+    };
+    let of_it = events(&world).into_iter().filter(|e| e.incident == Some(id));
+    let traps: Vec<EventBody> = of_it
+        .map(|e| e.body)
+        .filter(|b| matches!(b, EventBody::Trap { .. }))
+        .collect();
+    assert_eq!(traps.len(), 2, "{traps:?}");
+}
+
+#[test]
 fn the_timeline_has_what_came_shortly_before_the_incident_and_during_it() {
     let mut world = world();
     world.run_to(s(100));
@@ -158,7 +190,7 @@ fn the_timeline_has_what_came_shortly_before_the_incident_and_during_it() {
         .collect();
     assert!(said[0].contains("opened"), "{said:?}");
     assert!(
-        said[1].starts_with("the device had sent a trap 3")
+        said[1].starts_with("edge had sent a trap 3")
             && said[1].ends_with("s before, link-down: ifIndex 501, oper down"),
         "the trap, the round, 30 s until it is a finding: {said:?}"
     );
