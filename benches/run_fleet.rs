@@ -63,11 +63,12 @@ fn bench(words: &[String]) -> Result<(), String> {
     } else {
         &[options.targets]
     };
-    let mut report = Report::new(if arguments.has("--growth") {
-        "fleet-growth"
-    } else {
-        name
-    });
+    let name = match (arguments.has("--growth"), arguments.has("--reload")) {
+        (true, _) => "fleet-growth",
+        (false, true) => "fleet-reload",
+        (false, false) => name,
+    };
+    let mut report = Report::new(name);
     let mut missed = 0;
     for targets in sizes {
         options.targets = *targets;
