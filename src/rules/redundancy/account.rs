@@ -3,7 +3,7 @@
 //! Never here: when it is said (that is `moves`), words for people.
 
 use super::Context;
-use super::moves::{Item, Move, Shift};
+use super::moves::{Item, Move, Shift, TOGETHER};
 use super::state::Group;
 use crate::model::redundancy::Role;
 use crate::model::{DeviceId, FindingKey, FindingKind, Mono, Name};
@@ -36,8 +36,8 @@ pub(super) fn views_of(group: &Group, shift: &Shift) -> BTreeSet<Name> {
 }
 
 impl Move {
-    /// What moved alike, together.
-    pub(super) fn told(&self) -> Vec<Moved> {
+    /// What moved alike, together. `times`: one that moved again later is another switchover.
+    pub(super) fn told(&self, times: bool) -> Vec<Moved> {
         let mut all: Vec<Moved> = Vec::new();
         for ((group, instance), item) in &self.items {
             let back = item.back.is_some();
@@ -47,6 +47,7 @@ impl Move {
                     && m.to == item.to
                     && m.counted == item.counted
                     && m.back == back
+                    && (!times || m.at.since(item.at).max(item.at.since(m.at)) <= TOGETHER)
             };
             match all.iter_mut().find(alike) {
                 Some(known) => {
@@ -77,7 +78,7 @@ impl Move {
 
     pub(super) fn cause(&self, groups: &[Group], context: &Context<'_>) -> Cause {
         Cause::SwitchedOver {
-            moved: self.told(),
+            moved: self.told(true),
             because: self.because(groups, context),
         }
     }
