@@ -5,7 +5,11 @@
 
 mod accuse;
 pub(crate) mod end;
+mod groups;
+mod history;
 mod notices;
+mod redundancy;
+mod switchovers;
 mod want;
 
 use super::plot::{Fault, Mood, Plot, What};
@@ -108,6 +112,7 @@ pub(crate) struct Judge {
     only_way: Vec<bool>,
     tick_base: Option<i64>,
     first_circuit: usize,
+    sayings: redundancy::Sayings,
     pub(crate) findings: Findings,
 }
 
@@ -146,6 +151,7 @@ impl Judge {
                 .collect(),
             tick_base: None,
             first_circuit: plot.town.tiers.iter().position(|t| *t == Tier::Circuit).unwrap_or(n),
+            sayings: redundancy::Sayings::default(),
             findings: Findings::default(),
         }
     }
@@ -170,6 +176,7 @@ impl Judge {
     /// What is true from now on.
     pub(crate) fn look(&mut self, now: At, truth: &Truth, plot: &Plot, alive: bool) {
         self.blind.set(!truth.answers(0) && !truth.answers(1), now);
+        self.sayings.look(now, truth, plot, alive);
         for want in &mut self.wants {
             want.look(now, truth, plot, alive);
         }
@@ -231,6 +238,7 @@ impl Judge {
         let base = self.tick_base.unwrap_or(event.tick.0);
         let at = ((event.tick.0 - base).max(0) as At * 1_000).min(now);
         let id = event.incident.unwrap_or(0);
+        self.sayings.take(at, id, &event.body);
         match &event.body {
             EventBody::Opened { change } => {
                 let target = change.key.device.as_deref().and_then(|d| self.target(d, plot));
@@ -241,12 +249,14 @@ impl Judge {
                 );
                 self.findings.incidents += 1;
                 self.is_new(at, id, change);
+                self.of_its_own(at, id, change, truth, plot);
                 self.cases.insert(id, Case::new(change, target, at));
                 self.risen(at, id, change, truth, plot);
                 self.expect(id, NoticeKind::Opened, plot);
             }
             EventBody::Reopened { change } => {
                 self.say(at, id, &format!("reopened {} {}", change.key, verdict_word(change)));
+                self.of_its_own(at, id, change, truth, plot);
                 self.reopened(at, id, change, truth, plot);
             }
             EventBody::Changed { change } => {
@@ -287,6 +297,7 @@ impl Judge {
                 self.say(at, id, "flapping ended");
                 self.flapping_ended(at, id, plot);
             }
+            EventBody::Noted { key, cause } => self.say(at, id, &format!("lists {key}: {cause:?}")),
             EventBody::AffectedAdded { device } => self.listed(at, id, device, truth, plot),
             _ => self.of_mail(now, id, event),
         }
@@ -329,7 +340,8 @@ impl Judge {
             return self.wrong(format!("#{id} changed and was never opened"));
         };
         let before = case.level;
-        if change.to != case.level {
+        // Another switchover while one is open is a change, too.
+        if change.to != case.level || case.root.kind == FindingKind::SwitchedOver {
             case.changes.push(at);
         }
         let relapse = std::mem::take(&mut case.recovering);

@@ -83,6 +83,8 @@ impl Judge {
             NoticeKind::Worse
         } else if to < case.told_level {
             NoticeKind::Better
+        } else if case.root.kind == FindingKind::SwitchedOver && before == to && !relapse {
+            NoticeKind::More
         } else if (before == to || relapse)
             && case.verdict.is_some()
             && case.verdict != case.told_verdict

@@ -55,7 +55,9 @@ fn of(number: usize, fault: &Fault, plot: &Plot) -> Option<Want> {
             let needs = micros(poll.detection()) + 2 * micros(poll.interval) + 30 * SECOND;
             (vec![FindingKind::CircuitsLost], None, needs)
         }
-        What::Cpu(_) | What::Traffic(..) | What::Relay(_) | What::Ledger | What::Loss(_) => return None,
+        What::Cpu(_) | What::Traffic(..) | What::Relay(_) | What::Ledger | What::Loss(_) | What::Group(_) => {
+            return None;
+        }
     };
     let lossy = plot
         .acts
