@@ -92,7 +92,14 @@ impl Redundancies {
                     .get_mut(&at)
                     .is_some_and(|item| item.moves_on(&shift, right.as_ref(), context.now));
                 known.due = context.now.mono;
-                more |= again && known.more(&self.groups[g], context.now.mono);
+                if again {
+                    more |= known.more(&self.groups[g], context.now.mono);
+                    // Whether the left side is alive decides where it is told.
+                    let left = self.groups[g]
+                        .find(&shift.from)
+                        .filter(|_| known.stage == Stage::Gathering);
+                    context.out.extend(left.map(|left| RuleEffect::Probe(left.device)));
+                }
                 continue;
             }
             // To the right side, without a switchover before: good news, and no finding.
