@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Two reads that agree are at least this far apart.
 const APART: Duration = Duration::from_secs(5);
+/// Most contradictions are a change that is under way: after so long another look tells.
+const SOON: Duration = Duration::from_secs(1);
 /// Members that were asked for a read and did not give it are asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -196,6 +198,10 @@ impl Group {
         let Some(instance) = self.instances.get_mut(name) else {
             return;
         };
+        if instance.both.is_some_and(|d| d.sure) {
+            // They do not see each other: nobody gave up his role to the other one.
+            instance.passing = Passing::default();
+        }
         let all: Vec<usize> = (0..slots.len()).collect();
         let several = match now {
             ActiveNow::Several(who) => Some(who.clone()),
@@ -221,14 +227,15 @@ impl Group {
                 sure: false,
             });
             if doubt.once.is_none() && oldest >= doubt.began {
-                (doubt.once, doubt.ask_at) = (Some(newest), newest + APART);
+                (doubt.once, doubt.ask_at) = (Some(newest), newest + SOON);
             }
             doubt.sure |= doubt.once.is_some_and(|once| oldest >= once + APART);
             if doubt.sure {
                 continue;
             }
             if doubt.ask_at <= at {
-                doubt.ask_at = at + ASK_AGAIN;
+                let second = doubt.once.map(|once| once + APART).filter(|second| *second > at);
+                doubt.ask_at = second.unwrap_or(at + ASK_AGAIN);
                 let wanted = doubt.once.map_or(doubt.began, |once| once + APART);
                 let old = |at: &&usize| instance.views.get(at).is_none_or(|v| v.asked < wanted);
                 ask.extend(who.iter().filter(old).map(|at| slots[*at].device));

@@ -72,9 +72,6 @@ impl Group {
             if times > 0 || became {
                 let seen = !unseen;
                 passing.again = Some(Again { asked, seen });
-            } else if next.role == Some(Role::Active) && passing.again.is_none() {
-                // Both at once: it never gave the role up.
-                passing.took.take_if(|t| t.seen && t.asked <= asked);
             }
             return;
         }
