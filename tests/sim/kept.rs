@@ -116,4 +116,14 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
         "redundancy-mixed",
         "counters of a device that had started anew were compared with those before",
     ),
+    (
+        5462,
+        "redundancy-mixed",
+        "a switchover after one that was listed elsewhere waited for the detection time of a device that lives",
+    ),
+    (
+        24,
+        "switchover",
+        "a trap made hinomi look before the old one had given up, and the next look came five seconds later",
+    ),
 ];

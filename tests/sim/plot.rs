@@ -3,6 +3,7 @@
 //! Never here: what the product should make of it (`judge`).
 
 mod election;
+mod hints;
 mod kinds;
 mod life;
 mod redundancy;
@@ -13,6 +14,7 @@ use super::kinds::{self as table, Kind};
 use super::town::{Scene, Tier, Town};
 use super::truth::{At, SECOND};
 use hinomi::model::redundancy::Role;
+use hinomi::poll::trap::TrapKind;
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub(crate) enum Act {
     Shut(usize, usize, bool),
     /// The agent of a device has its tables of roles.
     Tables(usize, bool),
+    /// A device sends a trap, true or not.
+    Trap(usize, TrapKind),
     /// Percent.
     Cpu(usize, i64),
     /// Percent of a port's speed, into it.
@@ -200,6 +204,7 @@ pub(crate) fn write(seed: u64, only: Option<&'static Kind>) -> Plot {
     kinds::tell(&mut plot, &mut dice);
     plot.acts.sort_by_key(|(at, _)| *at);
     election::hold(&mut plot, &mut dice);
+    hints::send(&mut plot, &mut dice);
     plot
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Of<'a> {
     pub(super) sayings: &'a Sayings,
     /// Between two readings, and until the second is here.
     pub(super) read: At,
+    /// From a trap until what it made hinomi look at is told; none if traps may be lost.
+    pub(super) hint: Option<At>,
     /// How long its device may be taken for dead.
     pub(super) gone: At,
     /// When something could not be seen.
@@ -72,6 +74,7 @@ pub(super) fn judge(world: &mut World) {
                 + SLACK
                 + if lossy { interval + 15 * SECOND } else { 0 }
                 + if patient { 95 * SECOND } else { 0 },
+            hint: (!lossy).then_some(2 * SECOND + 12 * plot.latency),
             gone: of(|d| micros(d.poll.detection())) + 20 * SECOND,
             hidden: world.judge.hidden(ring, None),
             devices,
@@ -310,6 +313,8 @@ impl Of<'_> {
     fn ends_are_right(&mut self) {
         for (kind, each, _) in self.truths() {
             let all = merged(each.into_iter().flatten().collect(), 0);
+            let open = self.history.ever(self.g, |_, t| t.contains(&Tells::Nothing));
+            let maybe = merged(all.iter().copied().chain(open).collect(), self.read);
             for spell in self.spells(kind) {
                 let Some(at) = spell.to else { continue };
                 let since = at.saturating_sub(self.read);
@@ -321,7 +326,7 @@ impl Of<'_> {
                     ));
                 }
                 // The time that it is not true any more, and stays so.
-                let over = all
+                let over = maybe
                     .iter()
                     .filter(|(from, _)| *from <= at)
                     .map(|(_, to)| *to)

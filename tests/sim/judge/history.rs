@@ -2,7 +2,7 @@
 //!
 //! Never here: what the product said.
 
-use super::super::plot::Plot;
+use super::super::plot::{Act, Plot};
 use super::super::town::groups::Ring;
 use super::super::truth::At;
 use super::super::truth::roles::Roles;
@@ -49,6 +49,8 @@ pub(super) struct History {
     steps: Vec<Vec<Vec<Step>>>,
     /// Counters of a device began anew.
     pub(super) reboots: Vec<(At, usize)>,
+    /// A device sent a trap.
+    traps: Vec<(At, usize)>,
 }
 
 impl History {
@@ -60,11 +62,14 @@ impl History {
             steps: rings.iter().map(empty).collect(),
             rings,
             reboots: Vec::new(),
+            traps: Vec::new(),
         };
         history.look(0, &roles);
         for (at, act) in &plot.acts {
-            if let super::super::plot::Act::Reboot(device) = act {
-                history.reboots.push((*at, *device));
+            match act {
+                Act::Reboot(device) => history.reboots.push((*at, *device)),
+                Act::Trap(device, _) => history.traps.push((*at, *device)),
+                _ => {}
             }
             roles.apply(act);
             history.look(*at, &roles);
@@ -101,6 +106,15 @@ impl History {
                 }
             }
         }
+    }
+
+    /// The first trap of a device in a time.
+    pub(super) fn trap(&self, device: usize, from: At, to: At) -> Option<At> {
+        let all = self
+            .traps
+            .iter()
+            .filter(|(at, d)| *d == device && from <= *at && *at <= to);
+        all.map(|(at, _)| *at).min()
     }
 
     pub(super) fn steps(&self, g: usize, i: usize) -> &[Step] {

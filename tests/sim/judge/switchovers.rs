@@ -105,6 +105,7 @@ impl Of<'_> {
                 // Who was active before was read, too.
                 let stays = h.until - h.at > self.read && h.at - h.since > self.read;
                 let by = h.at + self.read + if dead { self.gone } else { 0 };
+                let by = self.hinted(h).filter(|_| !dead).unwrap_or(by);
                 let seen = if dead {
                     self.clear_but_for(device, h.at, by)
                 } else {
@@ -131,6 +132,16 @@ impl Of<'_> {
                 }
             }
         }
+    }
+
+    /// By when a trap of the new one makes it told.
+    fn hinted(&self, h: &Handover) -> Option<At> {
+        let (hint, device) = (self.hint?, self.ring.seats[h.to].device);
+        let stays = h.until > h.at + 2 * hint && h.at > h.since + self.read;
+        let trap = self.history.trap(device, h.at.saturating_sub(SECOND), h.at + SECOND)?;
+        // Both were active for a moment: the first look was too early.
+        let early = if trap < h.at { SECOND } else { 0 };
+        (stays && !self.ring.counted()).then_some(trap.max(h.at) + hint + early)
     }
 
     /// It was there and back, as counters can tell: of members that are good or not each for itself, the other one has to be good all the

@@ -22,6 +22,7 @@ const KINDS: &[&str] = &[
     "master-dead",
     "sessions-reset",
     "member-agent-reboots",
+    "traps-lie",
     "redundancy-mixed",
 ];
 
@@ -45,6 +46,8 @@ pub(super) fn tell(plot: &mut Plot, dice: &mut Dice) {
     let kind = plot.kind;
     match kind.name.as_str() {
         "redundancy-mixed" => mixed(plot, dice),
+        // Nothing happens but that devices say so.
+        "traps-lie" => {}
         name => {
             let from = start(dice);
             part(plot, name, from, dice);
@@ -309,7 +312,11 @@ fn mixed(plot: &mut Plot, dice: &mut Dice) {
     for _ in 0..dice.range(2, 3) {
         let from = start(dice) + dice.below(500) * SECOND;
         let name = *dice.pick(&KINDS[..KINDS.len() - 1]);
-        let name = if name == "roles-flap" { "switchover" } else { name };
+        let name = if matches!(name, "roles-flap" | "traps-lie") {
+            "switchover"
+        } else {
+            name
+        };
         part(plot, name, from, dice);
     }
     if dice.chance(70) {
