@@ -112,6 +112,7 @@ impl Group {
         let others = || (0..self.slots.len()).filter(|other| *other != slot);
         let role = |at: usize| instance.views.get(&at).and_then(|v| v.role);
         let read = |at: usize, since: Mono| instance.views.get(&at).is_some_and(|v| v.asked >= since);
+        let since = |at: usize| instance.views.get(&at).map(|v| v.since);
         let counts = |at: usize| instance.views.get(&at).is_some_and(|v| v.transitions.is_some());
         match (took, again) {
             (None, None) => Passed::Nothing,
@@ -134,8 +135,8 @@ impl Group {
                 let gone = |other: &usize| took.as_ref().is_some_and(|t| t.slot == *other);
                 match others().find(|other| good(other) && !gone(other)) {
                     Some(other) if !read(other, again.asked) => Passed::Wants(vec![other]),
-                    Some(other) => Passed::To(other),
-                    None => Passed::Nothing,
+                    Some(other) if since(other) <= Some(again.asked) => Passed::To(other),
+                    _ => Passed::Nothing,
                 }
             }
             (Some(took), Some(_)) => Passed::To(took.slot),

@@ -46,13 +46,17 @@ const MOMENT: Duration = Duration::from_secs(2);
 /// Between our own time and that of an agent, seconds.
 const CLOCKS: u64 = 3;
 
+fn restarted(before: (Option<u32>, Mono), after: (Option<u32>, Mono)) -> bool {
+    let (Some(old), Some(new)) = (before.0, after.0) else {
+        return false;
+    };
+    new < old || u64::from(new / 100) + CLOCKS < after.1.since(before.1).as_secs()
+}
+
 impl View {
     /// The agent was started anew after this reading, and before that one.
     pub(super) fn restarted(&self, next: &View) -> bool {
-        let (Some(old), Some(new)) = (self.uptime, next.uptime) else {
-            return false;
-        };
-        new < old || u64::from(new / 100) + CLOCKS < next.asked.since(self.asked).as_secs()
+        restarted((self.uptime, self.asked), (next.uptime, next.asked))
     }
 
     /// A role that is new beside a counter that is not: the two are not read at one moment.
@@ -240,7 +244,10 @@ impl Group {
             let Some(slot) = slot else { continue };
             let instance = self.instances.entry(Name::clone(&row.instance)).or_default();
             let before = instance.views.get(&slot);
-            let same = |v: &&View| v.role == row.role && v.transitions == row.transitions;
+            let same = |v: &&View| {
+                let anew = restarted((v.uptime, v.asked), (view.uptime, view.asked));
+                v.role == row.role && v.transitions == row.transitions && !anew
+            };
             let next = View {
                 role: row.role,
                 asked: view.asked,
