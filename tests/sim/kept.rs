@@ -126,4 +126,14 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
         "switchover",
         "a trap made hinomi look before the old one had given up, and the next look came five seconds later",
     ),
+    (
+        75,
+        "work-on-a-member",
+        "the session of a device that had been down passed for the one that stood in",
+    ),
+    (
+        215,
+        "work-on-a-member",
+        "work on one member kept quiet that the loss of the other one flapped",
+    ),
 ];

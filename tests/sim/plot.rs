@@ -46,6 +46,8 @@ pub(crate) enum Act {
     Shut(usize, usize, bool),
     /// The agent of a device has its tables of roles.
     Tables(usize, bool),
+    /// An operator announces work on these devices, for so long from now.
+    Work(Vec<usize>, At),
     /// A device sends a trap, true or not.
     Trap(usize, TrapKind),
     /// Percent.

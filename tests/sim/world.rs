@@ -8,8 +8,9 @@ use super::plot::{Act, Mood, Plot, Slip};
 use super::town::index_of;
 use super::truth::{At, SECOND, Truth};
 use hinomi::core::tape::{Beginning, Line, Wants};
-use hinomi::core::{Core, Effect, Input};
+use hinomi::core::{Core, Effect, Input, MaintenanceOrder};
 use hinomi::incident::{Batch, Head, Restored, RowChange};
+use hinomi::model::maintenance::{By, Window};
 use hinomi::model::{DeviceId, Mono, Now, Wall};
 use hinomi::notify::{Delivery, Outcome, RouteTest, Stage};
 use hinomi::poll::trap::{TrapKind, TrapSeen};
@@ -163,8 +164,25 @@ impl World {
                 self.later.clear();
                 self.back_at = Some(self.now + down);
             }
+            Act::Work(named, lasts) => self.work(named, *lasts),
             Act::Trap(device, kind) => self.trap(*device, *kind),
             act => self.truth.apply(act, self.now),
+        }
+    }
+
+    /// An operator sets a maintenance window.
+    fn work(&mut self, named: &[usize], lasts: At) {
+        let start = self.clock().wall;
+        let window = Window {
+            name: format!("work {}", start.0).into(),
+            what: named.iter().map(|i| self.plot.town.device(*i).name.clone()).collect(),
+            by: By::Own,
+            start,
+            end: start.after(std::time::Duration::from_micros(lasts)),
+            set_by: "operator".to_owned(),
+        };
+        if self.back_at.is_none() {
+            self.push(TICK, Input::Maintenance(MaintenanceOrder::Set(window)));
         }
     }
 

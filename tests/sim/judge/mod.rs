@@ -11,6 +11,7 @@ mod notices;
 mod redundancy;
 mod switchovers;
 mod want;
+mod works;
 
 use super::plot::{Fault, Mood, Plot, What};
 use super::town::Tier;
@@ -50,6 +51,10 @@ pub(crate) struct Case {
     /// What it is about.
     pub(crate) fault: Option<usize>,
     notices: u32,
+    /// Why it is as it is.
+    cause: Cause,
+    /// Planned work keeps it quiet.
+    muted: bool,
 }
 
 /// One row of the outbox.
@@ -113,6 +118,9 @@ pub(crate) struct Judge {
     tick_base: Option<i64>,
     first_circuit: usize,
     sayings: redundancy::Sayings,
+    works: Vec<works::Work>,
+    /// When what is looked at happened.
+    at: At,
     pub(crate) findings: Findings,
 }
 
@@ -152,6 +160,8 @@ impl Judge {
             tick_base: None,
             first_circuit: plot.town.tiers.iter().position(|t| *t == Tier::Circuit).unwrap_or(n),
             sayings: redundancy::Sayings::default(),
+            works: works::all(plot),
+            at: 0,
             findings: Findings::default(),
         }
     }
@@ -203,6 +213,7 @@ impl Judge {
             want.pass(now);
         }
         self.numbers(now, truth, plot);
+        self.told_after_work(now, plot);
     }
 
     /// A batch of events leaves for the ledger.
@@ -238,6 +249,7 @@ impl Judge {
         let base = self.tick_base.unwrap_or(event.tick.0);
         let at = ((event.tick.0 - base).max(0) as At * 1_000).min(now);
         let id = event.incident.unwrap_or(0);
+        self.at = at;
         self.sayings.take(at, id, &event.body);
         match &event.body {
             EventBody::Opened { change } => {
@@ -280,7 +292,7 @@ impl Judge {
                     self.good(at, id, change, truth, plot);
                 }
                 if let Some(case) = self.cases.get_mut(&id) {
-                    (case.open, case.recovering) = (false, false);
+                    (case.open, case.recovering, case.muted) = (false, false, false);
                     case.ends.push(at);
                 }
                 self.expect(id, NoticeKind::Recovered, plot);
@@ -296,6 +308,14 @@ impl Judge {
             EventBody::FlappingEnded => {
                 self.say(at, id, "flapping ended");
                 self.flapping_ended(at, id, plot);
+            }
+            EventBody::Muted { window } => {
+                self.say(at, id, &format!("quiet by {window}"));
+                self.muted(at, id, plot);
+            }
+            EventBody::Unmuted { .. } => {
+                self.say(at, id, "not quiet any more");
+                self.unmuted(at, id, plot);
             }
             EventBody::Noted { key, cause } => self.say(at, id, &format!("lists {key}: {cause:?}")),
             EventBody::AffectedAdded { device } => self.listed(at, id, device, truth, plot),
@@ -327,6 +347,7 @@ impl Judge {
         }
         let Some(case) = self.cases.get_mut(&id) else { return };
         (case.open, case.recovering, case.folded_into) = (true, false, None);
+        case.cause = change.cause.clone();
         case.changes.push(at);
         case.level = change.to;
         case.spells.push(at);
@@ -350,6 +371,7 @@ impl Judge {
             case.spells.push(at);
         }
         case.level = change.to;
+        case.cause = change.cause.clone();
         case.take_verdict(change);
         if change.to > before {
             self.risen(at, id, change, truth, plot);
@@ -358,7 +380,7 @@ impl Judge {
         } else {
             self.verdict(at, id, plot);
         }
-        self.expect_change(id, before, change.to, relapse, plot);
+        self.expect_change((at, id), before, change.to, relapse, plot);
     }
 
     fn folded(&mut self, at: At, id: u64, into: Option<u64>, truth: &Truth, plot: &Plot) {
@@ -414,6 +436,8 @@ impl Case {
             ends: Vec::new(),
             fault: None,
             notices: 0,
+            cause: change.cause.clone(),
+            muted: false,
         }
     }
 

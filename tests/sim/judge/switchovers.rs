@@ -104,6 +104,8 @@ impl Of<'_> {
                 let counts = self.ring.table.counts() && back && self.all_tell(i, h);
                 // Who was active before was read, too.
                 let stays = h.until - h.at > self.read && h.at - h.since > self.read;
+                // Members that are good each for itself: the other one does not tell that this one is gone.
+                let stays = stays && (!dead || !self.ring.counted() || h.until - h.at > self.read + self.gone);
                 let by = h.at + self.read + if dead { self.gone } else { 0 };
                 let by = self.hinted(h).filter(|_| !dead).unwrap_or(by);
                 let seen = if dead {

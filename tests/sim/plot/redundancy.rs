@@ -23,6 +23,7 @@ const KINDS: &[&str] = &[
     "sessions-reset",
     "member-agent-reboots",
     "traps-lie",
+    "work-on-a-member",
     "redundancy-mixed",
 ];
 
@@ -48,6 +49,7 @@ pub(super) fn tell(plot: &mut Plot, dice: &mut Dice) {
         "redundancy-mixed" => mixed(plot, dice),
         // Nothing happens but that devices say so.
         "traps-lie" => {}
+        "work-on-a-member" => work(plot, dice),
         name => {
             let from = start(dice);
             part(plot, name, from, dice);
@@ -68,7 +70,9 @@ fn put_right(plot: &mut Plot, dice: &mut Dice) {
     }
     plot.ends = plot.ends.max(at + AFTER);
     // What was listed in another case is forgotten by a restart; where nobody is preferred the new side is right after half an hour.
-    if plot.acts.iter().any(|(_, a)| matches!(a, Act::Restart(_))) && plot.mixed {
+    let restarts = plot.acts.iter().any(|(_, a)| matches!(a, Act::Restart(_))) && plot.mixed;
+    let settles = plot.faults.iter().any(|f| f.to - f.from > 1_500 * SECOND);
+    if restarts || settles {
         plot.ends = plot.ends.max(at + 2_000 * SECOND);
     }
 }
@@ -298,6 +302,37 @@ fn reboots(plot: &mut Plot, from: At, dice: &mut Dice) {
     fault(plot, g, from, at);
 }
 
+/// Work on one edge, or on an aggregation device: it is dead for a while, and something else happens beside it.
+fn work(plot: &mut Plot, dice: &mut Dice) {
+    let (_, ring) = elected(plot, dice);
+    let device = ring.seats[dice.below(2) as usize].device;
+    let minute = 60 * SECOND;
+    let from = (start(dice) / minute + 1) * minute;
+    let lasts = dice.range(5, 15) * minute;
+    plot.act(from, Act::Work(vec![device], lasts));
+    // Sometimes it is still dead when the window and its time of settling are over.
+    let late = dice.chance(30);
+    let begins = from + dice.range(70, 120) * SECOND;
+    let dead = if late {
+        lasts + 900 * SECOND
+    } else {
+        dice.range(60, 240) * SECOND
+    };
+    plot.fault(named("master-dead"), begins, dead, What::Dead(device));
+    if dice.chance(60) {
+        let name = *dice.pick(&[
+            "switchover",
+            "member-lost",
+            "own-port-down",
+            "split-brain",
+            "agent-stopped",
+        ]);
+        part(plot, name, from + dice.range(80, 300) * SECOND, dice);
+        plot.mixed = true;
+    }
+    plot.ends = plot.ends.max(from + lasts + 900 * SECOND);
+}
+
 /// Several at once, some of them faults of other kinds.
 fn mixed(plot: &mut Plot, dice: &mut Dice) {
     const BESIDE: &[&str] = &[
@@ -312,7 +347,7 @@ fn mixed(plot: &mut Plot, dice: &mut Dice) {
     for _ in 0..dice.range(2, 3) {
         let from = start(dice) + dice.below(500) * SECOND;
         let name = *dice.pick(&KINDS[..KINDS.len() - 1]);
-        let name = if matches!(name, "roles-flap" | "traps-lie") {
+        let name = if matches!(name, "roles-flap" | "traps-lie" | "work-on-a-member") {
             "switchover"
         } else {
             name
