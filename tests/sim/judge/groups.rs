@@ -227,7 +227,10 @@ impl Of<'_> {
                     continue;
                 };
                 let all = self.history.ever(self.g, |_, t| !ready(self.ring, t[m]));
-                if !all.iter().any(|(from, to)| *from <= spell.from && *to >= since) {
+                // What is cut off does not answer, whatever it is.
+                let unread = self.sayings.unread(self.ring.seats[m].device);
+                let mut missing = all.iter().chain(&unread);
+                if !missing.any(|(from, to)| *from <= spell.from && *to >= since) {
                     self.wrong(format!(
                         "at {:.1} s {} is said to be missing and is ready",
                         s(spell.from),
