@@ -159,7 +159,11 @@ impl Of<'_> {
             .when(self.g, i, good)
             .iter()
             .any(|(a, b)| *a <= from && to <= *b);
-        back.is_some_and(|(at, who)| who == h.from && at <= h.until + SECOND) && (!self.ring.counted() || stays)
+        // One of two that were active at once has taken nothing when the other one gives up.
+        let takes = self.history.takes(self.g, i, h.to);
+        let took = takes.iter().any(|at| *at <= h.at && h.at <= at + SECOND);
+        let proven = if self.ring.counted() { stays } else { took };
+        back.is_some_and(|(at, who)| who == h.from && at <= h.until + SECOND) && proven
     }
 
     /// No table of roles was gone before or after.
