@@ -219,7 +219,11 @@ impl Cover {
         };
         match cause {
             Cause::RedundancyLost { missing, .. } => missing.iter().all(|m| worked_on(&m.member)),
-            Cause::SwitchedOver { moved, .. } => moved.iter().all(|m| worked_on(&m.from) || worked_on(&m.to)),
+            // What is good again needs no explanation: that it flaps is told to those who were told of it.
+            Cause::RedundancyBack { .. } => false,
+            Cause::SwitchedOver { moved, .. } | Cause::SwitchedBack { moved } | Cause::SwitchoverSettled { moved } => {
+                moved.iter().all(|m| worked_on(&m.from) || worked_on(&m.to))
+            }
             _ => group.members.iter().any(|m| self.devices.contains(&m.device)),
         }
     }

@@ -37,6 +37,8 @@ pub struct MemberView {
     pub member: usize,
     /// The values were read after this.
     pub asked: Mono,
+    /// sysUpTime then: counters begin anew with it.
+    pub uptime: Option<u32>,
     /// All instances that it tells of; one that is missing here is unknown.
     pub rows: Vec<RoleRow>,
 }
@@ -67,6 +69,7 @@ impl Roles {
                 group: *group,
                 member: *member,
                 asked,
+                uptime: reading.uptime,
                 rows: rows(of, of.members.get(*member)?, reading),
             })
         };

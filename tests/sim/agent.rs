@@ -3,6 +3,7 @@
 //! Never here: a judgement; a datagram that nobody asked for.
 
 use super::truth::At;
+use super::truth::roles::{Cell, Rows};
 
 /// How a counter lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +71,8 @@ pub(crate) struct Agent {
     pub(crate) running: bool,
     pub(crate) cpu: i64,
     pub(crate) ports: Vec<Port>,
+    /// What it tells of redundancy groups.
+    pub(crate) roles: Rows,
     /// sysUpTime at the beginning of the story, less a reboot since.
     booted: i64,
 }
@@ -81,9 +84,20 @@ enum Value<'a> {
     Counter32(u64),
     Counter64(u64),
     Text(&'a str),
+    Octet(u8),
     Oid(&'a [u8]),
     NoInstance,
     EndOfMib,
+}
+
+impl Value<'_> {
+    fn of(cell: &Cell) -> Self {
+        match cell {
+            Cell::Int(v) => Value::Int(*v),
+            Cell::Counter(v) => Value::Counter32(*v),
+            Cell::Octet(v) => Value::Octet(*v),
+        }
+    }
 }
 
 const IF_X: [u8; 9] = [0x2b, 6, 1, 2, 1, 31, 1, 1, 1];
@@ -97,6 +111,7 @@ impl Agent {
             running: true,
             cpu: 20,
             ports: ports.iter().map(|p| Port::new(p)).collect(),
+            roles: Rows::new(),
             booted: -86_400_000_000,
         }
     }
@@ -162,7 +177,7 @@ impl Agent {
             [0x2b, 6, 1, 4, 1, 0x86, 0x8d, 0x1f, 1, 1, 0] => Value::Gauge(self.cpu as u64),
             [0x2b, 6, 1, 2, 1, 2, 2, 1, column, index] => self.narrow(*column, *index),
             [0x2b, 6, 1, 2, 1, 31, 1, 1, 1, column, index] => self.wide(*column, *index),
-            _ => Value::NoInstance,
+            _ => self.roles.get(&numbers(oid)).map_or(Value::NoInstance, Value::of),
         };
         varbind(oid, &value, out);
     }
@@ -201,11 +216,11 @@ impl Agent {
         }
     }
 
-    /// Names of ports; any other column is empty.
+    /// Names of ports and what is told of roles; any other column is empty.
     fn bulk(&self, from: &[u8], repetitions: usize, out: &mut Vec<u8>) {
         let column = [&IF_X[..], &[1]].concat();
         let Some(after) = from.strip_prefix(&column[..]) else {
-            return varbind(from, &Value::EndOfMib, out);
+            return self.next_roles(from, repetitions, out);
         };
         let first = after.first().copied().unwrap_or(0);
         let names = (1u8..).zip(&self.ports).filter(|(index, _)| *index > first);
@@ -218,6 +233,49 @@ impl Agent {
             varbind(&[&IF_X[..], &[2, 1]].concat(), &Value::Counter32(0), out);
         }
     }
+}
+
+impl Agent {
+    fn next_roles(&self, from: &[u8], repetitions: usize, out: &mut Vec<u8>) {
+        let after = (std::ops::Bound::Excluded(numbers(from)), std::ops::Bound::Unbounded);
+        let mut left = repetitions;
+        for (oid, cell) in self.roles.range(after).take(repetitions) {
+            varbind(&octets(oid), &Value::of(cell), out);
+            left -= 1;
+        }
+        if left > 0 {
+            varbind(from, &Value::EndOfMib, out);
+        }
+    }
+}
+
+/// The numbers of an object identifier.
+fn numbers(oid: &[u8]) -> Vec<u32> {
+    let mut all = vec![1, 3];
+    let mut number = 0;
+    for byte in oid.get(1..).unwrap_or_default() {
+        number = number << 7 | u32::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            all.push(std::mem::take(&mut number));
+        }
+    }
+    if let Some(first) = oid.first() {
+        (all[0], all[1]) = (u32::from(first / 40), u32::from(first % 40));
+    }
+    all
+}
+
+/// An object identifier of these numbers.
+fn octets(numbers: &[u32]) -> Vec<u8> {
+    let mut all = vec![(numbers[0] * 40 + numbers[1]) as u8];
+    for number in &numbers[2..] {
+        let digits = (1..5).take_while(|d| number >> (7 * d) > 0).count();
+        for d in (0..=digits).rev() {
+            let more = if d > 0 { 0x80 } else { 0 };
+            all.push((number >> (7 * d) & 0x7f) as u8 | more);
+        }
+    }
+    all
 }
 
 /// Tag, contents and what follows.
@@ -269,6 +327,7 @@ fn varbind(oid: &[u8], value: &Value<'_>, out: &mut Vec<u8>) {
         Value::Counter32(v) => number(0x41, *v & 0xffff_ffff, &mut contents),
         Value::Counter64(v) => number(0x46, *v, &mut contents),
         Value::Text(text) => wrap(4, text.as_bytes(), &mut contents),
+        Value::Octet(octet) => wrap(4, &[*octet], &mut contents),
         Value::Oid(oid) => wrap(6, oid, &mut contents),
         Value::NoInstance => contents.extend([0x81, 0]),
         Value::EndOfMib => contents.extend([0x82, 0]),

@@ -50,4 +50,90 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
         "relay-out",
         "the same, with an attempt that hung on the other route",
     ),
+    (
+        28,
+        "switchover",
+        "the second switchover of an instance was lost, because the other one had moved alike before",
+    ),
+    (
+        209,
+        "switchover",
+        "two instances that moved in opposite directions waited for the one device that was not asked",
+    ),
+    (
+        203,
+        "switchover",
+        "a counter that was read a moment before its role was a second switchover",
+    ),
+    (
+        210,
+        "switchover-between-polls",
+        "there and back while both were read, one after the other",
+    ),
+    (
+        15,
+        "roles-flap",
+        "there and back between two polls was not told while a switchover was open",
+    ),
+    (
+        18,
+        "nobody-active",
+        "a protocol that was started anew was a switchover to the other one",
+    ),
+    (19, "nobody-active", "a role was said to be back before it was read"),
+    (
+        78,
+        "nobody-active",
+        "two sessions that came back one after the other were a switchover",
+    ),
+    (
+        12,
+        "sessions-reset",
+        "the reset of a session that waits was a switchover",
+    ),
+    (
+        9,
+        "member-lost",
+        "tables of a unit were never looked for again beside one that is never there",
+    ),
+    (
+        151,
+        "master-dead",
+        "an instance that moved after the others was not listed in the case of the dead device",
+    ),
+    (
+        2,
+        "redundancy-mixed",
+        "after a restart a switchover that was back stayed open",
+    ),
+    (
+        87,
+        "redundancy-mixed",
+        "of two that were active at once the one that fell silent had given up",
+    ),
+    (
+        83,
+        "redundancy-mixed",
+        "counters of a device that had started anew were compared with those before",
+    ),
+    (
+        5462,
+        "redundancy-mixed",
+        "a switchover after one that was listed elsewhere waited for the detection time of a device that lives",
+    ),
+    (
+        24,
+        "switchover",
+        "a trap made hinomi look before the old one had given up, and the next look came five seconds later",
+    ),
+    (
+        75,
+        "work-on-a-member",
+        "the session of a device that had been down passed for the one that stood in",
+    ),
+    (
+        215,
+        "work-on-a-member",
+        "work on one member kept quiet that the loss of the other one flapped",
+    ),
 ];

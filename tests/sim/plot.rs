@@ -2,14 +2,19 @@
 //!
 //! Never here: what the product should make of it (`judge`).
 
+mod election;
+mod hints;
 mod kinds;
 mod life;
+mod redundancy;
 
 use super::agent::Lie;
 use super::dice::Dice;
 use super::kinds::{self as table, Kind};
 use super::town::{Scene, Tier, Town};
 use super::truth::{At, SECOND};
+use hinomi::model::redundancy::Role;
+use hinomi::poll::trap::TrapKind;
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -28,6 +33,23 @@ pub(crate) enum Act {
     Agent(usize, bool),
     /// The agent starts again.
     Reboot(usize),
+    /// What a member of a group is in an instance from then on: group, instance, member. Only the election writes it, but for
+    /// what LACP says of a port.
+    Role(usize, usize, usize, Role),
+    /// The engineer (or a track of the protocol) gives the role to this member: group, instance, member.
+    Hand(usize, usize, usize),
+    /// The protocol of a member stops and says so: group, member.
+    Stopped(usize, usize, bool),
+    /// The members do not hear each other.
+    Deaf(usize, bool),
+    /// A session is shut: group, member.
+    Shut(usize, usize, bool),
+    /// The agent of a device has its tables of roles.
+    Tables(usize, bool),
+    /// An operator announces work on these devices, for so long from now.
+    Work(Vec<usize>, At),
+    /// A device sends a trap, true or not.
+    Trap(usize, TrapKind),
     /// Percent.
     Cpu(usize, i64),
     /// Percent of a port's speed, into it.
@@ -91,6 +113,8 @@ pub(crate) enum What {
     /// A mail route.
     Relay(usize),
     Ledger,
+    /// A redundancy group. (Which one, for people.)
+    Group(#[allow(dead_code)] usize),
     /// Percent; more than 20 is not healthy.
     Loss(u32),
 }
@@ -156,6 +180,7 @@ fn scene(dice: &mut Dice) -> Scene {
         always_on: 15,
         fast: dice.chance(3),
         strict: false,
+        groups: false,
     }
 }
 
@@ -180,6 +205,8 @@ pub(crate) fn write(seed: u64, only: Option<&'static Kind>) -> Plot {
     };
     kinds::tell(&mut plot, &mut dice);
     plot.acts.sort_by_key(|(at, _)| *at);
+    election::hold(&mut plot, &mut dice);
+    hints::send(&mut plot, &mut dice);
     plot
 }
 
@@ -204,7 +231,7 @@ impl Plot {
                 What::Agent(i) => self.act(at, Act::Agent(*i, !on)),
                 What::Host => self.act(at, Act::Cut(0, on)),
                 What::Loss(percent) => self.act(at, Act::Loss(if on { *percent } else { 0 })),
-                What::Many(_) | What::Cpu(_) | What::Traffic(..) | What::Relay(_) | What::Ledger => {}
+                What::Many(_) | What::Cpu(_) | What::Traffic(..) | What::Relay(_) | What::Ledger | What::Group(_) => {}
             }
         }
         // An agent starts with its device.
@@ -240,7 +267,7 @@ impl Plot {
         }
         for f in &self.faults {
             let text = format!("{:?}", f.what);
-            let text: String = text.chars().take(120).collect();
+            let text: String = text.chars().take(200).collect();
             let _ = writeln!(
                 out,
                 "  {:8.1} .. {:8.1}  {text} ({})",
@@ -249,7 +276,10 @@ impl Plot {
                 f.kind.name
             );
         }
-        for (at, act) in self.acts.iter().take(60) {
+        for ring in &self.town.rings {
+            let _ = writeln!(out, "  {ring:?}");
+        }
+        for (at, act) in self.acts.iter().take(200) {
             let _ = writeln!(out, "  {:8.1} act {act:?}", *at as f64 / 1e6);
         }
         out

@@ -3,9 +3,11 @@
 //! Never here: what goes wrong in it (`plot`), or what is true at a moment (`truth`).
 
 mod around;
+pub(crate) mod groups;
 
 use super::dice::Dice;
 use around::{contact, procedures, route};
+use groups::{AGGREGATE, Ring};
 use hinomi::model::snmp::{Credentials, SnmpAccess};
 use hinomi::model::*;
 use std::collections::BTreeMap;
@@ -38,6 +40,8 @@ pub(crate) struct Scene {
     pub(crate) fast: bool,
     /// Use of ports is judged without delay.
     pub(crate) strict: bool,
+    /// There are redundancy groups.
+    pub(crate) groups: bool,
 }
 
 /// What a device is in the town.
@@ -61,6 +65,8 @@ pub(crate) struct Town {
     pub(crate) ways: Vec<Vec<u32>>,
     /// Names of the ports of each device that has an agent, by index.
     pub(crate) ports: Vec<Vec<String>>,
+    /// Redundancy groups, parallel to those of the site.
+    pub(crate) rings: Vec<Ring>,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -261,8 +267,19 @@ impl Builder<'_> {
         for name in ["edge-a", "edge-b"] {
             let witness = self.scene.witness;
             let interval = if witness { 10 } else { *self.dice.pick(&[10, 30, 30]) };
-            let snmp = witness || self.dice.chance(70) && !self.scene.unread;
-            let ports: Vec<String> = ["xe-0", "xe-1", "xe-2"].map(str::to_owned).to_vec();
+            let groups = self.scene.groups;
+            let snmp = witness || groups || self.dice.chance(70) && !self.scene.unread;
+            let mut ports: Vec<String> = ["xe-0", "xe-1", "xe-2"].map(str::to_owned).to_vec();
+            let listed = ports.len();
+            if groups && name == "edge-a" {
+                ports.extend(AGGREGATE.map(str::to_owned));
+            }
+            // Members of an aggregate may be watched by their group alone.
+            let listed = if groups && self.dice.chance(50) {
+                ports.len()
+            } else {
+                listed
+            };
             let (thresholds, cpu) = (self.of_ports.clone(), self.cpu.clone());
             let device = self.add(
                 name.into(),
@@ -273,7 +290,7 @@ impl Builder<'_> {
                 poll(interval, 3, 10, 1),
             );
             if snmp {
-                speak(device, &ports, thresholds, cpu);
+                speak(device, &ports[..listed], thresholds, cpu);
                 *self.ports.last_mut().expect("just pushed") = ports;
             }
         }
@@ -329,7 +346,8 @@ impl Builder<'_> {
             } else {
                 vec![edge, edge + 1]
             };
-            let (lines, interval) = (self.scene.lines, *self.dice.pick(&[30, 30, 60]));
+            let interval = *self.dice.pick(&[30, 30, 60]);
+            let speaks = self.scene.lines || self.scene.groups && i < 2;
             let device = self.add(
                 format!("agg-{}", i + 1),
                 Tier::Aggregation,
@@ -339,7 +357,7 @@ impl Builder<'_> {
                 poll(interval, 3, 10, 1),
             );
             device.site = Some(format!("site-{}", i / 2 + 1).into());
-            if lines {
+            if speaks {
                 device.snmp = Some(ACCESS.clone());
             }
         }
@@ -403,7 +421,9 @@ impl Builder<'_> {
         device.circuit = Some(Box::new(circuit));
     }
 
-    fn finish(self) -> Town {
+    fn finish(mut self) -> Town {
+        let rings = self.groups();
+        let redundancy = rings.iter().map(|ring| self.configured(ring)).collect();
         let crosses = self.tiers.iter().position(|t| *t == Tier::PlatformRouter);
         let crosses: Vec<Crossing> = crosses
             .map(|i| Crossing::Device(DeviceId(i as u32)))
@@ -432,7 +452,7 @@ impl Builder<'_> {
             contacts: ["noc", "chief", "desk", "clinic"].map(contact).to_vec(),
             procedures: procedures(self.dice.below(3)),
             routes: vec![route("office", false, crosses), route("lte", true, Vec::new())],
-            redundancy: Vec::new(),
+            redundancy,
             maintenance: Vec::new(),
             traps: None,
             heartbeat: None,
@@ -443,7 +463,13 @@ impl Builder<'_> {
             tiers: self.tiers,
             ways: self.ways,
             ports: self.ports,
+            rings,
         }
+    }
+
+    fn configured(&self, ring: &Ring) -> Redundancy {
+        let port = |seat: &groups::Seat| Name::from(self.ports[seat.device][seat.port.unwrap_or(0)].as_str());
+        groups::configured(ring, |i| self.devices[i].address, port)
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! Never here: what the product believes.
 
+pub(crate) mod roles;
+
 use super::agent::{Agent, Port};
 use super::plot::Act;
 use super::town::{Tier, Town};
+use roles::Roles;
 use std::collections::BTreeMap;
 
 /// Microseconds since the story began.
@@ -109,6 +112,7 @@ pub(crate) struct Truth {
     port_down: BTreeMap<(usize, usize), Span>,
     pub(crate) cpu: BTreeMap<usize, Gauge>,
     pub(crate) traffic: BTreeMap<(usize, usize), Gauge>,
+    pub(crate) roles: Roles,
 }
 
 impl Truth {
@@ -136,6 +140,7 @@ impl Truth {
             port_down: BTreeMap::new(),
             cpu: BTreeMap::new(),
             traffic: BTreeMap::new(),
+            roles: Roles::new(town),
         };
         for way in town.ways.iter().flatten() {
             truth.leaf[*way as usize] = false;
@@ -159,7 +164,18 @@ impl Truth {
             truth.set_cpu(i, 20, 0);
         }
         truth.links_carry(0);
+        for i in town.rings.iter().flat_map(|ring| &ring.seats).map(|seat| seat.device) {
+            truth.publish(i);
+        }
         truth
+    }
+
+    /// The agent of a device tells what is true of its roles.
+    fn publish(&mut self, i: usize) {
+        let rows = self.roles.rows(i);
+        if let Some(agent) = &mut self.agents[i] {
+            agent.roles = rows;
+        }
     }
 
     /// Does it answer what it is asked?
@@ -200,6 +216,9 @@ impl Truth {
 
     /// Something happens to the network.
     pub(crate) fn apply(&mut self, act: &Act, now: At) {
+        for i in self.roles.apply(act) {
+            self.publish(i);
+        }
         let step = |n: &mut u8, on: bool| *n = if on { n.saturating_add(1) } else { n.saturating_sub(1) };
         match act {
             Act::Dead(i, on) => {

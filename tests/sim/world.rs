@@ -8,10 +8,12 @@ use super::plot::{Act, Mood, Plot, Slip};
 use super::town::index_of;
 use super::truth::{At, SECOND, Truth};
 use hinomi::core::tape::{Beginning, Line, Wants};
-use hinomi::core::{Core, Effect, Input};
+use hinomi::core::{Core, Effect, Input, MaintenanceOrder};
 use hinomi::incident::{Batch, Head, Restored, RowChange};
-use hinomi::model::{Mono, Now, Wall};
+use hinomi::model::maintenance::{By, Window};
+use hinomi::model::{DeviceId, Mono, Now, Wall};
 use hinomi::notify::{Delivery, Outcome, RouteTest, Stage};
+use hinomi::poll::trap::{TrapKind, TrapSeen};
 use hinomi::poll::{Channel, PollInput};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -162,8 +164,44 @@ impl World {
                 self.later.clear();
                 self.back_at = Some(self.now + down);
             }
+            Act::Work(named, lasts) => self.work(named, *lasts),
+            Act::Trap(device, kind) => self.trap(*device, *kind),
             act => self.truth.apply(act, self.now),
         }
+    }
+
+    /// An operator sets a maintenance window.
+    fn work(&mut self, named: &[usize], lasts: At) {
+        let start = self.clock().wall;
+        let window = Window {
+            name: format!("work {}", start.0).into(),
+            what: named.iter().map(|i| self.plot.town.device(*i).name.clone()).collect(),
+            by: By::Own,
+            start,
+            end: start.after(std::time::Duration::from_micros(lasts)),
+            set_by: "operator".to_owned(),
+        };
+        if self.back_at.is_none() {
+            self.push(TICK, Input::Maintenance(MaintenanceOrder::Set(window)));
+        }
+    }
+
+    /// A trap reaches the daemon, if its way is open and nothing is lost.
+    fn trap(&mut self, i: usize, kind: TrapKind) {
+        let loss = u64::from(self.truth.loss_to(i));
+        let lost = loss > 0 && self.plot.dice.chance(loss);
+        if self.back_at.is_some() || !self.truth.forwards(i) || lost {
+            return;
+        }
+        let at = self.plot.latency / 2;
+        let trap = TrapSeen {
+            device: DeviceId(i as u32),
+            kind,
+            oid: "1.3.6.1.6.3.1.1.5".to_owned(),
+            details: String::new(),
+            at: Mono(MONO + self.now + at),
+        };
+        self.push(at, Input::Trap(trap));
     }
 
     fn start_again(&mut self) {

@@ -69,10 +69,13 @@ pub(super) fn in_english(root: &FindingKey, cause: &Cause, what: impl Fn(&Findin
                 .map(|g| format!("{}: ", clean(g)))
                 .unwrap_or_default();
             let (from, to) = (clean(&m.from), clean(&m.to));
-            let way = match (back, m.counted) {
-                (true, _) => format!("{group}{from} is active again, after {to}"),
-                (false, true) => format!("{group}switched over from {from} to {to} and back between two polls"),
-                (false, false) => format!("{group}switched over from {from} to {to}"),
+            let way = match (back, m.counted, m.back) {
+                (true, ..) => format!("{group}{from} is active again, after {to}"),
+                (_, true, true) => format!("{group}switched over from {from} to {to} and back between two polls"),
+                (_, true, false) => {
+                    format!("{group}{to} lost its role to {from} and took it again between two polls")
+                }
+                _ => format!("{group}switched over from {from} to {to}"),
             };
             let by = match (m.counted, m.by.is_empty()) {
                 (true, _) if !back => ", told by the counters of transitions".to_owned(),
@@ -173,10 +176,13 @@ pub(super) fn in_japanese(root: &FindingKey, cause: &Cause, what: impl Fn(&Findi
                 .map(|g| format!("{}: ", clean(g)))
                 .unwrap_or_default();
             let (from, to) = (clean(&m.from), clean(&m.to));
-            let way = match (back, m.counted) {
-                (true, _) => format!("{group}{to} から {from} へ戻りました"),
-                (false, true) => format!("{group}取得間隔の間に {from} から {to} へ切り替わり、戻りました"),
-                (false, false) => format!("{group}{from} から {to} へ切り替わりました"),
+            let way = match (back, m.counted, m.back) {
+                (true, ..) => format!("{group}{to} から {from} へ戻りました"),
+                (_, true, true) => format!("{group}取得間隔の間に {from} から {to} へ切り替わり、戻りました"),
+                (_, true, false) => {
+                    format!("{group}取得間隔の間に役割が {to} から {from} へ移り、{to} へ戻りました")
+                }
+                _ => format!("{group}{from} から {to} へ切り替わりました"),
             };
             let by = match (m.counted, m.by.is_empty()) {
                 (true, _) if !back => "（遷移カウンタによる検知）".to_owned(),

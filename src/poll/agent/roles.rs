@@ -135,7 +135,6 @@ fn add(tables: &mut Vec<RoleTable>, table: RoleTable) {
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     tables: Vec<Table>,
-    walked_at: Mono,
 }
 
 #[derive(Debug, Default)]
@@ -145,6 +144,8 @@ struct Table {
     passed: usize,
     /// Walked once to its end.
     known: bool,
+    /// Each for itself: one that is walked in every round must not put off the others.
+    walked_at: Mono,
 }
 
 impl Rows {
@@ -175,7 +176,8 @@ impl Rows {
     pub(super) fn due(&self, wanted: &[RoleTable], read: &[RoleCell], restarted: bool, now: Mono) -> Vec<Vec<u32>> {
         let fresh =
             self.tables.len() != wanted.len() || self.tables.iter().zip(wanted).any(|(t, w)| !w.whole && !t.known);
-        let all = fresh || restarted || now.since(self.walked_at) >= AGAIN;
+        let age = |i: usize| self.tables.get(i).map_or(AGAIN, |t| now.since(t.walked_at));
+        let all = |i: usize| fresh || restarted || age(i) >= AGAIN;
         let gone = |w: &RoleTable| {
             let row = |c: &&RoleCell| c.oid.len() > w.state.len() && c.oid.starts_with(&w.state);
             read.iter().filter(row).any(|c| c.value.is_none())
@@ -200,9 +202,9 @@ impl Rows {
         let small = |i: usize| self.tables.get(i).is_none_or(|t| t.passed <= SMALL);
         // Of a kind that every make tells in its own way all these tables are not asked for in every round.
         let tables = |w: &RoleTable| wanted.iter().filter(|other| !other.whole && alike(w, other)).count();
-        let patient = |w: &RoleTable| tables(w) > MANY && now.since(self.walked_at) < MANY_AGAIN;
-        let unseen = |i: usize, w: &RoleTable| (!answered(w) || lacks(w)) && small(i) && !patient(w);
-        let due = |(i, w): &(usize, &RoleTable)| !w.whole && (all || gone(w) || unseen(*i, w));
+        let patient = |i: usize, w: &RoleTable| tables(w) > MANY && age(i) < MANY_AGAIN;
+        let unseen = |i: usize, w: &RoleTable| (!answered(w) || lacks(w)) && small(i) && !patient(i, w);
+        let due = |(i, w): &(usize, &RoleTable)| !w.whole && (all(*i) || gone(w) || unseen(*i, w));
         let due = wanted.iter().enumerate().filter(due);
         due.map(|(_, w)| w.state.clone()).collect()
     }
@@ -217,7 +219,7 @@ impl Rows {
         let kept = rows.into_iter().filter(|index| wanted[at].keeps(index));
         let kept: Vec<Box<[u32]>> = kept.take(MOST_ROWS).map(Vec::into_boxed_slice).collect();
         let table = &mut self.tables[at];
-        (table.known, table.passed) = (true, passed);
+        (table.known, table.passed, table.walked_at) = (true, passed, now);
         if whole {
             table.rows = kept;
         } else {
@@ -227,7 +229,6 @@ impl Rows {
             table.rows.dedup();
             table.rows.truncate(MOST_ROWS);
         }
-        self.walked_at = now;
     }
 }
 
@@ -294,6 +295,23 @@ mod tests {
             all,
             "no table of the kind has a row"
         );
+    }
+
+    #[test]
+    fn a_table_that_is_walked_in_every_round_does_not_put_off_the_others() {
+        let ha = |n: u32| RoleTable::new(RedundancyKind::Ha, &[1, 4, n], false);
+        let mut wanted: Vec<RoleTable> = (0..8).map(ha).collect();
+        wanted.push(RoleTable::new(RedundancyKind::Lag, &[1, 5], false));
+        let mut rows = Rows::default();
+        for table in &wanted {
+            rows.found(&wanted, &table.state, Vec::new(), true, Mono(0));
+        }
+        for second in [10, 20, 30, 40, 50] {
+            let now = Mono(second * 1_000_000);
+            assert_eq!(rows.due(&wanted, &[], false, now), [vec![1, 5]]);
+            rows.found(&wanted, &[1, 5], Vec::new(), true, now);
+        }
+        assert_eq!(rows.due(&wanted, &[], false, Mono(60_000_000)).len(), 9);
     }
 
     #[test]

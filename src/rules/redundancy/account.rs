@@ -3,10 +3,10 @@
 //! Never here: when it is said (that is `moves`), words for people.
 
 use super::Context;
-use super::moves::{Item, Move, Shift};
+use super::moves::{Item, Move, Shift, TOGETHER};
 use super::state::Group;
 use crate::model::redundancy::Role;
-use crate::model::{DeviceId, FindingKey, FindingKind, Mono, Name};
+use crate::model::{DeviceId, FindingKey, FindingKind, Mono, Name, Wall};
 use crate::rules::{Cause, Moved};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,37 +36,44 @@ pub(super) fn views_of(group: &Group, shift: &Shift) -> BTreeSet<Name> {
 }
 
 impl Move {
-    /// What moved alike, together.
-    pub(super) fn told(&self) -> Vec<Moved> {
-        let mut all: Vec<Moved> = Vec::new();
+    /// What moved alike, together. `times`: one that moved again later is another switchover.
+    pub(super) fn told(&self, times: bool) -> Vec<Moved> {
+        // Each with the time of the last that is in it.
+        let mut parts: Vec<(Moved, Wall)> = Vec::new();
         for ((group, instance), item) in &self.items {
             let back = item.back.is_some();
-            let alike = |m: &&mut Moved| {
+            let alike = |(m, last): &&mut (Moved, Wall)| {
+                let apart = item.at.max(*last).since(item.at.min(m.at));
                 m.group == *group
                     && m.from == item.from
                     && m.to == item.to
                     && m.counted == item.counted
                     && m.back == back
+                    && (!times || apart <= TOGETHER)
             };
-            match all.iter_mut().find(alike) {
-                Some(known) => {
+            match parts.iter_mut().find(alike) {
+                Some((known, last)) => {
                     known.instances.push(Name::clone(instance));
-                    known.at = known.at.min(item.at);
+                    (known.at, *last) = (known.at.min(item.at), (*last).max(item.at));
                     let more: Vec<Name> = item.by.iter().filter(|n| !known.by.contains(n)).cloned().collect();
                     known.by.extend(more);
                 }
-                None => all.push(Moved {
-                    group: Name::clone(group),
-                    instances: vec![Name::clone(instance)],
-                    from: Name::clone(&item.from),
-                    to: Name::clone(&item.to),
-                    at: item.at,
-                    by: item.by.iter().cloned().collect(),
-                    counted: item.counted,
-                    back,
-                }),
+                None => parts.push((
+                    Moved {
+                        group: Name::clone(group),
+                        instances: vec![Name::clone(instance)],
+                        from: Name::clone(&item.from),
+                        to: Name::clone(&item.to),
+                        at: item.at,
+                        by: item.by.iter().cloned().collect(),
+                        counted: item.counted,
+                        back,
+                    },
+                    item.at,
+                )),
             }
         }
+        let mut all: Vec<Moved> = parts.into_iter().map(|(moved, _)| moved).collect();
         for moved in &mut all {
             moved
                 .instances
@@ -77,7 +84,7 @@ impl Move {
 
     pub(super) fn cause(&self, groups: &[Group], context: &Context<'_>) -> Cause {
         Cause::SwitchedOver {
-            moved: self.told(),
+            moved: self.told(true),
             because: self.because(groups, context),
         }
     }

@@ -5,7 +5,8 @@
 //! Never here: the life of a switchover (that is `moves`).
 
 use super::moves::Shift;
-use super::state::{Doubt, Group, Instance, Standing};
+use super::passing::{Passed, Passing};
+use super::state::{Doubt, Group, Instance, Standing, Sure};
 use super::tally::{Answer, Tally, count, named};
 use super::{Context, Redundancies};
 use crate::model::redundancy::Role;
@@ -16,6 +17,8 @@ use std::time::Duration;
 
 /// Two reads that agree are at least this far apart.
 const APART: Duration = Duration::from_secs(5);
+/// Most contradictions are a change that is under way: after so long another look tells.
+const SOON: Duration = Duration::from_secs(1);
 /// Members that were asked for a read and did not give it are asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
@@ -47,7 +50,7 @@ impl Redundancies {
             group.doubt(of, name, &standings, &now, context, &mut asked, &mut due);
             group.count(of, name, &standings, context, &mut tally);
             group.compare(of, name, &standings, &now, context, &mut tally);
-            shifts.extend(group.settle_active(name, &now));
+            shifts.append(&mut group.settle_active(of, name, &now, &standings, &mut asked));
         }
         for shift in &shifts {
             group.switchovers += if shift.counted { 2 } else { 1 };
@@ -195,6 +198,10 @@ impl Group {
         let Some(instance) = self.instances.get_mut(name) else {
             return;
         };
+        if instance.both.is_some_and(|d| d.sure) {
+            // They do not see each other: nobody gave up his role to the other one.
+            instance.passing = Passing::default();
+        }
         let all: Vec<usize> = (0..slots.len()).collect();
         let several = match now {
             ActiveNow::Several(who) => Some(who.clone()),
@@ -220,14 +227,15 @@ impl Group {
                 sure: false,
             });
             if doubt.once.is_none() && oldest >= doubt.began {
-                (doubt.once, doubt.ask_at) = (Some(newest), newest + APART);
+                (doubt.once, doubt.ask_at) = (Some(newest), newest + SOON);
             }
             doubt.sure |= doubt.once.is_some_and(|once| oldest >= once + APART);
             if doubt.sure {
                 continue;
             }
             if doubt.ask_at <= at {
-                doubt.ask_at = at + ASK_AGAIN;
+                let second = doubt.once.map(|once| once + APART).filter(|second| *second > at);
+                doubt.ask_at = second.unwrap_or(at + ASK_AGAIN);
                 let wanted = doubt.once.map_or(doubt.began, |once| once + APART);
                 let old = |at: &&usize| instance.views.get(at).is_none_or(|v| v.asked < wanted);
                 ask.extend(who.iter().filter(old).map(|at| slots[*at].device));
@@ -236,29 +244,57 @@ impl Group {
         }
     }
 
-    /// Remembers who is active; what has changed.
-    fn settle_active(&mut self, name: &Name, now: &ActiveNow) -> Option<Shift> {
-        let label = match now {
-            ActiveNow::One(at) => Some(Name::clone(&self.slots[*at].label)),
-            _ => None,
+    /// Remembers who is active; what has changed. `ask`: who has to be read before that can be said.
+    fn settle_active(
+        &mut self,
+        of: &Redundancy,
+        name: &Name,
+        now: &ActiveNow,
+        standings: &[Standing],
+        ask: &mut BTreeSet<DeviceId>,
+    ) -> Vec<Shift> {
+        let (ActiveNow::One(at), Some(instance)) = (now, self.instances.get(name)) else {
+            return Vec::new();
         };
-        let instance = self.instances.get_mut(name)?;
-        let label = label?;
-        let flip = instance.flip.take();
-        let before = instance.active.replace(Name::clone(&label));
-        let shift = |from, to, counted| Shift {
+        let label = Name::clone(&self.slots[*at].label);
+        let shift = |from: &Name, to: &Name, counted| Shift {
             instance: Name::clone(name),
-            from,
-            to,
+            from: Name::clone(from),
+            to: Name::clone(to),
             counted,
         };
-        match before {
-            Some(before) if before != label => Some(shift(before, label, false)),
-            Some(_) => flip
-                .filter(|(from, to)| *from == label && *to != label)
-                .map(|(from, to)| shift(from, to, true)),
-            None => None,
+        let before = instance.active.clone();
+        let mut shifts = Vec::new();
+        match before.filter(|before| *before != label) {
+            Some(before) => {
+                let left = self.slots.iter().position(|s| s.label == before);
+                let sure = left.map_or(Sure::Yes, |left| instance.sure(of, (left, standings.get(left)), *at));
+                match sure {
+                    Sure::Yes => {}
+                    Sure::Ask(slot) => {
+                        ask.insert(self.slots[slot].device);
+                        return shifts;
+                    }
+                    Sure::No => return shifts,
+                }
+                shifts.push(shift(&before, &label, false));
+                if self.more_than_seen(of, name, instance, *at) {
+                    shifts.push(shift(&label, &before, true));
+                }
+            }
+            None => match self.passed(of, name, instance, *at) {
+                Passed::Wants(slots) => {
+                    ask.extend(slots.iter().map(|at| self.slots[*at].device));
+                    return shifts;
+                }
+                Passed::To(other) => shifts.push(shift(&label, &self.slots[other].label, true)),
+                Passed::Nothing => {}
+            },
         }
+        if let Some(instance) = self.instances.get_mut(name) {
+            (instance.active, instance.passing) = (Some(label), Passing::default());
+        }
+        shifts
     }
 
     /// What the ledger does not know yet of who is active.

@@ -9,6 +9,7 @@
 mod account;
 mod judge;
 mod moves;
+mod passing;
 mod reload;
 mod state;
 mod status;

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What moves within this time is one switchover.
-const TOGETHER: Duration = Duration::from_secs(10);
+pub(super) const TOGETHER: Duration = Duration::from_secs(10);
 /// Nobody is preferred: after this the new side is the right one.
 const SETTLED: Duration = Duration::from_secs(1_800);
 /// Beyond its detection time, until what was asked of a device is here.
@@ -87,11 +87,19 @@ impl Redundancies {
                 .and_then(|m| self.groups[g].label(m))
                 .cloned();
             if let Some(known) = self.moves.iter_mut().find(|m| m.items.contains_key(&at)) {
-                let told = known.stage == Stage::Told;
-                if let Some(item) = known.items.get_mut(&at) {
-                    more |= item.moves_on(&shift, right.as_ref(), context.now) && told;
-                }
+                let again = known
+                    .items
+                    .get_mut(&at)
+                    .is_some_and(|item| item.moves_on(&shift, right.as_ref(), context.now));
                 known.due = context.now.mono;
+                if again {
+                    more |= known.more(&self.groups[g], context.now.mono);
+                    // Whether the left side is alive decides where it is told.
+                    let left = self.groups[g]
+                        .find(&shift.from)
+                        .filter(|_| known.stage == Stage::Gathering);
+                    context.out.extend(left.map(|left| RuleEffect::Probe(left.device)));
+                }
                 continue;
             }
             // To the right side, without a switchover before: good news, and no finding.
@@ -118,19 +126,18 @@ impl Redundancies {
             at: context.now.wall,
             last: now,
         };
+        if let Some(left) = group.find(&item.from) {
+            context.out.push(RuleEffect::Probe(left.device));
+        }
         let together = |m: &&mut Move| {
             let gathering = m.stage == Stage::Gathering && m.devices == devices && now.since(m.began) <= TOGETHER;
             m.root == at.0 || gathering
         };
         if let Some(known) = self.moves.iter_mut().find(together) {
             known.items.insert(at, item);
-            known.due = now;
-            return known.stage == Stage::Told;
+            return known.more(group, now);
         }
         let began = group.slots.iter().filter_map(|s| s.asked).max().unwrap_or(now);
-        if let Some(left) = group.find(&item.from) {
-            context.out.push(RuleEffect::Probe(left.device));
-        }
         let old = |d: &&DeviceId| {
             group
                 .slots
@@ -189,17 +196,20 @@ impl Redundancies {
         };
         let mut items = BTreeMap::new();
         for part in moved {
-            let item = Item {
-                from: Name::clone(&part.from),
-                to: Name::clone(&part.to),
-                counted: part.counted,
-                at: part.at,
-                by: part.by.iter().cloned().collect(),
-                back: part.back.then_some(now.mono),
-                last: now.mono,
-            };
-            let group = || Name::clone(&part.group);
-            items.extend(part.instances.iter().map(|i| ((group(), Name::clone(i)), item.clone())));
+            for instance in &part.instances {
+                // That the right side is active again is in the ledger, but not in the cause that was told.
+                let back = part.back || self.is_right(site, &part.group, instance, &part.from);
+                let item = Item {
+                    from: Name::clone(&part.from),
+                    to: Name::clone(&part.to),
+                    counted: part.counted,
+                    at: part.at,
+                    by: part.by.iter().cloned().collect(),
+                    back: back.then_some(now.mono),
+                    last: now.mono,
+                };
+                items.insert((Name::clone(&part.group), Name::clone(instance)), item);
+            }
         }
         let devices = site
             .redundancy
@@ -214,6 +224,17 @@ impl Redundancies {
             items,
             due: now.mono,
         });
+    }
+
+    /// Is the side active that should be? Where nobody is preferred that is the one that was left.
+    fn is_right(&self, site: &Site, group: &Name, instance: &Name, from: &Name) -> bool {
+        let at = site.redundancy.iter().position(|g| g.name == *group);
+        let right = |at: usize| {
+            let preferred = site.redundancy[at].preferred(instance);
+            preferred.and_then(|m| self.groups[at].label(m)).unwrap_or(from)
+        };
+        let active = |at: usize| self.groups[at].instances.get(instance).and_then(|i| i.active.as_ref());
+        at.is_some_and(|at| active(at) == Some(right(at)))
     }
 
     /// Another configuration: what is not in it any more is over. The finding itself ends with its group.
@@ -232,12 +253,23 @@ impl Item {
     /// The instance moved again, or back. True if that is worth a word.
     fn moves_on(&mut self, shift: &Shift, right: Option<&Name>, now: Now) -> bool {
         self.last = now.mono;
+        let right = Name::clone(right.unwrap_or(&self.from));
         if shift.counted {
-            // There and back: the time of being back counts anew.
-            self.back = self.back.map(|_| now.mono);
-            return false;
+            // There and back is another switchover, like one that is seen. Where the wrong side is active, it has lost the role to the
+            // other one and taken it again.
+            let back = shift.from == right;
+            self.back = back.then_some(now.mono);
+            let (from, to) = if back {
+                (&shift.from, &shift.to)
+            } else {
+                (&shift.to, &shift.from)
+            };
+            (self.from, self.to) = (Name::clone(from), Name::clone(to));
+            (self.counted, self.at) = (true, now.wall);
+            return true;
         }
-        if shift.to == *right.unwrap_or(&self.from) {
+        if shift.to == right {
+            self.counted &= self.back.is_some();
             self.back = Some(now.mono);
             return false;
         }
@@ -260,6 +292,17 @@ impl Item {
 }
 
 impl Move {
+    /// More has moved. True if it has to be told again; what is only listed somewhere is looked at anew: what explained the first one need
+    /// not explain this one.
+    fn more(&mut self, group: &Group, now: Mono) -> bool {
+        self.due = now;
+        if matches!(self.stage, Stage::Noted(..)) {
+            let read = group.slots.iter().filter_map(|s| s.asked).max();
+            (self.stage, self.began) = (Stage::Gathering, read.unwrap_or(now));
+        }
+        self.stage == Stage::Told
+    }
+
     /// Fresh views of all members, and whether the left side is alive, decide where it is told.
     fn gather(&mut self, groups: &[Group], context: &mut Context<'_>) {
         let now = context.now.mono;
@@ -380,7 +423,7 @@ impl Move {
             };
             return false;
         }
-        let moved = self.told();
+        let moved = self.told(false);
         let cause = match self.items.values().all(|i| i.back.is_some()) {
             true => Cause::SwitchedBack { moved },
             false => Cause::SwitchoverSettled { moved },

@@ -2,6 +2,7 @@
 //!
 //! Never here: a judgement.
 
+use super::passing::Passing;
 use crate::model::redundancy::Role;
 use crate::model::{DeviceId, MemberPart, Mono, Name, ReachState, Redundancy, Site};
 use crate::rules::reach::Reach;
@@ -32,7 +33,37 @@ pub(super) struct Slot {
 pub(super) struct View {
     pub(super) role: Option<Role>,
     pub(super) asked: Mono,
-    transitions: Option<i64>,
+    pub(super) transitions: Option<i64>,
+    pub(super) uptime: Option<u32>,
+    /// When the first of the readings was asked that all said the same.
+    pub(super) since: Mono,
+    /// It was read as active for the first time, and its counter (read a moment before) did not tell of it yet.
+    pub(super) owed: bool,
+}
+
+/// Of two readings so near to each other, of members of which one is active, one asked for the other.
+const MOMENT: Duration = Duration::from_secs(2);
+/// Between our own time and that of an agent, seconds.
+const CLOCKS: u64 = 3;
+
+fn restarted(before: (Option<u32>, Mono), after: (Option<u32>, Mono)) -> bool {
+    let (Some(old), Some(new)) = (before.0, after.0) else {
+        return false;
+    };
+    new < old || u64::from(new / 100) + CLOCKS < after.1.since(before.1).as_secs()
+}
+
+impl View {
+    /// The agent was started anew after this reading, and before that one.
+    pub(super) fn restarted(&self, next: &View) -> bool {
+        restarted((self.uptime, self.asked), (next.uptime, next.asked))
+    }
+
+    /// A role that is new beside a counter that is not: the two are not read at one moment.
+    fn is_behind(&self, role: Option<Role>, transitions: Option<i64>) -> bool {
+        let became = self.role.is_some_and(|r| r != Role::Active) && role == Some(Role::Active);
+        became && transitions.is_some() && transitions == self.transitions
+    }
 }
 
 /// A reading that may be an accident of two members read at different times: it counts when two reads of all of them, five seconds
@@ -60,8 +91,44 @@ pub(super) struct Instance {
     pub(super) both: Option<Doubt>,
     /// Nobody is.
     pub(super) none: Option<Doubt>,
-    /// A change and back that only counters tell of: from, to.
-    pub(super) flip: Option<(Name, Name)>,
+    /// A change and back that only counters tell of.
+    pub(super) passing: Passing,
+}
+
+/// Is another member active than before?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sure {
+    Yes,
+    /// This slot has to be read first.
+    Ask(usize),
+    /// Nothing says so.
+    No,
+}
+
+impl Instance {
+    /// Two readings of different times need not have been true together: can it be said that `to` is active instead of `from`?
+    pub(super) fn sure(&self, of: &Redundancy, from: (usize, Option<&Standing>), to: usize) -> Sure {
+        let (Some(left), Some(right)) = (self.views.get(&from.0), self.views.get(&to)) else {
+            return Sure::Yes;
+        };
+        match from.1 {
+            Some(Standing::Is(_)) => {}
+            // Both were active when it was last heard of: that it is silent now is no sign that it is not active any more.
+            Some(Standing::Unknown) if left.role == Some(Role::Active) && right.since <= left.asked => return Sure::No,
+            _ => return Sure::Yes,
+        }
+        let counts = of.kind.counts();
+        let apart = if counts { Duration::ZERO } else { MOMENT };
+        if left.asked > right.asked + apart {
+            // Since it was read as active the other one has said that it is not: it may have lost the role as well.
+            return Sure::Ask(to);
+        }
+        // Of members that are good each for itself the one that was left may be good again by now.
+        match counts && right.since > left.asked {
+            true => Sure::Ask(from.0),
+            false => Sure::Yes,
+        }
+    }
 }
 
 /// One group.
@@ -175,18 +242,24 @@ impl Group {
                 None => whole(),
             };
             let Some(slot) = slot else { continue };
+            let instance = self.instances.entry(Name::clone(&row.instance)).or_default();
+            let before = instance.views.get(&slot);
+            let same = |v: &&View| {
+                let anew = restarted((v.uptime, v.asked), (view.uptime, view.asked));
+                v.role == row.role && v.transitions == row.transitions && !anew
+            };
             let next = View {
                 role: row.role,
                 asked: view.asked,
                 transitions: row.transitions,
+                uptime: view.uptime,
+                since: before.filter(same).map_or(view.asked, |v| v.since),
+                owed: before.is_some_and(|v| v.is_behind(row.role, row.transitions)),
             };
-            let instance = self.instances.entry(Name::clone(&row.instance)).or_default();
             let before = instance.views.insert(slot, next);
             told.push((slot, &row.instance));
-            if let Some(before) = before
-                && unseen(&before, &next)
-            {
-                self.note_flip(slot, &row.instance);
+            if let Some(before) = before {
+                self.note_passing(slot, &row.instance, &before, &next);
             }
         }
         for (at, slot) in self
@@ -203,6 +276,9 @@ impl Group {
                         role: None,
                         asked: view.asked,
                         transitions: None,
+                        uptime: view.uptime,
+                        since: view.asked,
+                        owed: false,
                     };
                     instance.views.insert(at, silent);
                 }
@@ -210,20 +286,6 @@ impl Group {
         }
         if of.kind.counts() || of.members.iter().any(|m| m.part != MemberPart::Whole) {
             self.instances.entry(Name::from("")).or_default();
-        }
-    }
-
-    /// A member took the role and gave it back (or lost it and took it again) between two readings.
-    fn note_flip(&mut self, slot: usize, instance: &Name) {
-        let label = &self.slots[slot].label;
-        let mut others = self.slots.iter().map(|s| &s.label).filter(|other| *other != label);
-        let flip = match self.instances.get(instance).and_then(|i| i.active.as_ref()) {
-            Some(active) if active == label => others.next().map(|to| (Name::clone(label), Name::clone(to))),
-            Some(active) => Some((Name::clone(active), Name::clone(label))),
-            None => None,
-        };
-        if let (Some(flip), Some(instance)) = (flip, self.instances.get_mut(instance)) {
-            instance.flip.get_or_insert(flip);
         }
     }
 
@@ -261,17 +323,4 @@ impl Group {
             _ => Standing::NotTold,
         }
     }
-}
-
-/// Does the counter tell of more changes than the two roles do?
-fn unseen(before: &View, next: &View) -> bool {
-    let (Some(from), Some(to)) = (before.transitions, next.transitions) else {
-        return false;
-    };
-    let (Some(was), Some(is)) = (before.role, next.role) else {
-        return false;
-    };
-    let seen = i64::from(was != Role::Active && is == Role::Active);
-    // A counter that fell began anew: nothing is said about what was before.
-    to > from && to - from > seen
 }

@@ -23,6 +23,7 @@ pub(crate) fn judge(world: &mut World) {
     delivered(world);
     counted(world);
     verdicts(world);
+    groups::judge(world);
 }
 
 /// The picture at the end.
@@ -44,6 +45,9 @@ fn well(world: &mut World) {
                 wrong.push(format!("{} holds {} at the end", device.name, finding.key));
             }
         }
+    }
+    for group in snapshot.redundancy.iter().filter(|g| g.level > Level::Ok) {
+        wrong.push(format!("{} holds {:?} at the end", group.name, group.level));
     }
     if snapshot.blind || snapshot.ledger_error.is_some() {
         wrong.push("blind, or without a ledger, at the end".to_owned());

@@ -5,8 +5,13 @@
 
 mod accuse;
 pub(crate) mod end;
+mod groups;
+mod history;
 mod notices;
+mod redundancy;
+mod switchovers;
 mod want;
+mod works;
 
 use super::plot::{Fault, Mood, Plot, What};
 use super::town::Tier;
@@ -46,6 +51,10 @@ pub(crate) struct Case {
     /// What it is about.
     pub(crate) fault: Option<usize>,
     notices: u32,
+    /// Why it is as it is.
+    cause: Cause,
+    /// Planned work keeps it quiet.
+    muted: bool,
 }
 
 /// One row of the outbox.
@@ -108,6 +117,10 @@ pub(crate) struct Judge {
     only_way: Vec<bool>,
     tick_base: Option<i64>,
     first_circuit: usize,
+    sayings: redundancy::Sayings,
+    works: Vec<works::Work>,
+    /// When what is looked at happened.
+    at: At,
     pub(crate) findings: Findings,
 }
 
@@ -146,6 +159,9 @@ impl Judge {
                 .collect(),
             tick_base: None,
             first_circuit: plot.town.tiers.iter().position(|t| *t == Tier::Circuit).unwrap_or(n),
+            sayings: redundancy::Sayings::default(),
+            works: works::all(plot),
+            at: 0,
             findings: Findings::default(),
         }
     }
@@ -170,6 +186,7 @@ impl Judge {
     /// What is true from now on.
     pub(crate) fn look(&mut self, now: At, truth: &Truth, plot: &Plot, alive: bool) {
         self.blind.set(!truth.answers(0) && !truth.answers(1), now);
+        self.sayings.look(now, truth, plot, alive);
         for want in &mut self.wants {
             want.look(now, truth, plot, alive);
         }
@@ -196,6 +213,7 @@ impl Judge {
             want.pass(now);
         }
         self.numbers(now, truth, plot);
+        self.told_after_work(now, plot);
     }
 
     /// A batch of events leaves for the ledger.
@@ -231,6 +249,8 @@ impl Judge {
         let base = self.tick_base.unwrap_or(event.tick.0);
         let at = ((event.tick.0 - base).max(0) as At * 1_000).min(now);
         let id = event.incident.unwrap_or(0);
+        self.at = at;
+        self.sayings.take(at, id, &event.body);
         match &event.body {
             EventBody::Opened { change } => {
                 let target = change.key.device.as_deref().and_then(|d| self.target(d, plot));
@@ -241,12 +261,14 @@ impl Judge {
                 );
                 self.findings.incidents += 1;
                 self.is_new(at, id, change);
+                self.of_its_own(at, id, change, truth, plot);
                 self.cases.insert(id, Case::new(change, target, at));
                 self.risen(at, id, change, truth, plot);
                 self.expect(id, NoticeKind::Opened, plot);
             }
             EventBody::Reopened { change } => {
                 self.say(at, id, &format!("reopened {} {}", change.key, verdict_word(change)));
+                self.of_its_own(at, id, change, truth, plot);
                 self.reopened(at, id, change, truth, plot);
             }
             EventBody::Changed { change } => {
@@ -270,7 +292,7 @@ impl Judge {
                     self.good(at, id, change, truth, plot);
                 }
                 if let Some(case) = self.cases.get_mut(&id) {
-                    (case.open, case.recovering) = (false, false);
+                    (case.open, case.recovering, case.muted) = (false, false, false);
                     case.ends.push(at);
                 }
                 self.expect(id, NoticeKind::Recovered, plot);
@@ -287,6 +309,15 @@ impl Judge {
                 self.say(at, id, "flapping ended");
                 self.flapping_ended(at, id, plot);
             }
+            EventBody::Muted { window } => {
+                self.say(at, id, &format!("quiet by {window}"));
+                self.muted(at, id, plot);
+            }
+            EventBody::Unmuted { .. } => {
+                self.say(at, id, "not quiet any more");
+                self.unmuted(at, id, plot);
+            }
+            EventBody::Noted { key, cause } => self.say(at, id, &format!("lists {key}: {cause:?}")),
             EventBody::AffectedAdded { device } => self.listed(at, id, device, truth, plot),
             _ => self.of_mail(now, id, event),
         }
@@ -316,6 +347,7 @@ impl Judge {
         }
         let Some(case) = self.cases.get_mut(&id) else { return };
         (case.open, case.recovering, case.folded_into) = (true, false, None);
+        case.cause = change.cause.clone();
         case.changes.push(at);
         case.level = change.to;
         case.spells.push(at);
@@ -329,7 +361,8 @@ impl Judge {
             return self.wrong(format!("#{id} changed and was never opened"));
         };
         let before = case.level;
-        if change.to != case.level {
+        // Another switchover while one is open is a change, too.
+        if change.to != case.level || case.root.kind == FindingKind::SwitchedOver {
             case.changes.push(at);
         }
         let relapse = std::mem::take(&mut case.recovering);
@@ -338,6 +371,7 @@ impl Judge {
             case.spells.push(at);
         }
         case.level = change.to;
+        case.cause = change.cause.clone();
         case.take_verdict(change);
         if change.to > before {
             self.risen(at, id, change, truth, plot);
@@ -346,7 +380,7 @@ impl Judge {
         } else {
             self.verdict(at, id, plot);
         }
-        self.expect_change(id, before, change.to, relapse, plot);
+        self.expect_change((at, id), before, change.to, relapse, plot);
     }
 
     fn folded(&mut self, at: At, id: u64, into: Option<u64>, truth: &Truth, plot: &Plot) {
@@ -402,6 +436,8 @@ impl Case {
             ends: Vec::new(),
             fault: None,
             notices: 0,
+            cause: change.cause.clone(),
+            muted: false,
         }
     }
 

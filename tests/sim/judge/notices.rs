@@ -5,7 +5,7 @@ use hinomi::model::{Owner, Procedure};
 
 /// A notice that must be planned in the batch of its cause.
 pub(super) struct Due {
-    incident: u64,
+    pub(super) incident: u64,
     kind: NoticeKind,
     contact: Name,
 }
@@ -57,7 +57,8 @@ impl Judge {
     pub(super) fn expect(&mut self, id: u64, kind: NoticeKind, plot: &Plot) {
         let Some(case) = self.cases.get(&id) else { return };
         let rise = kind == NoticeKind::Reopened && case.level == Level::Critical;
-        if case.flapping && !rise {
+        let quiet = kind != NoticeKind::Recovered && self.quiet(id, self.at, plot) == Some(true);
+        if case.flapping && !rise || quiet {
             return;
         }
         let mut contacts = case.told.clone();
@@ -72,10 +73,10 @@ impl Judge {
     }
 
     /// It stays open with another level, or another verdict.
-    pub(super) fn expect_change(&mut self, id: u64, before: Level, to: Level, relapse: bool, plot: &Plot) {
+    pub(super) fn expect_change(&mut self, (at, id): (At, u64), before: Level, to: Level, relapse: bool, plot: &Plot) {
         let Some(case) = self.cases.get(&id) else { return };
         let rise = to == Level::Critical && before < Level::Critical;
-        if case.flapping && !rise {
+        if case.flapping && !rise || self.quiet(id, at, plot) == Some(true) {
             return;
         }
         let mut contacts = case.told.clone();
@@ -83,6 +84,8 @@ impl Judge {
             NoticeKind::Worse
         } else if to < case.told_level {
             NoticeKind::Better
+        } else if case.root.kind == FindingKind::SwitchedOver && before == to && !relapse {
+            NoticeKind::More
         } else if (before == to || relapse)
             && case.verdict.is_some()
             && case.verdict != case.told_verdict
@@ -108,7 +111,7 @@ impl Judge {
             self.wrong(format!("#{id} is said to flap after {count} changes"));
         }
         let Some(case) = self.cases.get(&id) else { return };
-        if case.level == Level::Critical {
+        if case.level == Level::Critical || self.quiet(id, self.at, plot) == Some(true) {
             return;
         }
         let mut contacts = case.told.clone();
@@ -130,6 +133,9 @@ impl Judge {
             ));
         }
         let Some(case) = self.cases.get(&id) else { return };
+        if self.quiet(id, at, plot) == Some(true) {
+            return;
+        }
         let mut contacts = case.told.clone();
         if case.level > Level::Ok {
             contacts.extend(self.recipients(case, plot));
@@ -218,7 +224,9 @@ impl Judge {
                 .get(&id)
                 .is_some_and(|c| c.open && c.level == Level::Critical)
             && self.rows.values().any(accepted);
-        if !repeated {
+        // The book's clock goes on with the wall clock when the daemon starts again.
+        let leapt = planned.kind == NoticeKind::Repeat && self.restarted && self.stepped;
+        if !repeated && !leapt {
             let kind = planned.kind.key();
             self.wrong(format!(
                 "at {:.1} s {} is told \"{kind}\" of #{id}, which nothing asks for",

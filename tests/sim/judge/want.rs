@@ -55,7 +55,9 @@ fn of(number: usize, fault: &Fault, plot: &Plot) -> Option<Want> {
             let needs = micros(poll.detection()) + 2 * micros(poll.interval) + 30 * SECOND;
             (vec![FindingKind::CircuitsLost], None, needs)
         }
-        What::Cpu(_) | What::Traffic(..) | What::Relay(_) | What::Ledger | What::Loss(_) => return None,
+        What::Cpu(_) | What::Traffic(..) | What::Relay(_) | What::Ledger | What::Loss(_) | What::Group(_) => {
+            return None;
+        }
     };
     let lossy = plot
         .acts
@@ -65,7 +67,15 @@ fn of(number: usize, fault: &Fault, plot: &Plot) -> Option<Want> {
         fault: number,
         kinds,
         target,
-        needs: needs + MARGIN + if plot.mixed { 120 * SECOND } else { 0 } + if lossy { 20 * SECOND } else { 0 },
+        needs: needs
+            + MARGIN
+            + if plot.mixed { 120 * SECOND } else { 0 }
+            + match lossy {
+                // A lost echo makes it wait for the device to be looked at, each time.
+                true if matches!(fault.what, What::Agent(_)) => 60 * SECOND,
+                true => 20 * SECOND,
+                false => 0,
+            },
         from: fault.from,
         to: fault.to,
         in_view: None,

@@ -1,7 +1,7 @@
 //! What happens in each kind of story of `stories.toml`.
 
 use super::life::{evening, holidays, morning, night};
-use super::{Act, Mood, Plot, Slip, What, hours_from_wednesday};
+use super::{Act, Mood, Plot, Slip, What, hours_from_wednesday, redundancy};
 use crate::agent::Lie;
 use crate::dice::Dice;
 use crate::kinds::{Kind, kind as named};
@@ -13,6 +13,7 @@ pub(super) const WARM: At = 160;
 
 /// Sets the scene that the kind needs.
 pub(super) fn set(kind: &Kind, scene: &mut Scene, dice: &mut Dice) {
+    redundancy::set(kind, scene);
     match kind.name.as_str() {
         "platform-dead" | "demarcation-link-down" => {
             scene.witness = true;
@@ -69,6 +70,7 @@ pub(super) fn tell(plot: &mut Plot, dice: &mut Dice) {
         "restart" => restart(plot, dice),
         "clock-step" => steps(plot, dice),
         "mixed" => mixed(plot, dice),
+        _ if plot.scene.groups => redundancy::tell(plot, dice),
         name => {
             let from = start(dice);
             broken(plot, named(name), from, dice);
@@ -83,7 +85,7 @@ pub(super) fn start(dice: &mut Dice) -> At {
 }
 
 /// One plain fault of this kind.
-fn broken(plot: &mut Plot, kind: &'static Kind, from: At, dice: &mut Dice) {
+pub(super) fn broken(plot: &mut Plot, kind: &'static Kind, from: At, dice: &mut Dice) {
     let short = dice.range(60, 600) * SECOND;
     let long = dice.range(420, 700) * SECOND;
     match kind.name.as_str() {
@@ -249,7 +251,7 @@ fn dark(plot: &mut Plot, kind: &'static Kind, from: At, dice: &mut Dice) {
 }
 
 /// What may happen beside any fault, and changes nothing about it.
-fn spice(plot: &mut Plot, dice: &mut Dice) {
+pub(super) fn spice(plot: &mut Plot, dice: &mut Dice) {
     let at = start(dice) + dice.below(200) * SECOND;
     match dice.below(12) {
         0 => plot.act(at, Act::ClockStep(clock_step(dice))),
