@@ -63,7 +63,7 @@ fn bench(words: &[String]) -> Result<(), String> {
     fleet.settle(interval, interval * 6, |w| w.snmp.settled())?;
     let mut missed = window("no trap", seconds, &mut fleet, &mut hinomi, &mut report, || Ok(()))?;
     let before = memory_kib(hinomi.program.pid(), "VmRSS");
-    let mut sent = (0, Honest::default());
+    let mut sent = ((0, Duration::ZERO), Honest::default());
     missed += window("flood", seconds, &mut fleet, &mut hinomi, &mut report, || {
         sent = both(rate, Duration::from_secs(seconds), &agent)?;
         Ok(())
@@ -73,14 +73,14 @@ fn bench(words: &[String]) -> Result<(), String> {
     // The counters are handed on once a second.
     std::thread::sleep(Duration::from_secs(2));
     let text = hinomi.metrics()?;
-    let (flood, honest) = sent;
+    let ((flood, lasted), honest) = sent;
     let of = |result: &str| Hinomi::sum(&text, &format!("hinomi_traps_total{{result=\"{result}\"}}"));
     let drops = Hinomi::sum(&text, "hinomi_traps_dropped_total");
     report.row(
         "sent",
         format!(
             "{flood} ({:.0} a second) and {}",
-            flood as f64 / seconds as f64,
+            flood as f64 / lasted.as_secs_f64(),
             honest.sent
         ),
     );
@@ -194,8 +194,11 @@ impl Honest {
     }
 }
 
-/// Both senders for so long: datagrams of the flood, and what became of the honest ones.
-fn both(rate: u64, length: Duration, agent: &UdpSocket) -> Result<(u64, Honest), String> {
+/// Datagrams of the flood, and how long it lasted.
+type Flood = (u64, Duration);
+
+/// Both senders for so long: the flood, and what became of the honest ones.
+fn both(rate: u64, length: Duration, agent: &UdpSocket) -> Result<(Flood, Honest), String> {
     let over = Arc::new(AtomicBool::new(false));
     let (socket, end) = (sender(FLOOD)?, Arc::clone(&over));
     let flood = std::thread::spawn(move || flood(&socket, rate, &end));
@@ -207,7 +210,7 @@ fn both(rate: u64, length: Duration, agent: &UdpSocket) -> Result<(u64, Honest),
     Ok((sent, honest?))
 }
 
-fn flood(socket: &UdpSocket, rate: u64, over: &AtomicBool) -> u64 {
+fn flood(socket: &UdpSocket, rate: u64, over: &AtomicBool) -> Flood {
     let (bytes, begun) = (trap(3), Instant::now());
     let mut sent = 0;
     while !over.load(Ordering::Relaxed) {
@@ -218,7 +221,7 @@ fn flood(socket: &UdpSocket, rate: u64, over: &AtomicBool) -> u64 {
         }
         std::thread::sleep(Duration::from_micros(500));
     }
-    sent
+    (sent, begun.elapsed())
 }
 
 /// One trap a second, and whether it made hinomi ask the device.
