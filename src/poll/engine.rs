@@ -13,10 +13,11 @@ use super::pace::Pacer;
 use super::schedule::{Due, Schedule, Stream};
 use super::timers::{Awake, StallClock, Timers};
 use super::{AgentReading, Channel, DropReason, Observation, PollEffect, PollInput, RoundKind, TcpReading};
-use crate::model::{Device, DeviceId, Mono, Now, Site, Status, WatchKind};
+use crate::model::{DeviceId, Mono, Now, Site, Status, WatchKind};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -176,10 +177,12 @@ impl Poll {
     }
 
     /// Looks at what is kept of a device (see `core::warm`).
-    pub fn warm(&self, device: DeviceId) -> usize {
-        let state = self.states.get(device.index()).map_or(0, |s| usize::from(s.silent));
-        let configured = self.site.devices.get(device.index()).map_or(0, Device::warm);
-        state + configured + self.agents.warm(device)
+    pub fn warm(&self, device: DeviceId) {
+        black_box(self.states.get(device.index()).map(|s| s.silent));
+        if let Some(device) = self.site.devices.get(device.index()) {
+            device.warm();
+        }
+        self.agents.warm(device);
     }
 
     fn absorb(&mut self, input: PollInput, now: Now) {
@@ -235,8 +238,7 @@ impl Poll {
         self.agents.wake(now);
         let mut due = Vec::new();
         self.skipped += self.schedule.advance(now.mono, &mut due);
-        let warm = due.iter().map(|d| self.warm(d.device)).fold(0, usize::wrapping_add);
-        std::hint::black_box(warm);
+        due.iter().for_each(|d| self.warm(d.device));
         for d in due {
             self.start(d, now);
         }

@@ -6,6 +6,7 @@ use super::{Cause, RuleEffect};
 use crate::model::{Device, DeviceId, FindingKey, FindingKind, Mono, Name, Now, Part, Site};
 use crate::poll::InterfaceReading;
 use std::collections::HashMap;
+use std::hint::black_box;
 
 /// RFC 2863: up.
 const UP: u8 = 1;
@@ -61,9 +62,9 @@ impl Interfaces {
     }
 
     /// Looks at the ports of a device.
-    pub(super) fn warm(&self, device: DeviceId) -> usize {
+    pub(super) fn warm(&self, device: DeviceId) {
         let first = self.seen.get(device.index()).and_then(|list| list.first());
-        first.map_or(0, |(_, seen)| seen.at.0 as usize)
+        black_box(first.map(|(_, seen)| seen.at));
     }
 
     fn seen(&mut self, device: DeviceId, reading: &InterfaceReading, up: bool) -> Option<&mut Seen> {

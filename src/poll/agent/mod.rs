@@ -336,9 +336,10 @@ impl Agents {
     }
 
     /// Looks at what is kept of a device (see `core::warm`).
-    pub fn warm(&self, device: DeviceId) -> usize {
-        let agent = self.agents.get(device.index()).and_then(Option::as_ref);
-        agent.map_or(0, |agent| agent.warm())
+    pub fn warm(&self, device: DeviceId) {
+        if let Some(Some(agent)) = self.agents.get(device.index()) {
+            agent.warm();
+        }
     }
 
     /// Takes a datagram that came in on `channel` at `at`.
