@@ -213,7 +213,6 @@ pub struct AgentReading {
     pub engine: Option<(u32, u32)>,
     /// Time between request and answer of the first request.
     pub rtt: Option<Duration>,
-    /// Name of the profile in use.
     /// The profile in use; `rows` belong to it.
     #[serde(skip)]
     pub profile: Option<Arc<Profile>>,
@@ -226,6 +225,9 @@ pub struct AgentReading {
     /// there gives none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<RoleCell>,
+    /// The round had no answer to something: what is not here was not read, which says nothing about whether it is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     /// Interfaces that match the configuration.
     pub interfaces: Vec<InterfaceReading>,
     /// Names once matched (by a glob or by name) that the agent no longer has. A configured literal name that never existed

@@ -43,6 +43,10 @@ impl Conditions {
     ) {
         if let Some(condition) = self.held.get_mut(&key) {
             condition.cause = cause;
+            // It may have been paused.
+            if !condition.raised && condition.level > Level::Ok {
+                self.due.insert((condition.due, key));
+            }
             return;
         }
         let due = counted_from + rule.after;
@@ -210,6 +214,13 @@ impl Conditions {
             self.due.remove(&(condition.due, key.clone()));
             condition.due = until;
             self.due.insert((until, key.clone()));
+        }
+    }
+
+    /// Nobody can say now whether it still holds: it does not become a finding before it is held again.
+    pub(super) fn pause(&mut self, key: &FindingKey) {
+        if let Some(condition) = self.held.get(key) {
+            self.due.remove(&(condition.due, key.clone()));
         }
     }
 

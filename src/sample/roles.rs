@@ -39,6 +39,8 @@ pub struct MemberView {
     pub asked: Mono,
     /// sysUpTime then: counters begin anew with it.
     pub uptime: Option<u32>,
+    /// Not all was read: what is missing here may be there.
+    pub partial: bool,
     /// All instances that it tells of; one that is missing here is unknown.
     pub rows: Vec<RoleRow>,
 }
@@ -65,12 +67,16 @@ impl Roles {
         let members = self.members.get(&device).into_iter().flatten();
         let view = |(group, member): &(usize, usize)| {
             let of = site.redundancy.get(*group)?;
-            Some(MemberView {
+            let rows = rows(of, of.members.get(*member)?, reading);
+            // That nothing was read of it does not mean that it tells nothing.
+            let told = !reading.partial || !rows.is_empty();
+            told.then_some(MemberView {
                 group: *group,
                 member: *member,
                 asked,
                 uptime: reading.uptime,
-                rows: rows(of, of.members.get(*member)?, reading),
+                partial: reading.partial,
+                rows,
             })
         };
         members.filter_map(view).collect()
@@ -221,8 +227,8 @@ fn session(kind: RedundancyKind, peer: IpAddr, reading: &AgentReading) -> Option
         let transitions = source.transitions.and_then(|c| number(at(c, index, reading)?));
         Some(single(role(source.meaning, value), transitions))
     });
-    // The protocol runs and does not know the neighbour: that is no silence.
-    let runs = |s: &RoleSource| s.alive.is_some_and(|oid| at(oid, &[], reading).is_some());
+    // The protocol runs and does not know the neighbour: that is no silence, if the neighbours were read.
+    let runs = |s: &RoleSource| !reading.partial && s.alive.is_some_and(|oid| at(oid, &[], reading).is_some());
     let gone = || sources().any(runs).then(|| single(Some(Role::Failed), None));
     rows.next().or_else(gone)
 }
@@ -245,6 +251,8 @@ fn port(name: &Name, reading: &AgentReading) -> Option<RoleRow> {
     let lacp = index.and_then(|index| sources.find_map(|s| role(s.meaning, at(s.state, &[index], reading)?)));
     match lacp {
         Some(role) if up.role == Some(Role::Active) => Some(single(Some(role), None)),
+        // What LACP says of it was not read.
+        None if reading.partial && up.role == Some(Role::Active) => None,
         _ => Some(up),
     }
 }
@@ -267,7 +275,9 @@ fn route(hop: IpAddr, reading: &AgentReading) -> Option<RoleRow> {
             };
         }
     }
-    any.then(|| single(Some(if here { Role::Active } else { Role::Standby }), None))
+    // Its own row may be among what was not read.
+    let all = any && (here || !reading.partial);
+    all.then(|| single(Some(if here { Role::Active } else { Role::Standby }), None))
 }
 
 /// An object that the configuration names.

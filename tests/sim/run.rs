@@ -29,8 +29,11 @@ pub(crate) struct Told {
 }
 
 /// Tells the story of a seed.
-fn tell(seed: u64, kind: Option<&'static Kind>, record: bool) -> World {
+fn tell(seed: u64, kind: Option<&'static Kind>, record: bool, all: bool) -> World {
     let mut world = World::new(plot::write(seed, kind), record);
+    if all {
+        world.tell_all();
+    }
     world.run();
     judge::end::judge(&mut world);
     if record {
@@ -80,7 +83,7 @@ fn played(lines: &[Line], world: &World) -> Result<Vec<String>, String> {
 
 fn told(seed: u64, kind: Option<&'static Kind>, record: bool) -> Told {
     // A panic is a failure of its seed, not the end of the others.
-    let result = std::panic::catch_unwind(|| tell(seed, kind, record));
+    let result = std::panic::catch_unwind(|| tell(seed, kind, record, false));
     match result {
         Ok(world) => Told {
             seed,
@@ -105,7 +108,7 @@ fn told(seed: u64, kind: Option<&'static Kind>, record: bool) -> Told {
 
 /// One story with its history.
 pub(crate) fn one(seed: u64, kind: Option<&'static Kind>) -> ExitCode {
-    let world = tell(seed, kind, true);
+    let world = tell(seed, kind, true, true);
     println!("seed {seed}: {}\n{}", world.plot.kind.name, world.plot.story());
     for line in &world.judge.history {
         println!("{line}");

@@ -67,6 +67,9 @@ pub(crate) struct World {
     back_at: Option<At>,
     /// How often the core wanted to be woken again and again.
     spins: u32,
+    /// One story is told with all that was read and believed of groups.
+    tell: bool,
+    believed: Vec<String>,
 }
 
 impl World {
@@ -99,12 +102,19 @@ impl World {
             slip: Slip::Works,
             back_at: None,
             spins: 0,
+            tell: false,
+            believed: Vec::new(),
             plot,
         };
         world.keep(&restored);
         world.look_around();
         world.carry();
         world
+    }
+
+    /// From now on, what was read and believed of groups is in the history.
+    pub(crate) fn tell_all(&mut self) {
+        self.tell = true;
     }
 
     /// Tells the whole story.
@@ -138,6 +148,50 @@ impl World {
             states.collect::<Vec<_>>().join(", ")
         );
         if self.judge.history.last() != Some(&line) && self.judge.history.len() < 400 {
+            self.judge.history.push(line);
+        }
+    }
+
+    /// What the core believes of redundancy groups, for the history.
+    fn tell_groups(&mut self) {
+        if self.plot.town.rings.is_empty() || !self.tell {
+            return;
+        }
+        let snapshot = self.core.snapshot(self.clock());
+        let mut told: Vec<String> = Vec::new();
+        for group in &snapshot.redundancy {
+            for instance in &group.instances {
+                let members = instance.members.iter().map(|m| format!("{} {:?}", m.member, m.role));
+                told.push(format!(
+                    "{} {:?}: active {:?}; {}",
+                    group.name,
+                    instance.instance,
+                    instance.active,
+                    members.collect::<Vec<_>>().join(", ")
+                ));
+            }
+        }
+        let now = self.now as f64 / 1e6;
+        let new = told.iter().filter(|t| !self.believed.contains(t));
+        self.judge
+            .history
+            .extend(new.map(|t| format!("  {now:8.1}        {t}")));
+        self.believed = told;
+    }
+
+    /// What an agent tells of roles, for the history.
+    fn tell_agent(&mut self, i: usize) {
+        let rings = self.plot.town.rings.iter().enumerate();
+        let mut told = Vec::new();
+        for (g, ring) in rings {
+            for (m, _) in ring.seats.iter().enumerate().filter(|(_, s)| s.device == i) {
+                let roles = (0..ring.instances.len()).map(|n| self.truth.roles.tally(g, n, m));
+                told.push(format!("{} {}", ring.name, roles.collect::<Vec<_>>().join(" ")));
+            }
+        }
+        if !told.is_empty() {
+            let (now, name) = (self.now as f64 / 1e6, &self.plot.town.device(i).name);
+            let line = format!("  {now:8.1}          {name} tells {}", told.join(", "));
             self.judge.history.push(line);
         }
     }
@@ -310,6 +364,7 @@ impl World {
             self.core.wake(now);
         }
         self.carry();
+        self.tell_groups();
     }
 
     fn push(&mut self, after: At, input: Input) {
@@ -365,6 +420,9 @@ impl World {
             Channel::Udp(_) => self.truth.agents[i].as_mut().and_then(|a| a.answer(&bytes, self.now)),
         };
         let Some(bytes) = answer else { return };
+        if self.tell && matches!(channel, Channel::Udp(_)) {
+            self.tell_agent(i);
+        }
         let at = self.now + self.plot.latency;
         let input = PollInput::Datagram {
             channel,

@@ -692,6 +692,7 @@ impl Agent {
             self.share(library);
         }
         let mut reading = spare.reading();
+        reading.partial = !complete;
         reading.uptime = round.uptime;
         reading.engine = self.session.engine(now);
         reading.rtt = round.rtt;

@@ -446,7 +446,7 @@ impl Agents {
         if failure.is_some() && round.last_answer.is_none() {
             agent.session.start_afresh();
         }
-        // A round that has read something has not failed: what is missing is missing.
+        // A round that has read something has not failed.
         let refused = round
             .refused
             .map(AgentFailure::ErrorStatus)

@@ -120,7 +120,9 @@ impl Redundancies {
             return context.end(&key, Cause::Unreachable);
         }
         let explained = !tally.roots.is_empty() && !tally.unexplained && !tally.lost.yes.is_empty();
-        if explained && !context.conditions.raised(&key) && tally.possible != Some(0) {
+        // That nobody is left is more than each of several faults says; of one fault it is what that fault says.
+        let more = tally.possible == Some(0) && tally.roots.len() > 1;
+        if explained && !context.conditions.raised(&key) && !more {
             context.end(&key, Cause::Unreachable);
             for root in tally.roots.clone() {
                 if group.noted.insert(root.clone()) {
@@ -167,7 +169,9 @@ impl Context<'_> {
             };
             let at = self.now.mono;
             self.conditions.hold(key, rule, cause, at, at, self.now);
-        } else if !answer.open {
+        } else if answer.open {
+            self.conditions.pause(&key);
+        } else {
             self.end(&key, over);
         }
     }

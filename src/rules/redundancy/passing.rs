@@ -113,14 +113,18 @@ impl Group {
         let role = |at: usize| instance.views.get(&at).and_then(|v| v.role);
         let read = |at: usize, since: Mono| instance.views.get(&at).is_some_and(|v| v.asked >= since);
         let since = |at: usize| instance.views.get(&at).map(|v| v.since);
+        let lost_by = |at: usize| since(at).unwrap_or_default();
         let counts = |at: usize| instance.views.get(&at).is_some_and(|v| v.transitions.is_some());
         match (took, again) {
             (None, None) => Passed::Nothing,
-            // Of members that are good each for itself its next reading is soon enough.
-            (Some(took), None) if !read(slot, took.asked) => match of.kind.counts() {
-                true => Passed::Wants(Vec::new()),
-                false => Passed::Wants(vec![slot]),
-            },
+            // Of members that are good each for itself its next reading is soon enough. Where both were read as active at once, only a reading
+            // after the other one was seen to have lost the role tells whether this one ever gave it up.
+            (Some(took), None) if !read(slot, took.asked) || took.seen && !read(slot, lost_by(took.slot)) => {
+                match of.kind.counts() {
+                    true => Passed::Wants(Vec::new()),
+                    false => Passed::Wants(vec![slot]),
+                }
+            }
             // Of members that are good or not, each for itself, only the preferred one takes anything from the others.
             (Some(took), None) if of.kind.counts() => {
                 let preferred = of.preferred(name) == Some(self.slots[took.slot].member);

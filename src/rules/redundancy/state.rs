@@ -270,6 +270,9 @@ impl Group {
         {
             slot.asked = Some(view.asked);
             slot.silent = false;
+            if view.partial {
+                continue;
+            }
             for (name, instance) in &mut self.instances {
                 if !told.contains(&(at, name)) {
                     let silent = View {
@@ -319,6 +322,8 @@ impl Group {
         match (slot.asked, instance.views.get(&at)) {
             (None, _) => Standing::Unknown,
             (Some(asked), _) if slot.silent || old(asked) => Standing::Unknown,
+            // What was not read with the rest of late.
+            (_, Some(view)) if old(view.asked) => Standing::Unknown,
             (_, Some(View { role: Some(role), .. })) => Standing::Is(*role),
             _ => Standing::NotTold,
         }

@@ -73,6 +73,7 @@ impl World {
             member,
             asked: self.now,
             uptime: None,
+            partial: false,
             rows: rows.iter().map(row).collect(),
         };
         self.groups.take(&[view], &self.site);

@@ -292,7 +292,13 @@ impl Of<'_> {
                 let clear = from > 120 * SECOND && !hidden.iter().any(|(a, b)| *a < by && from < *b);
                 let alone = self.ring.seats.iter().all(|s| s.device == device);
                 let answers = self.devices[device].liveness == hinomi::model::Liveness::Echo;
-                let seen = from.saturating_sub(200 * SECOND);
+                // It may have been cut off before, and be listed for that.
+                let cut = self.sayings.unread(device);
+                let cut = cut
+                    .iter()
+                    .find(|(a, b)| *a <= from && from < *b)
+                    .map_or(from, |(a, _)| *a);
+                let seen = cut.saturating_sub(200 * SECOND);
                 let noted = |(group, at): &(Name, At)| *group == self.ring.name && seen <= *at && *at <= by;
                 if to > by
                     && clear

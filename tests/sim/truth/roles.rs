@@ -122,6 +122,16 @@ impl Roles {
         }
     }
 
+    /// What a member is and how often it became that, for the history.
+    pub(crate) fn tally(&self, g: usize, i: usize, m: usize) -> String {
+        let count = self.rings[g].table.counts().then(|| self.stands[g][i][m].count);
+        format!(
+            "{:?}{}",
+            self.role(g, i, m),
+            count.map(|n| format!("/{n}")).unwrap_or_default()
+        )
+    }
+
     /// What a member is; `None` if its device is dead or its agent tells nothing of it.
     pub(crate) fn told(&self, g: usize, i: usize, m: usize) -> Option<Role> {
         let seat = &self.rings[g].seats[m];
