@@ -324,9 +324,11 @@ impl Move {
         }
         let left = self.left(groups, context.site);
         let silent = |d: &DeviceId| matches!(context.reach.node(*d).state, ReachState::Down | ReachState::Unreachable);
+        let slots = || groups.iter().flat_map(|g| &g.slots);
+        let read = |d: &DeviceId| slots().any(|s| s.device == *d && !s.silent && s.asked >= Some(self.began));
         let alive = |d: &DeviceId| {
             let node = context.reach.node(*d);
-            node.state == ReachState::NotWatched || node.last_answer.is_some_and(|a| a >= self.began)
+            node.state == ReachState::NotWatched || node.last_answer.is_some_and(|a| a >= self.began) || read(d)
         };
         let fresh = self.all_read(groups, context) || now >= self.began + TOGETHER;
         let patience = left

@@ -123,8 +123,8 @@ impl Instance {
             // Since it was read as active the other one has said that it is not: it may have lost the role as well.
             return Sure::Ask(to);
         }
-        // Of members that are good each for itself the one that was left may be good again by now.
-        match counts && right.since > left.asked {
+        // The one that was left may be good again by now, or have the role as well: after a time without anybody both take it.
+        match right.since > left.asked + apart {
             true => Sure::Ask(from.0),
             false => Sure::Yes,
         }

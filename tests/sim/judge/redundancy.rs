@@ -37,8 +37,16 @@ pub(super) struct Spell {
 
 /// Group, instance, from, to.
 type Move = (Name, Name, Name, Name);
-/// When it was seen, with others, by counters only.
-type Seen = (Wall, bool, bool);
+/// A switchover that was told.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// When it was seen.
+    seen: Wall,
+    /// When it was told first: what was seen later than that is another one.
+    told: Wall,
+    together: bool,
+    counted: bool,
+}
 
 /// Everything said of groups.
 #[derive(Default)]
@@ -48,6 +56,8 @@ pub(super) struct Sayings {
     pub(super) spells: BTreeMap<(Name, FindingKind), Vec<Spell>>,
     /// Losses of redundancy listed in the cases of others: group and when.
     pub(super) noted: Vec<(Name, At)>,
+    /// Of the wall clock.
+    start_ms: i64,
     /// When each device could not be read.
     unread: Vec<Vec<Time>>,
     since: Vec<Option<At>>,
@@ -60,6 +70,7 @@ impl Sayings {
             return;
         }
         let n = plot.town.tiers.len();
+        self.start_ms = plot.scene.start_ms;
         self.unread.resize_with(n, Vec::new);
         self.since.resize(n, None);
         for seat in plot.town.rings.iter().flat_map(|r| &r.seats) {
@@ -97,12 +108,17 @@ impl Sayings {
                 let known = self.known.entry(key).or_default();
                 // What moved together bears the time of the first.
                 let together = m.instances.len() > 1;
-                let same = |(at, more, counted): &Seen| {
-                    let near = at.0.abs_diff(m.at.0) <= TOGETHER && *counted == m.counted;
-                    *at == m.at || (*more || together) && near
+                let same = |k: &Seen| {
+                    let near = k.seen.0.abs_diff(m.at.0) <= TOGETHER && k.counted == m.counted && m.at <= k.told;
+                    k.seen == m.at || (k.together || together) && near
                 };
                 if !known.iter().any(same) {
-                    known.push((m.at, together, m.counted));
+                    known.push(Seen {
+                        seen: m.at,
+                        told: Wall(self.start_ms + (at / 1_000) as i64),
+                        together,
+                        counted: m.counted,
+                    });
                     self.tellings.push(Telling {
                         at,
                         incident,
