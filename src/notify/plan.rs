@@ -140,9 +140,8 @@ impl Planner {
             return;
         };
         // Good news goes to those who were told of the bad ones, whatever is planned.
-        if kind != NoticeKind::Recovered
-            && let Some(window) = mutes.window(site, &incident.root, incident.cause())
-        {
+        let good = incident.level == Level::Ok && matches!(kind, NoticeKind::Recovered | NoticeKind::FlappingBegan);
+        if !good && let Some(window) = mutes.window(site, &incident.root, incident.cause()) {
             if incident.muted.is_none() {
                 planned.muted.push((incident.id, window.clone()));
             }

@@ -136,4 +136,34 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
         "work-on-a-member",
         "work on one member kept quiet that the loss of the other one flapped",
     ),
+    (
+        23162,
+        "switchover-between-polls",
+        "a role taken while both were active, and given back before the next reading, was forgotten",
+    ),
+    (
+        26180,
+        "redundancy-mixed",
+        "what a round that broke off had not read counted as missing",
+    ),
+    (
+        51939,
+        "redundancy-mixed",
+        "a loss that had begun was told while nobody could say whether it lasted",
+    ),
+    (
+        31268,
+        "switchover-between-polls",
+        "a switchover waited for the next echo of a device whose agent had just answered",
+    ),
+    (
+        35710,
+        "redundancy-mixed",
+        "both took the role after nobody had it, and the first that was read had switched over",
+    ),
+    (
+        79851,
+        "work-on-a-member",
+        "work kept quiet that what had been told was good again",
+    ),
 ];

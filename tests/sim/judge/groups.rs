@@ -253,10 +253,15 @@ impl Of<'_> {
             };
             // Nobody reads that it was well for a moment.
             let seen = merged(each.iter().flatten().copied().collect(), self.read);
-            let begun = |at: At| seen.iter().find(|(a, b)| *a <= at && at < *b).map_or(at, |(a, _)| *a);
+            let since = |all: &[Time], at: At| all.iter().find(|(a, b)| *a <= at && at < *b).map_or(at, |(a, _)| *a);
+            // What was listed for a fault stays listed while nobody at all is active.
+            let away = merged(
+                self.each(|_, t| t.iter().any(|t| !ready(self.ring, *t))).concat(),
+                self.read,
+            );
             for (from, to) in each.into_iter().flatten() {
                 let by = from + least + self.read + if least == APART { 10 * SECOND } else { 0 };
-                if to > by && self.clear(from, by) && !self.is_said(kind, begun(from), by) {
+                if to > by && self.clear(from, by) && !self.is_said(kind, since(&seen, from), since(&away, from), by) {
                     self.wrong(format!(
                         "{kind:?} from {:.1} to {:.1} s was not told by {:.1} s",
                         s(from),
@@ -275,8 +280,9 @@ impl Of<'_> {
             .any(|s| s.from <= by && s.to.is_none_or(|to| to >= by.min(s.from.max(from))))
     }
 
-    fn is_said(&self, kind: FindingKind, from: At, by: At) -> bool {
-        let listed = |(group, at): &(Name, At)| *group == self.ring.name && from <= *at && *at <= by;
+    /// Told since `from`, or listed since `away`.
+    fn is_said(&self, kind: FindingKind, from: At, away: At, by: At) -> bool {
+        let listed = |(group, at): &(Name, At)| *group == self.ring.name && away <= *at && *at <= by;
         let lost = kind == FindingKind::RedundancyLost;
         self.holds(kind, from, by)
             || lost && (self.sayings.noted.iter().any(listed) || self.holds(FindingKind::NoneActive, from, by))

@@ -158,10 +158,19 @@ impl History {
 
     /// When a member became active, alone or not: what its counter counts.
     pub(super) fn takes(&self, g: usize, i: usize, m: usize) -> Vec<At> {
+        self.turns(g, i, m, true)
+    }
+
+    /// When it was active no more.
+    pub(super) fn gives(&self, g: usize, i: usize, m: usize) -> Vec<At> {
+        self.turns(g, i, m, false)
+    }
+
+    fn turns(&self, g: usize, i: usize, m: usize, to: bool) -> Vec<At> {
         let active = |t: &[Tells]| t[m] == Tells::Role(Role::Active);
         let steps = self.steps[g][i].windows(2);
         steps
-            .filter(|w| !active(&w[0].tells) && active(&w[1].tells))
+            .filter(|w| active(&w[0].tells) != to && active(&w[1].tells) == to)
             .map(|w| w[1].from)
             .collect()
     }

@@ -80,9 +80,14 @@ impl Judge {
             return;
         }
         let mut contacts = case.told.clone();
-        let kind = if to > case.told_level || to == Level::Critical && before == Level::Warning {
+        // What is planned together with this is told, too.
+        let told_level = match self.due.iter().any(|d| d.incident == id) {
+            true => before,
+            false => case.told_level,
+        };
+        let kind = if to > told_level || to == Level::Critical && before == Level::Warning {
             NoticeKind::Worse
-        } else if to < case.told_level {
+        } else if to < told_level {
             NoticeKind::Better
         } else if case.root.kind == FindingKind::SwitchedOver && before == to && !relapse {
             NoticeKind::More
@@ -111,7 +116,9 @@ impl Judge {
             self.wrong(format!("#{id} is said to flap after {count} changes"));
         }
         let Some(case) = self.cases.get(&id) else { return };
-        if case.level == Level::Critical || self.quiet(id, self.at, plot) == Some(true) {
+        // Good news is told, whatever is planned.
+        let quiet = case.level > Level::Ok && self.quiet(id, self.at, plot) == Some(true);
+        if case.level == Level::Critical || quiet {
             return;
         }
         let mut contacts = case.told.clone();
@@ -238,9 +245,14 @@ impl Judge {
 
     /// At the end of a batch nothing may be owed.
     pub(super) fn nothing_due(&mut self, now: At) {
+        // The book's clock goes on with the wall clock when the daemon starts again.
+        let leapt = self.restarted && self.stepped;
         let flaps = |c: &Case| {
             let newest = c.changes.last().copied().unwrap_or(0);
-            !c.flapping && newest == now && c.changes.iter().filter(|at| **at + WINDOW > newest).count() >= FLAPS
+            !leapt
+                && !c.flapping
+                && newest == now
+                && c.changes.iter().filter(|at| **at + WINDOW > newest).count() >= FLAPS
         };
         if let Some((id, _)) = self.cases.iter().find(|(_, c)| flaps(c)) {
             let id = *id;

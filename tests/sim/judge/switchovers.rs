@@ -38,14 +38,16 @@ impl Of<'_> {
             let in_time = |at: At| since <= at && at <= telling.at;
             // What is told by a counter is that the other one took the role, whether or not the first one gave it up for that time.
             // Whether one that cannot be read gave it up nobody can know.
-            let unread = self.sayings.unread(self.ring.seats[from].device);
-            let silent = unread.iter().any(|(a, b)| *a <= telling.at && *b >= since);
-            let happened: Vec<At> = match (telling.counted || silent) && !self.ring.counted() {
+            let unread = |m: usize| self.sayings.unread(self.ring.seats[m].device);
+            let silent = |m: usize| unread(m).iter().any(|(a, b)| *a <= telling.at && *b >= since);
+            let gives = self.history.gives(self.g, i, from);
+            let elected = !self.ring.counted();
+            let took = |h: &Handover| takes.iter().copied().rfind(|at| *at <= h.at).unwrap_or(h.at);
+            let took = |h: &Handover| if elected { took(h) } else { h.at };
+            let mut happened: Vec<At> = match (telling.counted || silent(from)) && elected {
                 true => takes.iter().copied().filter(|at| in_time(*at)).collect(),
                 false => {
                     let fits = |h: &&Handover| h.from == from && h.to == to && in_time(h.at);
-                    let took = |h: &Handover| takes.iter().copied().rfind(|at| *at <= h.at).unwrap_or(h.at);
-                    let took = |h: &Handover| if self.ring.counted() { h.at } else { took(h) };
                     self.history
                         .handovers(self.g, i)
                         .iter()
@@ -54,6 +56,9 @@ impl Of<'_> {
                         .collect()
                 }
             };
+            // Nor can anybody know when one that cannot be read took it.
+            let unseen = gives.into_iter().filter(|at| elected && silent(to) && in_time(*at));
+            happened.extend(unseen);
             match happened.iter().find(|at| !used.contains(&(i, taker, **at))) {
                 Some(at) => drop(used.insert((i, taker, *at))),
                 None => {
@@ -107,7 +112,7 @@ impl Of<'_> {
                 // Members that are good each for itself: the other one does not tell that this one is gone.
                 let stays = stays && (!dead || !self.ring.counted() || h.until - h.at > self.read + self.gone);
                 let by = h.at + self.read + if dead { self.gone } else { 0 };
-                let by = self.hinted(h).filter(|_| !dead).unwrap_or(by);
+                let by = self.hinted(i, h).filter(|_| !dead).unwrap_or(by);
                 let seen = if dead {
                     self.clear_but_for(device, h.at, by)
                 } else {
@@ -137,11 +142,13 @@ impl Of<'_> {
     }
 
     /// By when a trap of the new one makes it told.
-    fn hinted(&self, h: &Handover) -> Option<At> {
+    fn hinted(&self, i: usize, h: &Handover) -> Option<At> {
         let (hint, device) = (self.hint?, self.ring.seats[h.to].device);
         let stays = h.until > h.at + 2 * hint && h.at > h.since + self.read;
-        let trap = self.history.trap(device, h.at.saturating_sub(SECOND), h.at + SECOND)?;
-        // Both were active for a moment: the first look was too early.
+        // Both may be active for a moment: then the first look is too early. A trap of something else before that shows nothing.
+        let took = self.history.takes(self.g, i, h.to).into_iter().rfind(|at| *at <= h.at);
+        let took = took.unwrap_or(h.at).max(h.at.saturating_sub(SECOND));
+        let trap = self.history.trap(device, took, h.at + SECOND)?;
         let early = if trap < h.at { SECOND } else { 0 };
         (stays && !self.ring.counted()).then_some(trap.max(h.at) + hint + early)
     }

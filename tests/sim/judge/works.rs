@@ -8,7 +8,9 @@
 
 use super::super::plot::Act;
 use super::super::town::Town;
+use super::super::town::groups::Ring;
 use super::*;
+use hinomi::rules::Moved;
 
 /// After the end of a window things get so long to come back.
 const SETTLING: At = 600 * SECOND;
@@ -88,13 +90,19 @@ impl Judge {
         let Some(ring) = plot.town.rings.iter().find(|r| r.name == *group) else {
             return false;
         };
-        let worked_on = |label: &Name| {
+        let worked_on_in = |ring: &Ring, label: &Name| {
             ring.seat(label)
                 .is_some_and(|m| work.devices.contains(&ring.seats[m].device))
         };
+        let worked_on = |label: &Name| worked_on_in(ring, label);
+        // Groups that moved together are told together.
+        let by_work = |m: &Moved| {
+            let of = plot.town.rings.iter().find(|r| r.name == m.group);
+            of.is_some_and(|r| worked_on_in(r, &m.from) || worked_on_in(r, &m.to))
+        };
         match &case.cause {
             Cause::RedundancyLost { missing, .. } => missing.iter().all(|m| worked_on(&m.member)),
-            Cause::SwitchedOver { moved, .. } => moved.iter().all(|m| worked_on(&m.from) || worked_on(&m.to)),
+            Cause::SwitchedOver { moved, .. } => moved.iter().all(by_work),
             _ => ring.seats.iter().any(|s| work.devices.contains(&s.device)),
         }
     }
