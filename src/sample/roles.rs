@@ -358,6 +358,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_partial_reading_does_not_have_is_not_known() {
+        let peer = "198.51.100.1".parse().unwrap();
+        let alive = ROLE_SOURCES
+            .iter()
+            .find(|s| s.kind == RedundancyKind::Ospf && s.alive.is_some());
+        let alive = alive.and_then(|s| s.alive).unwrap();
+        let mut runs = reading(&[cell(alive, &[], 1)]);
+        assert_eq!(
+            session(RedundancyKind::Ospf, peer, &runs).unwrap().role,
+            Some(Role::Failed)
+        );
+        runs.partial = true;
+        assert_eq!(session(RedundancyKind::Ospf, peer, &runs), None);
+        let hop = "198.51.100.9".parse().unwrap();
+        let (_, base) = DEFAULT_ROUTES[0];
+        let mut routes = reading(&[cell(base, &[198, 51, 100, 1], 1)]);
+        assert_eq!(route(hop, &routes).unwrap().role, Some(Role::Standby));
+        routes.partial = true;
+        assert_eq!(route(hop, &routes), None);
+    }
+
+    #[test]
     fn keepalived_names_its_instances_by_a_column() {
         let column = |n: u32| [KEEPALIVED, &[n]].concat();
         let all = reading(&[

@@ -166,4 +166,9 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
         "work-on-a-member",
         "work kept quiet that what had been told was good again",
     ),
+    (
+        25287,
+        "redundancy-mixed",
+        "counters of a device that had started anew, compared with those before, told once more what was told",
+    ),
 ];

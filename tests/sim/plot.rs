@@ -163,8 +163,8 @@ const HOUR_MS: i64 = 3_600_000;
 
 fn scene(dice: &mut Dice) -> Scene {
     let circuits = match dice.below(1_000) {
-        0..6 => dice.range(2_000, 3_200),
-        6..70 => dice.range(110, 260),
+        0..7 => dice.range(2_000, 3_200),
+        7..70 => dice.range(110, 260),
         _ => dice.range(18, 66),
     };
     let aggregations = (circuits / 25).clamp(1, 6).max(1 + dice.below(2)) as usize;

@@ -114,7 +114,7 @@ impl World {
 
     /// From now on, what was read and believed of groups is in the history.
     pub(crate) fn tell_all(&mut self) {
-        self.tell = true;
+        (self.tell, self.judge.history_max) = (true, usize::MAX);
     }
 
     /// Tells the whole story.
@@ -147,7 +147,7 @@ impl World {
             self.now as f64 / 1e6,
             states.collect::<Vec<_>>().join(", ")
         );
-        if self.judge.history.last() != Some(&line) && self.judge.history.len() < 400 {
+        if self.judge.history.last() != Some(&line) && self.judge.history.len() < self.judge.history_max {
             self.judge.history.push(line);
         }
     }

@@ -62,6 +62,10 @@ impl World {
     }
 
     fn says(&mut self, member: usize, rows: &[(&str, Option<&str>, Role, i64)]) {
+        self.reads(member, rows, false);
+    }
+
+    fn reads(&mut self, member: usize, rows: &[(&str, Option<&str>, Role, i64)], partial: bool) {
         let row = |(instance, unit, role, count): &(&str, Option<&str>, Role, i64)| RoleRow {
             instance: Name::from(*instance),
             unit: unit.map(Name::from),
@@ -73,7 +77,7 @@ impl World {
             member,
             asked: self.now,
             uptime: None,
-            partial: false,
+            partial,
             rows: rows.iter().map(row).collect(),
         };
         self.groups.take(&[view], &self.site);
@@ -276,6 +280,60 @@ fn a_counter_that_began_anew_or_says_what_was_seen_is_no_flip() {
         "one flip, however many counters tell of it"
     );
     assert_eq!(w.groups.groups[0].switchovers, 2);
+}
+
+#[test]
+fn what_a_reading_does_not_reach_stays_as_it_was_until_it_is_old() {
+    let both = [("51", None, Standby, 1), ("52", None, Standby, 1)];
+    let mut w = pair();
+    w.says(0, &[("51", None, Active, 1), ("52", None, Active, 1)]);
+    w.says(1, &both);
+    let stands = |w: &World| {
+        let group = &w.groups.groups[0];
+        group.standing(1, &group.instances["52"], &w.site, &w.reach, w.now)
+    };
+    w.after(10);
+    w.reads(1, &both[..1], true);
+    assert_eq!(stands(&w), Standing::Is(Standby));
+    for _ in 0..4 {
+        w.after(10);
+        w.reads(1, &both[..1], true);
+    }
+    assert_eq!(stands(&w), Standing::Unknown, "it is read no more, the others are");
+    w.reads(1, &both[..1], false);
+    assert_eq!(stands(&w), Standing::NotTold);
+}
+
+#[test]
+fn a_loss_that_nobody_can_confirm_is_not_told() {
+    let mut w = pair();
+    w.says(0, &[("51", None, Active, 1)]);
+    w.says(1, &[("51", None, Failed, 1)]);
+    w.after(20);
+    w.groups.fell_silent(DeviceId(1));
+    w.judge();
+    w.after(60);
+    w.says(0, &[("51", None, Active, 1)]);
+    assert!(!w.raised(FindingKind::RedundancyLost));
+    // It was lost all the time, as far as anybody knows.
+    w.says(1, &[("51", None, Failed, 1)]);
+    assert_eq!(w.told(), ["redundancy-lost Warning"]);
+}
+
+#[test]
+fn both_that_take_the_role_after_nobody_had_it_have_not_switched_over() {
+    let mut w = pair();
+    w.says(0, &[("51", None, Active, 1)]);
+    w.says(1, &[("51", None, Standby, 1)]);
+    for member in [0, 1] {
+        w.says(member, &[("51", None, Failed, 1)]);
+    }
+    w.after(10);
+    w.told();
+    w.says(1, &[("51", None, Active, 2)]);
+    assert_eq!(w.told(), ["read 0"], "its last word is ten seconds old");
+    w.says(0, &[("51", None, Active, 2)]);
+    assert!(!w.told().contains(&"switched-over Warning".to_owned()));
 }
 
 #[test]

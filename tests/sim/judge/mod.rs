@@ -89,6 +89,8 @@ pub(crate) struct Findings {
 pub(crate) struct Judge {
     wrongs: Vec<String>,
     pub(crate) history: Vec<String>,
+    /// Lines of it.
+    pub(crate) history_max: usize,
     pub(crate) cases: BTreeMap<u64, Case>,
     rows: BTreeMap<u64, Row>,
     /// When a mail was first taken, how often, and its text, by Message-ID.
@@ -131,6 +133,7 @@ impl Judge {
         Judge {
             wrongs: Vec::new(),
             history: Vec::new(),
+            history_max: 400,
             cases: BTreeMap::new(),
             rows: BTreeMap::new(),
             taken: BTreeMap::new(),
@@ -237,7 +240,7 @@ impl Judge {
     }
 
     fn say(&mut self, at: At, id: u64, what: &str) {
-        if self.history.len() < 400 {
+        if self.history.len() < self.history_max {
             self.history.push(format!("  {:8.1} #{id} {what}", at as f64 / 1e6));
         }
     }
@@ -250,7 +253,7 @@ impl Judge {
         let at = ((event.tick.0 - base).max(0) as At * 1_000).min(now);
         let id = event.incident.unwrap_or(0);
         self.at = at;
-        self.sayings.take(at, id, &event.body);
+        self.sayings.take((at, event.at), id, &event.body);
         match &event.body {
             EventBody::Opened { change } => {
                 let target = change.key.device.as_deref().and_then(|d| self.target(d, plot));

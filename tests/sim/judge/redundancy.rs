@@ -56,8 +56,6 @@ pub(super) struct Sayings {
     pub(super) spells: BTreeMap<(Name, FindingKind), Vec<Spell>>,
     /// Losses of redundancy listed in the cases of others: group and when.
     pub(super) noted: Vec<(Name, At)>,
-    /// Of the wall clock.
-    start_ms: i64,
     /// When each device could not be read.
     unread: Vec<Vec<Time>>,
     since: Vec<Option<At>>,
@@ -70,7 +68,6 @@ impl Sayings {
             return;
         }
         let n = plot.town.tiers.len();
-        self.start_ms = plot.scene.start_ms;
         self.unread.resize_with(n, Vec::new);
         self.since.resize(n, None);
         for seat in plot.town.rings.iter().flat_map(|r| &r.seats) {
@@ -100,7 +97,7 @@ impl Sayings {
         all
     }
 
-    fn moved(&mut self, at: At, incident: u64, moved: &[Moved]) {
+    fn moved(&mut self, (at, wall): (At, Wall), incident: u64, moved: &[Moved]) {
         for m in moved {
             for instance in &m.instances {
                 let (group, from, to) = (m.group.clone(), m.from.clone(), m.to.clone());
@@ -115,7 +112,7 @@ impl Sayings {
                 if !known.iter().any(same) {
                     known.push(Seen {
                         seen: m.at,
-                        told: Wall(self.start_ms + (at / 1_000) as i64),
+                        told: wall,
                         together,
                         counted: m.counted,
                     });
@@ -135,11 +132,11 @@ impl Sayings {
     }
 
     /// Takes an event about a group, or one that lists something of a group.
-    pub(super) fn take(&mut self, at: At, incident: u64, body: &EventBody) {
+    pub(super) fn take(&mut self, (at, wall): (At, Wall), incident: u64, body: &EventBody) {
         let change = match body {
             EventBody::Noted { key, cause } => {
                 if let Cause::SwitchedOver { moved, .. } = cause {
-                    self.moved(at, incident, moved);
+                    self.moved((at, wall), incident, moved);
                 }
                 if let (FindingKind::RedundancyLost, Part::Redundancy(group)) = (key.kind, &key.part) {
                     self.noted.push((group.clone(), at));
@@ -157,7 +154,7 @@ impl Sayings {
             return;
         };
         if let Cause::SwitchedOver { moved, .. } = &change.cause {
-            self.moved(at, incident, moved);
+            self.moved((at, wall), incident, moved);
         }
         let spells = self.spells.entry((group.clone(), change.key.kind)).or_default();
         match (body, spells.last_mut().filter(|s| s.to.is_none())) {
