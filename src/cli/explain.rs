@@ -40,7 +40,7 @@ pub(super) fn explain(daemon: &Daemon, name: &str, json: bool, out: &mut dyn Wri
     Ok(0)
 }
 
-/// What led to an incident: the decisions of its timeline with their numbers and evidence, and how the device stands now.
+/// What led to an incident: what was read and the decisions on it, with their numbers and evidence, and how the device stands now.
 fn incident(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let code = incidents::show(daemon, number, json, out)?;
     if json {
@@ -53,7 +53,7 @@ fn incident(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write) -> Re
     }
     writeln!(
         out,
-        "\nEvery single input, where a record was running (hinomi run --record, hinomi record): hinomi replay FILE --incident {number}"
+        "\nShown is what a finding rested on. Every single input, where a record was running (hinomi run --record, hinomi record): hinomi replay FILE --incident {number}"
     )?;
     Ok(code)
 }

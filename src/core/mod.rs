@@ -9,8 +9,10 @@ mod circuits;
 mod commits;
 mod feed;
 mod groups;
+mod inputs;
 pub mod picture;
 pub mod player;
+mod recent;
 pub mod snapshot;
 pub mod tape;
 mod traps;
@@ -147,7 +149,8 @@ pub struct Core {
     book: Book,
     notifier: Notifier,
     last: Vec<LastSeen>,
-    traps: traps::Recent,
+    traps: traps::Traps,
+    inputs: inputs::Inputs,
     commits: Commits,
     head: Option<Head>,
     ledger_error: Option<String>,
@@ -194,7 +197,8 @@ impl Core {
             notifier: Notifier::new(site.clone(), restored, now),
             book,
             last: site.devices.iter().map(|_| LastSeen::default()).collect(),
-            traps: traps::Recent::default(),
+            traps: traps::none(),
+            inputs: inputs::Inputs::new(),
             commits: Commits::default(),
             head: restored.head.clone(),
             ledger_error: None,
@@ -508,6 +512,7 @@ impl Core {
         self.feed.reload(site.clone(), now);
         self.sampler.reload(site.clone());
         self.rules.reload(site.clone(), now);
+        self.inputs.reload();
         self.notifier.reload(site.clone(), now);
         self.book.record(
             None,
@@ -569,6 +574,7 @@ impl Core {
                     }
                     let samples = self.sampler.take(&observation);
                     self.rules.take(&observation, &samples, now);
+                    self.inputs.take(&observation, &samples, &self.rules, &self.site);
                     self.keep_last(observation);
                 }
             }
@@ -579,6 +585,7 @@ impl Core {
             match effect {
                 RuleEffect::Finding(change) => self.book.take(&change, now),
                 RuleEffect::Affected(affected) => self.book.affected(&affected, now),
+                RuleEffect::Suspect(sample) => self.inputs.number(&sample, &self.site),
                 RuleEffect::Note(note) => self.book.note(&note, now),
                 RuleEffect::Active(group, instances) => {
                     self.book
@@ -614,6 +621,7 @@ impl Core {
     fn tell(&mut self, now: Now) -> bool {
         let mut events = self.book.events();
         self.traps_before(&events, now);
+        self.readings_of(&events, now);
         let rows = self.notifier.plan(&events, &mut self.book, now);
         events.extend(self.book.events());
         let mut moved = !events.is_empty() || !rows.is_empty();

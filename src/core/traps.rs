@@ -3,11 +3,12 @@
 //! Never here: a level, a finding, a notice. The rules are not told that there was a trap.
 
 use super::Core;
+use super::recent::Recent;
 use crate::incident::{Event, EventBody};
-use crate::model::{DeviceId, FindingKey, Mono, Name, Now, Part, Wall};
+use crate::model::{DeviceId, FindingKey, FindingKind, Mono, Name, Now, Part, Wall};
 use crate::poll::PollInput;
 use crate::poll::trap::TrapSeen;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Traps remembered of one device.
@@ -36,49 +37,12 @@ impl Kept {
     }
 }
 
-/// The last traps of devices, by name: a reload does not lose them.
-#[derive(Debug, Default)]
-pub(super) struct Recent {
-    of: HashMap<Name, VecDeque<Kept>>,
-    /// Who sent, oldest first, so that all together stay bounded.
-    order: VecDeque<Name>,
-}
+/// The last traps of devices.
+pub(super) type Traps = Recent<Kept>;
 
-impl Recent {
-    fn keep(&mut self, device: &Name, trap: Kept) {
-        if self.order.len() >= OF_ALL
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.drop_one(&oldest);
-        }
-        let own = self.of.entry(device.clone()).or_default();
-        if own.len() >= OF_DEVICE {
-            own.pop_front();
-        }
-        own.push_back(trap);
-        self.order.push_back(device.clone());
-    }
-
-    fn drop_one(&mut self, device: &Name) {
-        // A device that sent more than is kept of it has fewer traps here than places in the order.
-        if let Some(own) = self.of.get_mut(device) {
-            own.pop_front();
-            if own.is_empty() {
-                self.of.remove(device);
-            }
-        }
-    }
-
-    /// What is remembered of a device, oldest first.
-    pub(super) fn of(&self, device: &Name) -> impl Iterator<Item = &Kept> {
-        self.of.get(device).into_iter().flatten()
-    }
-
-    /// Those since `from`, as events, with the times they came at.
-    fn since(&self, device: &Name, from: Mono) -> Vec<(Mono, EventBody)> {
-        let late = self.of(device).filter(|kept| kept.trap.at >= from);
-        late.map(|kept| (kept.trap.at, kept.event(device))).collect()
-    }
+/// Nothing came yet.
+pub(super) fn none() -> Traps {
+    Recent::new(OF_DEVICE, OF_ALL)
 }
 
 impl Core {
@@ -115,7 +79,8 @@ impl Core {
             };
             let mut before: Vec<(Mono, EventBody)> = Vec::new();
             for device in self.about(&change.key) {
-                before.extend(self.traps.since(&device, now.mono - BEFORE));
+                let late = self.traps.of(&device).filter(|k| k.trap.at >= now.mono - BEFORE);
+                before.extend(late.map(|kept| (kept.trap.at, kept.event(&device))));
             }
             before.sort_by_key(|(at, _)| *at);
             for (_, trap) in before {
@@ -124,14 +89,19 @@ impl Core {
         }
     }
 
-    /// The device that a finding is about, or those that carry the group that it is about.
-    fn about(&self, key: &FindingKey) -> BTreeSet<Name> {
+    /// The device that a finding is about, or those that carry the group that it is about, or the uplinks.
+    pub(super) fn about(&self, key: &FindingKey) -> BTreeSet<Name> {
         match (&key.device, &key.part) {
             (Some(device), _) => BTreeSet::from([device.clone()]),
             (None, Part::Redundancy(group)) => {
                 let groups = self.site.redundancy.iter().filter(|g| g.name == *group);
                 let devices = groups.flat_map(|g| &g.members).map(|m| m.device);
                 devices.map(|id| self.site.device(id).name.clone()).collect()
+            }
+            // Whoever is cut off has heard nothing of these.
+            (None, Part::Host) if key.kind == FindingKind::Blind => {
+                let uplinks = self.site.uplinks.iter();
+                uplinks.map(|id| self.site.device(*id).name.clone()).collect()
             }
             _ => BTreeSet::new(),
         }

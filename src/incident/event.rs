@@ -3,6 +3,7 @@
 //! Never here: a decision. Who makes an event, and when, stands in `book` and in `notify`.
 
 use super::book::State;
+use super::reading::ReadAt;
 use crate::model::{FindingKey, Level, Name, Wall, Window};
 use crate::poll::trap::TrapKind;
 use crate::rules::{Cause, FindingChange};
@@ -24,6 +25,11 @@ impl Tick {
     pub fn before(self, d: std::time::Duration) -> Tick {
         Tick(self.0.saturating_sub(i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// One event.
@@ -181,6 +187,16 @@ pub enum EventBody {
         oid: String,
         /// Its varbinds for people.
         details: String,
+    },
+    /// What was read of a device before the event that this follows: what that rests on.
+    Readings {
+        /// Which device.
+        device: Name,
+        /// In the order they were read.
+        readings: Vec<ReadAt>,
+        /// Older ones that are not kept.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: u64,
     },
     /// More traps came than an incident keeps one by one.
     MoreTraps {

@@ -7,6 +7,7 @@ pub mod batch;
 pub mod book;
 pub mod event;
 pub mod ledger;
+pub mod reading;
 mod state;
 
 pub use audit::lint;
@@ -14,3 +15,4 @@ pub use batch::{Batch, Head, Restored, RowChange};
 pub use book::{Book, Incident, Phase};
 pub use event::{Event, EventBody, NoticeKind, Tick};
 pub use ledger::{Ledger, LedgerError};
+pub use reading::{ReadAt, Reading};

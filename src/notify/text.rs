@@ -7,6 +7,7 @@
 
 mod en;
 mod ja;
+mod readings;
 mod redundancy;
 
 use super::plan::{NAMES, Notice};
@@ -372,11 +373,21 @@ pub fn next_step_in_english(verdict: Verdict) -> &'static str {
 
 /// The timeline of an incident for `incidents show`: when, and what, in English.
 pub fn timeline(incident: &Incident) -> Vec<(Wall, String)> {
-    incident
-        .timeline
-        .iter()
-        .filter_map(|e| Some((e.at, en::event(e)?)))
-        .collect()
+    let (mut read, mut happened) = (Vec::new(), Vec::new());
+    for event in &incident.timeline {
+        match &event.body {
+            EventBody::Readings {
+                device,
+                readings: all,
+                more,
+            } => read.extend(readings::lines(device, all, *more)),
+            _ => happened.extend(en::event(event).map(|what| (event.at, what))),
+        }
+    }
+    // What was read stands where it was read, and before what was decided at that moment.
+    read.append(&mut happened);
+    read.sort_by_key(|(at, _)| *at);
+    read
 }
 
 /// A cause in one English sentence without the target's name, for `status`, `explain` and logs.
@@ -384,10 +395,10 @@ pub fn cause_in_english(root: &FindingKey, level: Level, cause: &Cause) -> Strin
     en::cause(root, level, cause)
 }
 
-/// What happened in one English sentence, for the log and `incidents show`; `None` for what is not worth a line.
+/// What happened in one English sentence, for the log and `replay`; `None` for what is not worth a line.
 pub fn event_in_english(event: &Event) -> Option<String> {
     match &event.body {
-        EventBody::Checkpoint { .. } => None,
+        EventBody::Checkpoint { .. } | EventBody::Readings { .. } => None,
         _ => en::event(event),
     }
 }

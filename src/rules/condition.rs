@@ -2,7 +2,7 @@
 
 use super::{Cause, FindingChange};
 use crate::model::{FindingKey, FindingKind, FindingRule, Isolation, Level, Mono, Name, Now, Part, Wall};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// One condition that holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Condition {
 #[derive(Default)]
 pub struct Conditions {
     held: BTreeMap<FindingKey, Condition>,
+    /// How many are held of each device.
+    of_device: HashMap<Name, u32>,
     due: BTreeSet<(Mono, FindingKey)>,
 }
 
@@ -62,7 +64,7 @@ impl Conditions {
         if rule.level > Level::Ok {
             self.due.insert((due, key.clone()));
         }
-        self.held.insert(key, condition);
+        self.insert(key, condition);
     }
 
     /// A finding that was open when the daemon stopped.
@@ -77,12 +79,20 @@ impl Conditions {
             raised: true,
             isolation: None,
         };
-        self.held.insert(key, condition);
+        self.insert(key, condition);
     }
 
     /// The condition no longer holds; the change to tell, if it was a finding.
     pub fn end(&mut self, key: &FindingKey, cause: Cause, now: Now) -> Option<FindingChange> {
         let condition = self.held.remove(key)?;
+        if let Some(device) = &key.device
+            && let Some(count) = self.of_device.get_mut(device)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.of_device.remove(device);
+            }
+        }
         self.due.remove(&(condition.due, key.clone()));
         condition.raised.then(|| FindingChange {
             key: key.clone(),
@@ -193,6 +203,18 @@ impl Conditions {
     /// Looks one up.
     pub fn get(&self, key: &FindingKey) -> Option<&Condition> {
         self.held.get(key)
+    }
+
+    fn insert(&mut self, key: FindingKey, condition: Condition) {
+        if let Some(device) = key.device.clone() {
+            *self.of_device.entry(device).or_default() += u32::from(!self.held.contains_key(&key));
+        }
+        self.held.insert(key, condition);
+    }
+
+    /// Is any of a device held? Asked for each reading of each device.
+    pub fn has_any_of(&self, device: &Name) -> bool {
+        self.of_device.contains_key(device)
     }
 
     /// Those of a device, in a stable order.

@@ -22,6 +22,7 @@ pub use change::{Absence, Affected, Cause, FindingChange, Missing, Moved, Note};
 pub use engine::Rules;
 
 use crate::model::{DeviceId, Name};
+use crate::sample::Sample;
 use std::collections::BTreeMap;
 
 /// What the rules say and ask for.
@@ -31,6 +32,8 @@ pub enum RuleEffect {
     Finding(FindingChange),
     /// A device hangs below a root, or no longer does.
     Affected(Affected),
+    /// A number that a finding rests on, or may soon, or rested on until now.
+    Suspect(Sample),
     /// Something is listed in the case of another finding.
     Note(Note),
     /// Who is active in each instance of a redundancy group now: to be known after a restart.

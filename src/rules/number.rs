@@ -189,16 +189,22 @@ impl Numbers {
             number.which = sample.which.clone().map(Box::new);
         }
         let id = || (sample.part.clone(), sample.metric);
-        if !conditions.is_empty() {
+        if conditions.has_any_of(&device.name) {
             let no_data = key(&device.name, &id(), FindingKind::NoData);
             out.extend(conditions.end(&no_data, Cause::DataBack, now).map(RuleEffect::Finding));
         }
         let Some(threshold) = threshold(device, &sample.part, sample.metric) else {
             return;
         };
-        if let Some(step) = number.state.take(value * sample.metric.sign(), threshold, sample.at)
-            && tells(device, sample.metric)
-        {
+        let suspect = number.state.is_suspect();
+        let step = number.state.take(value * sample.metric.sign(), threshold, sample.at);
+        if !tells(device, sample.metric) {
+            return;
+        }
+        if suspect || number.state.is_suspect() {
+            out.push(RuleEffect::Suspect(sample.clone()));
+        }
+        if let Some(step) = step {
             let reading = (value, &sample.which);
             out.push(RuleEffect::Finding(change(&id(), device, &step, reading, now)));
         }

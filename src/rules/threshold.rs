@@ -46,6 +46,11 @@ impl ThresholdState {
         self.level
     }
 
+    /// A level is in force, or may soon be.
+    pub fn is_suspect(&self) -> bool {
+        self.level > Level::Ok || self.above_since.iter().any(Option::is_some)
+    }
+
     /// Forgets pending times, as after a gap in the data; the level holds.
     pub fn gap(&mut self) {
         self.above_since = [None; 2];

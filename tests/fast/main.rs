@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod dependencies;
 mod discover;
+mod inputs;
 mod mail;
 mod many;
 mod metrics;

@@ -105,7 +105,7 @@ address = "2001:db8::1"
 snmp = "two"
 "#;
 
-fn site(text: &str) -> Arc<Site> {
+pub(crate) fn site(text: &str) -> Arc<Site> {
     let file = SourceFile {
         path: PathBuf::from("hinomi.toml"),
         text: text.to_owned(),

@@ -72,7 +72,7 @@ fn what(root: &FindingKey) -> String {
     }
 }
 
-fn agent(failure: &AgentFailure) -> String {
+pub(super) fn agent(failure: &AgentFailure) -> String {
     match failure {
         AgentFailure::Timeout => "no answer (agent stopped, port filtered, or wrong community)".to_owned(),
         AgentFailure::UnknownUser => "the agent does not know the SNMPv3 user".to_owned(),
@@ -525,7 +525,7 @@ pub(super) fn event(event: &Event) -> Option<String> {
             format!("notices {} told inside notice {into}", rows.join(", "))
         }
         EventBody::NotLedgered { rows } => format!("{} notices left before the ledger could be written", rows.len()),
-        EventBody::Checkpoint { .. } => return None,
+        EventBody::Checkpoint { .. } | EventBody::Readings { .. } => return None,
     })
 }
 

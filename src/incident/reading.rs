@@ -1,0 +1,142 @@
+//! What was read, as it stands on the timeline of an incident: the inputs beside the decisions that they led to.
+//!
+//! Never here: a judgement of it; what is kept, and for how long (that is `core::inputs`).
+
+use crate::model::redundancy::Role;
+use crate::model::{FindingKey, FindingKind, Metric, Name, Part, Wall};
+use crate::poll::AgentFailure;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// One reading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "read", rename_all = "kebab-case")]
+pub enum Reading {
+    /// A liveness round ended.
+    Liveness {
+        /// Made because all of a round was lost.
+        confirm: bool,
+        /// Echoes (or whatever liveness asks) sent.
+        sent: u32,
+        /// Answered by the device itself.
+        received: u32,
+        /// Mean round trip of the answered ones, milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rtt_ms: Option<f64>,
+        /// Who else answered about it: address, ICMP type and code.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        errors: Vec<(IpAddr, u8, u8)>,
+        /// This host could not send: the system's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        send_error: Option<String>,
+    },
+    /// The agent gave nothing.
+    AgentFailed {
+        /// How.
+        failure: AgentFailure,
+    },
+    /// The agent answered.
+    AgentAnswered {
+        /// It fell silent before all was read.
+        partial: bool,
+    },
+    /// A number was measured.
+    Number {
+        /// Of which part.
+        part: Part,
+        /// Which, in its own unit.
+        metric: Metric,
+        /// Of the value.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        unit: String,
+        /// `None`: unknown.
+        value: Option<f64>,
+        /// Why it is unknown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unknown: Option<Name>,
+    },
+    /// The state of a port was read.
+    Port {
+        /// ifName.
+        name: Name,
+        /// ifAdminStatus.
+        admin: Option<u8>,
+        /// ifOperStatus.
+        oper: Option<u8>,
+    },
+    /// The agent has no port of this name.
+    PortMissing {
+        /// ifName.
+        name: Name,
+    },
+    /// The state of a fan, a power supply and the like was read.
+    Component {
+        /// Its name.
+        name: Name,
+        /// As read.
+        code: i64,
+        /// What that means, if the profile says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<Name>,
+    },
+    /// A TCP `watch` was tried.
+    Tcp {
+        /// Its name.
+        watch: Name,
+        /// Milliseconds to connect, or the system's words.
+        result: Result<f64, String>,
+    },
+    /// A member of a redundancy group said something else than before.
+    Role {
+        /// The group.
+        group: Name,
+        /// VRID, virtual domain …; empty where there is only one.
+        instance: Name,
+        /// Who says it of itself.
+        member: Name,
+        /// `None`: it does not tell any more.
+        role: Option<Role>,
+        /// How often it became active, if it counts that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transitions: Option<i64>,
+    },
+}
+
+/// A reading and when it was there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReadAt {
+    /// When.
+    pub at: Wall,
+    /// What.
+    #[serde(flatten)]
+    pub reading: Reading,
+}
+
+impl Reading {
+    /// Can a finding rest on it, or end because of it?
+    pub fn concerns(&self, key: &FindingKey) -> bool {
+        use FindingKind as F;
+        match self {
+            Reading::Liveness { .. } => {
+                let lossy = key.kind == F::Threshold && matches!(key.metric, Some(Metric::Loss | Metric::Rtt));
+                let silent = matches!(
+                    key.kind,
+                    F::DeviceDown | F::PlatformDown | F::CircuitSilent | F::ControlPlaneSilent | F::Blind | F::Lossy
+                );
+                silent || lossy || key.kind.is_of_redundancy()
+            }
+            Reading::AgentFailed { .. } | Reading::AgentAnswered { .. } => {
+                let silent = matches!(key.kind, F::AgentSilent | F::NoData);
+                silent && !matches!(key.part, Part::Watch(_)) || key.kind.is_of_redundancy()
+            }
+            Reading::Number { part, metric, .. } => key.metric == Some(*metric) && key.part == *part,
+            Reading::Port { name, .. } | Reading::PortMissing { name } => {
+                let of_port = matches!(key.kind, F::InterfaceDown | F::InterfaceMissing | F::NoData);
+                of_port && matches!(&key.part, Part::Interface(port) if port == name)
+            }
+            Reading::Component { name, .. } => matches!(&key.part, Part::Component(part) if part == name),
+            Reading::Tcp { watch, .. } => matches!(&key.part, Part::Watch(part) if part == watch),
+            Reading::Role { group, .. } => matches!(&key.part, Part::Redundancy(part) if part == group),
+        }
+    }
+}
