@@ -30,11 +30,15 @@ const BEFORE: Duration = Duration::from_secs(30 * 60);
 /// Incidents of which it is remembered what they have shown.
 const SHOWING: usize = 4_096;
 
-/// A reading and when it was there.
+/// A reading, and how often it was the same since.
 #[derive(Debug)]
 struct Kept {
-    at: Mono,
+    first: Mono,
+    last: Mono,
+    times: u32,
     reading: Reading,
+    /// An incident has shown it: what comes is another one.
+    shown: bool,
 }
 
 /// What a round asks for.
@@ -107,8 +111,26 @@ impl Inputs {
         }
     }
 
+    /// Keeps a reading; of one that says the same as the last of its kind only the time.
     fn keep(&mut self, device: &Name, at: Mono, reading: Reading) {
-        self.recent.keep(device, Kept { at, reading });
+        let of_kind = |k: &&mut Kept| k.reading.is_of_kind(&reading);
+        let before = self.recent.of_mut(device).rev().find(of_kind);
+        if let Some(before) = before
+            && !before.shown
+            && before.reading.says_the_same(&reading)
+        {
+            before.last = at;
+            before.times += 1;
+            return;
+        }
+        let kept = Kept {
+            first: at,
+            last: at,
+            times: 1,
+            reading,
+            shown: false,
+        };
+        self.recent.keep(device, kept);
     }
 
     /// Is a round of this kind worth keeping?
@@ -232,18 +254,20 @@ impl Inputs {
     }
 
     /// What was read of a device since `from` that concerns a finding; how many older ones are not shown.
-    fn since(&self, device: &Name, key: &FindingKey, from: Mono, now: Now) -> (Vec<ReadAt>, u64) {
-        let late = || {
-            self.recent
-                .of(device)
-                .filter(|k| k.at > from && k.reading.concerns(key))
+    fn since(&mut self, device: &Name, key: &FindingKey, from: Mono, now: Now) -> (Vec<ReadAt>, u64) {
+        let late = |k: &&mut Kept| k.last > from && k.reading.concerns(key);
+        let late: Vec<&mut Kept> = self.recent.of_mut(device).filter(late).collect();
+        let more = late.len().saturating_sub(SHOWN);
+        let show = |kept: &mut Kept| {
+            kept.shown = true;
+            ReadAt {
+                at: now.wall_at(kept.first),
+                times: kept.times,
+                until: (kept.times > 1).then(|| now.wall_at(kept.last)),
+                reading: kept.reading.clone(),
+            }
         };
-        let more = late().count().saturating_sub(SHOWN);
-        let shown = late().skip(more).map(|kept| ReadAt {
-            at: now.wall_at(kept.at),
-            reading: kept.reading.clone(),
-        });
-        (shown.collect(), more as u64)
+        (late.into_iter().skip(more).map(show).collect(), more as u64)
     }
 
     /// From when on an incident has not shown what was read; from now on it has.

@@ -51,8 +51,13 @@ impl<T> Recent<T> {
     }
 
     /// What is remembered of a device, oldest first.
-    pub(super) fn of(&self, device: &Name) -> impl DoubleEndedIterator<Item = &T> {
+    pub(super) fn of(&self, device: &Name) -> impl Iterator<Item = &T> {
         self.of.get(device).into_iter().flatten()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn of_mut(&mut self, device: &Name) -> impl DoubleEndedIterator<Item = &mut T> {
+        self.of.get_mut(device).into_iter().flatten()
     }
 }
 

@@ -107,12 +107,62 @@ pub enum Reading {
 pub struct ReadAt {
     /// When.
     pub at: Wall,
+    /// Read so often, each time the same…
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub times: u32,
+    /// … the last time then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Wall>,
     /// What.
     #[serde(flatten)]
     pub reading: Reading,
 }
 
+fn once() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_once(times: &u32) -> bool {
+    *times == 1
+}
+
 impl Reading {
+    /// Both are readings of one thing.
+    pub fn is_of_kind(&self, other: &Reading) -> bool {
+        use Reading as R;
+        match (self, other) {
+            (R::Number { part: a, metric: m, .. }, R::Number { part: b, metric: n, .. }) => (a, m) == (b, n),
+            (
+                R::Port { name: a, .. } | R::PortMissing { name: a },
+                R::Port { name: b, .. } | R::PortMissing { name: b },
+            )
+            | (R::Component { name: a, .. }, R::Component { name: b, .. })
+            | (R::Tcp { watch: a, .. }, R::Tcp { watch: b, .. }) => a == b,
+            (R::AgentFailed { .. } | R::AgentAnswered { .. }, R::AgentFailed { .. } | R::AgentAnswered { .. })
+            | (R::Liveness { .. }, R::Liveness { .. }) => true,
+            // Each change of a role is a reading of its own.
+            _ => false,
+        }
+    }
+
+    /// They differ in the times of round trips only.
+    pub fn says_the_same(&self, other: &Reading) -> bool {
+        match (self, other) {
+            (Reading::Liveness { .. }, Reading::Liveness { .. }) => self.without_time() == other.without_time(),
+            (Reading::Tcp { result: Ok(_), .. }, Reading::Tcp { result: Ok(_), .. }) => self.is_of_kind(other),
+            _ => self == other,
+        }
+    }
+
+    fn without_time(&self) -> Reading {
+        let mut reading = self.clone();
+        if let Reading::Liveness { rtt_ms, .. } = &mut reading {
+            *rtt_ms = None;
+        }
+        reading
+    }
+
     /// Can a finding rest on it, or end because of it?
     pub fn concerns(&self, key: &FindingKey) -> bool {
         use FindingKind as F;

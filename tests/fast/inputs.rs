@@ -28,6 +28,11 @@ name = "beside"
 address = "192.0.2.2"
 snmp = "two"
 interfaces = ["ge-0/0/1"]
+[[device]]
+name = "calm"
+address = "192.0.2.3"
+snmp = "two"
+interfaces = ["ge-0/0/1"]
 [[redundancy]]
 name = "way out"
 kind = "link"
@@ -135,20 +140,23 @@ fn an_agent_shows_how_it_failed_and_a_number_what_was_measured() {
 fn an_incident_shows_a_bounded_number_of_readings_and_healthy_devices_leave_none() {
     let mut world = world();
     world.agent("edge").ports[0].up = false;
-    world.run_to(s(600 + 3_600));
+    for minute in 0..70 {
+        world.agent("beside").cpu = Some(91 + minute % 8);
+        world.run_to(s(600 + 60 * minute as u64));
+    }
     world.agent("edge").ports[0].up = true;
-    world.run_to(s(600 + 3_600 + 900));
+    world.agent("beside").cpu = Some(20);
+    world.run_to(s(600 + 4_200 + 900));
     let port = lines(&world, "edge/ge-0/0/1 interface-down");
-    let shown = port
-        .iter()
-        .filter(|line| line.starts_with("read: edge ge-0/0/1"))
-        .count();
-    assert!((10..=33).contains(&shown), "{shown}: {port:#?}");
-    at(&port, "older readings of edge not shown");
-    let events = world
-        .events
-        .iter()
-        .map(|line| hinomi::incident::Event::from_json(line).expect("an event"));
-    let of_beside = |body: &EventBody| matches!(body, EventBody::Readings { device, .. } if &**device == "beside");
-    assert!(!events.map(|e| e.body).any(|body| of_beside(&body)));
+    let all_alike = at(&port, "ifOperStatus down, ifAdminStatus up, 6");
+    assert!(port[all_alike].contains(" times in 1 h "), "{port:#?}");
+    let shown = port.iter().filter(|line| line.starts_with("read: ")).count();
+    assert!(shown <= 4, "{port:#?}");
+    let cpu = lines(&world, "beside threshold cpu");
+    let shown = cpu.iter().filter(|line| line.starts_with("read: beside cpu")).count();
+    assert!((16..=33).contains(&shown), "{shown}: {cpu:#?}");
+    at(&cpu, "readings of beside before that are not shown");
+    let events = world.events.iter().map(|line| hinomi::incident::Event::from_json(line));
+    let of_calm = |body: &EventBody| matches!(body, EventBody::Readings { device, .. } if &**device == "calm");
+    assert!(!events.map(|e| e.expect("an event").body).any(|body| of_calm(&body)));
 }

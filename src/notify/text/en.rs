@@ -172,7 +172,7 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
     }
 }
 
-fn duration(d: Duration) -> String {
+pub(super) fn duration(d: Duration) -> String {
     let s = d.as_secs();
     match s {
         0..60 => format!("{s} s"),

@@ -2,7 +2,7 @@
 //!
 //! Never here: mails; what is kept (that is `core::inputs`).
 
-use super::en::agent;
+use super::en::{agent, duration};
 use super::{clean, oper_name, quantity};
 use crate::incident::{ReadAt, Reading};
 use crate::model::redundancy::Role;
@@ -14,10 +14,19 @@ pub(super) fn lines(device: &Name, readings: &[ReadAt], more: u64) -> Vec<(Wall,
     let older = first.map(|first| {
         (
             first.at,
-            format!("read: {more} older readings of {} not shown", clean(device)),
+            format!("read: {more} readings of {} before that are not shown", clean(device)),
         )
     });
-    let line = |read: &ReadAt| (read.at, format!("read: {} {}", clean(device), reading(&read.reading)));
+    let line = |read: &ReadAt| {
+        let often = match read.until {
+            Some(until) => format!(", {} times in {}", read.times, duration(until.since(read.at))),
+            None => String::new(),
+        };
+        (
+            read.at,
+            format!("read: {} {}{often}", clean(device), reading(&read.reading)),
+        )
+    };
     older.into_iter().chain(readings.iter().map(line)).collect()
 }
 
