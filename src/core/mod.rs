@@ -10,15 +10,18 @@ mod commits;
 mod feed;
 mod groups;
 mod inputs;
+mod maintenance;
 pub mod picture;
 pub mod player;
 mod recent;
 pub mod snapshot;
 pub mod tape;
+mod taping;
 mod traps;
 mod view;
 mod warm;
 
+pub use maintenance::MaintenanceOrder;
 pub use picture::Picture;
 pub use snapshot::{
     CircuitLine, CircuitStatus, Circuits, DeviceStatus, FindingStatus, InterfaceStatus, MaintenanceStatus,
@@ -27,19 +30,17 @@ pub use snapshot::{
 pub use view::{incident, incidents};
 
 use commits::Commits;
-use feed::{Feed, Played};
-use tape::{Beginning, Line, Tape, Took, Turn, Wants};
+use feed::Feed;
+use tape::{Tape, Took};
 
 use crate::incident::{Batch, Book, EventBody, Head, Restored};
-use crate::model::maintenance::subject;
-use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site, Window};
+use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site};
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
 use crate::poll::agent::memory::{Memories, Memory};
 use crate::poll::trap::TrapSeen;
 use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
 use crate::sample::Sampler;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -87,21 +88,6 @@ pub enum Input {
     RouteTested(RouteTest),
     /// A new configuration, already checked.
     Reload(Arc<Site>),
-}
-
-/// What an operator wants of maintenance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MaintenanceOrder {
-    /// Set a window.
-    Set(Window),
-    /// End one now, or take it back.
-    End {
-        /// Its name.
-        name: Name,
-        /// Who says so.
-        by: String,
-    },
 }
 
 /// What goes out.
@@ -257,55 +243,6 @@ impl Core {
         result
     }
 
-    /// Sets or ends a maintenance window, or says why not.
-    pub fn maintain(&mut self, order: MaintenanceOrder, now: Now) -> Result<(), String> {
-        let took = self.tape.as_ref().map(|_| Took::Maintenance(order.clone()));
-        let due = self.is_due(now);
-        let result = self.ordered(order, now);
-        self.turn(now);
-        self.turned(took, due, now);
-        result
-    }
-
-    fn ordered(&mut self, order: MaintenanceOrder, now: Now) -> Result<(), String> {
-        let windows = &self.book.state().windows;
-        let runs = |name: &Name| windows.iter().any(|w| w.name == *name && w.end > now.wall);
-        let of_file = |name: &Name| self.site.maintenance.iter().any(|m| m.name == *name);
-        match order {
-            MaintenanceOrder::Set(window) => {
-                if runs(&window.name) || of_file(&window.name) {
-                    return Err(format!(
-                        "there is a window \"{}\" already: take another name",
-                        window.name
-                    ));
-                }
-                if let Some(word) = window.what.iter().find(|w| subject(&self.site.devices, w).is_none()) {
-                    return Err(format!("nothing that is watched is called \"{word}\""));
-                }
-                if window.end <= window.start || window.end <= now.wall || window.what.is_empty() {
-                    return Err("the window names nothing, or is over before it begins".to_owned());
-                }
-                self.book.record(None, EventBody::MaintenanceSet { window }, now);
-            }
-            MaintenanceOrder::End { name, by } => {
-                if of_file(&name) {
-                    return Err(format!(
-                        "\"{name}\" stands in the configuration: change it there and reload"
-                    ));
-                }
-                if !runs(&name) {
-                    return Err(format!(
-                        "no window \"{name}\" is in force or to come; see `hinomi maintenance list`"
-                    ));
-                }
-                let by = by.trim().chars().filter(|c| !c.is_control()).take(80).collect();
-                self.book
-                    .record(None, EventBody::MaintenanceEnded { window: name, by }, now);
-            }
-        }
-        Ok(())
-    }
-
     /// Takes all datagrams of a tick, and what became of those sent: judged together, in their order.
     pub fn take_polled(&mut self, inputs: &mut Vec<PollInput>, now: Now) {
         let due = self.is_due(now);
@@ -343,93 +280,6 @@ impl Core {
         self.notifier.wake(now);
         self.turn(now);
         self.turned(Some(Took::Time), due, now);
-    }
-
-    /// From now on keeps what is taken in, for [`Core::recorded`]; the beginning of the record.
-    pub fn record(&mut self, wants: Wants, now: Now) -> Beginning {
-        let complete = wants.all;
-        self.tape = Some(Box::new(Tape::new(wants)));
-        let restored = Restored {
-            ledger_id: self.notifier.ledger_id().to_owned(),
-            events: vec![self.book.checkpoint(now).to_json()],
-            rows: Vec::new(),
-            head: self.head.clone(),
-            last_row: self.notifier.last_row(),
-            damage: None,
-        };
-        Beginning {
-            midway: true,
-            ..Beginning::of_start(&restored, &self.site, complete, now)
-        }
-    }
-
-    /// As [`Core::record`], for a core that has just been made: its beginning is what it was made from.
-    pub fn record_from_start(&mut self, wants: Wants) {
-        self.tape = Some(Box::new(Tape::new(wants)));
-    }
-
-    /// Ends the record.
-    pub fn record_no_more(&mut self) {
-        self.tape = None;
-    }
-
-    /// Takes out the lines of the record since the last call.
-    pub fn recorded(&mut self) -> Vec<Line> {
-        self.tape.as_mut().map(|tape| tape.lines()).unwrap_or_default()
-    }
-
-    /// A core that plays a record: it polls nobody.
-    fn play(site: Arc<Site>, began: &Beginning) -> Core {
-        let feed = Feed::Tape(Played::new(&site));
-        Core::with(site, feed, &began.restored(), began.now)
-    }
-
-    /// Plays one turn. `site` gives the configuration of a fingerprint, for a reload; false if it cannot.
-    fn play_turn(&mut self, turn: Turn, site: impl FnOnce(&str) -> Option<Arc<Site>>) -> bool {
-        if let Feed::Tape(played) = &mut self.feed {
-            played.load(turn.passes);
-        }
-        let now = turn.now;
-        let input = match turn.took {
-            Took::Polled => {
-                self.take_polled(&mut Vec::new(), now);
-                return true;
-            }
-            Took::Time => {
-                self.wake(now);
-                return true;
-            }
-            Took::Trap { device, trap } => match self.rules.find(&device) {
-                Some(device) => Input::Trap(TrapSeen { device, ..trap }),
-                None => return true,
-            },
-            Took::Acknowledge { incident, by } => Input::Acknowledge { incident, by },
-            Took::Maintenance(order) => Input::Maintenance(order),
-            Took::Committed { batch, result } => Input::Committed { batch, result },
-            Took::CommitLate { batch, error } => Input::CommitLate { batch, error },
-            Took::Delivered { attempt, outcome } => Input::Delivered { attempt, outcome },
-            Took::RouteTested(test) => Input::RouteTested(test),
-            Took::Reload { fingerprint } => match site(&fingerprint) {
-                Some(site) => Input::Reload(site),
-                None => return false,
-            },
-        };
-        self.take(input, now);
-        true
-    }
-
-    /// Observations that were played of devices which this configuration does not have.
-    fn strangers(&self) -> u64 {
-        match &self.feed {
-            Feed::Tape(played) => played.strangers,
-            Feed::Live(_) => 0,
-        }
-    }
-
-    fn turned(&mut self, took: Option<Took>, due: bool, now: Now) {
-        if let (Some(tape), Some(took)) = (&mut self.tape, took) {
-            tape.turned(took, due, now);
-        }
     }
 
     /// Takes out the effects since the last call, in order.

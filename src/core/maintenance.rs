@@ -1,0 +1,76 @@
+//! Windows that an operator sets or ends while hinomi runs.
+//!
+//! Never here: what a window keeps quiet (that is `notify::mute`), windows of the configuration.
+
+use super::Core;
+use super::tape::Took;
+use crate::incident::EventBody;
+use crate::model::maintenance::subject;
+use crate::model::{Name, Now, Window};
+use serde::{Deserialize, Serialize};
+
+/// What an operator wants of maintenance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaintenanceOrder {
+    /// Set a window.
+    Set(Window),
+    /// End one now, or take it back.
+    End {
+        /// Its name.
+        name: Name,
+        /// Who says so.
+        by: String,
+    },
+}
+
+impl Core {
+    /// Sets or ends a maintenance window, or says why not.
+    pub fn maintain(&mut self, order: MaintenanceOrder, now: Now) -> Result<(), String> {
+        let took = self.tape.as_ref().map(|_| Took::Maintenance(order.clone()));
+        let due = self.is_due(now);
+        let result = self.ordered(order, now);
+        self.turn(now);
+        self.turned(took, due, now);
+        result
+    }
+
+    pub(super) fn ordered(&mut self, order: MaintenanceOrder, now: Now) -> Result<(), String> {
+        let windows = &self.book.state().windows;
+        let runs = |name: &Name| windows.iter().any(|w| w.name == *name && w.end > now.wall);
+        let of_file = |name: &Name| self.site.maintenance.iter().any(|m| m.name == *name);
+        match order {
+            MaintenanceOrder::Set(window) => {
+                if runs(&window.name) || of_file(&window.name) {
+                    return Err(format!(
+                        "there is a window \"{}\" already: take another name",
+                        window.name
+                    ));
+                }
+                if let Some(word) = window.what.iter().find(|w| subject(&self.site.devices, w).is_none()) {
+                    return Err(format!("nothing that is watched is called \"{word}\""));
+                }
+                if window.end <= window.start || window.end <= now.wall || window.what.is_empty() {
+                    return Err("the window names nothing, or is over before it begins".to_owned());
+                }
+                self.book.record(None, EventBody::MaintenanceSet { window }, now);
+            }
+            MaintenanceOrder::End { name, by } => {
+                if of_file(&name) {
+                    return Err(format!(
+                        "\"{name}\" stands in the configuration: change it there and reload"
+                    ));
+                }
+                if !runs(&name) {
+                    return Err(format!(
+                        "no window \"{name}\" is in force or to come; see `hinomi maintenance list`"
+                    ));
+                }
+                let by = by.trim().chars().filter(|c| !c.is_control()).take(80).collect();
+                self.book
+                    .record(None, EventBody::MaintenanceEnded { window: name, by }, now);
+            }
+        }
+        Ok(())
+    }
+}
