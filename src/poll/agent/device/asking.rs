@@ -1,0 +1,271 @@
+//! What a round asks next: what is read each time, then whatever has to be looked up now.
+//!
+//! Never here: what becomes of an answer (that is `answers`).
+
+use super::super::learn::Learned;
+use super::super::oids::Col;
+use super::super::round::Ask;
+use super::super::table::{self, Wish};
+use super::super::template::{Get, Item, Template};
+use super::super::walk::{Purpose, Walk};
+use super::super::wanted::ProfileWish;
+use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, Question, SMALLEST};
+use crate::model::{Mono, Profile, Profiles};
+use crate::wire::snmp::{PduKind, Version};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// After so many tries without an answer a large request is halved: what is lost may be what does not fit the path.
+const TRIES_BEFORE_HALVING: u8 = 1;
+
+impl Agent {
+    /// What every round reads. An agent is asked who it is in its first round and after a restart.
+    pub(super) fn settled_items(&self) -> VecDeque<Item> {
+        let mut items = VecDeque::new();
+        if !self.wanted.patterns.is_empty() {
+            items.extend([Item::IfNumber, Item::IfTableLastChange]);
+        }
+        // In order, so that what is read need not be sorted in every round.
+        let mut scalars: BTreeSet<Arc<[u32]>> = self.wanted.scalars.iter().cloned().collect();
+        if let Some(learned) = &self.learned {
+            scalars.extend(learned.asked(self.profile.as_deref()).map(Arc::from));
+        }
+        items.extend(scalars.into_iter().map(Item::Scalar));
+        items.extend(self.roles.asked(&self.wanted.roles).into_iter().map(Item::Role));
+        let mut columns = RowColumns::default();
+        let rows = self.table.rows.iter().flatten();
+        items.extend(rows.map(|row| columns.item(row, self.wish(row))));
+        if items.is_empty() {
+            // Nothing else is asked: whether it answers at all is told by who it is.
+            items.push_back(Item::ObjectId);
+        }
+        items
+    }
+
+    pub(super) fn wish(&self, row: &table::Row) -> Wish {
+        let v1 = self.session.version() == Version::V1;
+        let by_descr = self.table.by_descr;
+        Wish {
+            by_descr,
+            wide: row.wide && !v1 && !by_descr,
+            slim: self.slim,
+            faults: self.wanted.faults,
+            alias: self.wanted.alias && !self.slim || row.by_alias(),
+        }
+    }
+
+    pub(super) fn want_rows(&mut self, indices: &BTreeSet<u32>) {
+        let mut columns = RowColumns::default();
+        let rows = self.table.rows.iter().flatten().filter(|r| indices.contains(&r.index));
+        let items: Vec<Item> = rows.map(|row| columns.item(row, self.wish(row))).collect();
+        if let Some(round) = &mut self.round {
+            round.todo.extend(items);
+        }
+    }
+
+    pub(super) fn room(&self) -> usize {
+        usize::from(self.room).saturating_sub(self.session.overhead())
+    }
+
+    /// Sees to it that the round has something to ask; false when it is complete.
+    pub(in crate::poll::agent) fn next(&mut self, profiles: &Profiles, now: Mono) -> bool {
+        loop {
+            let room = self.room();
+            let Some(round) = self.round.as_mut() else {
+                return false;
+            };
+            match &mut round.ask {
+                Some(Ask::Get(_)) => return true,
+                Some(Ask::Walk(walk)) => {
+                    walk.begin(now);
+                    return true;
+                }
+                None => {}
+            }
+            round.tries = 0;
+            let template = round.next_of_plan();
+            if let Some(template) = template.or_else(|| Template::pack(&mut round.todo, room).map(Arc::new)) {
+                let mut get = Get::new(template);
+                if !self.absent.is_empty() {
+                    get.leave_out(|name| self.absent.contains(name));
+                }
+                round.ask = Some(Ask::Get(get));
+            } else if let Some((purpose, base)) = round.walks.pop_front() {
+                round.ask = Some(Ask::Walk(Walk::new(purpose, base)));
+            } else if !self.plan_more(profiles, now) {
+                return false;
+            }
+        }
+    }
+
+    /// What [`Agent::next`] has prepared.
+    pub(in crate::poll::agent) fn question(&self) -> Question<'_> {
+        match self.round.as_ref().and_then(|r| r.ask.as_ref()) {
+            Some(Ask::Get(get)) => Question::Ask(PduKind::Get, get.names()),
+            Some(Ask::Walk(walk)) => {
+                let v1 = self.session.version() == Version::V1;
+                let kind = if v1 { PduKind::GetNext } else { PduKind::GetBulk };
+                Question::Ask(kind, &walk.names)
+            }
+            None => Question::Complete,
+        }
+    }
+
+    /// max-repetitions of the next GETBULK.
+    pub(in crate::poll::agent) fn repetitions(&self) -> u32 {
+        u32::from(self.repetitions)
+    }
+
+    /// The present request had no answer: a large one is asked for in halves, if the agent has answered something in this round.
+    pub(in crate::poll::agent) fn lost(&mut self) {
+        let Some(round) = &mut self.round else { return };
+        round.tries += 1;
+        if round.tries <= TRIES_BEFORE_HALVING || round.last_answer.is_none() {
+            return;
+        }
+        match round.ask.take() {
+            Some(Ask::Get(get)) if get.template.items.len() > 1 && get.template.size > usize::from(SMALLEST) => {
+                let tries = round.tries;
+                self.shrink(get);
+                if let Some(round) = &mut self.round {
+                    round.tries = tries;
+                }
+            }
+            Some(Ask::Walk(walk)) => {
+                self.repetitions = (self.repetitions / 2).max(1);
+                round.ask = Some(Ask::Walk(walk));
+            }
+            ask => round.ask = ask,
+        }
+    }
+
+    /// Everything planned was read: does something have to be looked up now? Each kind of walk is made once in a round.
+    pub(super) fn plan_more(&mut self, profiles: &Profiles, now: Mono) -> bool {
+        let Some(round) = &mut self.round else {
+            return false;
+        };
+        let restarted = matches!((round.uptime, self.uptime), (Some(new), Some(old)) if new < old);
+        if restarted {
+            self.absent.clear();
+        }
+        if self.identify(restarted, profiles) {
+            return true;
+        }
+        if self.look_for_roles(restarted, now) {
+            return true;
+        }
+        let Some(round) = &mut self.round else {
+            return false;
+        };
+        let age = now.since(self.learned_at);
+        // A metric without an object may get one later (a card comes up, an agent module is loaded).
+        let lacking = self.learned.as_ref().is_some_and(Learned::is_lacking);
+        let gone = age >= COLUMNS_AGAIN && (round.instance_gone || lacking);
+        if !round.columns_walked && (self.learned.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
+            round.columns_walked = true;
+            let columns = self.profile.iter().flat_map(|p| p.columns());
+            round
+                .walks
+                .extend(columns.map(|base| (Purpose::Profile, base.into_vec())));
+            if round.walks.is_empty() {
+                self.learn(false, now);
+            }
+            return true;
+        }
+        let version = (round.if_number, round.if_last_change);
+        let wanted = !self.wanted.patterns.is_empty() && !round.names_walked;
+        if wanted && (restarted || round.row_moved || self.table.stale(version, now)) {
+            round.names_walked = true;
+            self.absent.clear();
+            round.walks.push_back((Purpose::IfName, Col::Name.oid()));
+            if self.wanted.patterns.has_aliases() {
+                round.walks.push_back((Purpose::IfAlias, Col::Alias.oid()));
+            }
+            return true;
+        }
+        false
+    }
+
+    /// Tables of roles whose rows are not known, or have moved. True while there is something to ask.
+    pub(super) fn look_for_roles(&mut self, restarted: bool, now: Mono) -> bool {
+        let Some(round) = self.round.as_mut().filter(|r| !r.roles_walked) else {
+            return false;
+        };
+        round.roles_walked = true;
+        let due = self.roles.due(&self.wanted.roles, &round.roles, restarted, now);
+        if !due.is_empty() {
+            self.absent.clear();
+        }
+        round.walks.extend(due.into_iter().map(|base| (Purpose::Role, base)));
+        !round.walks.is_empty()
+    }
+
+    /// Who it is, where that chooses the profile: asked in the first round and after a restart. Of profiles that share a sysObjectID
+    /// the device is asked, likewise, what tells them apart. True while there is something to ask.
+    pub(super) fn identify(&mut self, restarted: bool, profiles: &Profiles) -> bool {
+        let auto = self.wanted.profile == ProfileWish::Auto;
+        let Some(round) = self.round.as_mut().filter(|_| auto) else {
+            return false;
+        };
+        if !round.identity_asked && (restarted || self.object_id.is_none()) {
+            round.identity_asked = true;
+            round.todo.push_back(Item::ObjectId);
+            return true;
+        }
+        let known = self.object_id == round.object_id;
+        let Some(id) = round.object_id.clone().filter(|_| restarted || !known) else {
+            return false;
+        };
+        if round.identified {
+            return false;
+        }
+        let candidates = profiles.candidates(&id);
+        if !std::mem::replace(&mut round.told_apart, true) && candidates.questions().next().is_some() {
+            let questions = candidates.questions().map(|oid| Item::Scalar(oid[..].into()));
+            round.todo.extend(questions);
+            return true;
+        }
+        round.identified = true;
+        let answered = |oid: &[u32]| round.scalars.iter().any(|s| *s.oid == *oid && s.value.is_some());
+        // After a restart the module that would tell may not be up yet: silence is no reason to take it for another line.
+        if !known || candidates.questions().any(|oid| answered(oid)) {
+            let chosen = candidates.pick(answered).cloned();
+            self.set_profile(chosen);
+        }
+        self.object_id = Some(id);
+        false
+    }
+
+    pub(super) fn set_profile(&mut self, profile: Option<Arc<Profile>>) {
+        let same = match (&self.profile, &profile) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new) || old == new,
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if !same {
+            self.learned = None;
+            self.plan = None;
+        }
+        self.profile = profile;
+    }
+}
+
+/// The columns of rows that are read alike are shared.
+#[derive(Default)]
+struct RowColumns(Vec<(Wish, Arc<[Col]>)>);
+
+impl RowColumns {
+    fn item(&mut self, row: &table::Row, wish: Wish) -> Item {
+        let columns = match self.0.iter().find(|(w, _)| *w == wish) {
+            Some((_, columns)) => Arc::clone(columns),
+            None => {
+                let columns: Arc<[Col]> = table::columns(wish).into();
+                self.0.push((wish, Arc::clone(&columns)));
+                columns
+            }
+        };
+        Item::Row {
+            index: row.index,
+            columns,
+        }
+    }
+}
