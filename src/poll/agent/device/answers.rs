@@ -51,7 +51,7 @@ impl Agent {
         step
     }
 
-    pub(super) fn refused(&mut self, mut get: Get, pdu: &PduView<'_>, at: Mono) -> Step {
+    fn refused(&mut self, mut get: Get, pdu: &PduView<'_>, at: Mono) -> Step {
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
@@ -111,7 +111,7 @@ impl Agent {
         self.want_rows(&rows);
     }
 
-    pub(super) fn walked(&mut self, mut walk: Walk, pdu: &PduView<'_>, now: Mono) -> Step {
+    fn walked(&mut self, mut walk: Walk, pdu: &PduView<'_>, now: Mono) -> Step {
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
@@ -170,7 +170,7 @@ impl Agent {
     }
 
     /// A walk over names has ended; when it was the last, rows are known again.
-    pub(super) fn names_found(&mut self, walk: Walk, now: Mono) {
+    fn names_found(&mut self, walk: Walk, now: Mono) {
         let Some(round) = &mut self.round else {
             return;
         };
@@ -211,7 +211,7 @@ impl Agent {
     }
 
     /// A table of roles was walked: after the last one, what is new is read in this round already, and what is gone is not told.
-    pub(super) fn roles_found(&mut self, walk: Walk, now: Mono) {
+    fn roles_found(&mut self, walk: Walk, now: Mono) {
         let Some(round) = &mut self.round else { return };
         // What the walk has read is not asked again: there are agents that give a row to a walk only, and deny it when it is asked for
         // by name (keepalived 2.2.7, RFC 2787).
@@ -233,7 +233,7 @@ impl Agent {
         self.plan = None;
     }
 
-    pub(super) fn got(&mut self, get: &Get, pdu: &PduView<'_>, at: Mono) {
+    fn got(&mut self, get: &Get, pdu: &PduView<'_>, at: Mono) {
         let Some(round) = &mut self.round else {
             return;
         };

@@ -42,7 +42,7 @@ impl Agent {
         items
     }
 
-    pub(super) fn wish(&self, row: &table::Row) -> Wish {
+    fn wish(&self, row: &table::Row) -> Wish {
         let v1 = self.session.version() == Version::V1;
         let by_descr = self.table.by_descr;
         Wish {
@@ -140,7 +140,7 @@ impl Agent {
     }
 
     /// Everything planned was read: does something have to be looked up now? Each kind of walk is made once in a round.
-    pub(super) fn plan_more(&mut self, profiles: &Profiles, now: Mono) -> bool {
+    fn plan_more(&mut self, profiles: &Profiles, now: Mono) -> bool {
         let Some(round) = &mut self.round else {
             return false;
         };
@@ -187,7 +187,7 @@ impl Agent {
     }
 
     /// Tables of roles whose rows are not known, or have moved. True while there is something to ask.
-    pub(super) fn look_for_roles(&mut self, restarted: bool, now: Mono) -> bool {
+    fn look_for_roles(&mut self, restarted: bool, now: Mono) -> bool {
         let Some(round) = self.round.as_mut().filter(|r| !r.roles_walked) else {
             return false;
         };
@@ -202,7 +202,7 @@ impl Agent {
 
     /// Who it is, where that chooses the profile: asked in the first round and after a restart. Of profiles that share a sysObjectID
     /// the device is asked, likewise, what tells them apart. True while there is something to ask.
-    pub(super) fn identify(&mut self, restarted: bool, profiles: &Profiles) -> bool {
+    fn identify(&mut self, restarted: bool, profiles: &Profiles) -> bool {
         let auto = self.wanted.profile == ProfileWish::Auto;
         let Some(round) = self.round.as_mut().filter(|_| auto) else {
             return false;
