@@ -27,6 +27,9 @@ fn main() -> ExitCode {
     shared::enter(bench)
 }
 
+/// Rates are known, and judged, after 30 s of readings; what is kept of each device has its final size then.
+const WARM: Duration = Duration::from_secs(40);
+
 /// CPU of one subject for one poll.
 struct Cost {
     polls: u64,
@@ -108,6 +111,7 @@ fn hinomi(
     let interval = Duration::from_secs(u64::from(options.interval_s));
     let settled = fleet.settle(interval, interval * 12, |w| w.snmp.settled())?;
     report.row("all agents known after", format!("{:.0} s", settled.as_secs_f64()));
+    std::thread::sleep(WARM);
     fleet.order("measure")?;
     std::thread::sleep(interval);
     let requests = fleet.order("requests")?;
