@@ -183,12 +183,14 @@ impl Book {
         let (key, cause) = (note.key.clone(), note.cause.clone());
         let known = self.by_root.get(&note.root).copied();
         let tick = self.tick(now);
-        let takes = |i: &Incident| i.is_open() || self.may_reopen(i, tick);
+        // What is wrong belongs to a fault that is about to be told: what a case listed is forgotten when it begins anew.
+        let over = matches!(cause, Cause::SwitchedBack { .. } | Cause::SwitchoverSettled { .. });
+        let takes = |i: &Incident| i.is_open() || over && self.may_reopen(i, tick);
         match known.filter(|id| self.state.get(*id).is_some_and(takes)) {
             Some(id) => self.push(Some(id), EventBody::Noted { key, cause }, now),
             None => {
                 let waiting = self.waiting_notes.entry(note.root.clone()).or_default();
-                waiting.retain(|(at, ..)| at.after(NOTE_WAITS) >= tick);
+                waiting.retain(|(at, k, c)| at.after(NOTE_WAITS) >= tick && (k, c) != (&key, &cause));
                 if waiting.len() < WAITING_NOTES {
                     waiting.push((tick, key, cause));
                 }

@@ -2,8 +2,8 @@
 
 use super::world::{MIN, World, above, answers, below, cpu, down, no_answer, s};
 use hinomi::incident::{Book, EventBody, Phase, lint};
-use hinomi::model::{Level, Wall};
-use hinomi::rules::Cause;
+use hinomi::model::{FindingKey, FindingKind, Level, Wall};
+use hinomi::rules::{Cause, Note};
 
 #[test]
 fn up_and_down_the_levels_is_one_incident() {
@@ -58,6 +58,33 @@ fn the_same_root_within_30_minutes_goes_on_under_its_number() {
             "after {pause} min"
         );
     }
+}
+
+#[test]
+fn what_is_listed_before_a_case_is_reopened_is_listed_in_it() {
+    let mut w = World::new();
+    let root = down("edge-a");
+    let lost = |ready| Note {
+        root: down("edge-a"),
+        key: FindingKey::of_redundancy(&"edge gateway".into(), FindingKind::RedundancyLost),
+        cause: Cause::RedundancyLost {
+            ready,
+            configured: 3,
+            instances: Vec::new(),
+            missing: Vec::new(),
+        },
+    };
+    let notes = |w: &World| w.book.get(1).unwrap().notes.len();
+    w.take(&w.change(&root, Level::Critical, no_answer()));
+    w.take(&w.change(&root, Level::Ok, answers()));
+    w.pass(s(MIN));
+    // The device is silent again, and its delay runs.
+    for ready in [2, 2, 1] {
+        w.book.note(&lost(ready), w.now);
+    }
+    assert_eq!(notes(&w), 0, "nobody reads a case that is over");
+    w.take(&w.change(&root, Level::Critical, no_answer()));
+    assert_eq!(notes(&w), 2);
 }
 
 #[test]
