@@ -125,7 +125,9 @@ impl Redundancies {
         if explained && !context.conditions.raised(&key) && !more {
             context.end(&key, Cause::Unreachable);
             for root in tally.roots.clone() {
-                if group.noted.insert(root.clone()) {
+                // One that ended and holds again is another case, or a case that begins anew: it lists nothing yet.
+                let since = context.conditions.get(&root).map_or(context.now.mono, |c| c.since);
+                if group.noted.insert(root.clone(), since) != Some(since) {
                     let (key, cause) = (key.clone(), cause.clone());
                     context.out.push(RuleEffect::Note(Note { root, key, cause }));
                 }
@@ -271,7 +273,9 @@ impl Group {
         let mut shifts = Vec::new();
         match before.filter(|before| *before != label) {
             Some(before) => {
-                let left = self.slots.iter().position(|s| s.label == before);
+                // Of members that are good each for itself the preferred one stands first, whatever the others are.
+                let first = of.kind.counts() && of.preferred(name) == Some(self.slots[*at].member);
+                let left = self.slots.iter().position(|s| s.label == before).filter(|_| !first);
                 let sure = left.map_or(Sure::Yes, |left| instance.sure(of, (left, standings.get(left)), *at));
                 match sure {
                     Sure::Yes => {}

@@ -22,7 +22,7 @@ pub use status::{GroupStatus, InstanceStatus, MemberStatus};
 use super::condition::Conditions;
 use super::interface::interface_key;
 use super::reach::{Reach, down_key};
-use super::{Cause, RuleEffect};
+use super::{Absence, Cause, RuleEffect};
 use crate::model::device::glob;
 use crate::model::{
     Device, DeviceId, FindingKey, FindingKind, Level, MemberPart, Mono, Name, Now, ReachState, Redundancy, Site,
@@ -63,8 +63,8 @@ impl Context<'_> {
 
 impl Context<'_> {
     /// The finding that explains why a member is not ready, if it is told to anybody: its device, its neighbour's, or its own
-    /// port.
-    fn explained(&self, of: &Redundancy, slot: &Slot) -> Option<FindingKey> {
+    /// port. That an agent does not tell of a session is not its neighbour's doing.
+    fn explained(&self, of: &Redundancy, slot: &Slot, why: Absence) -> Option<FindingKey> {
         let by_port = || {
             let Some(MemberPart::Interface(name)) = of.members.get(slot.member).map(|m| &m.part) else {
                 return None;
@@ -75,7 +75,8 @@ impl Context<'_> {
                 .into_iter();
             keys.find(|key| self.conditions.get(key).is_some_and(|c| c.level > Level::Ok))
         };
-        let by_other = || slot.other.and_then(|other| self.explained_by(other));
+        let other = slot.other.filter(|_| why == Absence::Failed);
+        let by_other = || other.and_then(|other| self.explained_by(other));
         self.explained_by(slot.device).or_else(by_other).or_else(by_port)
     }
 }

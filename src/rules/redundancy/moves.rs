@@ -73,6 +73,16 @@ fn key(group: &Name) -> FindingKey {
     FindingKey::of_redundancy(group, FindingKind::SwitchedOver)
 }
 
+/// When the newest of the views was asked that tell of a switchover. Members that were read before that are read again.
+fn newest_reading(group: &Group, context: &mut Context<'_>) -> Mono {
+    let newest = group.slots.iter().filter_map(|s| s.asked).max();
+    let began = newest.unwrap_or(context.now.mono);
+    let old = group.slots.iter().filter(|s| s.asked.is_none_or(|a| a < began));
+    let old: BTreeSet<DeviceId> = old.map(|s| s.device).collect();
+    context.out.extend(old.into_iter().map(RuleEffect::ProbeAgent));
+    began
+}
+
 impl Redundancies {
     /// Instances of a group have moved.
     pub(super) fn moved(&mut self, g: usize, shifts: Vec<Shift>, context: &mut Context<'_>) {
@@ -93,7 +103,7 @@ impl Redundancies {
                     .is_some_and(|item| item.moves_on(&shift, right.as_ref(), context.now));
                 known.due = context.now.mono;
                 if again {
-                    more |= known.more(&self.groups[g], context.now.mono);
+                    more |= known.more(&self.groups[g], context);
                     // Whether the left side is alive decides where it is told.
                     let left = self.groups[g]
                         .find(&shift.from)
@@ -135,18 +145,9 @@ impl Redundancies {
         };
         if let Some(known) = self.moves.iter_mut().find(together) {
             known.items.insert(at, item);
-            return known.more(group, now);
+            return known.more(group, context);
         }
-        let began = group.slots.iter().filter_map(|s| s.asked).max().unwrap_or(now);
-        let old = |d: &&DeviceId| {
-            group
-                .slots
-                .iter()
-                .any(|s| s.device == **d && s.asked.is_none_or(|a| a < began))
-        };
-        context
-            .out
-            .extend(devices.iter().filter(old).map(|d| RuleEffect::ProbeAgent(*d)));
+        let began = newest_reading(group, context);
         self.moves.push(Move {
             root: Name::clone(&at.0),
             devices,
@@ -294,11 +295,10 @@ impl Item {
 impl Move {
     /// More has moved. True if it has to be told again; what is only listed somewhere is looked at anew: what explained the first one need
     /// not explain this one.
-    fn more(&mut self, group: &Group, now: Mono) -> bool {
-        self.due = now;
+    fn more(&mut self, group: &Group, context: &mut Context<'_>) -> bool {
+        self.due = context.now.mono;
         if matches!(self.stage, Stage::Noted(..)) {
-            let read = group.slots.iter().filter_map(|s| s.asked).max();
-            (self.stage, self.began) = (Stage::Gathering, read.unwrap_or(now));
+            (self.stage, self.began) = (Stage::Gathering, newest_reading(group, context));
         }
         self.stage == Stage::Told
     }

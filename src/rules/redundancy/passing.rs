@@ -62,9 +62,13 @@ impl Group {
         let Some(instance) = self.instances.get_mut(name) else {
             return;
         };
-        let Some(active) = &instance.active else { return };
         let (times, seen) = taken(before, next).unwrap_or_default();
         let unseen = times > seen;
+        if unseen {
+            // Somebody had the role meanwhile: that nobody has it has to be seen anew.
+            instance.none = None;
+        }
+        let Some(active) = &instance.active else { return };
         let became = before.role.is_some_and(|r| r != Role::Active) && next.role == Some(Role::Active);
         let asked = next.asked;
         if active == label {

@@ -140,8 +140,8 @@ pub(super) struct Group {
     pub(super) switchovers: u64,
     /// What the ledger knows of who is active.
     pub(super) told: BTreeMap<Name, Name>,
-    /// Findings of devices in whose cases the loss of redundancy was listed.
-    pub(super) noted: std::collections::BTreeSet<crate::model::FindingKey>,
+    /// Findings of devices in whose cases the loss of redundancy was listed, and since when each of them holds.
+    pub(super) noted: BTreeMap<crate::model::FindingKey, Mono>,
 }
 
 /// How a member stands in an instance.

@@ -128,7 +128,7 @@ impl Group {
         let possible = ready + standings.iter().filter(|s| **s == Standing::Unknown).count();
         tally.possible = Some(tally.possible.unwrap_or(u32::MAX).min(count(possible)));
         for (slot, why) in missing {
-            match context.explained(of, slot) {
+            match context.explained(of, slot, why) {
                 Some(root) => drop(tally.roots.insert(root)),
                 None => tally.unexplained = true,
             }

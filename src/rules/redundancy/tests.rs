@@ -432,3 +432,67 @@ fn where_nobody_can_be_good_the_loss_is_critical() {
     let key = FindingKey::of_redundancy(&"g".into(), FindingKind::RedundancyLost);
     assert_eq!(w.conditions.get(&key).map(|c| c.level), Some(Level::Critical));
 }
+
+#[test]
+fn a_preferred_session_that_is_good_again_is_the_active_one() {
+    let peers = ["198.51.100.1", "198.51.100.5"].map(|p| MemberPart::Peer(p.parse().unwrap()));
+    let mut w = World::new(group(RedundancyKind::Bgp, &peers, Preferred::One(0)));
+    let active = |w: &World| w.groups.groups[0].instances[""].active.clone();
+    for (role, is) in [(Active, "m0"), (Failed, "m1")] {
+        w.says(0, &[("", None, role, 1)]);
+        w.says(1, &[("", None, Active, 1)]);
+        assert_eq!(active(&w).as_deref(), Some(is));
+        w.after(10);
+    }
+    w.told();
+    // Whatever has become of the other one since it was read.
+    w.says(0, &[("", None, Active, 2)]);
+    assert_eq!(active(&w).as_deref(), Some("m0"));
+    assert_eq!(w.told(), Vec::<String>::new());
+}
+
+#[test]
+fn a_counter_that_moved_while_nobody_was_active_has_all_read_again() {
+    let mut w = pair();
+    w.says(0, &[("51", None, Active, 1)]);
+    for _ in 0..3 {
+        w.says(0, &[("51", None, Failed, 1)]);
+        w.says(1, &[("51", None, Failed, 1)]);
+        w.after(10);
+    }
+    assert!(w.raised(FindingKind::NoneActive));
+    w.says(0, &[("51", None, Standby, 1)]);
+    w.told();
+    w.after(8);
+    w.says(1, &[("51", None, Standby, 2)]);
+    assert_eq!(w.told(), ["read 0"]);
+    assert!(w.raised(FindingKind::NoneActive), "it may have lost the role again");
+    w.says(0, &[("51", None, Active, 2)]);
+    assert!(!w.raised(FindingKind::NoneActive));
+}
+
+#[test]
+fn a_fault_that_began_anew_lists_the_loss_anew() {
+    let ports = ["a", "b"].map(|n| MemberPart::Interface(n.into()));
+    let mut w = World::new(group(RedundancyKind::Lag, &ports, Preferred::Nobody));
+    let key = super::interface_key(&w.site.devices[0], &"a".into(), FindingKind::InterfaceDown);
+    let listed = |w: &mut World| {
+        let all = std::mem::take(&mut w.out);
+        all.iter().filter(|e| matches!(e, RuleEffect::Note(_))).count()
+    };
+    for _ in 0..2 {
+        let (rule, cause) = (
+            FindingKind::InterfaceDown.default_rule(),
+            crate::rules::Cause::Unreachable,
+        );
+        w.conditions
+            .hold(key.clone(), rule, cause.clone(), w.now, w.now, at(w.now));
+        w.says(0, &[("", None, Failed, 0)]);
+        w.says(1, &[("", None, Active, 0)]);
+        w.says(0, &[("", None, Failed, 0)]);
+        assert_eq!(listed(&mut w), 1);
+        // It was up for a moment; the group did not read that.
+        w.conditions.end(&key, cause, at(w.now));
+        w.after(10);
+    }
+}
