@@ -171,4 +171,31 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
         "redundancy-mixed",
         "counters of a device that had started anew, compared with those before, told once more what was told",
     ),
+    (
+        111591,
+        "redundancy-mixed",
+        "a device died again before it was read, and its case did not list the lost redundancy anew",
+    ),
+    (133457, "redundancy-mixed", "the same, with a device that stands in"),
+    (
+        126794,
+        "redundancy-mixed",
+        "a switchover after one that was listed elsewhere waited ten seconds for a reading that nobody had asked for",
+    ),
+    (189976, "redundancy-mixed", "the same, with firewalls"),
+    (
+        140203,
+        "redundancy-mixed",
+        "that an agent told of no session any more was laid to the death of its neighbour, and told late",
+    ),
+    (
+        184936,
+        "member-lost",
+        "the preferred session was good again and not believed until the other one was read",
+    ),
+    (
+        198375,
+        "nobody-active",
+        "a counter told that somebody had taken the role, and the loss of the service went on until the next round",
+    ),
 ];

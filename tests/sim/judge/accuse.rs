@@ -113,7 +113,9 @@ impl Judge {
         if self.only_way[i] && i > 1 && truth.forwards(i) && !self.mixed && self.faults.iter().any(|f| mutes(&f)) {
             return Err("it forwards: what lies behind it answers".to_owned());
         }
-        let quiet = at.saturating_sub(self.heard[i]);
+        // Where the ledger is slow, an answer may come after what was decided, and before that is in the ledger.
+        let heard = self.heard[i].iter().rfind(|h| **h < at).copied().unwrap_or(0);
+        let quiet = at - heard;
         if key.kind == FindingKind::DeviceDown && quiet + SECOND / 10 < over && !self.restarted {
             return Err(format!("it answered {:.1} s ago", quiet as f64 / 1e6));
         }
@@ -323,6 +325,7 @@ impl Judge {
         let right = faults.iter().any(|n| plot.faults[*n].kind.names(verdict))
             || plot.faults.iter().any(|f| together(f) && f.kind.names(verdict));
         let heavy = plot.faults.iter().any(|f| matches!(f.what, What::Loss(p) if p > 20));
+        let right = right || verdict == Verdict::OwnNetwork && self.gateway_alone(id, at);
         if !right && !heavy && !matches!(root.kind, FindingKind::Blind) {
             let broken: Vec<&str> = faults.iter().map(|n| plot.faults[*n].kind.name.as_str()).collect();
             self.wrong(format!(
@@ -331,6 +334,20 @@ impl Judge {
                 verdict.key()
             ));
         }
+    }
+
+    /// An echo of the gateway was lost by chance just before this host was cut off: the other uplink has answered since, so the gateway alone
+    /// seems to be silent.
+    fn gateway_alone(&self, id: u64, at: At) -> bool {
+        let Some(case) = self.cases.get(&id).filter(|c| c.target == Some(0)) else {
+            return false;
+        };
+        let Cause::NoAnswer { seconds, .. } = case.cause else {
+            return false;
+        };
+        let since = at.saturating_sub((seconds * 1e6) as At + SECOND / 10);
+        let cut = |f: &Fault| matches!(f.what, What::Host) && since < f.from && f.from <= at;
+        self.faults.iter().any(cut) && self.heard[1].iter().any(|h| since <= *h && *h <= at)
     }
 
     /// Numbers that have been too high for long enough must have their level.

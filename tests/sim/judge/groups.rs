@@ -31,6 +31,8 @@ pub(super) struct Of<'a> {
     pub(super) sayings: &'a Sayings,
     /// Between two readings, and until the second is here.
     pub(super) read: At,
+    /// How much longer two rounds take that look for all tables anew, one after the other: some sixty round trips.
+    pub(super) walk: At,
     /// From a trap until what it made hinomi look at is told; none if traps may be lost.
     pub(super) hint: Option<At>,
     /// How long its device may be taken for dead.
@@ -74,6 +76,7 @@ pub(super) fn judge(world: &mut World) {
                 + SLACK
                 + if lossy { interval + 15 * SECOND } else { 0 }
                 + if patient { 95 * SECOND } else { 0 },
+            walk: (60 * plot.latency).saturating_sub(SLACK),
             // Rows that have moved are walked first: more round trips.
             hint: (!lossy && plot.latency < 100_000 && !plot.mixed).then_some(2 * SECOND + 12 * plot.latency),
             gone: of(|d| micros(d.poll.detection())) + 20 * SECOND,
@@ -282,7 +285,7 @@ impl Of<'_> {
 
     /// Told since `from`, or listed since `away`.
     fn is_said(&self, kind: FindingKind, from: At, away: At, by: At) -> bool {
-        let listed = |(group, at): &(Name, At)| *group == self.ring.name && away <= *at && *at <= by;
+        let listed = |(group, at, _): &(Name, At, u64)| *group == self.ring.name && away <= *at && *at <= by;
         let lost = kind == FindingKind::RedundancyLost;
         self.holds(kind, from, by)
             || lost && (self.sayings.noted.iter().any(listed) || self.holds(FindingKind::NoneActive, from, by))
@@ -305,7 +308,11 @@ impl Of<'_> {
                     .find(|(a, b)| *a <= from && from < *b)
                     .map_or(from, |(a, _)| *a);
                 let seen = cut.saturating_sub(200 * SECOND);
-                let noted = |(group, at): &(Name, At)| *group == self.ring.name && seen <= *at && *at <= by;
+                // Of a device that was back too briefly to be believed the case has gone on, and what it lists is still listed.
+                let lasts = |id: &u64, at: At| judge.cases.get(id).is_some_and(|c| c.lasts(at, from));
+                let noted = |(group, at, id): &(Name, At, u64)| {
+                    *group == self.ring.name && *at <= by && (seen <= *at || lasts(id, *at))
+                };
                 if to > by
                     && clear
                     && answers

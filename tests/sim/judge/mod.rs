@@ -97,7 +97,8 @@ pub(crate) struct Judge {
     taken: BTreeMap<String, (At, u32, String)>,
     due: Vec<Due>,
     wants: Vec<Want>,
-    heard: Vec<At>,
+    /// When each answered.
+    heard: Vec<Vec<At>>,
     faults: Vec<Fault>,
     site: Arc<Site>,
     ports: Vec<Vec<String>>,
@@ -139,7 +140,7 @@ impl Judge {
             taken: BTreeMap::new(),
             due: Vec::new(),
             wants: want::all(plot),
-            heard: vec![0; n],
+            heard: vec![Vec::new(); n],
             faults: plot.faults.clone(),
             site: plot.town.site.clone(),
             ports: plot.town.ports.clone(),
@@ -183,7 +184,7 @@ impl Judge {
 
     /// An answer of a device reaches the daemon.
     pub(crate) fn heard(&mut self, target: usize, now: At) {
-        self.heard[target] = now;
+        self.heard[target].push(now);
     }
 
     /// What is true from now on.
@@ -320,7 +321,10 @@ impl Judge {
                 self.say(at, id, "not quiet any more");
                 self.unmuted(at, id, plot);
             }
-            EventBody::Noted { key, cause } => self.say(at, id, &format!("lists {key}: {cause:?}")),
+            EventBody::Noted { key, cause } => {
+                self.say(at, id, &format!("lists {key}: {cause:?}"));
+                self.listed_where_seen(at, id, key, cause);
+            }
             EventBody::AffectedAdded { device } => self.listed(at, id, device, truth, plot),
             _ => self.of_mail(now, id, event),
         }

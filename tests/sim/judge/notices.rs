@@ -8,6 +8,8 @@ pub(super) struct Due {
     pub(super) incident: u64,
     kind: NoticeKind,
     contact: Name,
+    /// A window of work that kept it quiet ends just now: told if it is said to be over.
+    pub(super) perhaps: bool,
 }
 
 /// Level changes within [`WINDOW`] that make an incident flapping.
@@ -44,11 +46,14 @@ impl Judge {
             .collect()
     }
 
-    fn owe(&mut self, incident: u64, kind: NoticeKind, contacts: BTreeSet<Name>) {
+    fn owe(&mut self, incident: u64, kind: NoticeKind, contacts: BTreeSet<Name>, plot: &Plot) {
+        let muted = self.cases.get(&incident).is_some_and(|c| c.muted);
+        let perhaps = muted && self.quiet(incident, self.at, plot).is_none();
         let due = |contact| Due {
             incident,
             kind,
             contact,
+            perhaps,
         };
         self.due.extend(contacts.into_iter().map(due));
     }
@@ -69,7 +74,7 @@ impl Judge {
             }
             _ => contacts.extend(self.recipients(case, plot)),
         }
-        self.owe(id, kind, contacts);
+        self.owe(id, kind, contacts, plot);
     }
 
     /// It stays open with another level, or another verdict.
@@ -103,7 +108,7 @@ impl Judge {
         if kind != NoticeKind::Better {
             contacts.extend(self.recipients(case, plot));
         }
-        self.owe(id, kind, contacts);
+        self.owe(id, kind, contacts, plot);
     }
 
     /// Four changes within half an hour: one notice that says so, unless the last of them is a rise to critical, which is told itself.
@@ -126,7 +131,7 @@ impl Judge {
             contacts.extend(self.recipients(case, plot));
         }
         self.due.retain(|d| d.incident != id);
-        self.owe(id, NoticeKind::FlappingBegan, contacts);
+        self.owe(id, NoticeKind::FlappingBegan, contacts, plot);
     }
 
     pub(super) fn flapping_ended(&mut self, at: At, id: u64, plot: &Plot) {
@@ -147,7 +152,7 @@ impl Judge {
         if case.level > Level::Ok {
             contacts.extend(self.recipients(case, plot));
         }
-        self.owe(id, NoticeKind::FlappingEnded, contacts);
+        self.owe(id, NoticeKind::FlappingEnded, contacts, plot);
     }
 
     /// What the notifier did.
@@ -261,7 +266,7 @@ impl Judge {
                 now as f64 / 1e6
             ));
         }
-        for due in std::mem::take(&mut self.due) {
+        for due in std::mem::take(&mut self.due).into_iter().filter(|d| !d.perhaps) {
             self.wrong(format!(
                 "at {:.1} s {} is not told \"{}\" of #{}",
                 now as f64 / 1e6,

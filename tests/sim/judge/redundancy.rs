@@ -54,8 +54,8 @@ pub(super) struct Sayings {
     pub(super) tellings: Vec<Telling>,
     known: BTreeMap<Move, Vec<Seen>>,
     pub(super) spells: BTreeMap<(Name, FindingKind), Vec<Spell>>,
-    /// Losses of redundancy listed in the cases of others: group and when.
-    pub(super) noted: Vec<(Name, At)>,
+    /// Losses of redundancy listed in the cases of others: group, when, and in which.
+    pub(super) noted: Vec<(Name, At, u64)>,
     /// When each device could not be read.
     unread: Vec<Vec<Time>>,
     since: Vec<Option<At>>,
@@ -139,7 +139,7 @@ impl Sayings {
                     self.moved((at, wall), incident, moved);
                 }
                 if let (FindingKind::RedundancyLost, Part::Redundancy(group)) = (key.kind, &key.part) {
-                    self.noted.push((group.clone(), at));
+                    self.noted.push((group.clone(), at, incident));
                 }
                 return;
             }
@@ -173,6 +173,17 @@ impl Sayings {
 }
 
 impl Judge {
+    /// What is listed in a case that is over is told to nobody; only that a switchover is over may come after it.
+    pub(super) fn listed_where_seen(&mut self, at: At, id: u64, key: &FindingKey, cause: &Cause) {
+        let bad = matches!(cause, Cause::RedundancyLost { .. } | Cause::SwitchedOver { .. });
+        if bad && !self.cases.get(&id).is_some_and(|c| c.open) {
+            self.wrong(format!(
+                "at {:.1} s {key} is listed in #{id}, which is over",
+                at as f64 / 1e6
+            ));
+        }
+    }
+
     /// What follows from a device that is known to be down is listed there: no incident of its own.
     pub(super) fn of_its_own(&mut self, at: At, id: u64, change: &FindingChange, truth: &Truth, plot: &Plot) {
         let Part::Redundancy(group) = &change.key.part else {

@@ -31,7 +31,7 @@ impl Of<'_> {
                 self.wrong(format!("told of something that does not exist: {telling:?}"));
                 continue;
             };
-            let since = self.nobody_since(i, self.back_to(telling.at));
+            let since = self.nobody_since(i, self.back_to(telling.at.saturating_sub(self.walk)));
             // Where the new one stays active it has lost the role to the other one meanwhile.
             let taker = if telling.counted && !telling.back { from } else { to };
             let takes = self.history.takes(self.g, i, taker);
@@ -47,7 +47,9 @@ impl Of<'_> {
             let mut happened: Vec<At> = match (telling.counted || silent(from)) && elected {
                 true => takes.iter().copied().filter(|at| in_time(*at)).collect(),
                 false => {
-                    let fits = |h: &&Handover| h.from == from && h.to == to && in_time(h.at);
+                    // That the preferred one is back is what its counter counts.
+                    let counted = |h: &Handover| telling.counted && in_time(h.until);
+                    let fits = |h: &&Handover| h.from == from && h.to == to && (in_time(h.at) || counted(h));
                     self.history
                         .handovers(self.g, i)
                         .iter()
@@ -57,7 +59,11 @@ impl Of<'_> {
                 }
             };
             // Nor can anybody know when one that cannot be read took it.
-            let unseen = gives.into_iter().filter(|at| elected && silent(to) && in_time(*at));
+            // One whose agent has no table tells nothing either, and the counter of the other one tells that it took the role again.
+            let untold = self.history.when(self.g, i, |t| t[to] == Tells::Nothing);
+            let untold = |at: At| telling.counted && untold.iter().any(|(a, b)| *a <= at && at < *b);
+            let unseen = gives.into_iter();
+            let unseen = unseen.filter(|at| elected && in_time(*at) && (silent(to) || untold(*at)));
             happened.extend(unseen);
             match happened.iter().find(|at| !used.contains(&(i, taker, **at))) {
                 Some(at) => drop(used.insert((i, taker, *at))),
@@ -111,7 +117,13 @@ impl Of<'_> {
                 let stays = h.until - h.at > self.read && h.at - h.since > self.read;
                 // Members that are good each for itself: the other one does not tell that this one is gone.
                 let stays = stays && (!dead || !self.ring.counted() || h.until - h.at > self.read + self.gone);
-                let by = h.at + self.read + if dead { self.gone } else { 0 };
+                // Of members that are good each for itself only the counter of the one that is back tells of a short absence.
+                let shows = if counts && !stays && self.ring.counted() {
+                    h.until
+                } else {
+                    h.at
+                };
+                let by = shows + self.read + if dead { self.gone } else { 0 };
                 let by = self.hinted(i, h).filter(|_| !dead).unwrap_or(by);
                 let seen = if dead {
                     self.clear_but_for(device, h.at, by)

@@ -204,6 +204,11 @@ impl Want {
 }
 
 impl Case {
+    /// Was it open all that time?
+    pub(super) fn lasts(&self, from: At, to: At) -> bool {
+        self.covers(from) && !self.ends.iter().any(|e| from <= *e && *e <= to)
+    }
+
     /// Was it open at that time already?
     fn covers(&self, at: At) -> bool {
         self.spells.iter().any(|s| *s <= at)

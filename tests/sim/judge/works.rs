@@ -132,6 +132,8 @@ impl Judge {
         }
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.muted = false;
+        let due = self.due.iter_mut().filter(|d| d.incident == id);
+        due.for_each(|d| d.perhaps = false);
         let kind = match (case.told.is_empty(), case.level.cmp(&case.told_level)) {
             _ if case.level == Level::Ok || self.due.iter().any(|d| d.incident == id) => return,
             (true, _) => NoticeKind::Opened,
