@@ -24,6 +24,8 @@ struct Seen {
     once_up: bool,
     up: bool,
     at: Mono,
+    /// It was read as up for the first time after it had been read as down; zero if it never was.
+    came_up: Mono,
 }
 
 /// The finding about an interface.
@@ -46,9 +48,18 @@ impl Interfaces {
 
     /// Operationally up, and when that was read.
     pub fn oper_up(&self, device: DeviceId, interface: &Name) -> Option<(bool, Mono)> {
+        self.of(device, interface).map(|s| (s.up, s.at))
+    }
+
+    /// When it was read as up first after it had been down.
+    pub(super) fn came_up(&self, device: DeviceId, interface: &Name) -> Mono {
+        self.of(device, interface).map(|s| s.came_up).unwrap_or_default()
+    }
+
+    fn of(&self, device: DeviceId, interface: &Name) -> Option<&Seen> {
         let list = self.seen.get(device.index())?;
         let at = list.binary_search_by(|(name, _)| name.cmp(interface)).ok()?;
-        list.get(at).map(|(_, s)| (s.up, s.at))
+        list.get(at).map(|(_, seen)| seen)
     }
 
     /// Ids change with a reload; names do not.
@@ -76,6 +87,7 @@ impl Interfaces {
                     once_up: false,
                     up,
                     at: reading.at,
+                    came_up: Mono::default(),
                 };
                 list.reserve_exact(1);
                 list.insert(at, (reading.name.clone(), fresh));
@@ -105,6 +117,9 @@ impl Interfaces {
         let Some(seen) = self.seen(id, reading, up) else {
             return;
         };
+        if up && !seen.up {
+            seen.came_up = reading.at;
+        }
         seen.once_up |= up;
         (seen.up, seen.at) = (up, reading.at);
         if up && conditions.is_empty() {

@@ -187,11 +187,13 @@ impl Scene<'_> {
     fn platform(&self, id: DeviceId, crossing: &Demarcation, since: Mono, evidence: &mut Vec<Evidence>) -> Verdict {
         let edge = &self.site.device(crossing.device).name;
         let interface = &crossing.interface;
-        // A state read before the fault says nothing about it.
+        // A state read before the fault says nothing about it; nor does a link that is up again, as long as nothing was missed over it.
+        let came_up = self.interfaces.came_up(crossing.device, interface);
+        let missed = came_up <= since || self.reach.node(id).last_miss >= Some(came_up);
         let up = self
             .interfaces
             .oper_up(crossing.device, interface)
-            .filter(|(_, at)| *at >= since)
+            .filter(|(up, at)| *at >= since && (!up || missed))
             .map(|(up, _)| up);
         if let Some(up) = up {
             let (device, interface) = (edge.clone(), interface.clone());

@@ -126,13 +126,16 @@ impl Rules {
                 (agent.and_then(|a| a.failed_at), device.rule(key.kind).after)
             }
         };
-        let itself_back = self.reach.node(id).back_at;
-        let Some(back) = itself_back.max(self.reach.way_back_at(id, &site)) else {
+        let node = self.reach.node(id);
+        let Some(back) = node.back_at.max(self.reach.way_back_at(id, &site)) else {
             return false;
         };
         let stale = failed.is_none_or(|failed| failed <= back + device.poll.timeout);
         let began = self.conditions.get(key).map(|c| c.since);
-        let early = itself_back.filter(|back| began.is_some_and(|began| began < *back) && now.mono < *back + after);
+        // A round that was lost, and no more, is not an absence.
+        let early = node
+            .away_until
+            .filter(|back| began.is_some_and(|began| began < *back) && now.mono < *back + after);
         let newer = stale.then_some(now.mono + device.poll.interval + device.poll.timeout + ASKED);
         let until = newer.max(early.map(|back| back + after));
         if let Some(until) = until {

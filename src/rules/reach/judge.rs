@@ -177,7 +177,7 @@ impl Reach {
         node.state = ReachState::Down;
         node.control_plane = true;
         // It may have been away altogether until this moment.
-        node.back_at = Some(context.now.mono);
+        node.back(context.now.mono);
         node.since = context.now.wall_at(since);
         self.waiting.remove(&id);
         context.out.push(RuleEffect::Silent(id, true));

@@ -215,7 +215,7 @@ impl Reach {
                 self.no_longer_fallen(id);
                 let node = &mut self.nodes[id.index()];
                 if !matches!(node.state, ReachState::Up | ReachState::Lossy) {
-                    node.back_at = Some(context.now.mono);
+                    node.back(context.now.mono);
                 }
                 node.up(if lossy { ReachState::Lossy } else { ReachState::Up }, context.now);
                 if was_asked_little {
@@ -290,8 +290,8 @@ impl Reach {
             .map_or(0.0, |f| node.good_since.unwrap_or(f).since(f).as_secs_f64());
         self.no_longer_fallen(id);
         let node = &mut self.nodes[id.index()];
+        node.back(context.now.mono);
         node.up(ReachState::Up, context.now);
-        node.back_at = Some(context.now.mono);
         node.loss_percent = None;
         context.out.push(RuleEffect::Silent(id, false));
         for key in [down_key(device), control_plane_key(device)] {

@@ -28,6 +28,8 @@ pub struct Node {
     pub asked_at: Option<Mono>,
     /// When it, or what lies behind it, last answered again after a silence, however short.
     pub back_at: Option<Mono>,
+    /// When it last came back after a silence that was more than a suspicion.
+    pub away_until: Option<Mono>,
     /// Good rounds in a row while down.
     pub good_rounds: u32,
     /// Start of the first of them.
@@ -97,6 +99,14 @@ impl Node {
         self.fresh_after = None;
         self.asked_at = None;
         self.sent = round.sent;
+    }
+
+    /// It, or what lies behind it, answers again.
+    pub(super) fn back(&mut self, now: Mono) {
+        self.back_at = Some(now);
+        if self.state != ReachState::Suspect || self.confirmed_at.is_some() {
+            self.away_until = Some(now);
+        }
     }
 
     pub(super) fn up(&mut self, state: ReachState, now: Now) {
