@@ -120,8 +120,9 @@ impl Redundancies {
             return context.end(&key, Cause::Unreachable);
         }
         let explained = !tally.roots.is_empty() && !tally.unexplained && !tally.lost.yes.is_empty();
-        // That nobody is left is more than each of several faults says; of one fault it is what that fault says.
-        let more = tally.possible == Some(0) && tally.roots.len() > 1;
+        // That nobody is left is more than each of several faults says; of one fault it is what that fault says. Members that are all cut off
+        // may be well: that they cannot be reached is what those faults say.
+        let more = tally.possible == Some(0) && tally.roots.len() > 1 && tally.themselves;
         if explained && !context.conditions.raised(&key) && !more {
             context.end(&key, Cause::Unreachable);
             for root in tally.roots.clone() {
@@ -204,8 +205,8 @@ impl Group {
         let Some(instance) = self.instances.get_mut(name) else {
             return;
         };
-        if instance.both.is_some_and(|d| d.sure) {
-            // They do not see each other: nobody gave up his role to the other one.
+        if matches!(now, ActiveNow::Several(_)) && instance.both.is_some_and(|d| d.sure) {
+            // They do not see each other: nobody gave up his role to the other one. What the reading tells that ends it counts.
             instance.passing = Passing::default();
         }
         let all: Vec<usize> = (0..slots.len()).collect();
@@ -320,9 +321,9 @@ impl Group {
     }
 }
 
-fn active_now(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing], _: &Context<'_>) -> ActiveNow {
+fn active_now(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing], context: &Context<'_>) -> ActiveNow {
     if of.kind.counts() {
-        return first_good(of, group, name, standings);
+        return first_good(of, group, name, standings, context);
     }
     let active: Vec<usize> = (0..standings.len())
         .filter(|at| standings[*at] == Standing::Is(Role::Active))
@@ -346,7 +347,7 @@ fn active_now(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing
 }
 
 /// Of a group that counts, the first good member in the order of preference, once all before it are known not to be good.
-fn first_good(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing]) -> ActiveNow {
+fn first_good(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing], context: &Context<'_>) -> ActiveNow {
     let Some(preferred) = of.preferred(name) else {
         return ActiveNow::Unknown;
     };
@@ -355,6 +356,10 @@ fn first_good(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing
     for at in order {
         match standings[at] {
             Standing::Is(Role::Active) => return ActiveNow::One(at),
+            // One that answers again, and is not believed to be back yet, may be good again.
+            Standing::DeviceDown if context.reach.node(group.slots[at].device).good_rounds > 0 => {
+                return ActiveNow::Unknown;
+            }
             Standing::Is(_) | Standing::DeviceDown => {}
             Standing::NotTold | Standing::Unknown => return ActiveNow::Unknown,
         }

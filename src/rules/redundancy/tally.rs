@@ -37,6 +37,8 @@ pub(super) struct Tally {
     pub(super) missing: BTreeSet<Missing>,
     /// Findings that explain missing members.
     pub(super) roots: BTreeSet<FindingKey>,
+    /// Some are missing themselves: others are only cut off.
+    pub(super) themselves: bool,
     /// Some are explained by nothing else.
     pub(super) unexplained: bool,
     pub(super) inactive: Answer,
@@ -128,6 +130,7 @@ impl Group {
         let possible = ready + standings.iter().filter(|s| **s == Standing::Unknown).count();
         tally.possible = Some(tally.possible.unwrap_or(u32::MAX).min(count(possible)));
         for (slot, why) in missing {
+            tally.themselves |= context.reach.node(slot.device).state != ReachState::Unreachable;
             match context.explained(of, slot, why) {
                 Some(root) => drop(tally.roots.insert(root)),
                 None => tally.unexplained = true,

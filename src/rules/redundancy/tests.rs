@@ -496,3 +496,20 @@ fn a_fault_that_began_anew_lists_the_loss_anew() {
         w.after(10);
     }
 }
+
+#[test]
+fn a_role_that_passed_while_both_were_last_read_as_active_is_told() {
+    let mut w = pair();
+    for _ in 0..3 {
+        w.says(0, &[("51", None, Active, 1)]);
+        w.says(1, &[("51", None, Active, 1)]);
+        w.after(6);
+    }
+    assert!(w.raised(FindingKind::BothActive));
+    w.told();
+    // One gave the role up, and had it again while the other one was away.
+    w.says(1, &[("51", None, Standby, 2)]);
+    assert_eq!(w.told(), ["read 0", "both-active Ok"]);
+    w.says(0, &[("51", None, Active, 2)]);
+    assert_eq!(w.told(), ["switched-over Warning"]);
+}
