@@ -198,4 +198,29 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
         "nobody-active",
         "a counter told that somebody had taken the role, and the loss of the service went on until the next round",
     ),
+    (
+        323998,
+        "redundancy-mixed",
+        "a preferred session whose device answered again was passed over because that was not believed yet",
+    ),
+    (
+        340588,
+        "redundancy-mixed",
+        "a switchover in the same interval in which two that were active at once parted was forgotten",
+    ),
+    (
+        392366,
+        "redundancy-mixed",
+        "members that were cut off by two faults were said to be lost",
+    ),
+    (
+        318312,
+        "redundancy-mixed",
+        "the platform was accused by a link that was up again after the last echo was missed",
+    ),
+    (
+        376838,
+        "mixed",
+        "an agent was told five minutes late because all echoes of one round were lost",
+    ),
 ];

@@ -335,7 +335,13 @@ impl Of<'_> {
     /// What is over is said to be over, in time and not before.
     fn ends_are_right(&mut self) {
         for (kind, each, _) in self.truths() {
-            let of_one: Vec<Time> = each.iter().flatten().copied().collect();
+            // Of two members that are lost one after the other each is read in its time: the one that is back, and not yet the next one.
+            let of_one: Vec<Time> = match kind {
+                FindingKind::RedundancyLost => (0..self.ring.seats.len())
+                    .flat_map(|m| self.each(|_, t| !ready(self.ring, t[m])).concat())
+                    .collect(),
+                _ => each.iter().flatten().copied().collect(),
+            };
             let all = merged(each.into_iter().flatten().collect(), 0);
             let open = self.history.ever(self.g, |_, t| t.contains(&Tells::Nothing));
             let maybe = merged(all.iter().copied().chain(open).collect(), self.read);
