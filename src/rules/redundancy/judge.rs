@@ -205,10 +205,6 @@ impl Group {
         let Some(instance) = self.instances.get_mut(name) else {
             return;
         };
-        if matches!(now, ActiveNow::Several(_)) && instance.both.is_some_and(|d| d.sure) {
-            // They do not see each other: nobody gave up his role to the other one. What the reading tells that ends it counts.
-            instance.passing = Passing::default();
-        }
         let all: Vec<usize> = (0..slots.len()).collect();
         let several = match now {
             ActiveNow::Several(who) => Some(who.clone()),
@@ -236,8 +232,15 @@ impl Group {
             if doubt.once.is_none() && oldest >= doubt.began {
                 (doubt.once, doubt.ask_at) = (Some(newest), newest + SOON);
             }
-            doubt.sure |= doubt.once.is_some_and(|once| oldest >= once + APART);
             if doubt.sure {
+                continue;
+            }
+            doubt.sure = doubt.once.is_some_and(|once| oldest >= once + APART);
+            if doubt.sure {
+                // Both active: they do not see each other, nobody gave up his role to the other one. What counters tell later counts.
+                if matches!(now, ActiveNow::Several(_)) {
+                    instance.passing = Passing::default();
+                }
                 continue;
             }
             if doubt.ask_at <= at {

@@ -64,8 +64,8 @@ impl Group {
         };
         let (times, seen) = taken(before, next).unwrap_or_default();
         let unseen = times > seen;
-        if unseen {
-            // Somebody had the role meanwhile: that nobody has it has to be seen anew.
+        if unseen || before.role != next.role && instance.none.is_some_and(|d| d.sure) {
+            // Somebody had the role meanwhile, or may have it soon: that nobody has it has to be seen anew.
             instance.none = None;
         }
         let Some(active) = &instance.active else { return };

@@ -452,7 +452,7 @@ fn a_preferred_session_that_is_good_again_is_the_active_one() {
 }
 
 #[test]
-fn a_counter_that_moved_while_nobody_was_active_has_all_read_again() {
+fn what_changes_while_nobody_is_active_has_all_read_again() {
     let mut w = pair();
     w.says(0, &[("51", None, Active, 1)]);
     for _ in 0..3 {
@@ -461,7 +461,10 @@ fn a_counter_that_moved_while_nobody_was_active_has_all_read_again() {
         w.after(10);
     }
     assert!(w.raised(FindingKind::NoneActive));
+    w.told();
     w.says(0, &[("51", None, Standby, 1)]);
+    assert_eq!(w.told(), ["read 1"], "it is coming back, perhaps both");
+    w.says(1, &[("51", None, Failed, 1)]);
     w.told();
     w.after(8);
     w.says(1, &[("51", None, Standby, 2)]);
