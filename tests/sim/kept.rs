@@ -223,4 +223,14 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
         "mixed",
         "an agent was told five minutes late because all echoes of one round were lost",
     ),
+    (
+        534789,
+        "redundancy-mixed",
+        "a switchover that counters told of while both were still believed to be active was forgotten",
+    ),
+    (
+        701852,
+        "redundancy-mixed",
+        "one that came back while nobody was active made nobody look at the other one, which had the role",
+    ),
 ];

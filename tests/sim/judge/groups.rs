@@ -344,7 +344,21 @@ impl Of<'_> {
             };
             let all = merged(each.into_iter().flatten().collect(), 0);
             let open = self.history.ever(self.g, |_, t| t.contains(&Tells::Nothing));
-            let maybe = merged(all.iter().copied().chain(open).collect(), self.read);
+            // Roles that change hands right after that: each was read as active in its own time, and so it seems to go on.
+            let swaps = (0..self.ring.instances.len()).flat_map(|i| self.history.handovers(self.g, i));
+            let swaps: Vec<At> = swaps
+                .map(|h| h.at)
+                .filter(|_| kind == FindingKind::BothActive)
+                .collect();
+            let swapped = |to: At| {
+                swaps
+                    .iter()
+                    .copied()
+                    .filter(|at| to < *at && *at <= to + self.read)
+                    .max()
+            };
+            let goes_on = all.iter().filter_map(|(_, to)| Some((*to, swapped(*to)?)));
+            let maybe = merged(all.iter().copied().chain(open).chain(goes_on).collect(), self.read);
             for spell in self.spells(kind) {
                 let Some(at) = spell.to else { continue };
                 let since = at.saturating_sub(self.read);

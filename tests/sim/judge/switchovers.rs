@@ -4,7 +4,7 @@
 //! Never here: other findings of a group (`groups`).
 
 use super::groups::{Of, s};
-use super::history::{Handover, Tells, Time, ready};
+use super::history::{Handover, Tells, Time, none, ready};
 use super::redundancy::{Spell, Telling};
 use super::*;
 
@@ -182,7 +182,10 @@ impl Of<'_> {
         let takes = self.history.takes(self.g, i, h.to);
         let took = takes.iter().any(|at| *at <= h.at && h.at <= at + SECOND);
         let proven = if self.ring.counted() { stays } else { took };
-        back.is_some_and(|(at, who)| who == h.from && at <= h.until + SECOND) && proven
+        // Nothing is said to be back before it was read; that nobody has it is told instead.
+        let nobody = self.history.when(self.g, i, |t| none(self.ring, t));
+        let lost = |(a, b): &Time| h.until <= *a && *a <= h.until + self.read && b - a > self.read;
+        back.is_some_and(|(at, who)| who == h.from && at <= h.until + SECOND) && proven && !nobody.iter().any(lost)
     }
 
     /// No table of roles was gone before or after.

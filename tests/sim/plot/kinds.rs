@@ -258,8 +258,8 @@ pub(super) fn spice(plot: &mut Plot, dice: &mut Dice) {
         1 => plot.fault(named("relay-out"), at, 300 * SECOND, What::Relay(0)),
         2 => {
             plot.act(60 * SECOND, Act::Loss(dice.range(1, 4) as u32));
-            // A lost echo begins the count of good rounds anew.
-            plot.ends += 300 * SECOND;
+            // A lost echo begins the count of good rounds anew, sometimes three times in ten rounds of a minute.
+            plot.ends += 600 * SECOND;
         }
         3 => plot.act(at, Act::Ledger(Slip::Slow(dice.range(1, 4_000) * 1_000))),
         4 => plot.act(100 * SECOND, Act::Restart(dice.range(1, 20) * SECOND)),
