@@ -258,6 +258,23 @@ impl Incident {
         }
     }
 
+    /// As it was when an event made it worse, if it has changed since, in the same turn.
+    pub fn when(&self, body: &EventBody) -> Option<Incident> {
+        let (EventBody::Opened { change } | EventBody::Reopened { change } | EventBody::Changed { change }) = body
+        else {
+            return None;
+        };
+        (self.last != *change).then(|| Incident {
+            phase: Phase::Open,
+            level: change.to,
+            last: change.clone(),
+            recovered: None,
+            ended: None,
+            good: None,
+            ..self.clone()
+        })
+    }
+
     /// Why the incident is as it is, by its last change.
     pub fn cause(&self) -> &Cause {
         &self.last.cause

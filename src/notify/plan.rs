@@ -136,6 +136,9 @@ impl Planner {
         let Some(incident) = event.incident.and_then(|id| book.get(id)) else {
             return;
         };
+        // What it says may be over by now: it is told to those whom it was for.
+        let then = incident.when(&event.body);
+        let incident = then.as_ref().unwrap_or(incident);
         let Some(kind) = kind_of(&event.body, incident) else {
             return;
         };

@@ -233,4 +233,9 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
         "redundancy-mixed",
         "one that came back while nobody was active made nobody look at the other one, which had the role",
     ),
+    (
+        928059,
+        "redundancy-mixed",
+        "what was over in the moment it was told was told by the procedure of something that is well",
+    ),
 ];

@@ -278,3 +278,30 @@ fn circuit(contact: &str) -> Circuit {
         tells_utilization: false,
     }
 }
+
+#[test]
+fn what_is_over_before_it_is_told_is_told_to_those_whom_it_was_for() {
+    let mut w = World::new();
+    let (bad, good) = (
+        w.change(&down("edge-a"), Level::Critical, no_answer()),
+        w.change(&down("edge-a"), Level::Ok, answers()),
+    );
+    w.book.take(&bad, w.now);
+    w.take(&good);
+    w.pass(s(60));
+    let told = |contact: &str| w.subjects(contact).iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    for contact in ["noc@noc.example", "manager@noc.example"] {
+        assert!(!told(contact).is_empty(), "{contact}");
+    }
+    let notices = w.recorded(|b| {
+        matches!(
+            b,
+            EventBody::Noticed {
+                notice: hinomi::incident::NoticeKind::Opened,
+                level: Level::Critical,
+                ..
+            }
+        )
+    });
+    assert_eq!(notices, 2, "both contacts of the critical procedure");
+}
