@@ -24,7 +24,7 @@ mod warm;
 pub use maintenance::MaintenanceOrder;
 pub use picture::Picture;
 pub use snapshot::{
-    CircuitLine, CircuitStatus, Circuits, DeviceStatus, FindingStatus, InterfaceStatus, MaintenanceStatus,
+    CircuitLine, CircuitStatus, Circuits, Counts, DeviceStatus, FindingStatus, InterfaceStatus, MaintenanceStatus,
     MetricStatus, ReachState, RedundancyInstance, RedundancyMember, RedundancyStatus, RouteStatus, Snapshot,
 };
 pub use view::{incident, incidents};
@@ -292,6 +292,16 @@ impl Core {
         let mut snapshot = self.begin_snapshot(now);
         self.snapshot_slice(0..self.site.devices.len(), &mut snapshot);
         snapshot
+    }
+
+    /// Begins a count: everything but the devices.
+    pub fn begin_counts(&self, now: Now) -> Counts {
+        view::counts(self, now)
+    }
+
+    /// Counts devices, as [`Core::snapshot_slice`] takes them.
+    pub fn counts_slice(&self, range: Range<usize>, counts: &mut Counts) {
+        view::count(self, range, counts);
     }
 
     /// Begins a picture for people: everything but the devices.

@@ -211,6 +211,21 @@ pub struct RedundancyInstance {
     pub members: Vec<RedundancyMember>,
 }
 
+/// How many of what is watched are in which state: a line for the service manager, which does not need a picture of every device.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// This host is cut off.
+    pub blind: bool,
+    /// Devices.
+    pub devices: BTreeMap<ReachState, u64>,
+    /// Access circuits.
+    pub circuits: BTreeMap<ReachState, u64>,
+    /// Open incidents.
+    pub incidents_open: BTreeMap<Level, u64>,
+    /// Rows of the outbox.
+    pub mails_waiting: u64,
+}
+
 /// A redundancy group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RedundancyStatus {

@@ -2,7 +2,9 @@
 
 use super::circuits;
 use super::snapshot::{FindingStatus, IncidentSummary, TrapLine};
-use super::{Circuits, Core, DeviceStatus, InterfaceStatus, MaintenanceStatus, MetricStatus, RouteStatus, Snapshot};
+use super::{
+    Circuits, Core, Counts, DeviceStatus, InterfaceStatus, MaintenanceStatus, MetricStatus, RouteStatus, Snapshot,
+};
 use crate::incident::{Book, Incident};
 use crate::model::maintenance::{By, When};
 use crate::model::{
@@ -103,6 +105,30 @@ pub(super) fn slice(core: &Core, range: Range<usize>, snapshot: &mut Snapshot) {
         }
     }
     circuits::cut(&mut snapshot.circuits);
+}
+
+pub(super) fn counts(core: &Core, now: Now) -> Counts {
+    Counts {
+        blind: core.rules.reach().blind(),
+        incidents_open: open(&core.book),
+        mails_waiting: core.notifier.stats(now).pending.values().sum(),
+        ..Counts::default()
+    }
+}
+
+pub(super) fn count(core: &Core, range: Range<usize>, counts: &mut Counts) {
+    for index in range.start..range.end.min(core.site.devices.len()) {
+        let state = core
+            .rules
+            .reach()
+            .node(DeviceId(u32::try_from(index).unwrap_or(u32::MAX)))
+            .state;
+        match core.site.devices[index].role {
+            Role::Managed => *counts.devices.entry(state).or_default() += 1,
+            Role::Circuit => *counts.circuits.entry(state).or_default() += 1,
+            Role::UplinkOnly => {}
+        }
+    }
 }
 
 fn route(view: crate::notify::RouteView) -> RouteStatus {

@@ -145,6 +145,7 @@ impl Engine {
                 self.survey.want_people(reply, fresh, now);
             }
             ToEngine::Picture { reply } => self.survey.want_metrics(reply),
+            ToEngine::Counts { reply } => self.survey.want_status(reply),
             // Whoever asked may have gone away.
             ToEngine::Incident { id, reply } => {
                 let _ = reply.send(self.core.incident(id).map(Box::new));
@@ -519,6 +520,20 @@ mod tests {
         let second = ask(true, 1);
         assert!(!Arc::ptr_eq(&first, &second));
         assert!(!Arc::ptr_eq(&second, &ask(false, 3)));
+    }
+
+    #[test]
+    fn the_service_manager_gets_counts_and_no_picture_is_made_for_it() {
+        let (mut engine, _to_engine, _ledger, _work) = engine(4);
+        let (reply, mut counts) = tokio::sync::oneshot::channel();
+        engine.message(ToEngine::Counts { reply }, later(0));
+        engine.survey.tick(&engine.core, Vec::new, later(0));
+        let counts = counts.try_recv().unwrap();
+        assert_eq!(
+            counts.devices.values().sum::<u64>(),
+            engine.core.snapshot(later(0)).devices.len() as u64
+        );
+        assert_eq!((counts.blind, counts.mails_waiting), (false, 0));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::core::snapshot::IncidentSummary;
 use crate::core::tape::{Beginning, Line, Wants};
-use crate::core::{DeviceStatus, Input, MaintenanceOrder, Picture, Snapshot};
+use crate::core::{Counts, DeviceStatus, Input, MaintenanceOrder, Picture, Snapshot};
 use crate::incident::Batch;
 use crate::model::{Name, Site, Wall};
 use crate::notify::Delivery;
@@ -32,6 +32,11 @@ pub(crate) enum ToEngine {
     Picture {
         /// Where to.
         reply: oneshot::Sender<Arc<Picture>>,
+    },
+    /// How many are in which state.
+    Counts {
+        /// Where to.
+        reply: oneshot::Sender<Box<Counts>>,
     },
     /// One incident, whether or not it stands in the picture.
     Incident {

@@ -4,7 +4,7 @@ use super::health::{Health, Part};
 use super::messages::ToEngine;
 use super::traps::ToTraps;
 use super::{clock, reload, systemd};
-use crate::core::{Picture, Snapshot};
+use crate::core::{Counts, Picture, Snapshot};
 use crate::metrics::{Own, Text};
 use crate::model::{Mono, Site};
 use crate::web::{Page, Pages};
@@ -123,6 +123,11 @@ impl Shared {
     /// A picture at most a second old, or taken now; `None` if the engine does not answer.
     pub(crate) async fn snapshot(&self, fresh: bool) -> Option<Arc<Snapshot>> {
         self.ask(|reply| ToEngine::Snapshot { fresh, reply }).await
+    }
+
+    /// How many are in which state; `None` if the engine does not answer.
+    pub(super) async fn counts(&self) -> Option<Box<Counts>> {
+        self.ask(|reply| ToEngine::Counts { reply }).await
     }
 
     /// The numbers of all devices, at most a second old; `None` if the engine does not answer.

@@ -4,7 +4,7 @@
 //! Whoever asks while a picture is being made gets that one, unless it has to be taken from now on.
 
 use super::clock;
-use crate::core::{Core, Picture, Snapshot};
+use crate::core::{Core, Counts, Picture, Snapshot};
 use crate::model::{Mono, Now};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,12 @@ type ForMetrics = oneshot::Sender<Arc<Picture>>;
 /// For people.
 type ForPeople = oneshot::Sender<Arc<Snapshot>>;
 
+/// For the service manager.
+type ForStatus = oneshot::Sender<Box<Counts>>;
+
 /// A picture in the making.
 enum Job {
+    Status(Box<Counts>),
     Metrics(Box<Picture>),
     People(Box<Snapshot>),
 }
@@ -38,6 +42,7 @@ pub(super) struct Survey {
     next: usize,
     metrics: Vec<ForMetrics>,
     people: Vec<ForPeople>,
+    status: Vec<ForStatus>,
     /// These want a picture that is begun after they asked.
     fresh: Vec<ForPeople>,
     cached: Option<(Mono, Arc<Snapshot>)>,
@@ -48,6 +53,11 @@ impl Survey {
     /// Somebody wants the numbers.
     pub(super) fn want_metrics(&mut self, reply: ForMetrics) {
         self.metrics.push(reply);
+    }
+
+    /// The service manager wants the counts.
+    pub(super) fn want_status(&mut self, reply: ForStatus) {
+        self.status.push(reply);
     }
 
     /// Somebody wants to see everything, at most a second old, or (`fresh`) as it is from now on.
@@ -77,8 +87,9 @@ impl Survey {
 
     /// Goes on for one tick's share.
     pub(super) fn tick(&mut self, core: &Core, dropped: impl FnOnce() -> Vec<(&'static str, u64)>, now: Now) {
-        let idle = self.job.is_none() && self.metrics.is_empty() && self.people.is_empty() && self.fresh.is_empty();
-        if idle || self.last_slice.is_some_and(|last| now.mono.since(last) < APART) {
+        let nobody =
+            self.metrics.is_empty() && self.people.is_empty() && self.fresh.is_empty() && self.status.is_empty();
+        if self.job.is_none() && nobody || self.last_slice.is_some_and(|last| now.mono.since(last) < APART) {
             return;
         }
         let began = clock::mono();
@@ -90,6 +101,7 @@ impl Survey {
         while self.next < core.devices() && clock::mono().since(began) < SHARE {
             let range = self.next..self.next + STEP;
             match &mut job {
+                Job::Status(counts) => core.counts_slice(range.clone(), counts),
                 Job::Metrics(picture) => core.picture(range.clone(), picture),
                 Job::People(snapshot) => core.snapshot_slice(range.clone(), snapshot),
             }
@@ -100,6 +112,11 @@ impl Survey {
             return;
         }
         match job {
+            Job::Status(counts) => {
+                for reply in self.status.drain(..) {
+                    let _ = reply.send(counts.clone());
+                }
+            }
             Job::Metrics(mut picture) => {
                 picture.kernel_dropped = dropped();
                 // It is not kept here: to give back its memory is not the engine's work.
@@ -122,9 +139,12 @@ impl Survey {
     fn begin(&mut self, core: &Core, now: Now) -> (Mono, Job) {
         self.next = 0;
         self.people.append(&mut self.fresh);
-        let job = match self.people.is_empty() {
-            true => Job::Metrics(Box::new(core.begin_picture(now))),
-            false => Job::People(Box::new(core.begin_snapshot(now))),
+        let job = if !self.people.is_empty() {
+            Job::People(Box::new(core.begin_snapshot(now)))
+        } else if !self.metrics.is_empty() {
+            Job::Metrics(Box::new(core.begin_picture(now)))
+        } else {
+            Job::Status(Box::new(core.begin_counts(now)))
         };
         (now.mono, job)
     }

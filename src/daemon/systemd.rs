@@ -3,9 +3,10 @@
 use super::health::Part;
 use super::words::Word;
 use super::{Shared, clock};
-use crate::core::{ReachState, Snapshot};
+use crate::core::{Counts, ReachState};
 use crate::model::{Level, Mono};
 use sd_notify::NotifyState;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,8 +87,8 @@ pub(super) async fn watchdog(shared: Arc<Shared>) {
 /// Renews the status line.
 pub(super) async fn status(shared: Arc<Shared>) {
     loop {
-        if let Some(snapshot) = shared.snapshot(false).await {
-            tell(&[NotifyState::Status(&line(&snapshot))]);
+        if let Some(counts) = shared.counts().await {
+            tell(&[NotifyState::Status(&line(&counts))]);
         }
         let many = shared.site().devices.len() > MANY;
         tokio::time::sleep(if many { STATUS * 6 } else { STATUS }).await;
@@ -95,35 +96,31 @@ pub(super) async fn status(shared: Arc<Shared>) {
 }
 
 /// One line for `systemctl status`.
-fn line(s: &Snapshot) -> String {
-    if s.blind {
+fn line(c: &Counts) -> String {
+    if c.blind {
         return "BLIND: this host is cut off; nobody is accused".to_owned();
     }
-    let reach = |state| s.devices.iter().filter(|d| d.reach == state).count();
-    let open = |level| s.incidents_open.get(&level).copied().unwrap_or(0);
-    let waiting: u64 = s.outbox_pending.values().sum();
-    let circuits = &s.circuits.states;
-    let circuits = match circuits.values().sum::<u64>() {
+    let of = |all: &BTreeMap<ReachState, u64>, state| all.get(&state).copied().unwrap_or(0);
+    let up = |all| of(all, ReachState::Up) + of(all, ReachState::Lossy);
+    let open = |level| c.incidents_open.get(&level).copied().unwrap_or(0);
+    let circuits = match c.circuits.values().sum::<u64>() {
         0 => String::new(),
-        all => {
-            let of = |state| circuits.get(&state).copied().unwrap_or(0);
-            format!(
-                "; {all} circuits, {} up, {} off, {} down",
-                of(ReachState::Up) + of(ReachState::Lossy),
-                of(ReachState::Off),
-                of(ReachState::Down)
-            )
-        }
+        all => format!(
+            "; {all} circuits, {} up, {} off, {} down",
+            up(&c.circuits),
+            of(&c.circuits, ReachState::Off),
+            of(&c.circuits, ReachState::Down)
+        ),
     };
     format!(
         "{} devices, {} up, {} down, {} unreachable{circuits}; {} critical, {} warning; {} mails waiting",
-        s.devices.len(),
-        reach(ReachState::Up) + reach(ReachState::Lossy),
-        reach(ReachState::Down),
-        reach(ReachState::Unreachable),
+        c.devices.values().sum::<u64>(),
+        up(&c.devices),
+        of(&c.devices, ReachState::Down),
+        of(&c.devices, ReachState::Unreachable),
         open(Level::Critical),
         open(Level::Warning),
-        waiting
+        c.mails_waiting
     )
 }
 
