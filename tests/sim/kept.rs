@@ -235,7 +235,7 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
     ),
     (
         928059,
-        "redundancy-mixed",
+        "split-brain",
         "what was over in the moment it was told was told by the procedure of something that is well",
     ),
 ];

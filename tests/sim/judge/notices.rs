@@ -71,6 +71,8 @@ impl Judge {
             NoticeKind::Recovered => {
                 let inside = self.cases.values().filter(|c| c.folded_into == Some(id));
                 contacts.extend(inside.flat_map(|c| c.told.iter().cloned()));
+                // Those who are told of it at this very moment hear of its end, too.
+                contacts.extend(self.due.iter().filter(|d| d.incident == id).map(|d| d.contact.clone()));
             }
             _ => contacts.extend(self.recipients(case, plot)),
         }
