@@ -94,7 +94,7 @@ pub enum Reading {
         instance: Name,
         /// Who says it of itself.
         member: Name,
-        /// `None`: it does not tell any more.
+        /// `None`: the value is none that is known. A row that is gone is no reading.
         role: Option<Role>,
         /// How often it became active, if it counts that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
