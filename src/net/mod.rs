@@ -5,6 +5,7 @@
 //!
 //! Never here: what a datagram means, a retry, a clock (the time is an argument), a thread.
 
+mod batch;
 mod drops;
 mod icmp;
 mod receive;
@@ -23,6 +24,8 @@ use icmp::IcmpSocket;
 use send::{Batches, Queue};
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 use udp::UdpFleet;
 
 /// Bytes a socket asks the kernel for. Best effort: without privilege the kernel grants what `net.core.rmem_max` allows.
@@ -123,6 +126,17 @@ impl Net {
             icmp(&self.icmp_v4),
             icmp(&self.icmp_v6)
         )
+    }
+
+    /// Sleeps until a socket or `bell` can be read, or for so long.
+    pub fn wait(&self, bell: BorrowedFd<'_>, longest: Duration) {
+        let fleets = [&self.udp_v4, &self.udp_v6];
+        let udp = fleets.iter().copied().flatten().flat_map(UdpFleet::sockets);
+        let icmp = [&self.icmp_v4, &self.icmp_v6].into_iter().flatten();
+        let mut sockets: Vec<BorrowedFd<'_>> = udp.map(|(_, socket)| socket.as_fd()).collect();
+        sockets.extend(icmp.map(|icmp| icmp.socket().as_fd()));
+        sockets.push(bell);
+        receive::wait(&sockets, longest);
     }
 
     /// Reads every socket until it would block and appends what came, in the order of the sockets.

@@ -2,26 +2,18 @@
 //!
 //! The engine looks every 10 ms. Without the kernel's time stamp (SO_TIMESTAMPNS) every round trip would be rounded up to that.
 
+use super::batch::{Arrived, BATCH, Payloads};
 use super::{RECEIVE_BUFFER, Reading};
 use crate::model::Mono;
 use crate::poll::{Channel, PollInput};
-use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, setsockopt, sockopt,
-};
-use nix::sys::time::TimeSpec;
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::Socket;
-use std::io::IoSliceMut;
-use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-/// Longest datagram that is taken whole.
-pub(super) const LONGEST: usize = 65_535;
-/// Datagrams of one system call.
-pub(super) const BATCH: usize = 64;
 /// Datagrams read from one socket in one go, so that a flood on one cannot hold the engine.
 const FLOOD: usize = 16_384;
 
@@ -34,17 +26,15 @@ pub(super) fn prepare(socket: &Socket) {
 /// Memory that is reused for every batch.
 #[derive(Debug)]
 pub(super) struct Buffers {
-    payloads: Vec<Box<[u8]>>,
-    headers: MultiHeaders<SockaddrStorage>,
-    /// Length, sender and time of each datagram of the present batch.
-    batch: Vec<(usize, Option<SocketAddr>, Mono)>,
+    payloads: Payloads,
+    /// The present batch.
+    batch: Vec<Arrived>,
 }
 
 impl Buffers {
     pub(super) fn new() -> Buffers {
         Buffers {
-            payloads: (0..BATCH).map(|_| vec![0; LONGEST].into_boxed_slice()).collect(),
-            headers: MultiHeaders::preallocate(BATCH, Some(cmsg_space!(TimeSpec))),
+            payloads: Payloads::new(),
             batch: Vec::with_capacity(BATCH),
         }
     }
@@ -60,19 +50,19 @@ impl Buffers {
         wanted: impl Fn(&[u8]) -> bool,
     ) {
         for _ in 0..FLOOD / BATCH {
-            match self.receive(socket, now, earliest) {
+            match self.payloads.receive(socket, &mut self.batch) {
                 Ok(()) => {}
                 Err(Errno::EAGAIN) => return,
                 // An error that an earlier datagram left on the socket (a refused port): reading it clears it.
                 Err(_) => continue,
             }
-            for ((length, from, at), payload) in self.batch.iter().zip(&self.payloads) {
-                let bytes = &payload[..*length];
-                if let (Some(from), true) = (from, wanted(bytes)) {
+            for (i, datagram) in self.batch.iter().enumerate() {
+                let bytes = self.payloads.get(i, datagram.length);
+                if let (Some(from), true) = (datagram.from, wanted(bytes)) {
                     into.push(PollInput::Datagram {
                         channel,
-                        from: *from,
-                        at: *at,
+                        from,
+                        at: datagram.stamp_ns.map_or(now.mono, |stamp| dated(stamp, now, earliest)),
                         bytes: bytes.to_vec(),
                     });
                 }
@@ -82,19 +72,15 @@ impl Buffers {
             }
         }
     }
+}
 
-    /// One batch.
-    fn receive(&mut self, socket: &UdpSocket, now: Reading, earliest: Mono) -> Result<(), Errno> {
-        self.batch.clear();
-        let mut slices: Vec<[IoSliceMut<'_>; 1]> = self.payloads.iter_mut().map(|p| [IoSliceMut::new(p)]).collect();
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let received = recvmmsg(socket.as_raw_fd(), &mut self.headers, slices.iter_mut(), flags, None)?;
-        for message in received {
-            let dated = arrival(&message, now, earliest);
-            self.batch.push((message.bytes, sender(&message), dated));
-        }
-        Ok(())
-    }
+/// Sleeps until one of these can be read, or for so long, to the millisecond above.
+pub(super) fn wait(on: &[BorrowedFd<'_>], longest: Duration) {
+    let mut asked: Vec<PollFd<'_>> = on.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    let milliseconds = longest.as_micros().div_ceil(1_000);
+    let timeout = PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::ZERO);
+    // Interrupted, or out of memory: the caller looks at what is there and comes back.
+    let _ = poll(&mut asked, timeout);
 }
 
 /// What can be read from now. If the kernel does not say, everything is looked at.
@@ -113,29 +99,8 @@ pub(super) fn readable(sockets: &[&UdpSocket]) -> Vec<bool> {
         .collect()
 }
 
-pub(super) fn sender(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<SocketAddr> {
-    let address = message.address.as_ref()?;
-    let v4 = address.as_sockaddr_in().map(|a| SocketAddr::V4((*a).into()));
-    v4.or_else(|| address.as_sockaddr_in6().map(|a| SocketAddr::V6((*a).into())))
-}
-
-/// The kernel's time stamp, carried over to the clock of deadlines. The wall clock may have stepped since it was taken: what
-/// comes out never lies outside `earliest` and now.
-fn arrival(message: &RecvMsg<'_, '_, SockaddrStorage>, now: Reading, earliest: Mono) -> Mono {
-    let stamp = message
-        .cmsgs()
-        .ok()
-        .into_iter()
-        .flatten()
-        .find_map(|control| match control {
-            ControlMessageOwned::ScmTimestampns(t) => {
-                Some(i128::from(t.tv_sec()) * 1_000_000_000 + i128::from(t.tv_nsec()))
-            }
-            _ => None,
-        });
-    stamp.map_or(now.mono, |stamp| dated(stamp, now, earliest))
-}
-
+/// The kernel's time stamp, carried over to the clock of deadlines. The wall clock may have stepped since it was taken: the result
+/// never lies outside `earliest` and now.
 fn dated(stamp: i128, now: Reading, earliest: Mono) -> Mono {
     let age = u64::try_from(now.real_ns.saturating_sub(stamp)).unwrap_or(0);
     (now.mono - Duration::from_nanos(age)).max(earliest.min(now.mono))

@@ -4,17 +4,16 @@
 //!
 //! Never here: what a datagram means, a thread, a rate limit.
 
-use super::receive::{BATCH, LONGEST, sender};
-use super::{RECEIVE_BUFFER, drops};
+use super::batch::{Arrived, BATCH, Payloads};
+use super::{RECEIVE_BUFFER, drops, receive};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags};
 use rustix::net::{AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketFlags, SocketType};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 /// Name of the inherited sockets (`FileDescriptorName=` of the socket unit).
@@ -30,8 +29,8 @@ pub struct TrapSockets(Vec<UdpSocket>);
 /// Memory of system calls that carry many datagrams; it belongs to the thread that made it.
 #[derive(Debug)]
 pub struct TrapMemory {
-    payloads: Vec<Box<[u8]>>,
-    headers: MultiHeaders<SockaddrStorage>,
+    payloads: Payloads,
+    batch: Vec<Arrived>,
 }
 
 impl Default for TrapMemory {
@@ -44,8 +43,8 @@ impl TrapMemory {
     /// Some megabytes, of which only what is received is ever touched.
     pub fn new() -> TrapMemory {
         TrapMemory {
-            payloads: (0..BATCH).map(|_| vec![0; LONGEST].into_boxed_slice()).collect(),
-            headers: MultiHeaders::preallocate(BATCH, None),
+            payloads: Payloads::new(),
+            batch: Vec::with_capacity(BATCH),
         }
     }
 }
@@ -88,14 +87,8 @@ impl TrapSockets {
 
     /// Waits until something is there, or for so long.
     pub fn wait(&self, longest: Duration) {
-        let mut asked: Vec<PollFd<'_>> = self
-            .0
-            .iter()
-            .map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN))
-            .collect();
-        let timeout = PollTimeout::try_from(longest).unwrap_or(PollTimeout::ZERO);
-        // Interrupted, or out of memory: then it is looked at what is there.
-        let _ = poll(&mut asked, timeout);
+        let sockets: Vec<BorrowedFd<'_>> = self.0.iter().map(AsFd::as_fd).collect();
+        receive::wait(&sockets, longest);
     }
 
     /// Reads what is there and answers what `take` answers. Gives how many datagrams came; what cannot be sent is given up: who waits
@@ -109,23 +102,23 @@ impl TrapSockets {
         let mut answers = Vec::new();
         for socket in &self.0 {
             for _ in 0..BATCHES {
-                let lengths = match batch(socket, memory) {
-                    Ok(lengths) => lengths,
+                match memory.payloads.receive(socket, &mut memory.batch) {
+                    Ok(()) => {}
                     Err(Errno::EAGAIN) => break,
                     // An error that an answer of ours left on the socket: reading it clears it.
                     Err(_) => continue,
-                };
-                for ((length, from), payload) in lengths.iter().zip(&memory.payloads) {
-                    let Some(from) = from else { continue };
-                    if let Some(answer) = take(*from, &payload[..*length]) {
-                        answers.push((*from, answer));
+                }
+                for (i, datagram) in memory.batch.iter().enumerate() {
+                    let Some(from) = datagram.from else { continue };
+                    if let Some(answer) = take(from, memory.payloads.get(i, datagram.length)) {
+                        answers.push((from, answer));
                     }
                 }
-                all += lengths.len();
+                all += memory.batch.len();
                 for (to, answer) in answers.drain(..) {
                     let _ = socket.send_to(&answer, to);
                 }
-                if lengths.len() < BATCH {
+                if memory.batch.len() < BATCH {
                     break;
                 }
             }
@@ -137,20 +130,6 @@ impl TrapSockets {
     pub fn kernel_drops(&self) -> Option<u64> {
         drops::dropped(&["udp", "udp6"], &self.0.iter().filter_map(drops::inode).collect())
     }
-}
-
-/// Lengths and senders of one batch.
-fn batch(socket: &UdpSocket, memory: &mut TrapMemory) -> Result<Vec<(usize, Option<SocketAddr>)>, Errno> {
-    let TrapMemory { payloads, headers } = memory;
-    let mut slices: Vec<[IoSliceMut<'_>; 1]> = payloads.iter_mut().map(|p| [IoSliceMut::new(p)]).collect();
-    let received = recvmmsg(
-        socket.as_raw_fd(),
-        headers,
-        slices.iter_mut(),
-        MsgFlags::MSG_DONTWAIT,
-        None,
-    )?;
-    Ok(received.map(|message| (message.bytes, sender(&message))).collect())
 }
 
 fn open_one(at: SocketAddr) -> io::Result<UdpSocket> {
