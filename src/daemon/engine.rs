@@ -1,10 +1,12 @@
 //! The engine thread: it alone owns the core and the sockets, so there are no locks around them.
 //!
-//! Each turn: read the clock, receive all sockets dry, take the messages, wake the core if it is due, hand out its effects,
-//! sleep to the next tick of 10 ms (on a fixed grid) or to the next message.
+//! Each turn: read the clock, receive all sockets dry, take the messages, wake the core if it is due, hand out its effects, sleep
+//! until something is due, a datagram comes or a message comes. Turns stand on a grid of 10 ms, so that under load each takes many
+//! datagrams at once; only a message is answered between two ticks.
 
 use super::clock;
 use super::health::{Health, Part};
+use super::inbox::EngineInbox;
 use super::messages::{Record, ToCache, ToEngine, ToLedger, Work};
 use super::recorder::{self, Recorder};
 use super::remember::Remember;
@@ -21,12 +23,14 @@ use crate::poll::PollInput;
 use crate::poll::trap::TrapSeen;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError};
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
 /// Turns are this far apart.
 const TICK: Duration = Duration::from_millis(10);
+/// An engine with nothing to do leaves a mark of its progress this often.
+const PROGRESS: Duration = Duration::from_millis(500);
 /// The kernel's count of dropped datagrams may be this old.
 const DROPS_AGE: Duration = Duration::from_secs(10);
 /// A ledger that has not answered for this long is treated as failed: no notice waits for a hung disk.
@@ -37,7 +41,7 @@ const LAST_ATTEMPTS: Duration = Duration::from_millis(800);
 /// Where the engine's effects go.
 #[derive(Debug)]
 pub(super) struct Links {
-    pub(super) inbox: Receiver<ToEngine>,
+    pub(super) inbox: EngineInbox,
     pub(super) ledger: SyncSender<ToLedger>,
     pub(super) work: Sender<Work>,
     pub(super) cache: SyncSender<ToCache>,
@@ -62,6 +66,8 @@ pub(super) struct Engine {
     received: Vec<PollInput>,
     stopping: Option<Mono>,
     ledger_works: bool,
+    /// The core may have effects that the last turn left for the next one.
+    unfinished: bool,
 }
 
 impl Engine {
@@ -81,6 +87,7 @@ impl Engine {
             received: Vec::new(),
             stopping: None,
             ledger_works: true,
+            unfinished: false,
         }
     }
 
@@ -107,12 +114,38 @@ impl Engine {
             if self.finished() {
                 return;
             }
+            self.sleep();
             match self.links.inbox.recv_timeout(to_next_tick(clock::mono())) {
                 Ok(message) => self.message(message, clock::now()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// Sleeps until something is due, a datagram comes or the bell rings; not at all if the next tick has work.
+    fn sleep(&self) {
+        let now = clock::mono();
+        let due = self.next_turn(now);
+        if due > now + TICK {
+            self.net.wait(self.links.inbox.bell(), due.since(now));
+            self.links.inbox.silence();
+        }
+    }
+
+    /// When the next turn has something to do, if nothing comes in before.
+    fn next_turn(&self, now: Mono) -> Mono {
+        let each_tick =
+            self.unfinished || !self.backlog.is_empty() || self.survey.is_wanted() || self.stopping.is_some();
+        if each_tick {
+            return now;
+        }
+        let unanswered = self.unanswered.values().filter(|(_, told)| !told);
+        let late_commit = unanswered.map(|(since, _)| *since + COMMIT_DEADLINE).min();
+        (now + PROGRESS)
+            .min(self.core.next_wakeup())
+            .min(self.remember.next_turn())
+            .min(late_commit.unwrap_or(Mono::NEVER))
     }
 
     fn turn(&mut self) {
@@ -243,7 +276,8 @@ impl Engine {
     }
 
     fn effects(&mut self, now: Now) {
-        // An effect that fails at once comes back as an input, which may have effects of its own.
+        // An effect that fails at once comes back as an input, which may have effects of its own; after a few rounds the next turn goes on.
+        self.unfinished = false;
         for _ in 0..4 {
             let effects = self.core.effects();
             if effects.is_empty() {
@@ -260,6 +294,7 @@ impl Engine {
                 self.core.take_polled(&mut failed, now);
             }
         }
+        self.unfinished = true;
     }
 
     fn carry_out(&mut self, effect: Effect, now: Now) -> Option<Input> {
@@ -404,8 +439,9 @@ fn log_events(batch: &Batch) {
 mod tests {
     use super::*;
     use crate::config::{Host, SourceFile, check};
+    use crate::daemon::inbox::{EngineSender, engine_inbox};
     use crate::incident::{Head, Restored};
-    use std::sync::mpsc::sync_channel;
+    use std::sync::mpsc::{Receiver, sync_channel};
 
     fn site() -> Arc<Site> {
         let text =
@@ -425,11 +461,11 @@ mod tests {
         room: usize,
     ) -> (
         Engine,
-        SyncSender<ToEngine>,
+        EngineSender,
         Receiver<ToLedger>,
         tokio::sync::mpsc::Receiver<Work>,
     ) {
-        let (to_engine, inbox) = sync_channel(16);
+        let (to_engine, inbox) = engine_inbox(16).unwrap();
         let (ledger, ledger_inbox) = sync_channel(room);
         let (work, work_inbox) = tokio::sync::mpsc::channel(1);
         let links = Links {
@@ -474,6 +510,30 @@ mod tests {
         engine.input(answer, later(12));
         assert!(engine.ledger_works && engine.unanswered.is_empty());
         assert_eq!(engine.links.health.ledger_error(), None);
+    }
+
+    #[test]
+    fn an_idle_engine_sleeps_until_something_is_due_and_no_tick_is_lost_while_somebody_waits() {
+        let (mut engine, to_engine, ledger, _work) = engine(4);
+        engine.turn();
+        let now = clock::mono();
+        assert!(engine.next_turn(now) > now + TICK, "nothing is due");
+        assert!(
+            engine.next_turn(now) <= now + PROGRESS,
+            "progress is shown all the same"
+        );
+        let (since, _) = engine.unanswered.values().next().copied().unwrap();
+        let nearly_late = since + COMMIT_DEADLINE - Duration::from_millis(100);
+        assert_eq!(engine.next_turn(nearly_late), since + COMMIT_DEADLINE);
+        drop(ledger);
+        let (reply, _counts) = tokio::sync::oneshot::channel();
+        to_engine.send(ToEngine::Counts { reply }).unwrap();
+        engine.sleep();
+        let message = engine.links.inbox.try_recv().unwrap();
+        engine.message(message, clock::now());
+        assert_eq!(engine.next_turn(now), now, "somebody waits for the counts");
+        engine.survey.tick(&engine.core, Vec::new, later(1));
+        assert!(engine.next_turn(now) > now + TICK, "and has them");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use super::clock;
 use super::health::{Health, Part};
+use super::inbox::EngineSender;
 use super::messages::{ToEngine, ToLedger};
 use super::words::Word;
 use crate::core::Input;
 use crate::incident::{Batch, Ledger};
 use crate::metrics::Own;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// Most batches in one transaction.
@@ -23,7 +24,7 @@ const RETRY_EVERY: u32 = 10;
 pub(super) fn run(
     mut ledger: Ledger,
     inbox: &Receiver<ToLedger>,
-    engine: &SyncSender<ToEngine>,
+    engine: &EngineSender,
     health: &Health,
     own: &Arc<Own>,
 ) {
@@ -55,7 +56,7 @@ pub(super) fn run(
 }
 
 /// Whether the last transaction worked.
-fn write(ledger: &mut Ledger, batches: &[Batch], engine: &SyncSender<ToEngine>, own: &Own) -> bool {
+fn write(ledger: &mut Ledger, batches: &[Batch], engine: &EngineSender, own: &Own) -> bool {
     let began = clock::mono();
     let result = ledger.commit(batches).map_err(|e| e.to_string());
     own.committed(clock::mono().since(began));
@@ -64,7 +65,7 @@ fn write(ledger: &mut Ledger, batches: &[Batch], engine: &SyncSender<ToEngine>, 
             batch: batch.id,
             result: result.clone(),
         };
-        // The engine reads its inbox every 10 ms, so that this waits only while it is stuck; then nothing else matters.
+        // The bell wakes the engine, so that this waits only while it is stuck; then nothing else matters.
         let _ = engine.send(ToEngine::Input(Box::new(input)));
     }
     result.is_ok()

@@ -35,6 +35,7 @@ mod beat;
 mod cache;
 mod engine;
 mod health;
+mod inbox;
 mod ledger;
 mod messages;
 mod recorder;

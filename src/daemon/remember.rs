@@ -51,6 +51,15 @@ impl Remember {
         }
     }
 
+    /// When [`Remember::tick`] has something to do.
+    pub(super) fn next_turn(&self) -> Mono {
+        if self.at.is_some() || self.waiting.is_some() {
+            self.last_slice
+        } else {
+            self.next
+        }
+    }
+
     /// Goes on for one tick's share.
     pub(super) fn tick(&mut self, core: &Core, cache: &SyncSender<ToCache>, now: Now) {
         let idle = self.at.is_none() && now.mono < self.next && self.waiting.is_none();

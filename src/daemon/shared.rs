@@ -1,6 +1,7 @@
 //! What the tokio side of the daemon shares.
 
 use super::health::{Health, Part};
+use super::inbox::EngineSender;
 use super::messages::ToEngine;
 use super::traps::ToTraps;
 use super::{clock, reload, systemd};
@@ -27,7 +28,7 @@ pub(crate) struct Shared {
     /// The state directory of this run; a reload cannot move it.
     pub(super) state: PathBuf,
     site: Mutex<Arc<Site>>,
-    engine: SyncSender<ToEngine>,
+    engine: EngineSender,
     /// To the thread of the traps, where there is one.
     pub(super) traps: SyncSender<ToTraps>,
     pub(super) health: Arc<Health>,
@@ -44,7 +45,7 @@ impl Shared {
     pub(super) fn new(
         config: PathBuf,
         site: Arc<Site>,
-        engine: SyncSender<ToEngine>,
+        engine: EngineSender,
         traps: SyncSender<ToTraps>,
         no_echo: (Option<String>, Option<String>),
     ) -> Shared {

@@ -2,6 +2,7 @@
 
 use super::engine::{Engine, Links};
 use super::health::Part;
+use super::inbox::{EngineSender, engine_inbox};
 use super::messages::ToEngine;
 use super::recorder::{self, Recorder};
 use super::shared::WebPages;
@@ -126,7 +127,7 @@ pub enum RunError {
 #[derive(Debug)]
 pub struct Handle {
     shared: Arc<Shared>,
-    engine: SyncSender<ToEngine>,
+    engine: EngineSender,
     engine_thread: Option<JoinHandle<()>>,
     ledger: SyncSender<messages::ToLedger>,
     ledger_thread: Option<JoinHandle<()>>,
@@ -206,7 +207,7 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
     let sockets = net.describe();
     let no_echo = (why(&net, false), why(&net, true));
     let trap_sockets = site.traps.as_ref().map(traps::open).transpose()?;
-    let (to_engine, inbox) = sync_channel(INBOX);
+    let (to_engine, inbox) = engine_inbox(INBOX).map_err(RunError::Threads)?;
     let (to_traps, traps_inbox) = sync_channel(TRAPS_INBOX);
     let shared = Arc::new(Shared::new(
         options.config,
@@ -352,7 +353,7 @@ fn spawn_cache(inbox: Receiver<messages::ToCache>, state: &Path) -> Result<JoinH
 fn spawn_ledger(
     ledger: Ledger,
     inbox: Receiver<messages::ToLedger>,
-    engine: &SyncSender<ToEngine>,
+    engine: &EngineSender,
     shared: &Arc<Shared>,
 ) -> Result<JoinHandle<()>, RunError> {
     let (engine, health, own) = (engine.clone(), Arc::clone(&shared.health), Arc::clone(&shared.own));

@@ -50,6 +50,12 @@ pub(super) struct Survey {
 }
 
 impl Survey {
+    /// Somebody waits for something that [`Survey::tick`] makes.
+    pub(super) fn is_wanted(&self) -> bool {
+        let asked = self.metrics.len() + self.people.len() + self.fresh.len() + self.status.len();
+        self.job.is_some() || asked > 0
+    }
+
     /// Somebody wants the numbers.
     pub(super) fn want_metrics(&mut self, reply: ForMetrics) {
         self.metrics.push(reply);
@@ -87,9 +93,7 @@ impl Survey {
 
     /// Goes on for one tick's share.
     pub(super) fn tick(&mut self, core: &Core, dropped: impl FnOnce() -> Vec<(&'static str, u64)>, now: Now) {
-        let nobody =
-            self.metrics.is_empty() && self.people.is_empty() && self.fresh.is_empty() && self.status.is_empty();
-        if self.job.is_none() && nobody || self.last_slice.is_some_and(|last| now.mono.since(last) < APART) {
+        if !self.is_wanted() || self.last_slice.is_some_and(|last| now.mono.since(last) < APART) {
             return;
         }
         let began = clock::mono();

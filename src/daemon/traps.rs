@@ -5,6 +5,7 @@
 //!
 //! Never here: a decision who is believed (that is [`crate::poll::trap`]).
 
+use super::inbox::EngineSender;
 use super::messages::ToEngine;
 use super::words::Word;
 use super::{RunError, clock};
@@ -18,7 +19,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
+use std::sync::mpsc::{Receiver, TryRecvError, TrySendError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -73,7 +74,7 @@ pub(super) fn spawn(
     site: &Arc<Site>,
     sockets: TrapSockets,
     inbox: Receiver<ToTraps>,
-    engine: &SyncSender<ToEngine>,
+    engine: &EngineSender,
     own: &Arc<Own>,
 ) -> io::Result<(JoinHandle<()>, Vec<SocketAddr>)> {
     let local = local_engine(&site.daemon.state);
@@ -97,7 +98,7 @@ struct Listener {
     sockets: TrapSockets,
     traps: Traps,
     inbox: Receiver<ToTraps>,
-    engine: SyncSender<ToEngine>,
+    engine: EngineSender,
     own: Arc<Own>,
     waiting: Vec<TrapSeen>,
     /// When the engine was last given some.
@@ -117,7 +118,7 @@ impl Listener {
         sockets: TrapSockets,
         traps: Traps,
         inbox: Receiver<ToTraps>,
-        engine: SyncSender<ToEngine>,
+        engine: EngineSender,
         own: Arc<Own>,
     ) -> Listener {
         let now = clock::mono();
@@ -336,6 +337,7 @@ fn read(path: &Path) -> Option<(Vec<u8>, u32)> {
 mod tests {
     use super::*;
     use crate::config::{Host, SourceFile, check};
+    use crate::daemon::inbox::engine_inbox;
     use std::sync::mpsc::sync_channel;
 
     #[test]
@@ -374,7 +376,7 @@ mod tests {
             boots: 1,
             started: Mono(0),
         };
-        let (engine, inbox) = sync_channel(1);
+        let (engine, inbox) = engine_inbox(1).unwrap();
         let traps = Traps::new(site("gone"), local, 7);
         let mut listener = Listener::new(sockets, traps, sync_channel(1).1, engine, Arc::new(Own::new()));
         let seen = |i: u32| TrapSeen {
