@@ -1,6 +1,6 @@
 //! A network of the wanted size, polled by the real daemon: what the fleet says was missed, how late, and what it took.
 //!
-//! `cargo bench --bench fleet -- --shape cpe|device --targets N --seconds S [--circuits] [--lying 1 --slow 10 --loss 1] [--step 50]
+//! `cargo bench --bench fleet -- --shape cpe|device --targets N --seconds S [--circuits] [--v6 N] [--lying 1 --slow 10 --loss 1] [--step 50]
 //! [--night 85] [--reload] [--restart]`; `--reload` takes another configuration while all is polled: one circuit in a hundred changed, and all
 //! at other places; `--restart` says what the first interval of another start asks, with and without what the one before has
 //! learned; `--growth` prints a table for 1,000, 10,000, 100,000 and 240,000 targets. With `--circuits` the targets stand in
@@ -226,6 +226,18 @@ fn window(
             memory_kib(pid, "VmRSS") / 1024,
             memory_kib(pid, "VmHWM") / 1024,
             fleet_used.percent(seconds as f64)
+        ),
+    );
+    let after = hinomi.metrics()?;
+    let sum = |name: &str| Hinomi::sum(&after, name);
+    report.row(
+        format!("{prefix}believed of them"),
+        format!(
+            "{} devices and {} circuits down, {} answers refused for their source, {} incidents open",
+            sum("hinomi_targets{state=\"down\"}"),
+            sum("hinomi_circuits{state=\"down\"}"),
+            sum("hinomi_dropped_total{reason=\"wrong-source\"}"),
+            sum("hinomi_incidents{")
         ),
     );
     Ok(missed)

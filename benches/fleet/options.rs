@@ -1,5 +1,8 @@
 //! What the network is like, from the command line of the fleet's process and back.
 
+use super::{address, address_v6, number_v4, number_v6};
+use std::net::IpAddr;
+
 /// The options of a fleet.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -20,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) silent: f64,
     /// Per cent of addresses that lie.
     pub(crate) lying: f64,
+    /// The last so many addresses are IPv6.
+    pub(crate) v6: u32,
 }
 
 impl Default for Options {
@@ -34,11 +39,34 @@ impl Default for Options {
             loss: 0.0,
             silent: 0.0,
             lying: 0.0,
+            v6: 0,
         }
     }
 }
 
 impl Options {
+    /// The address of agent `i`.
+    pub(crate) fn address(&self, i: u32) -> IpAddr {
+        if self.is_v6(i) {
+            address_v6(i).into()
+        } else {
+            address(i).into()
+        }
+    }
+
+    /// The agent of an address, if it is one of this fleet.
+    pub(crate) fn index(&self, address: IpAddr) -> Option<u32> {
+        let number = match address {
+            IpAddr::V4(v4) => number_v4(v4),
+            IpAddr::V6(v6) => number_v6(v6),
+        };
+        number.filter(|i| *i < self.targets && self.is_v6(*i) == address.is_ipv6())
+    }
+
+    fn is_v6(&self, i: u32) -> bool {
+        i >= self.targets.saturating_sub(self.v6)
+    }
+
     /// Takes `--name value`; `Ok(false)`: not an option of the fleet.
     pub(crate) fn take(&mut self, name: &str, value: &str) -> Result<bool, String> {
         fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, value: &str) -> Result<T, String> {
@@ -54,6 +82,7 @@ impl Options {
             "--loss" => self.loss = parsed(name, value)?,
             "--silent" => self.silent = parsed(name, value)?,
             "--lying" => self.lying = parsed(name, value)?,
+            "--v6" => self.v6 = parsed(name, value)?,
             _ => return Ok(false),
         }
         if self.targets == 0 || self.ports == 0 || self.interval_s == 0 || self.groups == 0 || self.targets > 2_000_000
@@ -77,6 +106,7 @@ impl Options {
             ("--loss", self.loss.to_string()),
             ("--silent", self.silent.to_string()),
             ("--lying", self.lying.to_string()),
+            ("--v6", self.v6.to_string()),
         ];
         pairs
             .into_iter()
@@ -98,6 +128,9 @@ impl Options {
             if percent > 0.0 {
                 text += &format!(", {percent} % {what}");
             }
+        }
+        if self.v6 > 0 {
+            text += &format!(", {} of them IPv6", self.v6.min(self.targets));
         }
         if self.slow > 0.0 {
             text += &format!(", {} % answer {} ms late", self.slow, self.delay_ms);

@@ -1,8 +1,9 @@
-//! The fleet as a process of its own: three threads (answers, echoes, orders) and nothing by address but numbers.
+//! The fleet as a process of its own: a thread for orders, and for each family one for answers and one for echoes, and nothing by address but numbers.
 //!
 //! Orders are lines on standard input, each answered by lines that end with `end`: `measure`, `verdict`, `requests`, `echo`,
 //! `silence 40%`, `silence all`, `silence group 3`, `back`. The end of the input is the end of the process.
 
+use super::PORT;
 use super::agent::Answerer;
 use super::count::Count;
 use super::judge::{Window, judge, self_check};
@@ -10,15 +11,15 @@ use super::mib::Agent;
 use super::nature::{Lie, chosen, lie};
 use super::options::Options;
 use super::silence::Silence;
-use super::{PORT, index};
 use nix::cmsg_space;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmsg, setsockopt, sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmsg, setsockopt,
+    sockopt,
 };
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::collections::VecDeque;
 use std::io::{BufRead, IoSlice, IoSliceMut, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -55,18 +56,24 @@ pub(crate) fn run(options: Options) -> Result<(), String> {
     let state = Arc::new(State {
         snmp: Mutex::new(count()),
         echo: Mutex::new(count()),
-        silence: Mutex::new(Silence::new(options.targets, options.groups)),
+        silence: Mutex::new(Silence::new(options.clone())),
         from_ms: Mutex::new(0),
         requests: Mutex::new(Vec::new()),
         echo_request: Mutex::new(Vec::new()),
         began: Instant::now(),
         options,
     });
-    let socket = udp().map_err(|e| format!("UDP port {PORT}: {e}"))?;
-    let raw = raw().map_err(|e| format!("RAW ICMP: {e}"))?;
-    let (answering, listening) = (Arc::clone(&state), Arc::clone(&state));
-    std::thread::spawn(move || Desk::new(&answering, socket).serve());
-    std::thread::spawn(move || listen(&listening, &raw));
+    for family in [Domain::IPV4, Domain::IPV6] {
+        if family == Domain::IPV6 && state.options.v6 == 0 {
+            continue;
+        }
+        let socket = udp(family).map_err(|e| format!("UDP port {PORT}: {e}"))?;
+        let raw = raw(family).map_err(|e| format!("RAW ICMP: {e}"))?;
+        let (answering, listening) = (Arc::clone(&state), Arc::clone(&state));
+        std::thread::spawn(move || Desk::new(&answering, socket).serve());
+        std::thread::spawn(move || listen(&listening, &raw));
+    }
+    lock(&state.silence).begin()?;
     say(&["ready to be asked".to_owned()])?;
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|e| format!("standard input: {e}"))?;
@@ -84,18 +91,39 @@ fn say(lines: &[String]) -> Result<(), String> {
         .map_err(|e| format!("standard output: {e}"))
 }
 
-fn udp() -> std::io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+fn udp(family: Domain) -> std::io::Result<Socket> {
+    let socket = Socket::new(family, Type::DGRAM, Some(Protocol::UDP))?;
     setsockopt(&socket, sockopt::RcvBufForce, &BUFFER)?;
-    setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)).into())?;
+    let any: IpAddr = if family == Domain::IPV6 {
+        socket.set_only_v6(true)?;
+        setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+        Ipv6Addr::UNSPECIFIED.into()
+    } else {
+        setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+        Ipv4Addr::UNSPECIFIED.into()
+    };
+    socket.bind(&SocketAddr::from((any, PORT)).into())?;
     Ok(socket)
 }
 
-/// Hears echo requests only (classic BPF), of each 128 octets.
-fn raw() -> std::io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))?;
+/// Hears echo requests only (classic BPF), of each 128 octets, with the address that they went to.
+fn raw(family: Domain) -> std::io::Result<Socket> {
+    let v6 = family == Domain::IPV6;
+    let protocol = if v6 { Protocol::ICMPV6 } else { Protocol::ICMPV4 };
+    let socket = Socket::new(family, Type::RAW, Some(protocol))?;
     setsockopt(&socket, sockopt::RcvBufForce, &BUFFER)?;
+    if v6 {
+        setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+        let filter = [
+            SockFilter::new(0x30, 0, 0, 0),   // A = type; the kernel has taken the IPv6 header off
+            SockFilter::new(0x15, 0, 1, 128), // echo request?
+            SockFilter::new(0x06, 0, 0, 128),
+            SockFilter::new(0x06, 0, 0, 0),
+        ];
+        socket.attach_filter(&filter)?;
+        return Ok(socket);
+    }
+    setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
     let filter = [
         SockFilter::new(0xb1, 0, 0, 0), // X = length of the IP header
         SockFilter::new(0x50, 0, 0, 0), // A = type
@@ -105,6 +133,17 @@ fn raw() -> std::io::Result<Socket> {
     ];
     socket.attach_filter(&filter)?;
     Ok(socket)
+}
+
+/// The address that a datagram went to.
+fn asked_address(info: &ControlMessageOwned) -> Option<IpAddr> {
+    match info {
+        ControlMessageOwned::Ipv4PacketInfo(packet) => {
+            Some(Ipv4Addr::from(u32::from_be(packet.ipi_addr.s_addr)).into())
+        }
+        ControlMessageOwned::Ipv6PacketInfo(packet) => Some(Ipv6Addr::from(packet.ipi6_addr.s6_addr).into()),
+        _ => None,
+    }
 }
 
 impl State {
@@ -168,7 +207,8 @@ fn dropped() -> u64 {
             Some(target.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
         })
         .collect();
-    let tables = ["/proc/self/net/udp", "/proc/self/net/raw"].map(|t| std::fs::read_to_string(t).unwrap_or_default());
+    let tables = ["udp", "udp6", "raw", "raw6"]
+        .map(|t| std::fs::read_to_string(format!("/proc/self/net/{t}")).unwrap_or_default());
     let of = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         own.iter()
@@ -186,7 +226,7 @@ fn hex(bytes: &[u8]) -> String {
 struct Late {
     due: Instant,
     bytes: Vec<u8>,
-    to: SockaddrIn,
+    to: SockaddrStorage,
     from: ControlMessageOwned,
 }
 
@@ -220,11 +260,10 @@ impl Desk {
     }
 
     fn serve(mut self) {
-        let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BATCH, Some(cmsg_space!([u32; 3])));
         let mut memory = vec![[0u8; 2_048]; BATCH];
         let mut got = Vec::with_capacity(BATCH);
         loop {
-            receive(&self.socket, &mut headers, &mut memory, &mut got);
+            receive(&self.socket, &mut memory, &mut got);
             let full = got.len() == BATCH;
             for ((length, to, info), bytes) in got.drain(..).zip(&memory) {
                 self.request(&bytes[..length], to, info);
@@ -236,13 +275,11 @@ impl Desk {
         }
     }
 
-    fn request(&mut self, bytes: &[u8], to: SockaddrIn, info: ControlMessageOwned) {
-        let ControlMessageOwned::Ipv4PacketInfo(packet) = &info else {
+    fn request(&mut self, bytes: &[u8], to: SockaddrStorage, info: ControlMessageOwned) {
+        let o = &self.state.options;
+        let Some(who) = asked_address(&info).and_then(|asked| o.index(asked)) else {
             return;
         };
-        let asked = Ipv4Addr::from(u32::from_be(packet.ipi_addr.s_addr));
-        let o = &self.state.options;
-        let Some(who) = index(asked, o.targets) else { return };
         let ms = self.state.ms();
         let agent = Agent {
             number: who,
@@ -297,17 +334,18 @@ impl Desk {
     }
 }
 
-/// Length, who asked, and which address: of as many datagrams as there are, up to [`BATCH`].
-fn receive(
+/// Length, who asked, and which address: of as many datagrams as there are, up to [`BATCH`]. The headers are made anew: the kernel reads
+/// and overwrites their lengths.
+fn receive<const N: usize>(
     socket: &Socket,
-    headers: &mut MultiHeaders<SockaddrIn>,
-    memory: &mut [[u8; 2_048]],
-    got: &mut Vec<(usize, SockaddrIn, ControlMessageOwned)>,
+    memory: &mut [[u8; N]],
+    got: &mut Vec<(usize, SockaddrStorage, ControlMessageOwned)>,
 ) {
+    let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, Some(cmsg_space!([u32; 5])));
     let mut slices: Vec<_> = memory.iter_mut().map(|m| [IoSliceMut::new(m)]).collect();
     if let Ok(all) = recvmmsg(
         socket.as_raw_fd(),
-        headers,
+        &mut headers,
         slices.iter_mut(),
         MsgFlags::MSG_DONTWAIT,
         None,
@@ -317,17 +355,19 @@ fn receive(
 }
 
 /// An answer that the kernel refuses is an answer lost: the fleet goes on.
-fn send(socket: &Socket, bytes: &[u8], to: &SockaddrIn, from: &ControlMessageOwned) {
-    if let ControlMessageOwned::Ipv4PacketInfo(info) = from {
-        let control = [ControlMessage::Ipv4PacketInfo(info)];
-        let _ = sendmsg(
-            socket.as_raw_fd(),
-            &[IoSlice::new(bytes)],
-            &control,
-            MsgFlags::MSG_DONTWAIT,
-            Some(to),
-        );
-    }
+fn send(socket: &Socket, bytes: &[u8], to: &SockaddrStorage, from: &ControlMessageOwned) {
+    let control = match from {
+        ControlMessageOwned::Ipv4PacketInfo(info) => ControlMessage::Ipv4PacketInfo(info),
+        ControlMessageOwned::Ipv6PacketInfo(info) => ControlMessage::Ipv6PacketInfo(info),
+        _ => return,
+    };
+    let _ = sendmsg(
+        socket.as_raw_fd(),
+        &[IoSlice::new(bytes)],
+        &[control],
+        MsgFlags::MSG_DONTWAIT,
+        Some(to),
+    );
 }
 
 /// The address beside the one that was asked.
@@ -337,41 +377,37 @@ fn beside(info: ControlMessageOwned) -> ControlMessageOwned {
             packet.ipi_spec_dst.s_addr ^= 1u32.to_be();
             ControlMessageOwned::Ipv4PacketInfo(packet)
         }
+        ControlMessageOwned::Ipv6PacketInfo(mut packet) => {
+            packet.ipi6_addr.s6_addr[15] ^= 1;
+            ControlMessageOwned::Ipv6PacketInfo(packet)
+        }
         other => other,
     }
 }
 
-/// The thread that counts echo requests.
+/// The thread that counts echo requests of one family.
 fn listen(state: &State, raw: &Socket) {
-    let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
     let mut memory = vec![[0u8; 128]; BATCH];
+    let mut got = Vec::with_capacity(BATCH);
     loop {
-        let lengths = lengths(raw, &mut headers, &mut memory);
-        let (full, ms) = (lengths.len() == BATCH, state.ms());
-        for (length, packet) in lengths.into_iter().zip(&memory).filter(|(length, _)| *length >= 28) {
-            let to = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
-            let Some(who) = index(to, state.options.targets) else {
+        receive(raw, &mut memory, &mut got);
+        let (full, ms) = (got.len() == BATCH, state.ms());
+        for ((length, _, info), packet) in got.drain(..).zip(&memory) {
+            let Some(who) = asked_address(&info).and_then(|asked| state.options.index(asked)) else {
                 continue;
             };
             lock(&state.echo).echo(who, ms);
             if who == 0 {
-                *lock(&state.echo_request) = packet[usize::from(packet[0] & 0x0f) * 4..length].to_vec();
+                // A RAW socket of IPv4 gives the IP header, too.
+                let header = match info {
+                    ControlMessageOwned::Ipv4PacketInfo(_) => usize::from(packet[0] & 0x0f) * 4,
+                    _ => 0,
+                };
+                *lock(&state.echo_request) = packet[header.min(length)..length].to_vec();
             }
         }
         if !full {
             std::thread::sleep(NAP);
         }
     }
-}
-
-fn lengths(socket: &Socket, headers: &mut MultiHeaders<SockaddrIn>, memory: &mut [[u8; 128]]) -> Vec<usize> {
-    let mut slices: Vec<_> = memory.iter_mut().map(|m| [IoSliceMut::new(m)]).collect();
-    let all = recvmmsg(
-        socket.as_raw_fd(),
-        headers,
-        slices.iter_mut(),
-        MsgFlags::MSG_DONTWAIT,
-        None,
-    );
-    all.map_or_else(|_| Vec::new(), |all| all.map(|m| m.bytes).collect())
 }

@@ -1,36 +1,44 @@
 //! Who is silent now: their agents do not answer, and the kernel's echo replies from their addresses are dropped (nftables, in
-//! the network namespace that the bench runs in).
+//! the network namespace that the bench runs in). Where answers are lost, the same share of echo replies is.
 
 use super::nature::chosen;
-use super::{address, index};
+use super::options::Options;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
-const TABLE: &str = "table ip hinomi_fleet {
+const TABLE: &str = "table inet hinomi_fleet {
     set silent { type ipv4_addr; flags interval; auto-merge; }
-    chain output { type filter hook output priority 0; icmp type echo-reply ip saddr @silent drop; }
+    set silent6 { type ipv6_addr; flags interval; auto-merge; }
+    chain output {
+        type filter hook output priority 0;
+        icmp type echo-reply ip saddr @silent drop
+        icmpv6 type echo-reply ip6 saddr @silent6 drop
+        icmp type echo-reply jump loss
+        icmpv6 type echo-reply jump loss
+    }
+    chain loss { LOSS }
 }
 ";
 
 /// The silent.
 #[derive(Debug)]
 pub(crate) struct Silence {
+    options: Options,
     silent: Vec<bool>,
-    groups: u32,
     /// Silent at any time since the window began.
     ever: Vec<bool>,
     table: bool,
 }
 
 impl Silence {
-    pub(crate) fn new(targets: u32, groups: u32) -> Silence {
-        let silent = vec![false; targets as usize];
+    pub(crate) fn new(options: Options) -> Silence {
+        let silent = vec![false; options.targets as usize];
         Silence {
             ever: silent.clone(),
             silent,
-            groups,
+            options,
             table: false,
         }
     }
@@ -56,7 +64,7 @@ impl Silence {
             ["silence", "all"] => Box::new(|_| true),
             ["silence", "group", group] => {
                 let group: u32 = group.parse().map_err(|e| format!("group {group}: {e}"))?;
-                let groups = self.groups;
+                let groups = self.options.groups;
                 Box::new(move |i| group_of(i, targets, groups) == group)
             }
             ["silence", share] => {
@@ -83,17 +91,36 @@ impl Silence {
         Ok(self.silent.iter().filter(|s| **s).count())
     }
 
+    /// Echo replies are lost as answers are; nothing to do where none are.
+    pub(crate) fn begin(&mut self) -> Result<(), String> {
+        if self.options.loss > 0.0 {
+            self.tell_kernel()
+        } else {
+            Ok(())
+        }
+    }
+
     fn tell_kernel(&mut self) -> Result<(), String> {
         let mut script = String::new();
         if !std::mem::replace(&mut self.table, true) {
-            script += TABLE;
+            let loss = match (self.options.loss * 1_000.0) as u64 {
+                0 => String::new(),
+                of_100_000 => format!("numgen random mod 100000 < {of_100_000} drop"),
+            };
+            script += &TABLE.replace("LOSS", &loss);
         }
-        script += "flush set ip hinomi_fleet silent\n";
-        let ranges = ranges(&self.silent);
-        for some in ranges.chunks(5_000) {
-            let list: Vec<String> = some.iter().map(element).collect();
+        let ranges = ranges(&self.silent, &self.options);
+        for (set, v6) in [("silent", false), ("silent6", true)] {
             // Writing to a String cannot fail.
-            let _ = writeln!(script, "add element ip hinomi_fleet silent {{ {} }}", list.join(", "));
+            let _ = writeln!(script, "flush set inet hinomi_fleet {set}");
+            let of_family: Vec<String> = ranges
+                .iter()
+                .filter(|(from, _)| from.is_ipv6() == v6)
+                .map(element)
+                .collect();
+            for some in of_family.chunks(5_000) {
+                let _ = writeln!(script, "add element inet hinomi_fleet {set} {{ {} }}", some.join(", "));
+            }
         }
         let mut nft = Command::new("nft")
             .args(["-f", "-"])
@@ -118,7 +145,7 @@ pub(crate) fn group_of(i: u32, targets: u32, groups: u32) -> u32 {
 }
 
 /// As nft writes it: a range of one address is refused.
-fn element((from, to): &(Ipv4Addr, Ipv4Addr)) -> String {
+fn element((from, to): &(IpAddr, IpAddr)) -> String {
     if from == to {
         from.to_string()
     } else {
@@ -126,13 +153,16 @@ fn element((from, to): &(Ipv4Addr, Ipv4Addr)) -> String {
     }
 }
 
-/// Runs of silent neighbours.
-fn ranges(silent: &[bool]) -> Vec<(Ipv4Addr, Ipv4Addr)> {
-    let mut all: Vec<(Ipv4Addr, Ipv4Addr)> = Vec::new();
+/// Runs of silent neighbours of one family.
+fn ranges(silent: &[bool], options: &Options) -> Vec<(IpAddr, IpAddr)> {
+    let mut all: Vec<(IpAddr, IpAddr)> = Vec::new();
     for i in (0..).zip(silent).filter(|(_, s)| **s).map(|(i, _)| i) {
+        let address = options.address(i);
         match all.last_mut() {
-            Some((_, to)) if index(*to, u32::MAX) == Some(i - 1) => *to = address(i),
-            _ => all.push((address(i), address(i))),
+            Some((_, to)) if options.index(*to).map(|i| i + 1) == Some(i) && to.is_ipv6() == address.is_ipv6() => {
+                *to = address;
+            }
+            _ => all.push((address, address)),
         }
     }
     all

@@ -3,7 +3,7 @@
 use super::program::Program;
 use crate::fleet::options::Options;
 use crate::fleet::silence::group_of;
-use crate::fleet::{COMMUNITY, PORT, address};
+use crate::fleet::{COMMUNITY, PORT};
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -90,7 +90,7 @@ impl Config {
                 } else {
                     ports
                 };
-                (0..o.targets).for_each(|i| device(&mut toml, i, &ports));
+                (0..o.targets).for_each(|i| device(&mut toml, o, i, &ports));
                 (toml, None)
             }
             Surface::CircuitsCpe => {
@@ -106,7 +106,7 @@ impl Config {
             }
             Surface::CircuitsDevice => {
                 let _ = write!(toml, "[group.fleet]\n{snmp}liveness = \"{liveness}\"\n");
-                (0..o.targets).for_each(|i| device(&mut toml, i, ""));
+                (0..o.targets).for_each(|i| device(&mut toml, o, i, ""));
                 toml += "[circuits]\nfile = \"circuits.csv\"\n";
                 (toml, Some(device_lines(o)))
             }
@@ -125,7 +125,7 @@ impl Config {
                 csv,
                 "N-{i:07},{i:07},Clinic {i},user,carrier-{},main,cpe,agg-{group},wan0,{rate} Mbit/s,{rate} Mbit/s,{},{snmp},always,,,active",
                 i % 4,
-                address(i)
+                o.address(i)
             );
         }
         csv
@@ -181,11 +181,11 @@ fn interfaces(o: &Options) -> String {
     }
 }
 
-fn device(toml: &mut String, i: u32, ports: &str) {
+fn device(toml: &mut String, o: &Options, i: u32, ports: &str) {
     let _ = write!(
         toml,
         "[[device]]\nname = \"agent-{i}\"\ngroup = \"fleet\"\naddress = \"{}\"\n{ports}",
-        address(i)
+        o.address(i)
     );
 }
 

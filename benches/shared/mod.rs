@@ -69,7 +69,10 @@ fn unshared(words: &[String]) -> Result<(), String> {
 }
 
 fn loopback_up() -> Result<(), String> {
-    run("ip", &["link", "set", "lo", "up"])
+    run("ip", &["link", "set", "lo", "up"])?;
+    // Where this host has no IPv6, the fleet that wants it says so.
+    let _ = run("ip", &["-6", "route", "add", "local", fleet::V6_NETWORK, "dev", "lo"]);
+    Ok(())
 }
 
 /// Runs a short program to its end.
