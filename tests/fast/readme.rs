@@ -86,13 +86,7 @@ fn what_the_readmes_name_exists() {
         for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
             assert!(Path::new(&root()).join(link).exists(), "{name} links to {link}");
         }
-        for file in [
-            "tests/run",
-            ".ci/run",
-            "systemd/hinomi.service",
-            "systemd/hinomi-alarm@.service",
-            "systemd/hinomi.sysusers",
-        ] {
+        for file in ["tests/run", ".ci/run", "systemd/install"] {
             assert!(
                 text.contains(file),
                 "{name} no longer names {file}: drop it from this test"

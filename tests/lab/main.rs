@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, reason = "the lab lives in real time")]
 
 mod agents;
+mod debian;
 mod mailbox;
 mod net;
 mod pair;
@@ -24,6 +25,7 @@ mod story_port;
 mod story_reload;
 mod story_replay;
 mod story_sessions;
+mod story_systemd;
 mod story_threshold;
 mod story_vrrp;
 mod story_world;
@@ -187,6 +189,14 @@ const STORIES: &[Story] = &[
         usual: 72,
         limit: Duration::from_secs(7200),
         run: story_kill::run,
+    },
+    Story {
+        name: "systemd",
+        headline: "installed as the README says, under a real systemd: credentials, traps, reloads, watchdog, alarm mail",
+        needs: &["root", "mmdebstrap", "systemd-nspawn", "nsenter"],
+        usual: 110,
+        limit: Duration::from_secs(1_200),
+        run: story_systemd::run,
     },
 ];
 

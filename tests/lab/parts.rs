@@ -140,6 +140,13 @@ impl Running {
         ))
     }
 
+    /// The process id of its first child, if it has one.
+    pub(crate) fn first_child(&self) -> Option<String> {
+        let id = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+        children.split_whitespace().next().map(str::to_owned)
+    }
+
     /// The last lines of its output.
     pub(crate) fn tail(&self, lines: usize) -> String {
         let text = std::fs::read(&self.log)
@@ -416,6 +423,8 @@ pub(crate) fn missing(need: &str) -> Option<String> {
                 "smtpd" => "opensmtpd",
                 "ping" => "iputils-ping",
                 "snmpget" => "snmp",
+                "systemd-nspawn" => "systemd-container",
+                "nsenter" => "util-linux",
                 other => other,
             };
             (!path.split(':').any(|dir| Path::new(dir).join(program).is_file()))
