@@ -5,6 +5,7 @@
 use super::words;
 use crate::core::{DeviceStatus, InterfaceStatus};
 use crate::model::profile::{IndexPart, Profile, Redundancy};
+use crate::model::text::{harmless, is_hostile};
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::Path;
@@ -125,7 +126,7 @@ fn about(interface: &InterfaceStatus) -> String {
 fn usable(name: &str) -> bool {
     let fits = name.chars().count() <= 100 && name.trim() == name && !name.is_empty();
     let reserved = name.starts_with("alias:") || name.starts_with("session:");
-    fits && !reserved && !name.contains(['*', '?']) && !name.chars().any(char::is_control)
+    fits && !reserved && !name.contains(['*', '?']) && !name.chars().any(is_hostile)
 }
 
 fn redundancy(found: &Found<'_>, out: &mut String) -> std::fmt::Result {
@@ -202,11 +203,9 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-/// One line without control characters: it came from a device, and stands in a comment.
+/// One harmless line: it came from a device, and stands in a comment.
 fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    harmless(text).into_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Tables on a terminal: columns aligned by display width, colour only where it is welcome.
 
 use crate::model::Wall;
+use crate::model::text::harmless;
 use std::io::{IsTerminal, Write};
 
 /// Colour of a cell.
@@ -20,13 +21,9 @@ pub(super) struct Cell {
     paint: Paint,
 }
 
-/// A cell; control characters (device text may hold them) become spaces.
+/// A cell of harmless text.
 pub(super) fn cell(text: impl Into<String>, paint: Paint) -> Cell {
-    let text = text
-        .into()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let text = harmless(&text.into()).into_owned();
     Cell { text, paint }
 }
 

@@ -134,7 +134,13 @@ fn blank(c: char) -> &'static str {
 /// Text from the file, safe for a terminal.
 pub(crate) fn clean(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+        .map(|c| {
+            if crate::model::text::is_hostile(c) && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
         .collect()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Text in, value out, or what is wrong with it and what would be right. Never here: places, the tree.
 
+use crate::model::text::is_hostile;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -239,9 +240,9 @@ pub(crate) fn name(text: &str) -> Taken<String> {
     if text.trim().is_empty() {
         return refuse("is empty", "names appear in mails and tables; write one");
     }
-    if text.trim() != text || text.chars().any(char::is_control) || text.chars().count() > 100 {
+    if text.trim() != text || text.chars().any(is_hostile) || text.chars().count() > 100 {
         return refuse(
-            "has spaces around it, control characters, or more than 100 characters",
+            "has spaces around it, control or invisible characters, or more than 100 characters",
             "names appear in mail subjects and tables; keep them short and plain",
         );
     }

@@ -6,6 +6,7 @@ use super::Core;
 use super::tape::Took;
 use crate::incident::EventBody;
 use crate::model::maintenance::subject;
+use crate::model::text::signature;
 use crate::model::{Name, Now, Window};
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +67,7 @@ impl Core {
                         "no window \"{name}\" is in force or to come; see `hinomi maintenance list`"
                     ));
                 }
-                let by = by.trim().chars().filter(|c| !c.is_control()).take(80).collect();
+                let by = signature(&by);
                 self.book
                     .record(None, EventBody::MaintenanceEnded { window: name, by }, now);
             }

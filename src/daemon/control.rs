@@ -8,6 +8,7 @@ use crate::core::snapshot::IncidentSummary;
 use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{DeviceStatus, MaintenanceOrder, Snapshot};
 use crate::model::maintenance::By;
+use crate::model::text::{harmless, is_hostile, signature};
 use crate::model::{Name, Site, Window};
 use crate::notify::text::moment;
 use serde::{Deserialize, Serialize};
@@ -249,6 +250,7 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
             Err(why) => Reply::Refused(why),
         },
         Request::MaintenanceEnd { name, by } => {
+            let name = harmless(&name).into_owned();
             let words = format!("maintenance \"{name}\" ended; what is still bad in 10 min is told");
             let name = name.into();
             maintain(shared, MaintenanceOrder::End { name, by }, words).await
@@ -279,7 +281,7 @@ fn window(
 ) -> Result<Window, String> {
     let read = |text: String| crate::config::moment(&text, &site.operator.timezone);
     let name = name.trim();
-    if name.is_empty() || name.chars().any(char::is_control) || name.chars().count() > 100 {
+    if name.is_empty() || name.chars().any(is_hostile) || name.chars().count() > 100 {
         return Err("the window needs a short, plain name".to_owned());
     }
     let start = start.map(read).transpose()?.unwrap_or_else(|| clock::now().wall);
@@ -294,7 +296,7 @@ fn window(
         by,
         start,
         end,
-        set_by,
+        set_by: signature(&set_by),
     })
 }
 
@@ -303,6 +305,8 @@ fn stuck() -> Reply {
 }
 
 async fn acknowledge(shared: &Shared, incident: u64, by: String) -> Reply {
+    // It stands in the answer, the log and the ledger.
+    let by = signature(&by);
     let word = Word::Acknowledged {
         id: incident,
         by: by.clone(),

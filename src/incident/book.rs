@@ -6,6 +6,7 @@ pub use super::state::{Acknowledgement, Hanging, Incident, Phase, State, Told};
 
 use super::event::{AcknowledgeEnd, Event, EventBody, Tick};
 use super::state::FLAP_WINDOW;
+use crate::model::text::signature;
 use crate::model::{FindingKey, FindingKind, Level, Mono, Name, Now, Part, Wall};
 use crate::rules::{Affected, Cause, FindingChange, Note};
 use std::collections::{BTreeMap, BTreeSet};
@@ -290,7 +291,7 @@ impl Book {
             return Err(format!("incident #{id} is already over; nothing to acknowledge"));
         }
         let until = self.tick(now).after(ACKNOWLEDGED);
-        let by = by.trim().chars().filter(|c| !c.is_control()).take(80).collect();
+        let by = signature(by);
         self.push(Some(id), EventBody::Acknowledged { by, until }, now);
         Ok(())
     }

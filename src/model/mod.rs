@@ -17,6 +17,7 @@ pub mod role_source;
 pub mod secret;
 pub mod site;
 pub mod snmp;
+pub mod text;
 pub mod threshold;
 pub mod time;
 pub mod verdict;

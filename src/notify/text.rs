@@ -11,6 +11,8 @@ mod readings;
 mod redundancy;
 
 use super::plan::{NAMES, Notice};
+pub use crate::model::text::clean;
+
 use crate::incident::{Event, EventBody, Head, Incident, NoticeKind};
 use crate::model::{Evidence, FindingKey, Isolation, Language, Level, Name, Operator, Part, Verdict, Wall};
 use crate::rules::Cause;
@@ -18,8 +20,6 @@ use std::time::Duration;
 
 /// A mail later than this says so.
 const LATE: Duration = Duration::from_secs(60);
-/// Longest piece of foreign text.
-const FOREIGN: usize = 200;
 
 /// What a mail is made of.
 #[derive(Clone, Copy, Debug)]
@@ -478,31 +478,4 @@ fn oper_name(oper: u8) -> &'static str {
         7 => "lowerLayerDown",
         _ => "?",
     }
-}
-
-/// Foreign text made harmless: no control characters (C0, C1), no line breaks, no direction marks or invisible characters, and
-/// not too long.
-pub fn clean(text: &str) -> String {
-    let mut out = String::new();
-    let mut count = 0;
-    for c in text.chars() {
-        if is_invisible(c) {
-            continue;
-        }
-        if count == FOREIGN {
-            out.push('…');
-            break;
-        }
-        out.push(if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-            ' '
-        } else {
-            c
-        });
-        count += 1;
-    }
-    out.trim().to_owned()
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{061C}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
 }

@@ -3,6 +3,7 @@
 //! lettre's builder does the encoding. What it does not do by itself is done here: a Date in the operator's own time zone,
 //! and control characters taken out of everything that becomes a header (lettre keeps a CR or LF inside an encoded word).
 
+use crate::model::text::is_hostile;
 use crate::model::{Operator, Route};
 use crate::notify::{Mail, Stage};
 use lettre::message::header::{self, HeaderName, HeaderValue};
@@ -57,13 +58,9 @@ fn content(mail: &Mail, operator: &Operator, from: &lettre::Address, to: &lettre
     Ok(message.formatted())
 }
 
-/// Replaces what a terminal or a mail reader could obey (C0, C1, line and bidi controls) by a space and caps the length.
+/// Replaces what is hostile by a space and caps the length.
 pub(super) fn clean(text: &str, cap: usize) -> String {
-    let harmless = |c: char| match c {
-        c if c.is_control() => ' ',
-        '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => ' ',
-        c => c,
-    };
+    let harmless = |c| if is_hostile(c) { ' ' } else { c };
     let mut out: String = text.chars().take(cap).map(harmless).collect();
     out.truncate(out.trim_end().len());
     out
