@@ -275,7 +275,8 @@ fn plain(value: ValueView<'_>) -> String {
         | ValueView::Null
         | ValueView::NoSuchObject
         | ValueView::NoSuchInstance
-        | ValueView::EndOfMibView => String::new(),
+        | ValueView::EndOfMibView
+        | ValueView::Unreadable { .. } => String::new(),
     }
 }
 
