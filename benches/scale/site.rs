@@ -63,6 +63,7 @@ pub(crate) fn site(shape: Shape, circuits: u32, watched: bool) -> Arc<Site> {
     let day = |d: u16| (d * 1440 + 510, d * 1440 + 1080);
     let shared = Shared {
         access: Arc::new(SnmpAccess {
+            text: Default::default(),
             name: "cpe".into(),
             port: 161,
             credentials: Credentials::V2c {

@@ -8,7 +8,7 @@ use crate::config::{self, builtin_profiles};
 use crate::core::{DeviceStatus, Snapshot};
 use crate::daemon::{self, clock, once};
 use crate::model::profile::{Component, Profile, Redundancy, Rows};
-use crate::model::snmp::{Credentials, SnmpAccess};
+use crate::model::snmp::{Credentials, SnmpAccess, TextEncoding};
 use crate::model::{
     Confirm, DaemonSettings, Device, InterfaceWanted, Language, Liveness, Mono, Name, Operator, Owner, PollSettings,
     Profiles, Recover, Role, Secret, Site, Status,
@@ -124,6 +124,7 @@ fn target(address: IpAddr, options: &Options) -> Result<Target, Failure> {
         credentials: Credentials::V2c {
             community: community(file)?,
         },
+        text: TextEncoding::Auto,
     };
     Ok(Target {
         address,

@@ -8,6 +8,7 @@
 pub mod agent;
 pub mod counters;
 pub mod observation;
+pub mod text;
 pub mod trap;
 
 mod echo;

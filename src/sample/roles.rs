@@ -8,7 +8,8 @@
 use crate::model::redundancy::{Role, RoleObject};
 use crate::model::role_source::{DEFAULT_ROUTES, Meaning, ROLE_SOURCES, RoleSource, RowIs};
 use crate::model::{DeviceId, Member, MemberPart, Mono, Name, Redundancy, RedundancyKind, Site};
-use crate::poll::{AgentReading, RoleCell, RoleValue};
+use crate::model::snmp::TextEncoding;
+use crate::poll::{self, AgentReading, RoleCell, RoleValue};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
@@ -146,8 +147,7 @@ fn role(meaning: Meaning, value: &RoleValue) -> Option<Role> {
 }
 
 fn word(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.trim_end_matches('\0').trim().to_owned()
+    poll::text::name(bytes, TextEncoding::Auto).unwrap_or_default()
 }
 
 /// The first table of a kind that the member answers.

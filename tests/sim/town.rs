@@ -78,6 +78,7 @@ pub(crate) const CPU: [u32; 10] = [1, 3, 6, 1, 4, 1, 99_999, 1, 1, 0];
 static PROFILES: LazyLock<Arc<Profiles>> = LazyLock::new(hinomi::config::builtin_profiles);
 static ACCESS: LazyLock<Arc<SnmpAccess>> = LazyLock::new(|| {
     Arc::new(SnmpAccess {
+        text: Default::default(),
         name: "all".into(),
         port: 161,
         credentials: Credentials::V2c {

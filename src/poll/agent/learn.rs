@@ -6,6 +6,7 @@
 use super::text;
 use crate::model::Name;
 use crate::model::profile::{MOST_INSTANCES, Object, Oid, Pick, Profile, Rows, Wanted, column};
+use crate::model::snmp::TextEncoding;
 use crate::poll::observation::Number;
 use crate::poll::{ScalarReading, TableRow};
 use crate::wire::snmp::Value;
@@ -44,7 +45,7 @@ fn none_dropped(dropped: &u64) -> bool {
 impl Learned {
     /// Rows from walks; everything is asked for until it is known what is answered.
     /// `cut`: not all columns were walked, so that there is more to learn.
-    pub(super) fn of(profile: Option<&Profile>, found: &Found, cut: bool) -> Learned {
+    pub(super) fn of(profile: Option<&Profile>, found: &Found, text: TextEncoding, cut: bool) -> Learned {
         let Some(profile) = profile else {
             return Learned::default();
         };
@@ -57,9 +58,9 @@ impl Learned {
                 .checked_sub(profile.measures.len())
                 .and_then(|i| profile.components.get(i));
             let name = name.map(|c| &*c.name);
-            rows.extend(meant(base, which, found).take(MOST_ROWS).map(|index| TableRow {
+            rows.extend(meant(base, which, found, text).take(MOST_ROWS).map(|index| TableRow {
                 part: u16::try_from(part).unwrap_or(u16::MAX),
-                label: label(which, index, name, found),
+                label: label(which, index, name, (found, text)),
                 factor: factor(which, index, found),
                 index: index.as_slice().into(),
             }));
@@ -179,12 +180,22 @@ fn value<'r>(oid: &[u32], index: &[u32], read: &'r [ScalarReading]) -> Option<&'
 }
 
 /// The indices of the rows that are meant.
-fn meant<'a>(base: &[u32], which: &'a Rows, found: &'a Found) -> impl Iterator<Item = &'a Vec<u32>> {
+fn meant<'a>(
+    base: &[u32],
+    which: &'a Rows,
+    found: &'a Found,
+    text: TextEncoding,
+) -> impl Iterator<Item = &'a Vec<u32>> {
     let rows = found.get(base).into_iter().flatten().map(|(index, _)| index);
-    rows.filter(|index| which.pick.as_ref().is_none_or(|pick| picked(pick, index, found)))
+    rows.filter(move |index| {
+        which
+            .pick
+            .as_ref()
+            .is_none_or(|pick| picked(pick, index, (found, text)))
+    })
 }
 
-fn picked(pick: &Pick, index: &[u32], found: &Found) -> bool {
+fn picked(pick: &Pick, index: &[u32], (found, text): (&Found, TextEncoding)) -> bool {
     let Some(value) = cell(&pick.column, index, found) else {
         return false;
     };
@@ -193,7 +204,7 @@ fn picked(pick: &Pick, index: &[u32], found: &Found) -> bool {
         (Wanted::Numbers(wanted), Value::Gauge32(v)) => wanted.contains(&i64::from(*v)),
         (Wanted::Oid(wanted), Value::Oid(v)) => **wanted == **v,
         (Wanted::Words(wanted), value) => {
-            let text = text::label_of(value).unwrap_or_default().to_lowercase();
+            let text = text::name_of(value, text).unwrap_or_default().to_lowercase();
             wanted.iter().any(|word| text.contains(word.as_str()))
         }
         _ => false,
@@ -208,20 +219,20 @@ fn cell<'a>(column: &[u32], index: &[u32], found: &'a Found) -> Option<&'a Value
 }
 
 /// How the row is called: its label; a component's says also what it is, if the label does not.
-fn label(which: &Rows, index: &[u32], component: Option<&str>, found: &Found) -> Option<Name> {
+fn label(which: &Rows, index: &[u32], component: Option<&str>, (found, text): (&Found, TextEncoding)) -> Option<Name> {
     let label = which
         .label
         .as_ref()
-        .and_then(|column| text::label_of(cell(column, index, found)?));
+        .and_then(|column| text::name_of(cell(column, index, found)?, text));
     match (component, label) {
-        (None, label) => label.map(Name::from),
+        (None, label) => label,
         (Some(name), None) => {
             let dotted: Vec<String> = index.iter().map(u32::to_string).collect();
             Some(format!("{name} {}", dotted.join(".")).into())
         }
         (Some(name), Some(label)) => {
             let says = label.to_lowercase().contains(&name.to_lowercase());
-            Some(if says { label } else { format!("{name} {label}") }.into())
+            Some(if says { label } else { format!("{name} {label}").into() })
         }
     }
 }

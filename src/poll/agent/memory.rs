@@ -9,7 +9,7 @@
 use super::device::Agent;
 use super::learn::Learned;
 use super::wanted::{ProfileWish, Wanted};
-use crate::model::snmp::{Credentials, SnmpAccess};
+use crate::model::snmp::{Credentials, SnmpAccess, TextEncoding};
 use crate::model::{Mono, Name, Wall};
 use crate::poll::schedule::stable_hash;
 use serde::{Deserialize, Serialize};
@@ -169,6 +169,10 @@ pub(super) fn mark(target: SocketAddr, access: &SnmpAccess, wanted: &Wanted) -> 
     sum.add(&target.port().to_be_bytes());
     for word in [version, &access.name, user, context, profile] {
         sum.add(word.as_bytes());
+    }
+    // The usual one adds nothing, so that what was written down before still fits.
+    if access.text != TextEncoding::Auto {
+        sum.add(&[access.text as u8]);
     }
     for names in wanted.patterns.lists() {
         sum.add(b"/");

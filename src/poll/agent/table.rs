@@ -11,6 +11,7 @@ use super::oids::Col;
 use super::share::Shared;
 use super::text;
 use super::wanted::{Patterns, fits_alias};
+use crate::model::snmp::TextEncoding;
 use crate::model::{Mono, Name};
 use crate::poll::{Counter, InterfaceReading};
 use crate::wire::snmp::ValueView;
@@ -32,8 +33,12 @@ pub(super) struct Row {
     pub(super) found_by: Option<Name>,
     /// Ask for the 64-bit counters; false once the row has shown to have none.
     pub(super) wide: bool,
+    /// Its octets, where they are not those of `name`.
+    raw_name: Option<Box<[u8]>>,
     /// ifAlias as last read.
     alias: Option<Name>,
+    /// Its octets, where they are not those of `alias`.
+    raw_alias: Option<Box<[u8]>>,
     /// Octets in and out at the last reading, to see which of two rows of one name moves.
     octets: Option<(u64, u64)>,
 }
@@ -45,7 +50,9 @@ impl Row {
             name,
             found_by: None,
             wide: true,
+            raw_name: None,
             alias: None,
+            raw_alias: None,
             octets: None,
         }
     }
@@ -440,21 +447,17 @@ pub(super) fn read_row<'a>(
     index: u32,
     cells: impl Iterator<Item = (Col, ValueView<'a>)>,
     row: Option<&mut Row>,
-    uptime: Option<u32>,
-    at: Mono,
+    (uptime, at): (Option<u32>, Mono),
+    encoding: TextEncoding,
 ) -> Option<RowAnswer> {
     let cells = Cells::of(cells);
+    let mut row = row;
     let name = cells.get(Col::Name).or(cells.get(Col::Descr))?;
-    let known = row.as_ref().map(|r| &r.name);
-    let known = known.filter(|known| matches!(name, ValueView::OctetString(bytes) if bytes == known.as_bytes()));
-    let name = match known {
-        Some(known) => Name::clone(known),
-        None => text::name(name)?,
-    };
+    let name = read_name(name, row.as_deref_mut(), encoding)?;
     // Absent, not merely unreadable: one damaged answer must not change what is asked from now on.
     let absent = |col| cells.get(col).is_some_and(ValueView::is_absent);
     let found_by = row.as_ref().and_then(|r| r.found_by.clone());
-    let alias = read_alias(cells.get(Col::Alias), row);
+    let alias = read_alias(cells.get(Col::Alias), row, encoding);
     let right_alias = found_by
         .as_deref()
         .is_none_or(|pattern| alias.as_deref().is_some_and(|a| fits_alias(pattern, a, &name)));
@@ -487,19 +490,53 @@ pub(super) fn read_row<'a>(
     })
 }
 
-/// The alias; one that is still the same is not made anew.
-fn read_alias(value: Option<ValueView<'_>>, row: Option<&mut Row>) -> Option<Name> {
-    let known = row.as_ref().and_then(|row| row.alias.as_ref());
-    match (value?, known) {
-        (ValueView::OctetString(bytes), Some(known)) if bytes == known.as_bytes() => Some(Name::clone(known)),
-        (value, _) => {
-            let alias = text::name(value);
-            if let Some(row) = row {
-                row.alias.clone_from(&alias);
-            }
-            alias
-        }
+/// The octets are those of a text that is known.
+fn is_same(octets: &[u8], text: &str, raw: Option<&[u8]>) -> bool {
+    raw.map_or(octets == text.as_bytes(), |raw| octets == raw)
+}
+
+/// What has to be kept beside a text to know it again.
+fn raw_of(value: ValueView<'_>, text: &str) -> Option<Box<[u8]>> {
+    match value {
+        ValueView::OctetString(octets) if octets != text.as_bytes() => Some(octets.into()),
+        _ => None,
     }
+}
+
+/// The name; one that is still the same is not made anew.
+fn read_name(value: ValueView<'_>, row: Option<&mut Row>, encoding: TextEncoding) -> Option<Name> {
+    if let (ValueView::OctetString(octets), Some(row)) = (value, &row)
+        && is_same(octets, &row.name, row.raw_name.as_deref())
+    {
+        return Some(Name::clone(&row.name));
+    }
+    let name = text::name(value, encoding)?;
+    match row.filter(|row| row.name == name) {
+        Some(row) => {
+            row.raw_name = raw_of(value, &name);
+            Some(Name::clone(&row.name))
+        }
+        None => Some(name),
+    }
+}
+
+/// The alias; one that is still the same is not made anew.
+fn read_alias(value: Option<ValueView<'_>>, row: Option<&mut Row>, encoding: TextEncoding) -> Option<Name> {
+    let value = value?;
+    let known = row
+        .as_ref()
+        .and_then(|row| Some((row.alias.as_ref()?, row.raw_alias.as_deref())));
+    if let (ValueView::OctetString(octets), Some((known, raw))) = (value, known)
+        && is_same(octets, known, raw)
+    {
+        return Some(Name::clone(known));
+    }
+    let alias = text::name(value, encoding);
+    if let Some(row) = row {
+        row.raw_alias = alias.as_deref().and_then(|alias| raw_of(value, alias));
+        row.alias.clone_from(&alias);
+    }
+    alias
 }
 
 /// The wrapping sum of counters of one width; a sum over mixed widths has no wrap and is refused.

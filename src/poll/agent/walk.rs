@@ -65,7 +65,7 @@ impl Walk {
 
     /// No row bears a name: there is no such column, or the agent leaves it empty.
     pub(super) fn is_nameless(&self) -> bool {
-        self.rows.iter().all(|(_, value)| text::name_of(value).is_none())
+        self.rows.iter().all(|(_, value)| text::is_empty(value))
     }
 
     /// Takes one answer. Ends the walk at the end of the column, or where going on makes no sense: an object that does not

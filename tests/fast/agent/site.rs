@@ -43,6 +43,7 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
             },
         },
         snmp: Some(Arc::new(SnmpAccess {
+            text: Default::default(),
             name: "test".into(),
             port,
             credentials,

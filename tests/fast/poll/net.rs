@@ -65,6 +65,7 @@ pub(super) fn access() -> Option<Arc<SnmpAccess>> {
         community: Secret::new(*b"lab"),
     };
     Some(Arc::new(SnmpAccess {
+        text: Default::default(),
         name: "core".to_owned(),
         port: 161,
         credentials,

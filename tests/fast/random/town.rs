@@ -252,6 +252,7 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         poll: dev.poll,
         snmp: dev.snmp.then(|| {
             Arc::new(SnmpAccess {
+                text: Default::default(),
                 name: "core".into(),
                 port: 161,
                 credentials: Credentials::V2c {

@@ -155,7 +155,7 @@ impl Agent {
             return;
         };
         let profile = self.profile.as_deref();
-        let learned = Learned::of(profile, &std::mem::take(&mut round.found), cut);
+        let learned = Learned::of(profile, &std::mem::take(&mut round.found), self.access.text, cut);
         let asked: BTreeSet<Vec<u32>> = learned.asked(profile).collect();
         let read: BTreeSet<&[u32]> = round.scalars.iter().map(|s| &*s.oid).collect();
         let unread = asked.iter().filter(|oid| !read.contains(oid.as_slice()));
@@ -174,8 +174,9 @@ impl Agent {
         let Some(round) = &mut self.round else {
             return;
         };
+        let encoding = self.access.text;
         let rows = walk.rows.iter().filter_map(|(suffix, value)| match suffix.as_slice() {
-            [index] => Some((*index, text::name_of(value)?)),
+            [index] => Some((*index, text::name_of(value, encoding)?)),
             _ => None,
         });
         if walk.purpose == Purpose::IfAlias {
@@ -271,7 +272,7 @@ impl Agent {
                 (Item::Row { index, .. }, _) => {
                     let cells = range.filter_map(|i| Some((get.template.column(i)?, value(i)?)));
                     let mut row = self.table.row(*index);
-                    let answer = table::read_row(*index, cells, row.as_deref_mut(), uptime, at);
+                    let answer = table::read_row(*index, cells, row.as_deref_mut(), (uptime, at), self.access.text);
                     round.row_moved |= !table::as_expected(row.as_deref(), answer.as_ref());
                     match (answer, row) {
                         (Some(answer), Some(row)) if answer.narrow && row.wide => {

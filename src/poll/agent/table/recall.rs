@@ -36,14 +36,14 @@ impl Table {
         patterns: &Patterns,
         (device, since): (&str, Since),
     ) {
-        for name in seen.iter().filter(|n| patterns.by_name(n)) {
+        for name in seen.iter().filter(|n| patterns.by_name(n) && is_whole(n)) {
             see(&mut self.seen, name);
         }
         let Some(memory) = memory else { return };
         let aliases: BTreeMap<u32, Name> = memory.found_by.into_iter().collect();
         let narrow: BTreeSet<u32> = memory.narrow.into_iter().collect();
         let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
-        for (index, name) in memory.rows {
+        for (index, name) in memory.rows.into_iter().filter(|(_, name)| is_whole(name)) {
             // A name that the configuration spells out is kept once.
             let literal = patterns.literal.binary_search(&name).ok();
             let name = literal.and_then(|at| patterns.literal.get(at).cloned()).unwrap_or(name);
@@ -70,4 +70,9 @@ impl Table {
             self.rows = None;
         }
     }
+}
+
+/// Versions before 0.2 wrote what they could not read as U+FFFD: no port is called so any more.
+fn is_whole(name: &str) -> bool {
+    !name.contains('\u{fffd}')
 }
