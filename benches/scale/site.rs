@@ -64,6 +64,7 @@ pub(crate) fn site(shape: Shape, circuits: u32, watched: bool) -> Arc<Site> {
     let shared = Shared {
         access: Arc::new(SnmpAccess {
             text: Default::default(),
+            interfaces_max: SnmpAccess::INTERFACES_MAX,
             name: "cpe".into(),
             port: 161,
             credentials: Credentials::V2c {

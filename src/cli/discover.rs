@@ -125,6 +125,7 @@ fn target(address: IpAddr, options: &Options) -> Result<Target, Failure> {
             community: community(file)?,
         },
         text: TextEncoding::Auto,
+        interfaces_max: SnmpAccess::INTERFACES_MAX,
     };
     Ok(Target {
         address,

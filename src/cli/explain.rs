@@ -161,10 +161,28 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
         line("uptime", length(f64::from(ticks) / 100.0))?;
     }
     list_findings(&d.findings, out, colour)?;
+    notes(d, out)?;
     metrics(d, out, colour)?;
     interfaces(d, out, colour)?;
     traps(d, out, colour)?;
     readings(d, out, colour)
+}
+
+/// What was asked for and not read, and what came and was not believed.
+fn notes(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Result<()> {
+    if !d.notes.is_empty() {
+        writeln!(out, "\nNot read")?;
+        for note in &d.notes {
+            writeln!(out, "  {}", painted(&plain(note), false))?;
+        }
+    }
+    if !d.rejected.is_empty() {
+        writeln!(out, "\nNot believed, each time the last")?;
+        for (at, why) in &d.rejected {
+            writeln!(out, "  {}  {}", moment(*at), painted(&plain(why), false))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whose circuit it is, and where it is measured.

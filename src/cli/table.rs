@@ -130,8 +130,9 @@ mod tests {
     #[test]
     fn escapes_in_device_text_never_reach_the_terminal() {
         let mut out = Vec::new();
-        print(&mut out, &["a"], &[vec![plain("x\x1b[2J\ny")]], true).unwrap();
-        assert!(String::from_utf8(out).unwrap().ends_with("\nx [2J y\n"));
+        let text = "x\x1b[2J\ny\u{202e}\u{2066}\u{200b}z\u{2028}\u{feff}\u{9b}";
+        print(&mut out, &["a"], &[vec![plain(text)]], true).unwrap();
+        assert!(String::from_utf8(out).unwrap().ends_with("\nx [2J yz\n"));
     }
 
     #[test]

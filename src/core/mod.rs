@@ -34,9 +34,10 @@ use feed::Feed;
 use tape::{Tape, Took};
 
 use crate::incident::{Batch, Book, EventBody, Head, Restored};
-use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site};
+use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site, Wall};
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
 use crate::poll::agent::memory::{Memories, Memory};
+use crate::poll::disbelief::Rejected;
 use crate::poll::trap::TrapSeen;
 use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
@@ -149,6 +150,8 @@ pub struct Core {
 struct LastSeen {
     reading: Option<Box<AgentReading>>,
     tcp: Option<Box<TcpSeen>>,
+    /// The last answers that were not believed: to liveness, to the agent's requests.
+    rejected: [Option<Box<(Wall, Rejected)>>; 2],
 }
 
 /// TCP watches by name: time to connect, or the system's words.
@@ -435,7 +438,7 @@ impl Core {
                     let samples = self.sampler.take(&observation);
                     self.rules.take(&observation, &samples, now);
                     self.inputs.take(&observation, &samples, &self.rules, &self.site);
-                    self.keep_last(observation);
+                    self.keep_last(observation, now);
                 }
             }
         }
@@ -506,9 +509,13 @@ impl Core {
         moved
     }
 
-    fn keep_last(&mut self, observation: Observation) {
+    fn keep_last(&mut self, observation: Observation, now: Now) {
         match observation {
             Observation::Agent(round) => {
+                let last = self.last.get_mut(round.device.index());
+                if let (Some(last), Some(rejected)) = (last, round.rejected) {
+                    last.rejected[1] = Some(Box::new((now.wall_at(rejected.at), *rejected)));
+                }
                 if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome)
                     && let Some(before) = last.reading.replace(reading)
                 {
@@ -520,7 +527,12 @@ impl Core {
                     last.tcp.get_or_insert_default().insert(reading.watch, reading.result);
                 }
             }
-            Observation::Reach(_) => {}
+            Observation::Reach(round) => {
+                let last = self.last.get_mut(round.device.index());
+                if let (Some(last), Some(rejected)) = (last, round.rejected) {
+                    last.rejected[0] = Some(Box::new((now.wall_at(rejected.at), *rejected)));
+                }
+            }
         }
     }
 }

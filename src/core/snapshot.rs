@@ -86,6 +86,12 @@ pub struct DeviceStatus {
     pub profile: Option<String>,
     /// The agent's last failure, for people; `None` while it answers or is not asked.
     pub agent_error: Option<String>,
+    /// What was asked for and not read, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The last answers that were not believed, to liveness and to the agent's requests: when, and why, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<(Wall, String)>,
     /// Longest time from a fault to "down", seconds.
     pub detection_seconds: f64,
     /// sysUpTime, TimeTicks.

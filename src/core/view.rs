@@ -10,8 +10,10 @@ use crate::model::maintenance::{By, When};
 use crate::model::{
     Device, DeviceId, FindingKind, Level, Measure, Metric, Name, Now, Part, Role, Threshold, Wall, WatchKind,
 };
+use crate::notify::text;
+use crate::poll::disbelief::Rejected;
 use crate::poll::observation::Number;
-use crate::poll::{Counter, InterfaceReading};
+use crate::poll::{AgentReading, Counter, InterfaceReading};
 use crate::rules::number;
 use crate::sample::Unknown;
 use std::collections::BTreeMap;
@@ -174,6 +176,8 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
             .agent(&device.name)
             .and_then(|a| a.failure.as_ref())
             .map(failure),
+        notes: reading.map(notes).unwrap_or_default(),
+        rejected: rejected(core, id),
         detection_seconds: device.poll.detection().as_secs_f64(),
         uptime_ticks: reading.and_then(|r| r.uptime),
         traps: if lines { traps(core, &device.name) } else { Vec::new() },
@@ -194,7 +198,7 @@ fn traps(core: &Core, device: &Name) -> Vec<TrapLine> {
 /// What an agent's failure means, for people at night.
 pub(super) fn failure(failure: &crate::poll::AgentFailure) -> String {
     use crate::poll::AgentFailure as F;
-    let text = match failure {
+    let words = match failure {
         F::Timeout => "no answer: the agent is stopped, the port is filtered, or the community is wrong",
         F::UnknownUser => "the agent does not know this SNMPv3 user (usmStatsUnknownUserNames)",
         F::WrongKey => "wrong authentication password or protocol (usmStatsWrongDigests)",
@@ -203,8 +207,35 @@ pub(super) fn failure(failure: &crate::poll::AgentFailure) -> String {
         F::NotInTimeWindow => "the agent's SNMPv3 clock does not settle (usmStatsNotInTimeWindows)",
         F::Malformed => "the agent answers with something that is not a valid answer",
         F::ErrorStatus(n) => return format!("the agent answers with error-status {n}"),
+        F::BrokenOff(_) | F::UnknownContext | F::BootsExhausted | F::NotBelieved(_) => {
+            return text::agent_in_english(failure);
+        }
     };
-    text.to_owned()
+    words.to_owned()
+}
+
+/// Lines about what was not read.
+fn notes(reading: &AgentReading) -> Vec<String> {
+    let broken = reading.broken_off.iter().map(|b| text::end_in_english(b));
+    let cuts = reading.cuts.iter().map(text::cut_in_english);
+    broken
+        .chain(cuts)
+        .chain(reading.unread.iter().map(text::unread_in_english))
+        .collect()
+}
+
+/// Lines about answers that were not believed.
+fn rejected(core: &Core, id: DeviceId) -> Vec<(Wall, String)> {
+    let all = core.last[id.index()].rejected.iter().zip(["liveness", "SNMP"]);
+    let line = |(rejected, of): (&Option<Box<(Wall, Rejected)>>, &str)| {
+        let (at, rejected) = &**rejected.as_ref()?;
+        let (why, from) = (
+            text::disbelief_in_english(&rejected.why),
+            rejected.from.ip().to_canonical(),
+        );
+        Some((*at, format!("{of}: {why} (from {from})")))
+    };
+    all.filter_map(line).collect()
 }
 
 pub(super) fn findings(core: &Core, device: &Name) -> Vec<FindingStatus> {

@@ -13,6 +13,14 @@ pub struct SnmpAccess {
     pub credentials: Credentials,
     /// What the devices write their texts in.
     pub text: TextEncoding,
+    /// Interfaces of one device that are read, at most.
+    pub interfaces_max: u32,
+}
+
+impl SnmpAccess {
+    /// Interfaces of one device that are read where nothing else is configured: more than a large chassis has ports, less than what an
+    /// access concentrator has sessions.
+    pub const INTERFACES_MAX: u32 = 4_096;
 }
 
 /// What names and descriptions of a device are written in.

@@ -9,9 +9,11 @@ mod en;
 mod ja;
 mod readings;
 mod redundancy;
+mod unread;
 
 use super::plan::{NAMES, Notice};
 pub use crate::model::text::clean;
+pub use unread::{cut_in_english, disbelief_in_english, end_in_english, unread_in_english};
 
 use crate::incident::{Event, EventBody, Head, Incident, NoticeKind};
 use crate::model::{Evidence, FindingKey, Isolation, Language, Level, Name, Operator, Part, Verdict, Wall};
@@ -388,6 +390,11 @@ pub fn timeline(incident: &Incident) -> Vec<(Wall, String)> {
     read.append(&mut happened);
     read.sort_by_key(|(at, _)| *at);
     read
+}
+
+/// How an agent failed, in English.
+pub fn agent_in_english(failure: &crate::poll::AgentFailure) -> String {
+    en::agent(failure)
 }
 
 /// A cause in one English sentence without the target's name, for `status`, `explain` and logs.

@@ -72,6 +72,10 @@ pub(super) fn failure_word(failure: &AgentFailure) -> &'static str {
         AgentFailure::NotInTimeWindow => "not-in-time-window",
         AgentFailure::Malformed => "malformed",
         AgentFailure::ErrorStatus(_) => "error-status",
+        AgentFailure::BrokenOff(_) => "broken-off",
+        AgentFailure::UnknownContext => "unknown-context",
+        AgentFailure::BootsExhausted => "boots-exhausted",
+        AgentFailure::NotBelieved(_) => "not-believed",
     }
 }
 

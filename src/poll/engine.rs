@@ -6,6 +6,7 @@
 use super::agent::memory::{Memories, Memory};
 use super::agent::{AgentEvent, Agents};
 use super::counters::{Lateness, PollCounters, failure_word};
+use super::disbelief::Rejected;
 use super::echo::Addresses;
 use super::inflight::{RoundKey, Rounds};
 use super::liveness::PROBE_GAP;
@@ -92,6 +93,10 @@ pub struct Poll {
     pub(super) states: Vec<DeviceState>,
     pub(super) pacer: Pacer,
     pub(super) addresses: Addresses,
+    /// By device: the last reply that was not believed and that no round has told of yet.
+    pub(super) rejected: BTreeMap<DeviceId, Box<Rejected>>,
+    /// By device: its last round, if that is over without an answer, and when its last echo was sent.
+    pub(super) given_up: BTreeMap<DeviceId, (RoundKey, Mono)>,
     pub(super) ident: u16,
     pub(super) rng: StdRng,
     pub(super) tokens: BTreeMap<u64, TokenUse>,
@@ -124,6 +129,8 @@ impl Poll {
             states: fresh_states(&site),
             pacer: Pacer::new(),
             addresses: Addresses::new(&site),
+            rejected: BTreeMap::new(),
+            given_up: BTreeMap::new(),
             ident: (rng.next_u32() >> 16) as u16,
             rng,
             tokens: BTreeMap::new(),

@@ -236,8 +236,19 @@ impl Poll {
     /// A round is over: tell it; a regular one without any answer becomes a confirm burst.
     pub(super) fn end(&mut self, key: RoundKey, now: Now) {
         let Some(round) = self.rounds.get_mut(key) else { return };
-        let report = round.report(now.mono);
+        let mut report = round.report(now.mono);
         let (device, lost) = (round.device, report.received == 0);
+        let sent = round.attempts.last().map(|a| a.sent);
+        if let Some(sent) = sent.filter(|_| lost) {
+            self.given_up.insert(device, (key, sent));
+        } else if !self.given_up.is_empty() {
+            self.given_up.remove(&device);
+        }
+        report.rejected = match self.site.device(device).liveness {
+            Liveness::Snmp => self.agents.rejected(device).filter(|_| lost).cloned().map(Box::new),
+            _ if self.rejected.is_empty() => None,
+            _ => self.rejected.remove(&device),
+        };
         let state = &mut self.states[device.index()];
         let current = state.current == Some(key);
         if state.silent && current {

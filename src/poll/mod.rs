@@ -7,9 +7,11 @@
 
 pub mod agent;
 pub mod counters;
+pub mod disbelief;
 pub mod observation;
 pub mod text;
 pub mod trap;
+pub mod unread;
 
 mod echo;
 mod engine;

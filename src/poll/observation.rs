@@ -1,5 +1,7 @@
 //! What polling learned about a device, before anybody judges it. Missing is missing, never zero.
 
+use super::disbelief::Rejected;
+use super::unread::{BrokenOff, Cut, Unread};
 use crate::model::{DeviceId, Mono, Name, Profile};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -47,6 +49,9 @@ pub struct ReachRound {
     pub errors: Vec<(IpAddr, u8, u8)>,
     /// Set if this host itself could not send: the system's words.
     pub send_error: Option<String>,
+    /// The last answer since the round before that was not believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Box<Rejected>>,
 }
 
 /// One SNMP round: all requests of the interval, with retries, resynchronisation and name resolution inside.
@@ -60,6 +65,9 @@ pub struct AgentRound {
     pub ended: Mono,
     /// What came.
     pub outcome: Result<Box<AgentReading>, AgentFailure>,
+    /// The last answer since the round before that was not believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Box<Rejected>>,
 }
 
 /// Why an agent gave nothing. Each has its own message to the operator.
@@ -81,6 +89,14 @@ pub enum AgentFailure {
     Malformed,
     /// An error-status other than those handled (tooBig is): the number of RFC 3416.
     ErrorStatus(u32),
+    /// Answered, but each round ends at this place.
+    BrokenOff(Box<BrokenOff>),
+    /// snmpUnknownContexts (RFC 3413): the agent has no such context.
+    UnknownContext,
+    /// snmpEngineBoots stands at its maximum: the engine answers nobody until it is given a new identity (RFC 3414 section 2.2.1).
+    BootsExhausted,
+    /// Something answered and was rightly not believed.
+    NotBelieved(Box<Rejected>),
 }
 
 /// A counter with its width: a 32-bit one may wrap.
@@ -228,6 +244,15 @@ pub struct AgentReading {
     /// The round had no answer to something: what is not here was not read, which says nothing about whether it is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
+    /// Where it fell silent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_off: Option<Box<BrokenOff>>,
+    /// Objects that were asked for and could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
+    /// Columns that were not walked to their end when they were last walked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<Cut>,
     /// Interfaces that match the configuration.
     pub interfaces: Vec<InterfaceReading>,
     /// Names once matched (by a glob or by name) that the agent no longer has. A configured literal name that never existed

@@ -23,6 +23,9 @@ impl Poll {
         self.move_rounds(&old, &moved);
         self.move_tokens(&old, &moved);
         self.agent_probes.clear();
+        // Numbers of devices have changed: a trace may not become another one's.
+        self.rejected.clear();
+        self.given_up.clear();
         for due in self.pacer.forget_starts() {
             let device = moved.get(due.device.index()).copied().flatten();
             if let Some(device) = device.filter(|d| self.states[d.index()].agent_queued) {

@@ -203,7 +203,7 @@ mod tests {
             }
             assert_eq!(name(&in_sjis(text), ShiftJis).as_deref(), Some(text));
             assert_eq!(name(&in_euc(text), EucJp).as_deref(), Some(text));
-            assert_eq!(name(text.as_bytes(), ShiftJis).is_some(), true);
+            assert!(name(text.as_bytes(), ShiftJis).is_some());
         }
         // Of what windows has beyond the standard, and of half-width katakana.
         for text in ["①号機", "髙橋医院", "ﾄｳｷｮｳ", "ｶﾞﾗｽ-1"] {

@@ -2,6 +2,7 @@
 
 use crate::model::{FindingKey, Isolation, Level, Name, Wall};
 use crate::poll::AgentFailure;
+use crate::poll::disbelief::Rejected;
 use serde::{Deserialize, Serialize};
 
 /// A finding changed its level. `from != to`, except that a change of verdict alone repeats the level.
@@ -124,6 +125,9 @@ pub enum Cause {
         sent: u32,
         /// Seconds since the first miss.
         seconds: f64,
+        /// The last answer that was not believed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rejected: Option<Box<Rejected>>,
     },
     /// The operator's port of the circuit is not up, or its session is gone.
     LineDown,

@@ -14,10 +14,14 @@ use crate::model::{
     Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, LocalMinute, Metric, Mono, Name, Now, Part,
     ReachState, Site, Wall,
 };
+use crate::poll::unread::BrokenOff;
 use crate::poll::{AgentFailure, AgentReading, AgentRound, Observation, TcpReading};
 use crate::sample::Samples;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+/// So many rounds in a row that end at one place are no chance.
+const BROKEN_OFF: u32 = 2;
 
 /// The rules and their state.
 pub struct Rules {
@@ -49,6 +53,8 @@ pub struct AgentState {
     pub failed_at: Option<Mono>,
     /// How it failed last.
     pub failure: Option<AgentFailure>,
+    /// Rounds in a row that ended at one place.
+    pub broken_off: u32,
 }
 
 pub(super) fn reachable(state: ReachState) -> bool {
@@ -396,7 +402,9 @@ impl Rules {
             }
             Ok(reading) => {
                 // A finding that was open when the daemon stopped has no failures to remember.
-                if self.agents.remove(&device.name).is_some() || !self.conditions.is_empty() {
+                if let Some(broken) = &reading.broken_off {
+                    self.broke_off(round, device, key, broken, now);
+                } else if self.agents.remove(&device.name).is_some() || !self.conditions.is_empty() {
                     self.end(&key, Cause::AgentBack, now);
                 }
                 self.lines(round, reading, now);
@@ -421,6 +429,27 @@ impl Rules {
                 self.judge_numbers(samples, now);
                 self.numbers.overdue(round.device, device, &mut self.conditions, now);
             }
+        }
+    }
+
+    /// A round gave something and ended early. Once is chance; at the same place each time it is a fault that nobody would see otherwise.
+    fn broke_off(&mut self, round: &AgentRound, device: &Device, key: FindingKey, broken: &BrokenOff, now: Now) {
+        let agent = self.agents.entry(device.name.clone()).or_default();
+        let failure = AgentFailure::BrokenOff(Box::new(broken.clone()));
+        let same = matches!(&agent.failure, Some(AgentFailure::BrokenOff(before)) if before.at == broken.at);
+        agent.failed_at = Some(round.started);
+        agent.failure = Some(failure.clone());
+        if !same {
+            (agent.broken_off, agent.failing_since) = (1, Some(round.started));
+            // What it gave of the rest is enough to end whatever was there before.
+            return self.end(&key, Cause::AgentBack, now);
+        }
+        agent.broken_off += 1;
+        let since = *agent.failing_since.get_or_insert(round.started);
+        if agent.broken_off >= BROKEN_OFF && reachable(self.reach.node(round.device).state) {
+            let rule = device.rule(FindingKind::AgentSilent);
+            self.conditions
+                .hold(key, rule, Cause::AgentSilent { failure }, since, since, now);
         }
     }
 

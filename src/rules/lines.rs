@@ -98,5 +98,6 @@ fn round(circuit: DeviceId, up: bool, at: Mono) -> ReachRound {
         rtts: Vec::new(),
         errors: Vec::new(),
         send_error: None,
+        rejected: None,
     }
 }

@@ -134,6 +134,7 @@ mod tests {
             rtts: Vec::new(),
             errors: Vec::new(),
             send_error: None,
+            rejected: None,
         }
     }
 

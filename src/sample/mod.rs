@@ -44,6 +44,8 @@ pub enum Unknown {
     AboveLinkSpeed,
     /// The agent has no such object, or it is not a number.
     Missing,
+    /// The agent has the object and it cannot be read: its value is malformed, or the agent refuses it or keeps silent.
+    Unreadable,
     /// Neither a contracted rate nor a port speed is known.
     NoSpeed,
 }
@@ -60,6 +62,7 @@ impl Unknown {
             Unknown::WrapAmbiguous => "wrap-ambiguous",
             Unknown::AboveLinkSpeed => "above-link-speed",
             Unknown::Missing => "missing",
+            Unknown::Unreadable => "unreadable",
             Unknown::NoSpeed => "no-speed",
         }
     }
@@ -354,7 +357,15 @@ impl Sampler {
         }
         for watch in wanted.watches.iter() {
             if let WatchKind::Oid { oid, scale, .. } = &watch.kind {
-                let value = readings.find(oid).map(|v| v * scale).ok_or(Unknown::Missing);
+                let unread = || reading.unread.iter().any(|u| *u.oid == **oid);
+                let value = readings.find(oid).map(|v| v * scale);
+                let value = value.ok_or_else(|| {
+                    if unread() {
+                        Unknown::Unreadable
+                    } else {
+                        Unknown::Missing
+                    }
+                });
                 let part = Part::Watch(watch.name.clone());
                 out.numbers.push(Sample {
                     device,

@@ -7,8 +7,8 @@
 
 use crate::model::redundancy::{Role, RoleObject};
 use crate::model::role_source::{DEFAULT_ROUTES, Meaning, ROLE_SOURCES, RoleSource, RowIs};
-use crate::model::{DeviceId, Member, MemberPart, Mono, Name, Redundancy, RedundancyKind, Site};
 use crate::model::snmp::TextEncoding;
+use crate::model::{DeviceId, Member, MemberPart, Mono, Name, Redundancy, RedundancyKind, Site};
 use crate::poll::{self, AgentReading, RoleCell, RoleValue};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;

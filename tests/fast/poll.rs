@@ -6,6 +6,7 @@ mod net;
 mod raw;
 
 use hinomi::model::{DeviceId, Liveness, Mono, Owner, Status, Watch, WatchKind};
+use hinomi::poll::disbelief::Disbelief;
 use hinomi::poll::{Channel, DropReason, Observation, PollEffect, PollInput, ReachRound, RoundKind};
 use net::{Behaviour, Net, device, icmp_error, ms, packet, secs, site};
 use proptest::prelude::*;
@@ -140,25 +141,60 @@ fn twenty_percent_loss_for_ten_minutes_brings_nothing_down() {
 #[test]
 fn only_the_true_answer_is_believed() {
     type Forge = fn(&[u8]) -> (&'static str, Vec<u8>);
-    // What comes instead of the answer, from whom, and how it is counted. Offsets are in the ICMP message.
-    let cases: [(Forge, DropReason); 6] = [
-        (|b| ("192.0.2.99", b.to_vec()), DropReason::WrongSource),
-        (|b| ("192.0.2.1", net::flip(b, 4)), DropReason::ForeignEcho),
-        (|b| ("192.0.2.1", net::flip(b, 6)), DropReason::ForeignEcho),
-        (|b| ("192.0.2.1", net::flip(b, 23)), DropReason::ForeignEcho),
-        (|b| ("192.0.2.1", net::flip(b, 11)), DropReason::ForeignEcho),
-        (|b| ("192.0.2.1", b[..20].to_vec()), DropReason::ForeignEcho),
+    let payload = |octets| Disbelief::Payload { octets, sent: 16 };
+    let elsewhere = Disbelief::Source(([192, 0, 2, 99], 0).into());
+    // What comes instead of the answer, from whom, how it is counted and what is told of it. Offsets are in the ICMP message.
+    let cases: [(Forge, DropReason, Disbelief); 9] = [
+        (|b| ("192.0.2.99", b.to_vec()), DropReason::WrongSource, elsewhere),
+        (
+            |b| ("192.0.2.1", net::flip(b, 4)),
+            DropReason::ForeignEcho,
+            Disbelief::Sequence,
+        ),
+        (
+            |b| ("192.0.2.1", net::flip(b, 6)),
+            DropReason::ForeignEcho,
+            Disbelief::Sequence,
+        ),
+        (
+            |b| ("192.0.2.1", net::flip(b, 23)),
+            DropReason::ForeignEcho,
+            payload(16),
+        ),
+        (
+            |b| ("192.0.2.1", net::flip(b, 11)),
+            DropReason::ForeignEcho,
+            payload(16),
+        ),
+        (
+            |b| ("192.0.2.1", b[..20].to_vec()),
+            DropReason::ForeignEcho,
+            payload(12),
+        ),
+        (|b| ("192.0.2.1", b[..16].to_vec()), DropReason::ForeignEcho, payload(8)),
+        (
+            |b| ("192.0.2.1", [b, &[0; 40]].concat()),
+            DropReason::ForeignEcho,
+            payload(56),
+        ),
+        (
+            |b| ("192.0.2.1", [&b[..8], &[0; 16]].concat()),
+            DropReason::ForeignEcho,
+            payload(16),
+        ),
     ];
-    for (i, (forge, reason)) in cases.into_iter().enumerate() {
+    for (i, (forge, reason, why)) in cases.into_iter().enumerate() {
         let mut net = Net::new(site(vec![device("edge-a", "192.0.2.1")]));
         net.set("192.0.2.1", Behaviour::Forged(forge));
-        net.run_for(secs(30));
+        net.run_for(secs(40));
         assert!(down_at(&net, D).is_some(), "case {i} was believed");
         assert!(
             dropped(&net, reason) > 10,
             "case {i}: {:?}",
             net.poll.counters().dropped
         );
+        let (_, round) = net.reach(D).last().expect("a round");
+        assert_eq!(round.rejected.as_ref().map(|r| r.why.clone()), Some(why), "case {i}");
     }
 }
 
@@ -189,6 +225,10 @@ fn duplicates_and_late_answers_are_counted_and_change_nothing() {
         down_at(&net, D).is_some(),
         "answers later than the timeout are no answers"
     );
+    let late = |r: &hinomi::poll::ReachRound| r.rejected.as_ref().map(|r| r.why.clone());
+    net.run_for(secs(25));
+    let (_, last) = net.reach(D).last().expect("a round");
+    assert_eq!(late(last), Some(Disbelief::Late { tenths: 21 }));
     assert!(dropped(&net, DropReason::LateEcho) > 10);
 }
 

@@ -188,6 +188,7 @@ type Told = (
 fn told(world: &World, reading: AgentReading) -> Told {
     let mut sampler = Sampler::new(site::site(vec![site::device("edge-a", 161, v2c(), &[])]));
     let samples = sampler.take(&Observation::Agent(AgentRound {
+        rejected: None,
         device: hinomi::model::DeviceId(0),
         started: world.now,
         ended: world.now,

@@ -79,6 +79,7 @@ static PROFILES: LazyLock<Arc<Profiles>> = LazyLock::new(hinomi::config::builtin
 static ACCESS: LazyLock<Arc<SnmpAccess>> = LazyLock::new(|| {
     Arc::new(SnmpAccess {
         text: Default::default(),
+        interfaces_max: SnmpAccess::INTERFACES_MAX,
         name: "all".into(),
         port: 161,
         credentials: Credentials::V2c {

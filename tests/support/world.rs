@@ -642,6 +642,11 @@ impl Agent {
             put(&wide(18), index, Value::OctetString(b"port".to_vec()));
             put(&wide(19), index, Value::TimeTicks(0));
         }
+        let broken = self
+            .values
+            .iter()
+            .filter(|(_, v)| matches!(v, Value::Unreadable { .. }));
+        all.extend(broken.map(|(oid, value)| (oid.clone(), value.clone())));
         all
     }
 

@@ -54,6 +54,9 @@ fn section(name: &str, walk: Walk<'_>) -> Option<SnmpAccess> {
     let version = walk.word("version", VERSIONS);
     let version = walk.required("version", "one of \"1\", \"2c\", \"3\"", version);
     let port = walk.number("port", 1..=65_535).map_or(161, |p| p.value);
+    let interfaces_max = walk
+        .number("interfaces_max", 1..=100_000)
+        .map_or(SnmpAccess::INTERFACES_MAX, |n| n.value);
     let text = walk.word("text", TEXT).map_or(TextEncoding::Auto, |t| t.value);
     let credentials = match version.map(|v| v.value) {
         Some(Version::V3) => v3(&walk),
@@ -72,6 +75,7 @@ fn section(name: &str, walk: Walk<'_>) -> Option<SnmpAccess> {
         port: u16::try_from(port).unwrap_or(161),
         credentials: credentials?,
         text,
+        interfaces_max,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Clock, Facts, Label, Words, bits, bound, clean, device_name, interface_of, oper_name, part_name, quantity,
-    redundancy, seconds,
+    redundancy, seconds, unread,
 };
 use crate::incident::event::AcknowledgeEnd;
 use crate::incident::{Event, EventBody, NoticeKind};
@@ -82,6 +82,17 @@ pub(super) fn agent(failure: &AgentFailure) -> String {
         AgentFailure::NotInTimeWindow => "the agent's SNMPv3 clock cannot be followed".to_owned(),
         AgentFailure::Malformed => "its answers are not valid SNMP".to_owned(),
         AgentFailure::ErrorStatus(n) => format!("it answers with error status {n}"),
+        AgentFailure::BrokenOff(broken) => unread::broken_off_in_english(broken),
+        AgentFailure::UnknownContext => "the agent does not know the SNMPv3 context".to_owned(),
+        AgentFailure::BootsExhausted => {
+            "its snmpEngineBoots stands at the maximum: give the agent a new engine ID".to_owned()
+        }
+        AgentFailure::NotBelieved(rejected) => {
+            format!(
+                "no answer that can be believed: {}",
+                unread::disbelief_in_english(&rejected.why)
+            )
+        }
     }
 }
 
@@ -117,7 +128,17 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::ComponentFailed { word, code, .. } => format!("{part} says {} (state {code})", clean(word)),
         Cause::ComponentHealthy { word } => format!("{part} is well again ({})", clean(word)),
         Cause::ComponentGone => format!("{part} is not there any more, while others of its kind are: taken out"),
-        Cause::NoAnswer { sent, seconds } => format!("does not answer: {sent} tries in {seconds:.1} s, none answered"),
+        Cause::NoAnswer {
+            sent,
+            seconds,
+            rejected,
+        } => {
+            let why = rejected
+                .as_ref()
+                .map(|r| format!("; {}", unread::disbelief_in_english(&r.why)));
+            let why = why.unwrap_or_default();
+            format!("does not answer: {sent} tries in {seconds:.1} s, none answered{why}")
+        }
         Cause::LineDown => "the line is down (the port on our side is not up, or its session is gone)".to_owned(),
         Cause::CircuitsLost { lost, of } => format!("{lost} of {of} circuits fell silent together"),
         Cause::CircuitsBack { back, of } => format!("{back} of {of} lost circuits are back"),

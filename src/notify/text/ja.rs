@@ -1,5 +1,6 @@
 //! 日本語
 
+use super::unread;
 use super::{
     Clock, Facts, Label, Words, bits, bound, clean, interface_of, oper_name, part_name, quantity, redundancy, seconds,
 };
@@ -69,7 +70,7 @@ fn what(root: &FindingKey) -> String {
     }
 }
 
-fn agent(failure: &AgentFailure) -> String {
+pub(super) fn agent(failure: &AgentFailure) -> String {
     match failure {
         AgentFailure::Timeout => {
             "応答がありません（エージェント停止、ポート遮断、またはコミュニティ名の誤り）".to_owned()
@@ -81,6 +82,17 @@ fn agent(failure: &AgentFailure) -> String {
         AgentFailure::NotInTimeWindow => "SNMPv3の時刻同期ができません".to_owned(),
         AgentFailure::Malformed => "応答がSNMPとして正しくありません".to_owned(),
         AgentFailure::ErrorStatus(n) => format!("エラー応答（error-status {n}）を返しています"),
+        AgentFailure::BrokenOff(broken) => unread::broken_off_in_japanese(broken),
+        AgentFailure::UnknownContext => "SNMPv3のコンテキストが機器に存在しません".to_owned(),
+        AgentFailure::BootsExhausted => {
+            "snmpEngineBootsが上限に達しています。機器に新しいエンジンIDを設定してください".to_owned()
+        }
+        AgentFailure::NotBelieved(rejected) => {
+            format!(
+                "信頼できる応答がありません: {}",
+                unread::disbelief_in_japanese(&rejected.why)
+            )
+        }
     }
 }
 
@@ -117,7 +129,17 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         }
         Cause::ComponentHealthy { word } => format!("{part} は正常に戻りました（{}）", clean(word)),
         Cause::ComponentGone => format!("{part} がなくなりました（同種の部品は応答しています。取り外しの可能性）"),
-        Cause::NoAnswer { sent, seconds } => format!("応答がありません（{seconds:.1}秒間に{sent}回確認、全て無応答）"),
+        Cause::NoAnswer {
+            sent,
+            seconds,
+            rejected,
+        } => {
+            let why = rejected
+                .as_ref()
+                .map(|r| format!("。{}", unread::disbelief_in_japanese(&r.why)));
+            let why = why.unwrap_or_default();
+            format!("応答がありません（{seconds:.1}秒間に{sent}回確認、全て無応答）{why}")
+        }
         Cause::LineDown => "回線断です（当社側のポートがダウン、またはセッションが消失）".to_owned(),
         Cause::CircuitsLost { lost, of } => format!("{of}回線中{lost}回線が一斉に応答しなくなりました"),
         Cause::CircuitsBack { back, of } => format!("断となった{of}回線中{back}回線が戻りました"),

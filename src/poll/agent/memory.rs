@@ -85,9 +85,18 @@ pub(super) struct Sizes {
     /// Rows asked of a GETBULK.
     #[serde(rename = "r")]
     pub(super) repetitions: u8,
-    /// Rows are read without what health does not need.
-    #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) slim: bool,
+    /// Objects.
+    #[serde(rename = "m", default = "unlimited", skip_serializing_if = "is_unlimited")]
+    pub(super) most: u16,
+}
+
+fn unlimited() -> u16 {
+    u16::MAX
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_unlimited(most: &u16) -> bool {
+    *most == u16::MAX
 }
 
 /// An SNMPv3 engine. Its keys are made anew from the passwords.

@@ -14,6 +14,9 @@ pub(super) const IF_TABLE_LAST_CHANGE: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 5, 0]
 /// usmStats; the counter and its instance follow.
 pub(super) const USM_STATS: &[u32] = &[1, 3, 6, 1, 6, 3, 15, 1, 1];
 
+/// snmpUnavailableContexts.0 and snmpUnknownContexts.0 (SNMP-TARGET-MIB, RFC 3413 section 4.1.1).
+pub(super) const UNKNOWN_CONTEXTS: [&[u32]; 2] = [&[1, 3, 6, 1, 6, 3, 12, 1, 4, 0], &[1, 3, 6, 1, 6, 3, 12, 1, 5, 0]];
+
 const IF_ENTRY: [u32; 9] = [1, 3, 6, 1, 2, 1, 2, 2, 1];
 const IF_X_ENTRY: [u32; 10] = [1, 3, 6, 1, 2, 1, 31, 1, 1, 1];
 

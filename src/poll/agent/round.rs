@@ -2,10 +2,12 @@
 //!
 //! Never here: datagrams, deadlines, and what is remembered from round to round (that is `device`).
 
+use super::get::Get;
 use super::table::RowAnswer;
-use super::template::{Get, Item, Plan, Template};
+use super::template::{Item, Plan, Template};
 use super::walk::{Purpose, Walk};
 use crate::model::Mono;
+use crate::poll::unread::Unread;
 use crate::poll::{AgentFailure, AgentReading, RoleCell, ScalarReading};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -33,8 +35,18 @@ pub(super) struct Round {
     pub(super) walks: VecDeque<(Purpose, Vec<u32>)>,
     /// Slot of the request that is out.
     pub(super) slot: Option<u32>,
+    /// v3: slots of the same question, asked again of another engine or before the engine was known.
+    pub(super) beside: Vec<u32>,
     /// Tries of the present request so far.
     pub(super) tries: u8,
+    /// Requests that were not answered since something was.
+    pub(super) lost: u8,
+    /// Requests that were refused.
+    pub(super) refusals: u16,
+    /// Walks that were given up because the agent fell silent.
+    pub(super) walks_lost: u8,
+    /// Objects whose values could not be read.
+    pub(super) unread: Vec<Unread>,
     /// Discoveries and resynchronisations so far.
     pub(super) detours: u8,
     pub(super) hint: Option<AgentFailure>,
@@ -58,6 +70,8 @@ pub(super) struct Round {
     pub(super) identity_asked: bool,
     pub(super) names_walked: bool,
     pub(super) columns_walked: bool,
+    /// One of these walks did not come to its end.
+    pub(super) columns_cut: bool,
     /// What walks over the profile's columns found.
     pub(super) found: super::learn::Found,
     /// What tells profiles of one sysObjectID apart has been asked.

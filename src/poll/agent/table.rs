@@ -140,14 +140,24 @@ impl Table {
         changed || missing || age >= REFRESH
     }
 
-    /// Takes the names found by a walk. `whole`: the walk came to its end; if not, nothing is said about what it did not find.
-    pub(super) fn resolve(&mut self, found: Vec<(u32, Name)>, whole: bool, patterns: &Patterns, now: Mono) {
+    /// Takes the names found by a walk. `whole`: the walk came to its end; if not, nothing is said about what it did not find. Of more than
+    /// `most` rows those that the configuration spells out are taken first, then the lowest indices: gives how many were taken then.
+    pub(super) fn resolve(
+        &mut self,
+        found: Vec<(u32, Name)>,
+        whole: bool,
+        (patterns, most): (&Patterns, usize),
+        now: Mono,
+    ) -> Option<usize> {
         let old: BTreeMap<u32, Row> = self.rows.take().into_iter().flatten().map(|r| (r.index, r)).collect();
         let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
-        for (index, name) in &found {
-            if !patterns.by_name(name) {
-                continue;
-            }
+        let mut wanted: Vec<&(u32, Name)> = found.iter().filter(|(_, name)| patterns.by_name(name)).collect();
+        let cut = wanted.len() > most;
+        if cut {
+            wanted.sort_by_key(|(index, name)| (patterns.literal.binary_search(name).is_err(), *index));
+            wanted.truncate(most);
+        }
+        for (index, name) in wanted {
             see(&mut self.seen, name);
             let known = old.get(index).filter(|r| r.name == *name && !r.by_alias()).cloned();
             // 64-bit counters are tried again: they may have been away while the agent started.
@@ -166,6 +176,7 @@ impl Table {
         }
         self.set_rows(rows, patterns);
         self.resolved_at = now;
+        cut.then_some(most)
     }
 
     /// Takes the aliases found by a walk, after the names.
@@ -322,9 +333,6 @@ fn see(seen: &mut Vec<Name>, name: &Name) {
     }
 }
 
-/// The most columns of a slim row.
-pub(super) const SLIM_COLUMNS: usize = 8;
-
 /// What is asked of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wish {
@@ -332,8 +340,6 @@ pub(super) struct Wish {
     pub(super) by_descr: bool,
     /// 64-bit counters.
     pub(super) wide: bool,
-    /// Only what health needs, for agents whose answers must be short.
-    pub(super) slim: bool,
     /// Errors, discards, and the packets that they are a share of.
     pub(super) faults: bool,
     /// ifAlias.
@@ -346,7 +352,6 @@ impl Wish {
     pub(super) const EVERYTHING: Wish = Wish {
         by_descr: false,
         wide: true,
-        slim: false,
         faults: true,
         alias: true,
     };
@@ -369,9 +374,6 @@ pub(super) fn columns(wish: Wish) -> Vec<Col> {
     }
     if !wish.by_descr && wish.alias {
         cols.push(Col::Alias);
-    }
-    if wish.slim {
-        return cols;
     }
     if wish.faults {
         cols.extend([Col::InErrors, Col::OutErrors, Col::InDiscards, Col::OutDiscards]);
@@ -595,19 +597,5 @@ mod tests {
             "that only says: more than 4.29 Gbit/s"
         );
         assert_eq!(speed(Some(gauge(0)), None), None);
-    }
-
-    #[test]
-    fn the_slim_row_is_as_small_as_it_says() {
-        for (by_descr, wide) in [(false, true), (false, false), (true, false)] {
-            let wish = |slim| Wish {
-                by_descr,
-                wide,
-                slim,
-                ..Wish::EVERYTHING
-            };
-            assert!(columns(wish(true)).len() <= SLIM_COLUMNS);
-            assert!(columns(wish(false)).len() > SLIM_COLUMNS);
-        }
     }
 }

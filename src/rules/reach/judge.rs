@@ -121,7 +121,11 @@ impl Reach {
             let sent = self.nodes[id.index()].sent;
             let cause = match device.liveness {
                 Liveness::Line => Cause::LineDown,
-                _ => Cause::NoAnswer { sent, seconds },
+                _ => Cause::NoAnswer {
+                    sent,
+                    seconds,
+                    rejected: self.nodes[id.index()].rejected.clone(),
+                },
             };
             let rule = circuit_rule(device);
             context
@@ -247,6 +251,7 @@ impl Reach {
             let cause = Cause::NoAnswer {
                 sent: self.nodes[parent.index()].sent,
                 seconds: 0.0,
+                rejected: None,
             };
             context.out.extend(
                 context

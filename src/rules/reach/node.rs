@@ -3,6 +3,7 @@
 use crate::model::ReachState;
 use crate::model::{DeviceId, Mono, Now, Recover, Wall};
 use crate::poll::ReachRound;
+use crate::poll::disbelief::Rejected;
 use std::net::IpAddr;
 
 /// Liveness of one device.
@@ -48,6 +49,8 @@ pub struct Node {
     pub said_unreachable: Vec<IpAddr>,
     /// This host could not even send.
     pub send_error: Option<String>,
+    /// The last answer in this silence that was not believed.
+    pub rejected: Option<Box<Rejected>>,
     /// Loss over the window.
     pub loss_percent: Option<f64>,
     /// Mean of the last round, seconds.
@@ -81,6 +84,9 @@ impl Node {
         self.last_miss = self.last_miss.max(Some(round.started));
         self.sent = self.sent.saturating_add(round.sent);
         self.send_error = round.send_error.clone();
+        if round.rejected.is_some() {
+            self.rejected.clone_from(&round.rejected);
+        }
         self.good_rounds = 0;
         self.good_since = None;
         self.rtt_seconds = None;
@@ -138,6 +144,7 @@ impl Node {
         self.control_plane = false;
         self.child_answered = None;
         self.said_unreachable.clear();
+        self.rejected = None;
     }
 
     /// Counts a good round; true when "up" is to be believed again.

@@ -370,7 +370,9 @@ impl<'a> PduView<'a> {
         let mut r = r.constructed(tag)?;
         let id = r.integer(i64::from(i32::MIN), i64::from(i32::MAX))?;
         let error_status = r.unsigned31()?;
-        let error_index = r.unsigned31()?;
+        // It only points at what was refused: a negative one points nowhere.
+        let error_index = r.integer(i64::from(i32::MIN), i64::from(i32::MAX))?;
+        let error_index = u32::try_from(error_index).unwrap_or(0);
         let list = r.constructed(ber::SEQUENCE)?;
         r.end()?;
         let varbinds = read_varbinds(list)?;

@@ -44,6 +44,7 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
         },
         snmp: Some(Arc::new(SnmpAccess {
             text: Default::default(),
+            interfaces_max: SnmpAccess::INTERFACES_MAX,
             name: "test".into(),
             port,
             credentials,

@@ -220,7 +220,7 @@ fn an_acknowledgement_stops_expires_and_is_voided_by_a_rise() {
     let key = cpu("edge-a");
     assert!(w.acknowledge(1, "noc").is_err());
     w.take(&w.change(&key, Level::Warning, above(75.0, 70.0)));
-    w.acknowledge(1, " noc\u{1b}[0m ").unwrap();
+    w.acknowledge(1, " n\u{202e}o\u{200b}c[0m\n ").unwrap();
     assert_eq!(w.book.get(1).unwrap().acknowledged.as_ref().unwrap().by, "noc[0m");
     w.pass(s(8 * 60 * MIN - 1));
     assert!(w.book.get(1).unwrap().acknowledged.is_some());

@@ -520,6 +520,7 @@ pub(crate) fn no_answer() -> Cause {
     Cause::NoAnswer {
         sent: 15,
         seconds: 10.2,
+        rejected: None,
     }
 }
 

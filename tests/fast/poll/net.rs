@@ -66,6 +66,7 @@ pub(super) fn access() -> Option<Arc<SnmpAccess>> {
     };
     Some(Arc::new(SnmpAccess {
         text: Default::default(),
+        interfaces_max: SnmpAccess::INTERFACES_MAX,
         name: "core".to_owned(),
         port: 161,
         credentials,

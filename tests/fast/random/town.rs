@@ -253,6 +253,7 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         snmp: dev.snmp.then(|| {
             Arc::new(SnmpAccess {
                 text: Default::default(),
+                interfaces_max: SnmpAccess::INTERFACES_MAX,
                 name: "core".into(),
                 port: 161,
                 credentials: Credentials::V2c {

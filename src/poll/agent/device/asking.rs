@@ -2,21 +2,27 @@
 //!
 //! Never here: what becomes of an answer (that is `answers`).
 
+use super::super::TRIES;
+use super::super::get::{Get, Halved};
 use super::super::learn::Learned;
 use super::super::oids::Col;
 use super::super::round::Ask;
 use super::super::table::{self, Wish};
-use super::super::template::{Get, Item, Template};
+use super::super::template::{Item, Template};
 use super::super::walk::{Purpose, Walk};
 use super::super::wanted::ProfileWish;
-use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, Question, SMALLEST};
+use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, Question};
 use crate::model::{Mono, Profile, Profiles};
+use crate::poll::unread::{CutBy, NotRead};
 use crate::wire::snmp::{PduKind, Version};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// After so many tries without an answer a large request is halved: what is lost may be what does not fit the path.
 const TRIES_BEFORE_HALVING: u8 = 1;
+
+/// Walks that may end in silence before the round does.
+const WALKS_LOST: u8 = 2;
 
 impl Agent {
     /// What every round reads. An agent is asked who it is in its first round and after a restart.
@@ -48,9 +54,8 @@ impl Agent {
         Wish {
             by_descr,
             wide: row.wide && !v1 && !by_descr,
-            slim: self.slim,
             faults: self.wanted.faults,
-            alias: self.wanted.alias && !self.slim || row.by_alias(),
+            alias: self.wanted.alias || row.by_alias(),
         }
     }
 
@@ -67,10 +72,14 @@ impl Agent {
         usize::from(self.room).saturating_sub(self.session.overhead())
     }
 
+    pub(super) fn most(&self) -> usize {
+        usize::from(self.most)
+    }
+
     /// Sees to it that the round has something to ask; false when it is complete.
     pub(in crate::poll::agent) fn next(&mut self, profiles: &Profiles, now: Mono) -> bool {
         loop {
-            let room = self.room();
+            let (room, most) = (self.room(), self.most());
             let Some(round) = self.round.as_mut() else {
                 return false;
             };
@@ -84,11 +93,12 @@ impl Agent {
             }
             round.tries = 0;
             let template = round.next_of_plan();
-            if let Some(template) = template.or_else(|| Template::pack(&mut round.todo, room).map(Arc::new)) {
+            if let Some(template) = template.or_else(|| Template::pack(&mut round.todo, room, most).map(Arc::new)) {
                 let mut get = Get::new(template);
-                if !self.absent.is_empty() {
-                    get.leave_out(|name| self.absent.contains(name));
+                if !self.absent.is_empty() || !self.troubles.is_empty() {
+                    get.leave_out(|name| self.absent.contains(name) || self.troubles.contains_key(name));
                 }
+                get.keep_within(most, room);
                 round.ask = Some(Ask::Get(get));
             } else if let Some((purpose, base)) = round.walks.pop_front() {
                 round.ask = Some(Ask::Walk(Walk::new(purpose, base)));
@@ -103,8 +113,8 @@ impl Agent {
         match self.round.as_ref().and_then(|r| r.ask.as_ref()) {
             Some(Ask::Get(get)) => Question::Ask(PduKind::Get, get.names()),
             Some(Ask::Walk(walk)) => {
-                let v1 = self.session.version() == Version::V1;
-                let kind = if v1 { PduKind::GetNext } else { PduKind::GetBulk };
+                let one = self.session.version() == Version::V1 || walk.is_one_by_one();
+                let kind = if one { PduKind::GetNext } else { PduKind::GetBulk };
                 Question::Ask(kind, &walk.names)
             }
             None => Question::Complete,
@@ -116,26 +126,52 @@ impl Agent {
         u32::from(self.repetitions)
     }
 
-    /// The present request had no answer: a large one is asked for in halves, if the agent has answered something in this round.
+    /// The present request had no answer. What is lost may be what is too large for the agent or for the path: it is asked for in halves. An
+    /// agent that has not answered at all in this round is asked for sysUpTime alone, on the last try.
     pub(in crate::poll::agent) fn lost(&mut self) {
         let Some(round) = &mut self.round else { return };
         round.tries += 1;
-        if round.tries <= TRIES_BEFORE_HALVING || round.last_answer.is_none() {
-            return;
-        }
-        match round.ask.take() {
-            Some(Ask::Get(get)) if get.template.items.len() > 1 && get.template.size > usize::from(SMALLEST) => {
-                let tries = round.tries;
-                self.shrink(get);
-                if let Some(round) = &mut self.round {
-                    round.tries = tries;
+        let heard = round.last_answer.is_some();
+        round.lost = round.lost.saturating_add(u8::from(heard));
+        match &mut round.ask {
+            Some(Ask::Get(get)) if !heard && round.tries + 1 == TRIES => get.first_alone(),
+            Some(Ask::Get(get)) if heard => {
+                let patience = if get.in_pieces() { 0 } else { TRIES_BEFORE_HALVING };
+                if round.tries > patience && get.halve(Halved::TooLarge) {
+                    round.tries = 0;
                 }
             }
-            Some(Ask::Walk(walk)) => {
-                self.repetitions = (self.repetitions / 2).max(1);
-                round.ask = Some(Ask::Walk(walk));
+            Some(Ask::Walk(_)) if heard && round.tries > TRIES_BEFORE_HALVING && self.repetitions > 1 => {
+                self.repetitions /= 2;
+                round.tries = TRIES_BEFORE_HALVING;
             }
-            ask => round.ask = ask,
+            _ => {}
+        }
+    }
+
+    /// The present request was tried often enough, and others were answered in this round: goes on without what it asks for. False if
+    /// there is nothing to go on with, or the agent seems to be gone.
+    pub(in crate::poll::agent) fn go_without(&mut self, why: NotRead, now: Mono) -> bool {
+        let Some(round) = self.round.as_mut().filter(|r| r.last_answer.is_some()) else {
+            return false;
+        };
+        match round.ask.take() {
+            Some(Ask::Get(mut get)) => {
+                let more = get.doubt(why);
+                round.ask = Some(Ask::Get(get));
+                round.tries = 0;
+                more
+            }
+            Some(Ask::Walk(mut walk)) if round.walks_lost < WALKS_LOST => {
+                round.walks_lost += 1;
+                walk.end(CutBy::Silence);
+                self.walk_ended(walk, now);
+                true
+            }
+            ask => {
+                round.ask = ask;
+                false
+            }
         }
     }
 
@@ -147,6 +183,7 @@ impl Agent {
         let restarted = matches!((round.uptime, self.uptime), (Some(new), Some(old)) if new < old);
         if restarted {
             self.absent.clear();
+            self.troubles.clear();
         }
         if self.identify(restarted, profiles) {
             return true;

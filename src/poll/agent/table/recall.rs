@@ -72,7 +72,7 @@ impl Table {
     }
 }
 
-/// Versions before 0.2 wrote what they could not read as U+FFFD: no port is called so any more.
+/// What could not be read was once written down as U+FFFD: no port is called so any more.
 fn is_whole(name: &str) -> bool {
     !name.contains('\u{fffd}')
 }
