@@ -142,6 +142,11 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
     if let Some(rtt) = d.rtt_seconds {
         line("rtt", format!("{:.2} ms (mean of the last round)", rtt * 1e3))?;
     }
+    if let Some(all) = &d.rtt_spread {
+        let [least, most, spread] = [all.min_seconds, all.max_seconds, all.deviation_seconds].map(|s| s * 1e3);
+        let text = format!("{least:.2} to {most:.2} ms, standard deviation {spread:.2} ms (last 5 to 10 min)");
+        line("", text)?;
+    }
     if let Some(loss) = d.loss_percent {
         line("loss", format!("{loss:.1} % of the last 5 min"))?;
     }
@@ -161,6 +166,7 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
         line("uptime", length(f64::from(ticks) / 100.0))?;
     }
     list_findings(&d.findings, out, colour)?;
+    notes(d, out)?;
     metrics(d, out, colour)?;
     interfaces(d, out, colour)?;
     traps(d, out, colour)?;
@@ -228,6 +234,16 @@ fn list_findings(all: &[FindingStatus], out: &mut dyn Write, colour: bool) -> st
     Ok(())
 }
 
+/// What of the device is not used as it says it.
+fn notes(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Result<()> {
+    if d.notes.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nNoted")?;
+    let mut all = d.notes.iter();
+    all.try_for_each(|note| writeln!(out, "  {}", painted(&plain(note), false)))
+}
+
 fn metrics(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
     if d.metrics.is_empty() {
         return Ok(());
@@ -250,7 +266,7 @@ fn metrics(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Resu
                 plain(crate::metrics::text::key(&m.metric)),
                 plain(m.part.as_deref().or(m.which.as_deref()).unwrap_or("-")),
                 plain(value),
-                words::level(m.level),
+                words::known(m.level),
                 plain(judged),
             ]
         })

@@ -15,6 +15,11 @@ pub(super) fn level(level: Level) -> Cell {
     }
 }
 
+/// The level of a number: without a value there is none.
+pub(super) fn known(found: Option<Level>) -> Cell {
+    found.map_or_else(|| cell("unknown", Paint::Warn), level)
+}
+
 /// The level of a finding: one that tells nobody (yet) is "noted", not "ok".
 pub(super) fn finding(found: Level) -> Cell {
     match found {

@@ -11,6 +11,7 @@ mod feed;
 mod groups;
 mod inputs;
 mod maintenance;
+mod notes;
 pub mod picture;
 pub mod player;
 mod recent;
@@ -325,7 +326,14 @@ impl Core {
 
     /// What was learned from the agents of some devices, for [`Core::recall`] of another process.
     pub fn remember(&self, range: Range<usize>, now: Now) -> Vec<Memory> {
-        self.feed.live().map_or_else(Vec::new, |poll| poll.remember(range, now))
+        let mut all = self.feed.live().map_or_else(Vec::new, |poll| poll.remember(range, now));
+        for memory in &mut all {
+            memory.numbers = self
+                .rules
+                .find(memory.name())
+                .map_or_else(Vec::new, |id| self.rules.waited_for(id));
+        }
+        all
     }
 
     /// Stands for the profiles in use, beside what [`Core::remember`] gives.
@@ -335,6 +343,9 @@ impl Core {
 
     /// Takes up what an earlier process learned, before the first wake-up.
     pub fn recall(&mut self, memories: Memories, now: Now) {
+        for memory in memories.devices.values() {
+            self.rules.wait_for(memory.name(), &memory.numbers, now);
+        }
         self.feed.recall(memories, now);
     }
 

@@ -10,6 +10,7 @@ use crate::model::{
     Device, DeviceId, FindingKind, Level, Measure, Metric, Name, Now, Part, ReachState, Role, Site, Status,
 };
 use crate::poll::InterfaceReading;
+use crate::sample::Spread;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ pub struct ManagedRow {
     pub device: DeviceId,
     /// Share of echoes lost over the window.
     pub loss_ratio: Option<f64>,
+    /// Least, most and standard deviation of the round-trip times of the last minutes.
+    pub round_trip: Option<Spread>,
     /// sysUpTime, TimeTicks.
     pub uptime_ticks: Option<u32>,
     /// The profile in use.
@@ -93,8 +96,8 @@ pub struct NumberRow {
     pub part: Option<Name>,
     /// In the unit of its threshold, if it is known.
     pub value: Option<f64>,
-    /// Level in force.
-    pub level: Level,
+    /// Level in force; none while there is no value and no level holds.
+    pub level: Option<Level>,
 }
 
 /// An open finding.
@@ -191,6 +194,7 @@ fn managed(core: &Core, id: DeviceId, device: &Device, picture: &mut Picture) ->
     picture.managed.push(ManagedRow {
         device: id,
         loss_ratio: core.sampler.loss(id).map(|percent| percent / 100.0),
+        round_trip: core.sampler.round_trip(id),
         uptime_ticks: reading.and_then(|r| r.uptime),
         profile: reading.and_then(|r| r.profile.as_ref().map(|p| p.name.clone())),
     });
@@ -228,15 +232,15 @@ fn numbers(core: &Core, id: DeviceId, device: &Device, rows: &mut Vec<NumberRow>
         metric,
         part: view::part_name(part),
         value: number.last.ok(),
-        level: number.state.level(),
+        level: view::known_level(number.state.level(), number.last.is_ok()),
     });
     rows.extend(judged);
     rows.extend(core.sampler.unjudged(id).map(|(metric, value)| NumberRow {
         device: id,
         metric,
         part: None,
+        level: view::known_level(Level::Ok, value.is_ok()),
         value: value.ok(),
-        level: Level::Ok,
     }));
     let Some(tcp) = core.last[id.index()].tcp.as_deref() else {
         return;
@@ -250,7 +254,7 @@ fn numbers(core: &Core, id: DeviceId, device: &Device, rows: &mut Vec<NumberRow>
         metric: Metric::Watch,
         part: Some(name.clone()),
         value: result.as_ref().ok().map(std::time::Duration::as_secs_f64),
-        level: Level::Ok,
+        level: view::known_level(Level::Ok, result.is_ok()),
     }));
 }
 

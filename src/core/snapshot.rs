@@ -5,6 +5,7 @@ use crate::model::{CircuitRole, FindingKey, FindingKind, Isolation, Level, Metri
 use crate::poll::DropReason;
 use crate::poll::trap::TrapKind;
 use crate::rules::Cause;
+use crate::sample::Spread;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,8 +23,8 @@ pub struct MetricStatus {
     pub which: Option<Name>,
     /// Last value, in the metric's unit, or why there is none.
     pub value: Result<f64, String>,
-    /// Level in force.
-    pub level: Level,
+    /// Level in force; none while there is no value and no level holds: what is not known is not "ok".
+    pub level: Option<Level>,
     /// Thresholds in force, for people: `warning 70, critical 90, for 3m`; empty if none.
     pub judged_by: String,
 }
@@ -72,6 +73,9 @@ pub struct DeviceStatus {
     pub since: Wall,
     /// Mean round-trip time of the last round, seconds.
     pub rtt_seconds: Option<f64>,
+    /// Least, most and standard deviation of the round-trip times of the last 5 to 10 minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_spread: Option<Spread>,
     /// Loss over the last 5 minutes (at least 20 echoes), percent.
     pub loss_percent: Option<f64>,
     /// Worst level of its findings.
@@ -96,6 +100,9 @@ pub struct DeviceStatus {
     /// The last traps and informs, oldest first; for `explain` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traps: Vec<TrapLine>,
+    /// What of the device's answers is not used as it is, and what of the configuration meets nothing on it: for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Raw values read by profile and watches, for `probe`: OID in dotted form and value.
     pub readings: Vec<(String, String)>,
 }

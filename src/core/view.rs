@@ -162,6 +162,7 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
         reach: node.state,
         since: node.since,
         rtt_seconds: node.rtt_seconds,
+        rtt_spread: core.sampler.round_trip(id),
         loss_percent: core.sampler.loss(id),
         level: findings.iter().map(|f| f.level).max().unwrap_or_default(),
         findings,
@@ -177,6 +178,7 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
         detection_seconds: device.poll.detection().as_secs_f64(),
         uptime_ticks: reading.and_then(|r| r.uptime),
         traps: if lines { traps(core, &device.name) } else { Vec::new() },
+        notes: super::notes::notes(core, id, device),
         readings: reading.map(|r| r.scalars.iter().map(raw).collect()).unwrap_or_default(),
     }
 }
@@ -252,7 +254,7 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
             part: part_name(part),
             which: number.which.as_deref().cloned(),
             value: words(&number.last),
-            level: number.state.level(),
+            level: known_level(number.state.level(), number.last.is_ok()),
             judged_by: number::threshold(device, part, metric)
                 .map(|t| judged_by(t, &number::unit(device, part, metric), metric.sign()))
                 .unwrap_or_default(),
@@ -262,10 +264,11 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
         metric,
         part: None,
         which: None,
+        level: known_level(Level::Ok, value.is_ok()),
         value: words(&value),
-        level: Level::Ok,
         judged_by: String::new(),
     }));
+    all.extend(never(core, id, device, &all));
     for watch in device
         .watches
         .iter()
@@ -282,12 +285,39 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
             metric: Metric::Watch,
             part,
             which: None,
-            level: Level::Ok,
+            level: known_level(Level::Ok, value.is_ok()),
             value,
             judged_by,
         });
     }
     all
+}
+
+/// No value is no level, unless one holds from before.
+pub(super) fn known_level(level: Level, known: bool) -> Option<Level> {
+    Some(level).filter(|level| known || *level > Level::Ok)
+}
+
+/// Thresholds for all that nothing on this device was ever held against.
+fn never(core: &Core, id: DeviceId, device: &Device, all: &[MetricStatus]) -> Vec<MetricStatus> {
+    if core.last[id.index()].reading.is_none() || device.circuit.is_some() {
+        return Vec::new();
+    }
+    let judged = |metric: &&Metric| {
+        let kind = metric.kind().is_some_and(|kind| device.thresholds.contains_key(&kind));
+        kind && all.iter().all(|m| m.metric.kind() != metric.kind())
+    };
+    let status = |metric: &Metric| MetricStatus {
+        metric: *metric,
+        part: None,
+        which: None,
+        value: Err("the device gives none".to_owned()),
+        level: None,
+        judged_by: number::threshold(device, &Part::Device, *metric)
+            .map(|t| judged_by(t, &number::unit(device, &Part::Device, *metric), metric.sign()))
+            .unwrap_or_default(),
+    };
+    number::WHOLE.iter().filter(judged).map(status).collect()
 }
 
 /// A threshold in words: `warning 70 % (clear 65 %), critical 90 % (clear 85 %), for 3m`.
@@ -340,7 +370,7 @@ fn interface(core: &Core, id: DeviceId, reading: &InterfaceReading) -> Interface
         index: reading.index,
         admin: reading.admin,
         oper: reading.oper,
-        speed_bps: reading.speed_bps,
+        speed_bps: core.sampler.speed(id, &reading.name).or(reading.speed_bps),
         in_bps: words(rates.map(|r| r.in_bps)),
         out_bps: words(rates.map(|r| r.out_bps)),
         in_octets: reading.in_octets.map(wide),

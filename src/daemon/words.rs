@@ -61,6 +61,13 @@ pub enum Word {
     Stopping,
     /// Ended.
     Stopped,
+    /// Something of a device's answers is not used as it is.
+    Noted {
+        /// Which device.
+        device: String,
+        /// For people.
+        what: String,
+    },
     /// A configuration was taken.
     Reloaded {
         /// What changed, for people.
@@ -217,6 +224,7 @@ impl Word {
             }
             Word::Stopping => info!("stopping"),
             Word::Stopped => info!("stopped"),
+            Word::Noted { device, what } => info!(%device, %what, "noted"),
             Word::Reloaded { summary } => info!(%summary, "configuration reloaded"),
             Word::ReloadRefused { why } => error!(%why, "configuration refused, the old one runs on"),
             Word::CommitFailed { error } => {

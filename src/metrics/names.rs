@@ -363,7 +363,7 @@ pub const FAMILIES: &[Family] = &[
         Gauge,
         &["device", "metric", "part"],
         Each(rows::numbers, rows::metric_level),
-        "Level of a judged number: 0 ok, 1 warning, 2 critical.",
+        "Level of a judged number: 0 ok, 1 warning, 2 critical; absent while there is no value.",
     ),
     family(
         "hinomi_circuit_info",
@@ -400,6 +400,13 @@ pub const FAMILIES: &[Family] = &[
         DEVICE,
         Each(rows::managed, rows::loss),
         "Share of echoes lost in the last five minutes.",
+    ),
+    family(
+        "hinomi_rtt_seconds",
+        Gauge,
+        &["device", "of"],
+        Each(rows::managed, rows::round_trip),
+        "Least (min), most (max) and standard deviation of the round-trip times of the last 5 to 10 minutes.",
     ),
     family(
         "probe_success",

@@ -56,6 +56,16 @@ pub(super) fn loss(p: &Picture, i: usize, w: &mut Writer) {
     }
 }
 
+pub(super) fn round_trip(p: &Picture, i: usize, w: &mut Writer) {
+    let row = &p.managed[i];
+    if let Some(all) = row.round_trip {
+        let device = name(p, row.device);
+        w.sample(&[device, "min"], all.min_seconds);
+        w.sample(&[device, "max"], all.max_seconds);
+        w.sample(&[device, "deviation"], all.deviation_seconds);
+    }
+}
+
 pub(super) fn uptime(p: &Picture, i: usize, w: &mut Writer) {
     let row = &p.managed[i];
     if let Some(ticks) = row.uptime_ticks {
@@ -213,8 +223,11 @@ pub(super) fn metric(p: &Picture, i: usize, w: &mut Writer) {
 
 pub(super) fn metric_level(p: &Picture, i: usize, w: &mut Writer) {
     let row = &p.numbers[i];
-    let part = row.part.as_deref().unwrap_or_default();
-    w.sample(&[name(p, row.device), &key(&row.metric), part], row.level as u64);
+    // Nor has its level: what is not known is not "ok".
+    if let Some(level) = row.level {
+        let part = row.part.as_deref().unwrap_or_default();
+        w.sample(&[name(p, row.device), &key(&row.metric), part], level as u64);
+    }
 }
 
 pub(super) fn finding_level(p: &Picture, i: usize, w: &mut Writer) {

@@ -145,6 +145,18 @@ pub struct InterfaceWanted {
     pub backup: bool,
 }
 
+impl InterfaceWanted {
+    /// It names one interface. A pattern with `*` or `?` does not.
+    pub fn is_named(&self) -> bool {
+        self.is_by_alias() || !self.pattern.contains(['*', '?'])
+    }
+
+    /// It names an interface by its ifAlias, or by the user of its session.
+    pub fn is_by_alias(&self) -> bool {
+        self.pattern.starts_with("alias:") || self.pattern.starts_with("session:")
+    }
+}
+
 /// Anything else that needs monitoring.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watch {
@@ -249,6 +261,12 @@ impl Device {
             self.interfaces.len(),
         ));
         black_box((self.poll.interval, self.address.is_ipv6(), self.status));
+    }
+
+    /// The entries of `interfaces` that mean an interface: by its name, and by the `alias:` or `session:` that it was found by.
+    pub fn wants<'w>(&'w self, name: &'w str, found_by: Option<&'w Name>) -> impl Iterator<Item = &'w InterfaceWanted> {
+        let fits = move |w: &&InterfaceWanted| found_by == Some(&w.pattern) || glob(&w.pattern, name);
+        self.interfaces.iter().filter(fits)
     }
 
     /// Level and delay of a finding kind for this device.

@@ -40,7 +40,7 @@ pub enum FindingKind {
     ComponentFailed,
     /// The device answers liveness, its SNMP agent does not.
     AgentSilent,
-    /// A threshold has had no data for three intervals.
+    /// What the operator wrote by name, or what once gave a value, has given none for three intervals.
     NoData,
     /// The device is silent but what is behind it answers.
     ControlPlaneSilent,
@@ -191,7 +191,7 @@ pub struct FindingKey {
     pub part: Part,
     /// What is wrong.
     pub kind: FindingKind,
-    /// Which number, for `Threshold` and `NoData`.
+    /// Which number, for `Threshold` and `NoData`; a `NoData` without one is about the state of a port, or of all ports of a device.
     pub metric: Option<super::Metric>,
 }
 

@@ -34,6 +34,6 @@ pub use reach::ReachState;
 pub use redundancy::{Member, MemberPart, Preferred, Redundancy, RedundancyKind};
 pub use secret::Secret;
 pub use site::{DaemonSettings, Heartbeat, Language, Operator, Site, TrapListen, TrapSettings};
-pub use threshold::{Bound, Metric, Threshold, ThresholdKind};
+pub use threshold::{Bound, Metric, Threshold, ThresholdKind, Written};
 pub use time::{Mono, Now, Wall};
 pub use verdict::{Evidence, Isolation, Verdict};

@@ -182,6 +182,19 @@ pub struct Threshold {
     pub hold: Duration,
     /// How long the value must stay at or below `clear` before the level ends (`clear_for`).
     pub clear_hold: Duration,
+    /// Whether it is meant for this very device.
+    pub written: Written,
+}
+
+/// Where a threshold was written. What is meant for one device must be measured there, or its absence is told; what is meant for all
+/// may have nothing to judge on some of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Written {
+    /// For all: in `[thresholds]`, in a class.
+    #[default]
+    ForAll,
+    /// On the device or circuit, or on its group.
+    ByName,
 }
 
 impl Threshold {
@@ -200,7 +213,16 @@ impl Threshold {
                 critical,
                 hold,
                 clear_hold,
+                written: Written::ForAll,
             }),
+        }
+    }
+
+    /// The same, meant for this very device.
+    pub fn by_name(self) -> Threshold {
+        Threshold {
+            written: Written::ByName,
+            ..self
         }
     }
 

@@ -8,6 +8,7 @@
 mod en;
 mod ja;
 mod readings;
+mod reasons;
 mod redundancy;
 
 use super::plan::{NAMES, Notice};

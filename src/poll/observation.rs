@@ -164,12 +164,18 @@ pub struct InterfaceReading {
     pub admin: Option<u8>,
     /// ifOperStatus: 1 up … 5 dormant, 6 notPresent, 7 lowerLayerDown.
     pub oper: Option<u8>,
-    /// ifHighSpeed × 10⁶, or ifSpeed.
+    /// ifHighSpeed × 10⁶, or ifSpeed; where the two contradict each other, the smaller.
     pub speed_bps: Option<u64>,
+    /// The larger of two speeds that contradict each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_speed_bps: Option<u64>,
     /// ifHCInOctets or ifInOctets.
     pub in_octets: Option<Counter>,
     /// ifHCOutOctets or ifOutOctets.
     pub out_octets: Option<Counter>,
+    /// Where the octets should stand the agent gives a value that is no counter (Gauge32, INTEGER).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub octets_mistyped: bool,
     /// Sum of unicast, multicast and broadcast packets in and out, where 64-bit counters exist; else unicast in and out.
     pub packets: Option<Counter>,
     /// ifInErrors + ifOutErrors (32-bit each, so wrapping 32-bit sum).
@@ -180,10 +186,20 @@ pub struct InterfaceReading {
     pub discontinuity: Option<u32>,
     /// sysUpTime of the same answer, TimeTicks (1/100 s, wraps after 497 days).
     pub uptime: u32,
+    /// The answer has no sysUpTime. Counters are worth nothing without it and are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untimed: bool,
     /// When that answer arrived.
     pub at: Mono,
-    /// The name stood in two rows; this is the one that moves.
+    /// The name, or the alias that it was found by, stands in several rows; this is the one that is taken for the port.
     pub ambiguous: bool,
+    /// How many others there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub twins: u16,
+}
+
+fn is_zero(n: &u16) -> bool {
+    *n == 0
 }
 
 /// A value that tells a role, or belongs to one that does.
@@ -228,11 +244,17 @@ pub struct AgentReading {
     /// The round had no answer to something: what is not here was not read, which says nothing about whether it is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
+    /// GETBULK is not answered: tables are walked by GETNEXT.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub step_by_step: bool,
     /// Interfaces that match the configuration.
     pub interfaces: Vec<InterfaceReading>,
     /// Names once matched (by a glob or by name) that the agent no longer has. A configured literal name that never existed
     /// is listed too.
     pub missing: Vec<Name>,
+    /// Of these, the ones that never existed as far as is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never_seen: Vec<Name>,
 }
 
 /// A TCP `watch`.

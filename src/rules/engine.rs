@@ -6,7 +6,7 @@ use super::interface::Interfaces;
 use super::isolation::Crossings;
 use super::judged::{is_tcp, judged};
 use super::lines::LineStates;
-use super::number::Numbers;
+use super::number::{Answer, Numbers};
 use super::reach::{Context, Reach, common_key, down_key};
 use super::redundancy::{self, Redundancies};
 use super::{Cause, FindingChange, RuleEffect, component};
@@ -14,8 +14,10 @@ use crate::model::{
     Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, LocalMinute, Metric, Mono, Name, Now, Part,
     ReachState, Site, Wall,
 };
+use crate::poll::agent::memory::NumberMemory;
 use crate::poll::{AgentFailure, AgentReading, AgentRound, Observation, TcpReading};
 use crate::sample::Samples;
+use crate::sample::roles::MemberView;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -66,7 +68,7 @@ impl Rules {
             crossings: Crossings::default(),
             lines: LineStates::new(&site),
             calendar: Calendar::new(&site.operator),
-            numbers: Numbers::new(&site),
+            numbers: Numbers::new(&site, now.mono),
             redundancy: Redundancies::new(&site),
             site,
             agents: BTreeMap::new(),
@@ -127,6 +129,19 @@ impl Rules {
     /// Numbers as last judged.
     pub fn numbers(&self) -> &Numbers {
         &self.numbers
+    }
+
+    /// Numbers of a device that the next process has to wait for beyond what is written by name.
+    pub fn waited_for(&self, device: DeviceId) -> Vec<NumberMemory> {
+        self.numbers.waited_for(device, self.site.device(device))
+    }
+
+    /// Takes up what an earlier process waited for.
+    pub fn wait_for(&mut self, device: &Name, numbers: &[NumberMemory], now: Now) {
+        if let Some(id) = self.find(device) {
+            let site = self.site.clone();
+            self.numbers.wait_for(id, site.device(id), numbers, now.mono);
+        }
     }
 
     /// Redundancy groups, parallel to those of the site.
@@ -379,6 +394,7 @@ impl Rules {
         };
         match &round.outcome {
             Err(failure) => {
+                self.numbers.unanswered(round.device, now.mono);
                 let agent = self.agents.entry(device.name.clone()).or_default();
                 agent.failure = Some(failure.clone());
                 agent.failed_at = Some(round.started);
@@ -419,8 +435,28 @@ impl Rules {
                 let (conditions, out) = (&mut self.conditions, &mut self.out);
                 component::take(device, &samples.parts, round.ended, conditions, out, now);
                 self.judge_numbers(samples, now);
-                self.numbers.overdue(round.device, device, &mut self.conditions, now);
+                self.overdue(round, reading, &samples.members, now);
             }
+        }
+    }
+
+    /// What was wanted and did not come.
+    fn overdue(&mut self, round: &AgentRound, reading: &AgentReading, members: &[MemberView], now: Now) {
+        let (site, id) = (self.site.clone(), round.device);
+        let interval = site.device(id).poll.interval;
+        let answer = Answer {
+            began: round.started,
+            reading,
+            members,
+            interval,
+            step: self.numbers.answered(id, interval, now.mono),
+            now,
+        };
+        let (conditions, out) = (&mut self.conditions, &mut self.out);
+        self.numbers.overdue(id, site.device(id), answer, conditions, out);
+        for circuit in self.lines.judged_on(id) {
+            self.numbers
+                .overdue_line(*circuit, site.device(*circuit), answer, conditions);
         }
     }
 

@@ -32,7 +32,11 @@ pub(super) fn judged(site: &Site, device: Option<&Device>, key: &FindingKey) -> 
         (FindingKind::InterfaceDown | FindingKind::InterfaceMissing, Part::Interface(name)) => {
             by_snmp && device.interfaces.iter().any(|w| glob(&w.pattern, name))
         }
-        (FindingKind::NoData | FindingKind::Threshold, part) => {
+        (FindingKind::NoData, part) => match key.metric {
+            None => by_snmp && number::still_named(site, device, part),
+            Some(metric) => number::awaited(device, part, metric),
+        },
+        (FindingKind::Threshold, part) => {
             is_tcp(device, part) || key.metric.is_some_and(|m| number::judged(device, part, m))
         }
         _ => true,

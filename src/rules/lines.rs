@@ -5,7 +5,8 @@
 //!
 //! Never here: a finding about a port that is a line; the circuit is what people know.
 
-use crate::model::{Device, DeviceId, Liveness, Mono, Name, Site};
+use super::number;
+use crate::model::{Device, DeviceId, Liveness, Measure, Metric, Mono, Name, Part, Site};
 use crate::poll::{AgentReading, InterfaceReading, ReachRound, RoundKind};
 use crate::sample::lines::Lines;
 use std::collections::HashMap;
@@ -20,14 +21,32 @@ pub(super) struct LineStates {
     lines: Lines,
     /// Up, and when that was read.
     states: HashMap<DeviceId, (bool, Mono)>,
+    /// Circuits whose numbers are judged, by the device that they are measured on.
+    judged: HashMap<DeviceId, Vec<DeviceId>>,
 }
 
 impl LineStates {
     pub(super) fn new(site: &Site) -> LineStates {
+        let mut judged: HashMap<DeviceId, Vec<DeviceId>> = HashMap::new();
+        for (id, device) in site.iter() {
+            if let Some(Measure::Line(line)) = device.circuit.as_ref().map(|c| &c.measure)
+                && [Metric::UtilizationDown, Metric::Errors, Metric::Discards]
+                    .iter()
+                    .any(|metric| number::awaited(device, &Part::Device, *metric))
+            {
+                judged.entry(line.device).or_default().push(id);
+            }
+        }
         LineStates {
             lines: Lines::new(site),
             states: HashMap::new(),
+            judged,
         }
+    }
+
+    /// Circuits that are measured on a device, and whose numbers are judged.
+    pub(super) fn judged_on(&self, device: DeviceId) -> &[DeviceId] {
+        self.judged.get(&device).map_or(&[], Vec::as_slice)
     }
 
     /// States are read anew within one interval.

@@ -28,6 +28,9 @@ pub struct RoleRow {
     pub transitions: Option<i64>,
 }
 
+/// Hundredths of a second: so long after a start of a device its ports may still be on their way.
+const STARTING: u32 = 5 * 60 * 100;
+
 /// What one reading says of one member.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemberView {
@@ -236,7 +239,10 @@ fn session(kind: RedundancyKind, peer: IpAddr, reading: &AgentReading) -> Option
 /// An interface is good while it is up; one that the agent has no more is not.
 fn link(name: &Name, reading: &AgentReading) -> Option<RoleRow> {
     if reading.missing.contains(name) {
-        return Some(single(Some(Role::Failed), None));
+        // A port that never was, or is not there yet because its device has just started, has not failed: nothing is known of it.
+        let starts = reading.uptime.is_some_and(|ticks| ticks < STARTING);
+        let failed = !starts && !reading.never_seen.contains(name);
+        return Some(single(failed.then_some(Role::Failed), None));
     }
     let oper = reading.interfaces.iter().find(|i| i.name == *name)?.oper?;
     let role = if oper == UP { Role::Active } else { Role::Failed };

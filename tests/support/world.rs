@@ -9,6 +9,7 @@ use hinomi::incident::{Batch, Head, Restored, RowChange};
 use hinomi::model::maintenance::By;
 use hinomi::model::{Mono, Now, Site, Wall, Window};
 use hinomi::notify::{Delivery, Outcome, RouteTest, Stage};
+use hinomi::poll::agent::memory::Memories;
 use hinomi::poll::{Channel, PollInput};
 use hinomi::wire::snmp::{Message, Pdu, PduKind, Value, VarBind, Version, decode, encode_community};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +52,24 @@ pub(super) struct Agent {
     pub(super) ports: Vec<Port>,
     pub(super) booted: Duration,
     pub(super) values: BTreeMap<Vec<u32>, Value>,
+    /// Where it does not tell the truth: the start of identifiers, how, and what stood there when it began to.
+    lies: Vec<(Vec<u32>, Lie, Objects)>,
+}
+
+/// Values by identifier.
+type Objects = BTreeMap<Vec<u32>, Value>;
+
+/// How an agent may be wrong about an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lie {
+    /// It has none.
+    Lacks,
+    /// Its value stands.
+    Freezes,
+    /// It has another type.
+    Retypes,
+    /// It is 0.
+    Zero,
 }
 
 struct Host {
@@ -221,6 +240,7 @@ impl World {
                     .collect(),
                 booted: Duration::ZERO,
                 values: BTreeMap::new(),
+                lies: Vec::new(),
             });
             self.hosts.entry(device.address).or_insert(Host {
                 up: true,
@@ -498,6 +518,15 @@ impl World {
             .unwrap_or_else(|| panic!("`{device}` has no snmp in the story's site"))
     }
 
+    /// From now on the agent of a device lies about the objects that begin with this.
+    pub(super) fn lie(&mut self, device: &str, object: &[u32], lie: Lie) {
+        let now = self.now;
+        let agent = self.agent(device);
+        let stood = agent.table(now).into_iter().filter(|(oid, _)| oid.starts_with(object));
+        let stood = stood.collect();
+        agent.lies.push((object.to_vec(), lie, stood));
+    }
+
     /// The daemon is killed and starts again `down_for` later, with what the ledger holds.
     pub(super) fn restart(&mut self, down_for: Duration) {
         self.queue.clear();
@@ -515,6 +544,22 @@ impl World {
         self.core = Core::new(self.site.clone(), restored, [9; 32], self.clock());
         self.record(began);
         self.carry();
+    }
+
+    /// As [`World::restart`], and what was learned of agents was kept, as the daemon keeps it.
+    pub(super) fn restart_with_memory(&mut self, down_for: Duration) {
+        let memories = Memories {
+            at: self.clock().wall,
+            profiles: self.core.profiles_mark(),
+            devices: self
+                .core
+                .remember(0..usize::MAX, self.clock())
+                .into_iter()
+                .map(|m| (m.name().clone(), m))
+                .collect(),
+        };
+        self.restart(down_for);
+        self.core.recall(memories, self.clock());
     }
 
     /// Another configuration.
@@ -597,6 +642,24 @@ fn checksum(bytes: &[u8]) -> u16 {
     !(sum as u16)
 }
 
+impl Lie {
+    /// What it makes of a value.
+    fn of(self, value: &Value) -> Value {
+        let zero = self == Lie::Zero;
+        match value {
+            Value::Counter64(_) if zero => Value::Counter64(0),
+            Value::Counter32(_) if zero => Value::Counter32(0),
+            Value::Gauge32(_) if zero => Value::Gauge32(0),
+            Value::TimeTicks(_) if zero => Value::TimeTicks(0),
+            Value::Integer(_) if zero => Value::Integer(0),
+            _ if zero => Value::OctetString(Vec::new()),
+            Value::Counter64(v) => Value::Gauge32(*v as u32),
+            Value::OctetString(_) => Value::Integer(7),
+            _ => Value::OctetString(b"unreadable".to_vec()),
+        }
+    }
+}
+
 impl Agent {
     fn table(&self, now: Duration) -> BTreeMap<Vec<u32>, Value> {
         let ticks = (now.saturating_sub(self.booted).as_millis() / 10) as u32;
@@ -642,7 +705,31 @@ impl Agent {
             put(&wide(18), index, Value::OctetString(b"port".to_vec()));
             put(&wide(19), index, Value::TimeTicks(0));
         }
+        for (object, lie, stood) in &self.lies {
+            let lied: Vec<Vec<u32>> = all.keys().filter(|oid| oid.starts_with(object)).cloned().collect();
+            for oid in lied {
+                match (lie, all.get(&oid)) {
+                    (Lie::Lacks, _) => drop(all.remove(&oid)),
+                    (Lie::Freezes, _) => drop(stood.get(&oid).map(|value| all.insert(oid, value.clone()))),
+                    (Lie::Retypes | Lie::Zero, Some(value)) => {
+                        let other = lie.of(value);
+                        all.insert(oid, other);
+                    }
+                    (_, None) => {}
+                }
+            }
+        }
         all
+    }
+
+    /// A value of its own, an INTEGER.
+    pub(super) fn set(&mut self, oid: &[u32], value: i64) {
+        self.values.insert(oid.to_vec(), Value::Integer(value));
+    }
+
+    /// A value of its own, a Gauge32.
+    pub(super) fn set_gauge(&mut self, oid: &[u32], value: u32) {
+        self.values.insert(oid.to_vec(), Value::Gauge32(value));
     }
 
     fn answer(&self, bytes: &[u8], now: Duration) -> Option<Vec<u8>> {

@@ -220,7 +220,8 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
     let mut thresholds = thresholds(
         owner,
         &defaults.thresholds,
-        &[&class_part.thresholds, &group_part.thresholds, &own.thresholds],
+        &class_part.thresholds,
+        &[&group_part.thresholds, &own.thresholds],
     );
     if first(own, group, |l| l.snmp.as_ref()).is_none() {
         // From [thresholds] they reach every device; where nothing can be read they would only ever miss their data.
@@ -262,21 +263,16 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
 }
 
 /// The thresholds in force. Loss and round-trip time from [thresholds] do not reach beyond the own network (design section 3).
-fn thresholds(owner: Owner, top: &ThresholdPart, parts: &[&ThresholdPart]) -> BTreeMap<ThresholdKind, Threshold> {
+fn thresholds(
+    owner: Owner,
+    top: &ThresholdPart,
+    class: &ThresholdPart,
+    named: &[&ThresholdPart],
+) -> BTreeMap<ThresholdKind, Threshold> {
     let foreign = matches!(owner, Owner::Platform | Owner::Institution);
     let off = |kind: &ThresholdKind| foreign && matches!(kind, ThresholdKind::Loss | ThresholdKind::Rtt);
-    let mut lines: ThresholdPart = top
-        .iter()
-        .filter(|(kind, _)| !off(kind))
-        .map(|(k, t)| (*k, *t))
-        .collect();
-    for part in parts {
-        lines.extend(part.iter().map(|(k, t)| (*k, *t)));
-    }
-    lines
-        .into_iter()
-        .filter_map(|(kind, line)| line.map(|t| (kind, t)))
-        .collect()
+    let top = top.iter().filter(|(kind, _)| !off(kind)).map(|(k, t)| (*k, *t));
+    super::thresholds::settle(top, &[class], named)
 }
 
 pub(super) fn access(

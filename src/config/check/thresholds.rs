@@ -62,6 +62,25 @@ pub(super) fn part(walk: &Walk<'_>, name: &str) -> ThresholdPart {
     part
 }
 
+/// The thresholds in force, the weakest first: for all, then those that are meant for this very device.
+pub(super) fn settle(
+    top: impl Iterator<Item = (ThresholdKind, Option<Threshold>)>,
+    shared: &[&ThresholdPart],
+    named: &[&ThresholdPart],
+) -> BTreeMap<ThresholdKind, Threshold> {
+    let mut lines: ThresholdPart = top.collect();
+    for part in shared {
+        lines.extend(part.iter().map(|(k, t)| (*k, *t)));
+    }
+    for part in named {
+        lines.extend(part.iter().map(|(k, t)| (*k, t.map(Threshold::by_name))));
+    }
+    lines
+        .into_iter()
+        .filter_map(|(kind, line)| line.map(|t| (kind, t)))
+        .collect()
+}
+
 /// One line: a table, or `"off"` (inner `None`).
 fn line(ctx: &Ctx<'_>, key: &str, node: &Node, unit: (Unit, bool)) -> Option<Option<Threshold>> {
     match &node.value {

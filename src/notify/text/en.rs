@@ -43,6 +43,11 @@ fn metric(metric: Metric, root: &FindingKey) -> String {
     }
 }
 
+/// What a finding without a number is about.
+pub(super) fn port_or_all(root: &FindingKey, all: &str) -> String {
+    part_name(root).unwrap_or_else(|| all.to_owned())
+}
+
 fn what(root: &FindingKey) -> String {
     let part = part_name(root).unwrap_or_default();
     let number = root.metric.map_or_else(|| part.clone(), |m| metric(m, root));
@@ -56,6 +61,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::InterfaceMissing => format!("{part} missing"),
         FindingKind::ComponentFailed => format!("{part} fault"),
         FindingKind::AgentSilent => "SNMP silent".to_owned(),
+        FindingKind::NoData if number.is_empty() => "no data: interfaces".to_owned(),
         FindingKind::NoData => format!("no data: {number}"),
         FindingKind::ControlPlaneSilent => "control plane silent".to_owned(),
         FindingKind::Lossy => "packet loss".to_owned(),
@@ -130,8 +136,18 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::NameVanished => format!("{part} is gone from the interface table (card, module or stack member lost?)"),
         Cause::NameReturned => format!("{part} is in the interface table again"),
         Cause::NoData { seconds: s, reason } => {
-            format!("no value of {number} for {}: {}", duration(seconds(*s)), clean(reason))
+            let number = if root.metric.is_some() {
+                number
+            } else {
+                port_or_all(root, "any interface")
+            };
+            format!(
+                "no value of {number} for {}: {}",
+                duration(seconds(*s)),
+                super::reasons::in_english(reason)
+            )
         }
+        Cause::DataBack if root.metric.is_none() => format!("values of {} again", port_or_all(root, "interfaces")),
         Cause::DataBack => format!("values of {number} again"),
         Cause::AgentSilent { failure } => format!("answers, but its SNMP agent does not: {}", agent(failure)),
         Cause::AgentBack => "the SNMP agent answers again".to_owned(),

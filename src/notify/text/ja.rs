@@ -53,6 +53,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::InterfaceMissing => format!("{part} 消失"),
         FindingKind::ComponentFailed => format!("{part} 異常"),
         FindingKind::AgentSilent => "SNMP応答なし".to_owned(),
+        FindingKind::NoData if number.is_empty() => "インタフェース データなし".to_owned(),
         FindingKind::NoData => format!("{number} データなし"),
         FindingKind::ControlPlaneSilent => "制御部 応答なし".to_owned(),
         FindingKind::Lossy => "パケット損失".to_owned(),
@@ -132,10 +133,20 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         }
         Cause::NameReturned => format!("{part} がインタフェース表に戻りました"),
         Cause::NoData { seconds: s, reason } => {
+            let number = match root.metric {
+                Some(_) => number,
+                None => super::en::port_or_all(root, "インタフェース"),
+            };
             format!(
                 "{number} の値が{}取得できていません: {}",
                 duration(seconds(*s)),
-                clean(reason)
+                super::reasons::in_japanese(reason)
+            )
+        }
+        Cause::DataBack if root.metric.is_none() => {
+            format!(
+                "{} の値が再び取得できています",
+                super::en::port_or_all(root, "インタフェース")
             )
         }
         Cause::DataBack => format!("{number} の値が再び取得できています"),

@@ -197,6 +197,7 @@ impl Agent {
         reading.uptime = round.uptime;
         reading.engine = self.session.engine(now);
         reading.rtt = round.rtt;
+        reading.step_by_step = self.repetitions == 0;
         reading.profile.clone_from(&self.profile);
         reading.rows = match &self.learned {
             Some(learned) => Arc::clone(&learned.rows),
@@ -206,6 +207,7 @@ impl Agent {
         std::mem::swap(&mut reading.roles, &mut round.roles);
         self.table.readings(&mut round.rows, &mut reading.interfaces);
         reading.missing.extend_from_slice(self.table.missing_names());
+        reading.never_seen.extend(self.table.never_seen().cloned());
         fit(&mut reading.scalars);
         fit(&mut reading.roles);
         fit(&mut reading.interfaces);

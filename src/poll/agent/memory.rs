@@ -10,7 +10,7 @@ use super::device::Agent;
 use super::learn::Learned;
 use super::wanted::{ProfileWish, Wanted};
 use crate::model::snmp::{Credentials, SnmpAccess};
-use crate::model::{Mono, Name, Wall};
+use crate::model::{Metric, Mono, Name, Part, Wall};
 use crate::poll::schedule::stable_hash;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -44,6 +44,26 @@ pub struct Memory {
     pub(super) sizes: Option<Sizes>,
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(super) engine: Option<Box<EngineMemory>>,
+    /// Numbers that are waited for because they were once given, or have not been given for a while.
+    #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<NumberMemory>,
+}
+
+/// A number that is waited for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NumberMemory {
+    /// Of which part.
+    #[serde(rename = "p")]
+    pub part: Part,
+    /// Which.
+    #[serde(rename = "m")]
+    pub metric: Metric,
+    /// It was given once.
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    pub ever: bool,
+    /// Milliseconds for which the agent has answered without it.
+    #[serde(rename = "u", default)]
+    pub unheard_ms: u32,
 }
 
 /// Rows that bear wanted names.

@@ -25,6 +25,7 @@ pub(super) enum Col {
     Alias,
     Admin,
     Oper,
+    Type,
     Speed,
     HighSpeed,
     InOctets,
@@ -54,6 +55,7 @@ impl Col {
     pub(super) fn oid(self) -> Vec<u32> {
         let (extended, number) = match self {
             Col::Descr => (false, 2),
+            Col::Type => (false, 3),
             Col::Speed => (false, 5),
             Col::Admin => (false, 7),
             Col::Oper => (false, 8),

@@ -136,11 +136,13 @@ impl Spare {
             empty(&mut reading.roles);
             empty(&mut reading.interfaces);
             empty(&mut reading.missing);
+            empty(&mut reading.never_seen);
             *reading = AgentReading {
                 scalars: std::mem::take(&mut reading.scalars),
                 roles: std::mem::take(&mut reading.roles),
                 interfaces: std::mem::take(&mut reading.interfaces),
                 missing: std::mem::take(&mut reading.missing),
+                never_seen: std::mem::take(&mut reading.never_seen),
                 ..AgentReading::default()
             };
             self.readings.push(reading);

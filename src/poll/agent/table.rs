@@ -6,6 +6,7 @@
 //! Never here: a request, a rate, a judgement.
 
 mod recall;
+mod twins;
 
 use super::oids::Col;
 use super::share::Shared;
@@ -17,6 +18,7 @@ use crate::wire::snmp::ValueView;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::Duration;
+use twins::Twin;
 
 /// While a wanted name is missing, look for it again this often (agents without ifTableLastChange do not tell).
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
@@ -34,8 +36,10 @@ pub(super) struct Row {
     pub(super) wide: bool,
     /// ifAlias as last read.
     alias: Option<Name>,
-    /// Octets in and out at the last reading, to see which of two rows of one name moves.
-    octets: Option<(u64, u64)>,
+    /// It is wanted by its name.
+    named: bool,
+    /// Others bear its name or its alias: what tells them apart.
+    twin: Option<Box<Twin>>,
 }
 
 impl Row {
@@ -46,8 +50,14 @@ impl Row {
             found_by: None,
             wide: true,
             alias: None,
-            octets: None,
+            named: false,
+            twin: None,
         }
+    }
+
+    /// Other rows bear its name, or the alias that it was found by.
+    pub(super) fn has_twins(&self) -> bool {
+        self.twin.is_some()
     }
 
     /// Its ifAlias decides whether it is the right one.
@@ -63,7 +73,7 @@ pub(super) struct Table {
     pub(super) rows: Option<Vec<Row>>,
     /// Names come from ifDescr: the agent has no ifXTable.
     pub(super) by_descr: bool,
-    /// Several rows bear one name.
+    /// Several rows bear one name, or the alias that they are wanted by.
     twice: bool,
     resolved_at: Mono,
     /// How long the last walk over the names took.
@@ -76,7 +86,7 @@ pub(super) struct Table {
     names: Vec<(u32, Name)>,
     /// ifNumber and ifTableLastChange when the names were resolved.
     version: (Option<i64>, Option<u32>),
-    /// The row preferred among several of one name.
+    /// The row preferred among several of one name or alias.
     preferred: Vec<(Name, u32)>,
 }
 
@@ -86,6 +96,8 @@ pub(super) struct RowAnswer {
     pub(super) reading: InterfaceReading,
     /// The 64-bit octet counters were asked for and are not there.
     pub(super) narrow: bool,
+    /// ifType, where it was asked.
+    kind: Option<u32>,
     /// ifAlias is still the one that it was found by.
     right_alias: bool,
 }
@@ -145,7 +157,12 @@ impl Table {
             let known = old.get(index).filter(|r| r.name == *name && !r.by_alias()).cloned();
             // 64-bit counters are tried again: they may have been away while the agent started.
             let row = known.unwrap_or_else(|| Row::new(*index, Name::clone(name)));
-            rows.insert(*index, Row { wide: true, ..row });
+            let row = Row {
+                wide: true,
+                named: true,
+                ..row
+            };
+            rows.insert(*index, row);
         }
         let present: BTreeSet<Name> = rows.values().map(|r| Name::clone(&r.name)).collect();
         for (index, row) in old {
@@ -192,10 +209,9 @@ impl Table {
 
     fn set_rows(&mut self, rows: BTreeMap<u32, Row>, patterns: &Patterns) {
         self.preferred.retain(|(_, index)| rows.contains_key(index));
-        let rows: Vec<Row> = rows.into_values().collect();
+        let mut rows: Vec<Row> = rows.into_values().collect();
+        self.twice = twins::find(&mut rows);
         let mut present: Vec<&Name> = rows.iter().map(|r| &r.name).collect();
-        present.sort_unstable();
-        self.twice = present.windows(2).any(|w| w[0] == w[1]);
         present.extend(rows.iter().filter_map(|r| r.found_by.as_ref()));
         present.sort_unstable();
         let wanted = self
@@ -236,13 +252,21 @@ impl Table {
         if self.rows.is_some() { &self.missing } else { &[] }
     }
 
-    /// The readings of a round, one a name, in the order of names. Of two rows with one name the one that moves is taken.
-    /// `answers` are sorted by index.
+    /// Of the missing names, those that no walk ever found. An `alias:` or a `session:` comes and goes.
+    pub(super) fn never_seen(&self) -> impl Iterator<Item = &Name> {
+        let by_name = |name: &&Name| !name.starts_with("alias:") && !name.starts_with("session:");
+        let seen = |name: &&Name| self.seen.binary_search(name).is_ok();
+        self.missing_names()
+            .iter()
+            .filter(by_name)
+            .filter(move |name| !seen(name))
+    }
+
+    /// The readings of a round, one a name, in the order of names. `answers` are sorted by index.
     pub(super) fn readings(&mut self, answers: &mut Vec<(u32, RowAnswer)>, out: &mut Vec<InterfaceReading>) {
         let Some(rows) = self.rows.as_mut() else {
             return;
         };
-        let mut moving: Vec<u32> = Vec::new();
         out.reserve_exact(answers.len());
         for (index, answer) in answers.drain(..) {
             let Ok(at) = rows.binary_search_by_key(&index, |r| r.index) else {
@@ -252,60 +276,16 @@ impl Table {
             if !as_expected(Some(row), Some(&answer)) {
                 continue;
             }
-            let octets = both(answer.reading.in_octets, answer.reading.out_octets);
-            // Which one moves matters only where several bear one name.
-            if self.twice && row.octets.is_some() && octets.is_some() && row.octets != octets {
-                moving.push(index);
+            if let Some(twin) = &mut row.twin {
+                twin.take(&answer);
             }
-            row.octets = octets.or(row.octets);
             out.push(answer.reading);
         }
         // The sort is stable: of one name, the higher index comes last.
         out.sort_by(|a, b| a.name.cmp(&b.name));
         if self.twice {
-            let all = std::mem::take(out).into_iter();
-            let all = all.map(|r| {
-                let moved = moving.contains(&r.index);
-                (r, moved)
-            });
-            let picked = self.one_a_name(all.collect());
-            out.extend(picked.into_iter().map(|(reading, _)| reading));
+            twins::one_a_port(rows, &mut self.preferred, out);
         }
-    }
-
-    fn one_a_name(&mut self, all: Vec<(InterfaceReading, bool)>) -> Vec<(InterfaceReading, bool)> {
-        let rows = self.rows.as_deref().unwrap_or_default();
-        let mut out: Vec<(InterfaceReading, bool)> = Vec::with_capacity(all.len());
-        let mut rest = all.into_iter().peekable();
-        while let Some(first) = rest.next() {
-            let name = Name::clone(&first.0.name);
-            let mut candidates = vec![first];
-            while let Some(next) = rest.next_if(|(r, _)| r.name == name) {
-                candidates.push(next);
-            }
-            if rows.iter().filter(|r| r.name == name).count() < 2 {
-                out.append(&mut candidates);
-                continue;
-            }
-            // The newer row has the higher index as a rule; that decides until one of them moves.
-            let mut movers = candidates.iter().filter(|(_, moved)| *moved);
-            let known = self.preferred.iter_mut().find(|(n, _)| *n == name);
-            let pick = match (movers.next(), movers.next()) {
-                (Some((only, _)), None) => only.index,
-                _ => match &known {
-                    Some((_, index)) if candidates.iter().any(|(r, _)| r.index == *index) => *index,
-                    _ => candidates.last().map_or(0, |(r, _)| r.index),
-                },
-            };
-            match known {
-                Some((_, index)) => *index = pick,
-                None => self.preferred.push((name, pick)),
-            }
-            candidates.retain(|(r, _)| r.index == pick);
-            let ambiguous = |(r, moved)| (InterfaceReading { ambiguous: true, ..r }, moved);
-            out.extend(candidates.pop().map(ambiguous));
-        }
-        out
     }
 }
 
@@ -331,6 +311,8 @@ pub(super) struct Wish {
     pub(super) faults: bool,
     /// ifAlias.
     pub(super) alias: bool,
+    /// ifType: other rows bear the same name.
+    pub(super) kind: bool,
 }
 
 #[cfg(test)]
@@ -342,6 +324,7 @@ impl Wish {
         slim: false,
         faults: true,
         alias: true,
+        kind: true,
     };
 }
 
@@ -365,6 +348,13 @@ pub(super) fn columns(wish: Wish) -> Vec<Col> {
     }
     if wish.slim {
         return cols;
+    }
+    if wish.kind {
+        cols.push(Col::Type);
+    }
+    if wish.wide {
+        // Some agents leave ifHighSpeed at 0, or give it in another unit: ifSpeed is its witness.
+        cols.push(Col::Speed);
     }
     if wish.faults {
         cols.extend([Col::InErrors, Col::OutErrors, Col::InDiscards, Col::OutDiscards]);
@@ -403,9 +393,15 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn status(&self, col: Col) -> Option<u8> {
+    /// There is a value, and it is no counter.
+    fn mistyped(&self, col: Col) -> bool {
+        self.get(col).is_some_and(|v| !v.is_absent()) && self.counter(col).is_none()
+    }
+
+    /// One of the states of RFC 2863, which end at `last`. Another number says nothing.
+    fn status(&self, col: Col, last: u8) -> Option<u8> {
         match self.get(col)? {
-            ValueView::Integer(v) => u8::try_from(v).ok(),
+            ValueView::Integer(v) => u8::try_from(v).ok().filter(|v| (1..=last).contains(v)),
             _ => None,
         }
     }
@@ -434,7 +430,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Reads a row's answer; `None` if the row has no name (it is gone). Without `uptime` the caller throws the counters away.
+/// Reads a row's answer; `None` if the row has no name (it is gone). Without `uptime` its counters are worth nothing: its state remains.
 /// `row` is what is known of it: a name that is still the same is not made anew.
 pub(super) fn read_row<'a>(
     index: u32,
@@ -458,31 +454,43 @@ pub(super) fn read_row<'a>(
     let right_alias = found_by
         .as_deref()
         .is_none_or(|pattern| alias.as_deref().is_some_and(|a| fits_alias(pattern, a, &name)));
+    let octets = [Col::HcInOctets, Col::HcOutOctets, Col::InOctets, Col::OutOctets];
+    let (speed_bps, other_speed_bps) = speeds(cells.get(Col::HighSpeed), cells.get(Col::Speed));
+    let with_time = |counter: Option<Counter>| counter.filter(|_| uptime.is_some());
     let reading = InterfaceReading {
         name,
         found_by,
         index,
         alias,
-        admin: cells.status(Col::Admin),
-        oper: cells.status(Col::Oper),
-        speed_bps: speed(cells.get(Col::HighSpeed), cells.get(Col::Speed)),
-        in_octets: cells.counter(Col::HcInOctets).or(cells.counter(Col::InOctets)),
-        out_octets: cells.counter(Col::HcOutOctets).or(cells.counter(Col::OutOctets)),
-        packets: cells.packets(),
-        errors: cells.both(Col::InErrors, Col::OutErrors),
-        discards: cells.both(Col::InDiscards, Col::OutDiscards),
+        admin: cells.status(Col::Admin, 3),
+        oper: cells.status(Col::Oper, 7),
+        speed_bps,
+        other_speed_bps,
+        in_octets: with_time(cells.counter(Col::HcInOctets).or(cells.counter(Col::InOctets))),
+        out_octets: with_time(cells.counter(Col::HcOutOctets).or(cells.counter(Col::OutOctets))),
+        octets_mistyped: octets.into_iter().any(|col| cells.mistyped(col)),
+        packets: with_time(cells.packets()),
+        errors: with_time(cells.both(Col::InErrors, Col::OutErrors)),
+        discards: with_time(cells.both(Col::InDiscards, Col::OutDiscards)),
         discontinuity: match cells.get(Col::Discontinuity) {
             Some(ValueView::TimeTicks(v)) => Some(v),
             _ => None,
         },
         uptime: uptime.unwrap_or(0),
+        untimed: uptime.is_none(),
         at,
         ambiguous: false,
+        twins: 0,
     };
     let narrow = absent(Col::HcInOctets) && absent(Col::HcOutOctets);
+    let kind = match cells.get(Col::Type) {
+        Some(ValueView::Integer(v)) => u32::try_from(v).ok(),
+        _ => None,
+    };
     Some(RowAnswer {
         reading,
         narrow,
+        kind,
         right_alias,
     })
 }
@@ -512,22 +520,35 @@ fn sum(counters: &[Counter]) -> Option<Counter> {
     })
 }
 
-fn both(a: Option<Counter>, b: Option<Counter>) -> Option<(u64, u64)> {
-    let number = |c| match c {
-        Counter::C64(v) => v,
-        Counter::C32(v) => u64::from(v),
-    };
-    Some((number(a?), number(b?)))
-}
+/// What an ifSpeed at its end says is only "more" (RFC 2863); some agents round the end down.
+const SPEED_FULL: u32 = 4_290_000_000;
+/// Mbit/s: no port is faster. An ifHighSpeed in bit/s is, from 100 Mbit/s on.
+const HIGH_SPEED_MOST: u32 = 100_000_000;
+/// Mbit/s: faster ones are believed only if ifSpeed is at its end. 10 Mbit/s in bit/s are so many.
+const HIGH_SPEED_ALONE: u32 = 10_000_000;
 
-/// ifHighSpeed in Mbit/s; below that, or without it, ifSpeed (whose largest value only says "more").
-fn speed(high: Option<ValueView<'_>>, low: Option<ValueView<'_>>) -> Option<u64> {
+/// The speed by ifHighSpeed (Mbit/s) and ifSpeed (bit/s), and the other one if the two contradict each other: the smaller comes first.
+fn speeds(high: Option<ValueView<'_>>, low: Option<ValueView<'_>>) -> (Option<u64>, Option<u64>) {
     let number = |value: Option<ValueView<'_>>| match value {
-        Some(ValueView::Gauge32(v)) if v > 0 => Some(v),
+        Some(ValueView::Gauge32(v)) => Some(v).filter(|v| *v > 0),
+        Some(ValueView::Integer(v)) => u32::try_from(v).ok().filter(|v| *v > 0),
         _ => None,
     };
-    let low = number(low).filter(|v| *v != u32::MAX).map(u64::from);
-    number(high).map(|v| u64::from(v) * 1_000_000).or(low)
+    let (high, low) = (number(high).filter(|h| *h <= HIGH_SPEED_MOST), number(low));
+    let full = low.is_some_and(|l| l >= SPEED_FULL);
+    let low = low.filter(|_| !full).map(u64::from);
+    let high = high
+        .filter(|h| full || *h < HIGH_SPEED_ALONE)
+        .map(|h| u64::from(h) * 1_000_000);
+    let (Some(h), Some(l)) = (high, low) else {
+        return (high.or(low), None);
+    };
+    // ifHighSpeed is ifSpeed rounded to Mbit/s. An ifSpeed without an end is what is left of the speed by 32 bits.
+    let near = |a: u64, b: u64| a.abs_diff(b) <= 1_000_000.max(b / 50);
+    if near(h, l) || near(h % (1 << 32), l) {
+        return (high, None);
+    }
+    (Some(h.min(l)), Some(h.max(l)))
 }
 
 #[cfg(test)]
@@ -550,14 +571,54 @@ mod tests {
     #[test]
     fn speed_below_and_above() {
         let gauge = ValueView::Gauge32;
-        assert_eq!(speed(Some(gauge(10_000)), Some(gauge(u32::MAX))), Some(10_000_000_000));
-        assert_eq!(speed(Some(gauge(0)), Some(gauge(64_000))), Some(64_000));
+        let one = |high, low| speeds(high, low);
         assert_eq!(
-            speed(None, Some(gauge(u32::MAX))),
-            None,
+            one(Some(gauge(10_000)), Some(gauge(u32::MAX))),
+            (Some(10_000_000_000), None)
+        );
+        assert_eq!(one(Some(gauge(0)), Some(gauge(64_000))), (Some(64_000), None));
+        assert_eq!(
+            one(None, Some(gauge(u32::MAX))),
+            (None, None),
             "that only says: more than 4.29 Gbit/s"
         );
-        assert_eq!(speed(Some(gauge(0)), None), None);
+        assert_eq!(one(Some(gauge(0)), None), (None, None));
+        assert_eq!(one(Some(gauge(800_000)), None), (Some(800_000_000_000), None));
+        assert_eq!(
+            one(Some(gauge(2)), Some(gauge(1_544_000))),
+            (Some(2_000_000), None),
+            "rounded"
+        );
+    }
+
+    #[test]
+    fn a_speed_in_another_unit_or_without_an_end_is_noticed() {
+        let (gauge, giga) = (ValueView::Gauge32, 1_000_000_000);
+        let one = |high: u32, low: u32| speeds(Some(gauge(high)), Some(gauge(low)));
+        assert_eq!(one(giga, giga), (Some(u64::from(giga)), None), "ifHighSpeed in bit/s");
+        assert_eq!(one(100_000_000, 100_000_000), (Some(100_000_000), None));
+        assert_eq!(one(10_000_000, 10_000_000), (Some(10_000_000), None));
+        assert_eq!(
+            one(1_410_065_408, u32::MAX),
+            (None, None),
+            "10 Gbit/s in bit/s, of which 32 bits are left"
+        );
+        assert_eq!(one(u32::MAX, u32::MAX), (None, None));
+        assert_eq!(one(u32::MAX, giga), (Some(u64::from(giga)), None));
+        assert_eq!(
+            one(10_000, 1_410_065_408),
+            (Some(10_000_000_000), None),
+            "an ifSpeed that went round"
+        );
+        assert_eq!(one(10, giga), (Some(10_000_000), Some(u64::from(giga))));
+        assert_eq!(one(1_000, 10_000_000), (Some(10_000_000), Some(u64::from(giga))));
+        assert_eq!(speeds(Some(gauge(giga)), None), (None, None));
+        let integer = ValueView::Integer(i64::from(giga));
+        assert_eq!(
+            speeds(None, Some(integer)),
+            (Some(u64::from(giga)), None),
+            "not a Gauge32, and a number"
+        );
     }
 
     #[test]

@@ -112,6 +112,7 @@ impl Agent {
     }
 
     fn walked(&mut self, mut walk: Walk, pdu: &PduView<'_>, now: Mono) -> Step {
+        let steps = self.steps();
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
@@ -121,6 +122,8 @@ impl Agent {
             TOO_BIG if self.repetitions > 1 => self.repetitions /= 2,
             // v1 says so at the end of everything.
             NO_SUCH_NAME if self.session.version() == Version::V1 => (walk.ended, walk.whole) = (true, true),
+            // GETBULK is refused: what it asks is asked step by step.
+            _ if !steps => self.repetitions = 0,
             _ => walk.ended = true,
         }
         if !walk.ended {
@@ -279,8 +282,7 @@ impl Agent {
                             self.plan = None;
                             again.insert(*index);
                         }
-                        // Without sysUpTime beside them counters are worth nothing.
-                        (Some(answer), _) if uptime.is_some() => round.rows.push((*index, answer)),
+                        (Some(answer), _) => round.rows.push((*index, answer)),
                         _ => {}
                     }
                 }

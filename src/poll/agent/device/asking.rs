@@ -51,6 +51,7 @@ impl Agent {
             slim: self.slim,
             faults: self.wanted.faults,
             alias: self.wanted.alias && !self.slim || row.by_alias(),
+            kind: row.has_twins(),
         }
     }
 
@@ -103,15 +104,22 @@ impl Agent {
         match self.round.as_ref().and_then(|r| r.ask.as_ref()) {
             Some(Ask::Get(get)) => Question::Ask(PduKind::Get, get.names()),
             Some(Ask::Walk(walk)) => {
-                let v1 = self.session.version() == Version::V1;
-                let kind = if v1 { PduKind::GetNext } else { PduKind::GetBulk };
+                let kind = match self.steps() {
+                    true => PduKind::GetNext,
+                    false => PduKind::GetBulk,
+                };
                 Question::Ask(kind, &walk.names)
             }
             None => Question::Complete,
         }
     }
 
-    /// max-repetitions of the next GETBULK.
+    /// Tables are walked by GETNEXT: v1 has no GETBULK, and some agents of v2c do not answer it.
+    pub(super) fn steps(&self) -> bool {
+        self.repetitions == 0 || self.session.version() == Version::V1
+    }
+
+    /// max-repetitions of the next GETBULK; 0 where GETNEXT is asked instead.
     pub(in crate::poll::agent) fn repetitions(&self) -> u32 {
         u32::from(self.repetitions)
     }
@@ -132,7 +140,8 @@ impl Agent {
                 }
             }
             Some(Ask::Walk(walk)) => {
-                self.repetitions = (self.repetitions / 2).max(1);
+                // After 1 comes GETNEXT.
+                self.repetitions /= 2;
                 round.ask = Some(Ask::Walk(walk));
             }
             ask => round.ask = ask,

@@ -40,6 +40,7 @@ impl Agent {
             learned: self.learned.clone().map(Box::new),
             sizes: Some(sizes).filter(|s| (s.room, s.repetitions, s.slim) != usual),
             engine: engine.map(Box::new),
+            numbers: Vec::new(),
         })
     }
 
@@ -62,7 +63,7 @@ impl Agent {
         }
         if let Some(sizes) = memory.sizes {
             self.room = sizes.room.clamp(SMALLEST, ANSWER);
-            self.repetitions = sizes.repetitions.clamp(1, REPETITIONS);
+            self.repetitions = sizes.repetitions.min(REPETITIONS);
             self.slim = sizes.slim;
         }
         self.table.recall(

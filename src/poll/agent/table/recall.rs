@@ -56,6 +56,7 @@ impl Table {
             }
             let row = Row {
                 found_by,
+                named: patterns.by_name(&name),
                 wide: !narrow.contains(&index),
                 ..Row::new(index, name)
             };
