@@ -307,7 +307,13 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
 
 /// Names in backquotes, with commas.
 pub(crate) fn listing<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let quoted: Vec<String> = names.map(|n| format!("`{n}`")).collect();
+    let mut quoted: Vec<String> = Vec::new();
+    // Sections that are read by several hands name a key more than once.
+    for name in names.map(|n| format!("`{n}`")) {
+        if !quoted.contains(&name) {
+            quoted.push(name);
+        }
+    }
     quoted.join(", ")
 }
 
@@ -328,5 +334,6 @@ mod tests {
         );
         assert_eq!(did_you_mean("bogus", words.into_iter()), None);
         assert_eq!(distance("abcd", "acbd"), 1);
+        assert_eq!(listing(["echoes", "over", "echoes"].into_iter()), "`echoes`, `over`");
     }
 }
