@@ -105,7 +105,7 @@ impl Inputs {
                     Some(unit) => Name::from(format!("{} {unit}", member.label)),
                     None => Name::clone(&member.label),
                 };
-                let place = (Name::clone(&group.name), label, Name::clone(&row.instance));
+                let place = (Name::clone(&group.name), label, Name::clone(&row.instance.number));
                 self.role(device, place, (row.role, row.transitions), view.asked);
             }
         }

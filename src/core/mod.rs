@@ -348,6 +348,11 @@ impl Core {
         self.book.get(id).map(incident)
     }
 
+    /// What the agent of a device gave last.
+    pub fn last_reading(&self, device: DeviceId) -> Option<&AgentReading> {
+        self.last.get(device.index())?.reading.as_deref()
+    }
+
     /// One device or circuit in full.
     pub fn device(&self, name: &str) -> Option<DeviceStatus> {
         let id = self.rules.find(name)?;

@@ -82,6 +82,8 @@ pub enum Absence {
     Gone,
     /// It waits, and nobody is active.
     Standby,
+    /// It is in no cluster: it works by itself, and nobody stands in for it.
+    Alone,
 }
 
 /// A member that is not ready, or not active.

@@ -21,6 +21,10 @@ pub struct Condition {
     pub raised: bool,
     /// Set when raised.
     pub isolation: Option<Isolation>,
+    /// The level that it has by itself, without what it explains.
+    own: Level,
+    /// What it explains wants to be told, and on this level at least.
+    floor: Level,
 }
 
 /// All conditions that hold now.
@@ -60,6 +64,8 @@ impl Conditions {
             cause,
             raised: false,
             isolation: None,
+            own: rule.level,
+            floor: Level::Ok,
         };
         if rule.level > Level::Ok {
             self.due.insert((due, key.clone()));
@@ -78,6 +84,8 @@ impl Conditions {
             cause,
             raised: true,
             isolation: None,
+            own: level,
+            floor: Level::Ok,
         };
         self.insert(key, condition);
     }
@@ -138,10 +146,39 @@ impl Conditions {
 
     /// A condition that holds is worse (or better) than it was; the change to tell, if it is a finding.
     pub fn set_level(&mut self, key: &FindingKey, level: Level, now: Now) -> Option<FindingChange> {
+        let condition = self.held.get_mut(key).filter(|_| level > Level::Ok)?;
+        condition.own = level;
+        self.settle(key, now)
+    }
+
+    /// Another finding that this one explains has lasted as long as its own rule says: both are told now, in one case, on the worse of the
+    /// two levels. The change to tell, if it is a finding already.
+    pub(super) fn speak_for(&mut self, key: &FindingKey, level: Level, now: Now) -> Option<FindingChange> {
         let condition = self
             .held
             .get_mut(key)
-            .filter(|c| c.level != level && level > Level::Ok)?;
+            .filter(|c| c.level > Level::Ok && c.floor < level)?;
+        condition.floor = level;
+        // One that is paused or put off is waited for.
+        if !condition.raised && self.due.remove(&(condition.due, key.clone())) {
+            condition.due = condition.due.min(now.mono);
+            self.due.insert((condition.due, key.clone()));
+        }
+        self.settle(key, now)
+    }
+
+    /// What it explained is over, or is told by itself.
+    pub(super) fn speak_for_itself(&mut self, key: &FindingKey, now: Now) -> Option<FindingChange> {
+        self.held.get_mut(key)?.floor = Level::Ok;
+        self.settle(key, now)
+    }
+
+    fn settle(&mut self, key: &FindingKey, now: Now) -> Option<FindingChange> {
+        let condition = self.held.get_mut(key)?;
+        let level = condition.own.max(condition.floor);
+        if condition.level == level {
+            return None;
+        }
         let from = std::mem::replace(&mut condition.level, level);
         if !condition.raised {
             self.due.insert((condition.due, key.clone()));

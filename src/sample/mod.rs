@@ -225,7 +225,7 @@ impl Sampler {
         }
         self.crossings = crossings(&site);
         self.lines = Lines::new(&site);
-        self.roles = Roles::new(&site);
+        self.roles.reload(&self.site, &site);
         self.site = site;
     }
 

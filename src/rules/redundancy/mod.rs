@@ -9,6 +9,7 @@
 mod account;
 mod judge;
 mod moves;
+mod pairing;
 mod passing;
 mod reload;
 mod state;
@@ -22,10 +23,10 @@ pub use status::{GroupStatus, InstanceStatus, MemberStatus};
 use super::condition::Conditions;
 use super::interface::interface_key;
 use super::reach::{Reach, down_key};
-use super::{Absence, Cause, RuleEffect};
+use super::{Absence, Cause, Missing, RuleEffect};
 use crate::model::device::glob;
 use crate::model::{
-    Device, DeviceId, FindingKey, FindingKind, Level, MemberPart, Mono, Name, Now, ReachState, Redundancy, Site,
+    Device, DeviceId, FindingKey, FindingKind, Level, MemberPart, Mono, Name, Now, Part, ReachState, Redundancy, Site,
 };
 use crate::sample::roles::MemberView;
 use moves::Move;
@@ -64,7 +65,7 @@ impl Context<'_> {
 impl Context<'_> {
     /// The finding that explains why a member is not ready, if it is told to anybody: its device, its neighbour's, or its own
     /// port. That an agent does not tell of a session is not its neighbour's doing.
-    fn explained(&self, of: &Redundancy, slot: &Slot, why: Absence) -> Option<FindingKey> {
+    fn explained(&self, of: &Redundancy, slot: &Slot, why: Absence, since: Mono) -> Option<FindingKey> {
         let by_port = || {
             let Some(MemberPart::Interface(name)) = of.members.get(slot.member).map(|m| &m.part) else {
                 return None;
@@ -77,7 +78,17 @@ impl Context<'_> {
         };
         let other = slot.other.filter(|_| why == Absence::Failed);
         let by_other = || other.and_then(|other| self.explained_by(other));
-        self.explained_by(slot.device).or_else(by_other).or_else(by_port)
+        // A fault that was found so long after the loss, although it is looked for all the time, came later.
+        let in_time = |key: &FindingKey| {
+            let device = key
+                .device
+                .as_ref()
+                .and_then(|name| self.site.iter().find(|(_, d)| d.name == *name));
+            let slack = device.map_or(Duration::ZERO, |(_, d)| d.poll.detection());
+            self.conditions.get(key).is_some_and(|c| c.since <= since + slack)
+        };
+        let all = [self.explained_by(slot.device), by_other(), by_port()];
+        all.into_iter().flatten().find(in_time)
     }
 }
 
@@ -144,6 +155,30 @@ impl Redundancies {
         }
         for (key, cause) in open {
             self.recall_move(site, key, cause, now);
+            self.recall_loss(site, key, cause);
+        }
+    }
+
+    /// A loss of redundancy that was open: who is missing had a part in it.
+    fn recall_loss(&mut self, site: &Site, key: &FindingKey, cause: &Cause) {
+        let (Part::Redundancy(name), Cause::RedundancyLost { instances, missing, .. }) = (&key.part, cause) else {
+            return;
+        };
+        let Some(g) = site.redundancy.iter().position(|of| of.name == *name) else {
+            return;
+        };
+        let (of, group) = (&site.redundancy[g], &mut self.groups[g]);
+        for instance in instances {
+            group.instances.entry(Name::clone(instance)).or_default().of_all = true;
+        }
+        for (m, member) in of.members.iter().enumerate().filter(|_| of.members.len() == 1) {
+            let unit = |missing: &Missing| {
+                let unit = missing.member.strip_prefix(&*member.label)?.strip_prefix(' ')?;
+                Some(Name::from(unit))
+            };
+            for unit in missing.iter().filter_map(unit) {
+                group.unit(of, m, &unit);
+            }
         }
     }
 
@@ -161,6 +196,9 @@ impl Redundancies {
             if let (Some(group), Some(of)) = (self.groups.get_mut(view.group), site.redundancy.get(view.group)) {
                 group.take(of, view);
                 self.stirred.insert(view.group);
+                for (from, to) in std::mem::take(&mut group.renamed) {
+                    self.moves.iter_mut().for_each(|m| m.rename(&of.name, &from, &to));
+                }
             }
         }
     }
