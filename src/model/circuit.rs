@@ -178,6 +178,17 @@ pub struct Circuit {
     pub tells_utilization: bool,
 }
 
+impl Circuit {
+    /// What is said of all circuits of an institution together: `institution Example Clinic (1312345)`.
+    pub fn institution_label(&self) -> Name {
+        match self.institution == self.institution_id {
+            true => format!("institution {}", self.institution_id),
+            false => format!("institution {} ({})", self.institution, self.institution_id),
+        }
+        .into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -161,7 +161,10 @@ impl Cover {
                     cover.all(site, |d| carrier(d).as_ref() == Some(&name));
                 }
                 Some(Subject::Institution(name)) => {
-                    cover.all(site, |d| d.circuit.as_ref().is_some_and(|c| c.institution_id == name));
+                    let of = |d: &Device| d.circuit.as_ref().is_some_and(|c| c.institution_id == name);
+                    let label = site.devices.iter().find(|d| of(d)).and_then(|d| d.circuit.as_ref());
+                    cover.commons.extend(label.map(|c| c.institution_label().to_string()));
+                    cover.all(site, of);
                 }
                 // A reload took it away.
                 None => {}

@@ -274,6 +274,12 @@ impl Planner {
             let group = site.redundancy.iter().find(|g| g.name == *name)?;
             return group.members.first().map(|m| site.device(m.device));
         }
+        if let Part::Common(label) = &incident.root.part {
+            // An institution is whose its first circuit is.
+            let is = |c: &crate::model::Circuit| label.contains(&*c.institution_id) && c.institution_label() == *label;
+            let of = |d: &&crate::model::Device| d.circuit.as_deref().is_some_and(is);
+            return site.devices.iter().find(of);
+        }
         let id = self.devices.get(incident.root.device.as_ref()?)?;
         site.devices.get(id.index())
     }

@@ -2,6 +2,7 @@
 
 use super::calendar::Calendar;
 use super::condition::Conditions;
+use super::institution::Institutions;
 use super::interface::Interfaces;
 use super::isolation::Crossings;
 use super::judged::{is_tcp, judged};
@@ -31,6 +32,7 @@ pub struct Rules {
     calendar: Calendar,
     numbers: Numbers,
     pub(super) redundancy: Redundancies,
+    pub(super) institutions: Institutions,
     pub(super) agents: BTreeMap<Name, AgentState>,
     /// Ports that do not take connections: since when, and when last.
     pub(super) tcp_failing: BTreeMap<(Name, Name), (Mono, Mono)>,
@@ -68,6 +70,7 @@ impl Rules {
             calendar: Calendar::new(&site.operator),
             numbers: Numbers::new(&site),
             redundancy: Redundancies::new(&site),
+            institutions: Institutions::new(&site),
             site,
             agents: BTreeMap::new(),
             tcp_failing: BTreeMap::new(),
@@ -80,6 +83,10 @@ impl Rules {
         }
         for (root, device) in hanging {
             if let (Part::Common(label), Some(device)) = (&root.part, rules.find(device)) {
+                if rules.institutions.knows(label) {
+                    rules.institutions.restore(device);
+                    continue;
+                }
                 rules.with_reach(now, |reach, c| reach.restore_behind(device, label, c));
                 continue;
             }
@@ -196,7 +203,7 @@ impl Rules {
         let site = self.site.clone();
         let id = key.device.as_ref().and_then(|name| self.find(name));
         let device = id.map(|id| site.device(id));
-        let gone = matches!(&key.part, Part::Common(label) if self.reach.common_kind(label).is_none());
+        let gone = matches!(&key.part, Part::Common(label) if !self.knows_common(label));
         if gone || !judged(&site, device, key) {
             self.out.push(RuleEffect::Finding(removed(key, level, since, now)));
             return;
@@ -219,6 +226,26 @@ impl Rules {
             }
             _ => {}
         }
+    }
+
+    fn knows_common(&self, label: &Name) -> bool {
+        self.reach.common_kind(label).is_some() || self.institutions.knows(label)
+    }
+
+    /// Institutions with a circuit that fell silent or was heard.
+    fn judge_institutions(&mut self, now: Now) {
+        if self.institutions.is_empty() {
+            return;
+        }
+        for effect in &self.out {
+            if let RuleEffect::Silent(id, _) = effect {
+                self.institutions.stir(*id);
+            }
+        }
+        let told = self
+            .institutions
+            .judge(&self.site, &self.reach, &mut self.conditions, now);
+        self.out.extend(told);
     }
 
     /// Looks at what is kept of a device (see `core::warm`).
@@ -323,6 +350,7 @@ impl Rules {
             silent.into_iter().for_each(|id| self.redundancy.stir(id));
             self.judge_redundancy(now);
         }
+        self.judge_institutions(now);
         while let Some(key) = self.conditions.ripe(now) {
             self.ripe(&key, now);
         }
@@ -465,6 +493,7 @@ impl Rules {
         self.with_reach(now, |reach, context| reach.reload(&old, context));
         self.interfaces.reload(&old, &site, &self.ids);
         self.redundancy.reload(&old, &site);
+        self.institutions.reload(&old, &site);
         self.numbers.reload(&old, &site, &self.ids, &mut self.out, now);
         self.agents
             .retain(|name, _| devices.get(name).is_some_and(|d| d.snmp.is_some()));
@@ -488,7 +517,7 @@ impl Rules {
 
     fn still_judged(&self, key: &FindingKey) -> bool {
         if let Part::Common(label) = &key.part {
-            return self.reach.common_kind(label).is_some_and(|_| *key == common_key(label));
+            return self.knows_common(label) && *key == common_key(label);
         }
         let id = key.device.as_ref().and_then(|name| self.find(name));
         let silence = matches!(

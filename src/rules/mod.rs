@@ -7,6 +7,7 @@ pub mod change;
 mod component;
 pub mod condition;
 pub mod engine;
+mod institution;
 pub mod interface;
 pub mod isolation;
 mod judged;

@@ -5,7 +5,7 @@
 use super::engine::{Rules, reachable};
 use super::isolation::Scene;
 use super::reach::down_key;
-use super::{Cause, RuleEffect};
+use super::{Cause, RuleEffect, institution};
 use crate::model::{Crossing, DeviceId, FindingKey, FindingKind, Isolation, Name, Now, Part, ReachState, Verdict};
 use std::time::Duration;
 
@@ -31,6 +31,10 @@ impl Rules {
         self.out
             .extend(self.conditions.raise(key, isolation, now).map(RuleEffect::Finding));
         let site = self.site.clone();
+        if let Some(id) = id.filter(|_| key.kind == FindingKind::CircuitSilent) {
+            let lost = self.institutions.redundancy_lost(id, &site, &self.reach);
+            self.out.extend(lost.map(RuleEffect::Note));
+        }
         if let Some(id) = id.filter(|id| down_key(site.device(*id)) == *key) {
             self.with_reach(now, |reach, context| reach.list_below(id, context));
         }
@@ -91,6 +95,10 @@ impl Rules {
     fn off_or_many(&mut self, key: &FindingKey, id: DeviceId, now: Now) -> bool {
         if self.with_reach(now, |reach, context| reach.now_off(id, context)) {
             self.end(key, Cause::Unreachable, now);
+            return true;
+        }
+        if self.institutions.speaks_for(id, &self.conditions) {
+            self.conditions.put_off(key, now.mono + institution::AGAIN);
             return true;
         }
         let pending = self.reach.common_pending(id, self.site.device(id), now.mono);
