@@ -164,6 +164,7 @@ fn plan(tables: &[Redundancy]) -> Profile {
         name: PLAN.into(),
         title: PLAN.to_owned(),
         sys_object_ids: Vec::new(),
+        sys_descr: Vec::new(),
         tell_by: None,
         source: String::new(),
         verified: true,
@@ -173,6 +174,7 @@ fn plan(tables: &[Redundancy]) -> Profile {
         redundancy: Vec::new(),
         left_out: Vec::new(),
         instances: Vec::new(),
+        only_fallback: 0,
     }
 }
 

@@ -5,8 +5,10 @@ use super::table::{Cell, colour, length, moment, painted, plain, print};
 use super::{Daemon, Failure, client, incidents, words};
 use crate::core::{CircuitStatus, DeviceStatus, FindingStatus, InterfaceStatus, RedundancyStatus};
 use crate::model::CircuitRole;
+use crate::model::profile::Health;
 use crate::model::redundancy::Role;
 use crate::notify::text::cause_in_english;
+use crate::sample::{PartReading, PartValue};
 use std::io::Write;
 
 /// Explains a device of the running daemon.
@@ -162,6 +164,7 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
     }
     list_findings(&d.findings, out, colour)?;
     metrics(d, out, colour)?;
+    parts(d, out, colour)?;
     interfaces(d, out, colour)?;
     traps(d, out, colour)?;
     readings(d, out, colour)
@@ -256,6 +259,42 @@ fn metrics(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Resu
         })
         .collect();
     print(out, &["NUMBER", "PART", "VALUE", "LEVEL", "JUDGED BY"], &rows, colour)
+}
+
+/// Fans, power supplies, sensors and processors, the healthy ones too: whoever looks wants to see that they are watched.
+fn parts(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    if d.parts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nParts")?;
+    let rows: Vec<Vec<Cell>> = d.parts.iter().map(part).collect();
+    print(out, &["KIND", "PART", "SAYS", "WHICH IS"], &rows, colour)
+}
+
+fn part(part: &PartReading) -> Vec<Cell> {
+    let (says, means) = match &part.value {
+        PartValue::State { code, word, health } => {
+            let word = word.as_deref().map_or_else(|| format!("state {code}"), str::to_owned);
+            let means = match health {
+                Some(Health::Healthy) => "healthy",
+                Some(Health::Warning) => "not as it should be",
+                Some(Health::Failed) => "failed",
+                None => "not known to the profile",
+            };
+            (word, means.to_owned())
+        }
+        PartValue::Number { metric, value, limits } => {
+            let limit = |word: &str, limit: Option<f64>| limit.map(|l| format!("{word} {}", words::value(*metric, l)));
+            let own = limits.map(|l| [limit("warning", l.warning), limit("critical", l.critical)]);
+            let own: Vec<String> = own.into_iter().flatten().flatten().collect();
+            let means = match own.is_empty() {
+                true => String::new(),
+                false => format!("its own limits: {}", own.join(", ")),
+            };
+            (words::value(*metric, *value), means)
+        }
+    };
+    vec![plain(&*part.kind), plain(&*part.label), plain(says), plain(means)]
 }
 
 fn interfaces(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {

@@ -1,7 +1,7 @@
 //! `hinomi probe`: polls one device now, with a core of its own, and prints everything read and how it was judged.
 
 use super::{Failure, explain, status};
-use crate::core::{DeviceStatus, ReachState};
+use crate::core::{Core, DeviceStatus, ReachState};
 use crate::daemon::{self, once};
 use crate::model::{DeviceId, Site, Status};
 use std::io::Write;
@@ -22,9 +22,9 @@ pub(super) fn probe(name: &str, config: &Path, json: bool, out: &mut dyn Write) 
         let agent = !asks_agent || d.agent_error.is_some() || d.uptime_ticks.is_some();
         d.reach != ReachState::Unknown && (agent || d.reach == ReachState::Suspect)
     };
-    let picture = once::look(&alone, patience, |s, _| s.devices.first().is_some_and(seen))
-        .map_err(|e| Failure::new(1, e.to_string()))?;
-    let Some(mut device) = picture.devices.first().cloned() else {
+    let seen = |core: &Core| core.device(name).filter(seen).is_some();
+    let core = once::watch(&alone, patience, |core, _, _| seen(core)).map_err(|e| Failure::new(1, e.to_string()))?;
+    let Some(mut device) = core.device(name) else {
         return Err(Failure::new(
             1,
             "nothing was polled: a mistake in hinomi, please report it",

@@ -305,7 +305,7 @@ fn read_for(
             let of_part = |part: &&PartSample| part.name == *name;
             let part = samples.parts.iter().find(of_part)?;
             Some(Reading::Component {
-                name: Name::clone(name),
+                name: part.name.clone(),
                 code: part.code,
                 state: part.state.as_ref().map(|(state, _)| Name::clone(state)),
             })

@@ -5,6 +5,7 @@ use crate::model::{CircuitRole, FindingKey, FindingKind, Isolation, Level, Metri
 use crate::poll::DropReason;
 use crate::poll::trap::TrapKind;
 use crate::rules::Cause;
+use crate::sample::PartReading;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -96,6 +97,9 @@ pub struct DeviceStatus {
     /// The last traps and informs, oldest first; for `explain` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traps: Vec<TrapLine>,
+    /// Fans, power supplies, sensors and processors, healthy ones too; for `explain` and `probe` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReading>,
     /// Raw values read by profile and watches, for `probe`: OID in dotted form and value.
     pub readings: Vec<(String, String)>,
 }

@@ -7,13 +7,14 @@ use super::{
 };
 use crate::incident::{Book, Incident};
 use crate::model::maintenance::{By, When};
+use crate::model::words::natural;
 use crate::model::{
     Device, DeviceId, FindingKind, Level, Measure, Metric, Name, Now, Part, Role, Threshold, Wall, WatchKind,
 };
 use crate::poll::observation::Number;
 use crate::poll::{Counter, InterfaceReading};
 use crate::rules::number;
-use crate::sample::Unknown;
+use crate::sample::{PartReading, Unknown};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -177,8 +178,16 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
         detection_seconds: device.poll.detection().as_secs_f64(),
         uptime_ticks: reading.and_then(|r| r.uptime),
         traps: if lines { traps(core, &device.name) } else { Vec::new() },
+        parts: reading.filter(|_| lines).map(parts).unwrap_or_default(),
         readings: reading.map(|r| r.scalars.iter().map(raw).collect()).unwrap_or_default(),
     }
+}
+
+/// Parts in the order that people count in.
+fn parts(reading: &crate::poll::AgentReading) -> Vec<PartReading> {
+    let mut parts = crate::sample::parts_of(reading);
+    parts.sort_by(|a, b| a.kind.cmp(&b.kind).then_with(|| natural(&a.label, &b.label)));
+    parts
 }
 
 fn traps(core: &Core, device: &Name) -> Vec<TrapLine> {
@@ -254,7 +263,15 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
             value: words(&number.last),
             level: number.state.level(),
             judged_by: number::threshold(device, part, metric)
-                .map(|t| judged_by(t, &number::unit(device, part, metric), metric.sign()))
+                .map(|site| {
+                    let own = number.limits.as_ref().and_then(|limits| limits.threshold(site));
+                    let whose = if own.is_some() { "its own limits: " } else { "" };
+                    let unit = number::unit(device, part, metric);
+                    format!(
+                        "{whose}{}",
+                        judged_by(own.as_ref().unwrap_or(site), &unit, metric.sign())
+                    )
+                })
                 .unwrap_or_default(),
         })
         .collect();
@@ -320,7 +337,9 @@ fn interfaces(core: &Core, id: DeviceId, device: &Device, lines: bool) -> Vec<In
     let shown = |i: &&InterfaceReading| lines || core.sampler.lines().circuit(&core.site, id, i).is_none();
     let reading = core.last[id.index()].reading.as_deref();
     let ports = reading.into_iter().flat_map(|r| &r.interfaces).filter(shown);
-    ports.map(|i| interface(core, id, i)).collect()
+    let mut ports: Vec<InterfaceStatus> = ports.map(|i| interface(core, id, i)).collect();
+    ports.sort_by(|a, b| natural(&a.name, &b.name));
+    ports
 }
 
 /// A counter of any width.

@@ -3,7 +3,7 @@
 //! Never here: a judgement of it; what is kept, and for how long (that is `core::inputs`).
 
 use crate::model::redundancy::Role;
-use crate::model::{FindingKey, FindingKind, Metric, Name, Part, Wall};
+use crate::model::{ComponentName, FindingKey, FindingKind, Metric, Name, Part, Wall};
 use crate::poll::AgentFailure;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -71,8 +71,8 @@ pub enum Reading {
     },
     /// The state of a fan, a power supply and the like was read.
     Component {
-        /// Its name.
-        name: Name,
+        /// Which.
+        name: ComponentName,
         /// As read.
         code: i64,
         /// What that means, if the profile says so.
@@ -137,8 +137,8 @@ impl Reading {
                 R::Port { name: a, .. } | R::PortMissing { name: a },
                 R::Port { name: b, .. } | R::PortMissing { name: b },
             )
-            | (R::Component { name: a, .. }, R::Component { name: b, .. })
             | (R::Tcp { watch: a, .. }, R::Tcp { watch: b, .. }) => a == b,
+            (R::Component { name: a, .. }, R::Component { name: b, .. }) => a == b,
             (R::AgentFailed { .. } | R::AgentAnswered { .. }, R::AgentFailed { .. } | R::AgentAnswered { .. })
             | (R::Liveness { .. }, R::Liveness { .. }) => true,
             // Each change of a role is a reading of its own.

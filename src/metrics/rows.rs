@@ -221,12 +221,10 @@ pub(super) fn finding_level(p: &Picture, i: usize, w: &mut Writer) {
     let row = &p.findings[i];
     let part = match &row.part {
         Part::Device | Part::Host => "",
-        Part::Interface(name)
-        | Part::Watch(name)
-        | Part::Component(name)
-        | Part::Route(name)
-        | Part::Common(name)
-        | Part::Redundancy(name) => name,
+        Part::Component(name) => &name.label,
+        Part::Interface(name) | Part::Watch(name) | Part::Route(name) | Part::Common(name) | Part::Redundancy(name) => {
+            name
+        }
     };
     let metric = row.metric.map(|m| key(&m)).unwrap_or_default();
     w.sample(&[name(p, row.device), part, row.kind.key(), &metric], row.level as u64);

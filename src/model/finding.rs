@@ -170,8 +170,8 @@ pub enum Part {
     Interface(Name),
     /// A `watch`, by its name.
     Watch(Name),
-    /// A fan, a power supply and the like, by its name.
-    Component(Name),
+    /// A fan, a power supply and the like, by its row.
+    Component(ComponentName),
     /// A mail route, by its name.
     Route(Name),
     /// What circuits have in common: `carrier access-carrier-1`, `site tokyo`, `device agg-3`, `card agg-3 ge-0/0`.
@@ -180,6 +180,73 @@ pub enum Part {
     Host,
     /// A redundancy group, by its name.
     Redundancy(Name),
+}
+
+/// A part of a device that has a row of its own in one of the device's tables. Its identity is the row; what the device calls it is
+/// for people, and may change while the part stays the same (there are makes that write the state into the name).
+#[derive(Clone, Debug)]
+pub struct ComponentName {
+    /// What it is and the index of its row: `power supply 1016`.
+    pub id: Name,
+    /// How it is called.
+    pub label: Name,
+}
+
+impl PartialEq for ComponentName {
+    fn eq(&self, other: &ComponentName) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for ComponentName {}
+
+impl PartialOrd for ComponentName {
+    fn partial_cmp(&self, other: &ComponentName) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ComponentName {
+    fn cmp(&self, other: &ComponentName) -> std::cmp::Ordering {
+        self.id.cmp(&other.id)
+    }
+}
+
+impl std::hash::Hash for ComponentName {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+/// How it stands in the ledger: one text where both are the same, as in ledgers from before rows were the identity.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    One(Name),
+    Both { id: Name, label: Name },
+}
+
+impl Serialize for ComponentName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (id, label) = (Name::clone(&self.id), Name::clone(&self.label));
+        let written = match id == label {
+            true => Written::One(id),
+            false => Written::Both { id, label },
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ComponentName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<ComponentName, D::Error> {
+        Ok(match Written::deserialize(deserializer)? {
+            Written::One(name) => ComponentName {
+                id: Name::clone(&name),
+                label: name,
+            },
+            Written::Both { id, label } => ComponentName { id, label },
+        })
+    }
 }
 
 /// The identity of a finding. It survives restarts and reloads: it is made of names, never of numbers given at run time.
@@ -227,12 +294,8 @@ impl std::fmt::Display for FindingKey {
         f.write_str(self.device.as_deref().unwrap_or("hinomi"))?;
         match &self.part {
             Part::Device | Part::Host => {}
-            Part::Interface(n)
-            | Part::Watch(n)
-            | Part::Component(n)
-            | Part::Route(n)
-            | Part::Common(n)
-            | Part::Redundancy(n) => {
+            Part::Component(n) => write!(f, "/{}", n.label)?,
+            Part::Interface(n) | Part::Watch(n) | Part::Route(n) | Part::Common(n) | Part::Redundancy(n) => {
                 write!(f, "/{n}")?;
             }
         }

@@ -15,11 +15,13 @@ pub mod reach;
 pub mod redundancy;
 pub mod role_source;
 pub mod secret;
+pub mod sensor;
 pub mod site;
 pub mod snmp;
 pub mod threshold;
 pub mod time;
 pub mod verdict;
+pub mod words;
 
 pub use circuit::{Circuit, CircuitRole, Hours, Line, LocalMinute, Measure, Power};
 pub use contact::{Address, Contact, Crossing, Escalation, Match, Party, Procedure, Recipient, Relay, Route, Tls};
@@ -27,12 +29,13 @@ pub use device::{
     Bind, Confirm, Demarcation, Device, DeviceId, InterfaceWanted, Liveness, Owner, PollSettings, Recover, Role,
     Status, Watch, WatchKind,
 };
-pub use finding::{FindingKey, FindingKind, FindingRule, Level, Name, Part};
+pub use finding::{ComponentName, FindingKey, FindingKind, FindingRule, Level, Name, Part};
 pub use maintenance::{Maintenance, Window};
 pub use profile::{Profile, Profiles};
 pub use reach::ReachState;
 pub use redundancy::{Member, MemberPart, Preferred, Redundancy, RedundancyKind};
 pub use secret::Secret;
+pub use sensor::{Limits, Place};
 pub use site::{DaemonSettings, Heartbeat, Language, Operator, Site, TrapListen, TrapSettings};
 pub use threshold::{Bound, Metric, Threshold, ThresholdKind};
 pub use time::{Mono, Now, Wall};

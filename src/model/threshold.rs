@@ -137,6 +137,26 @@ impl Metric {
         })
     }
 
+    /// The value, if a device can mean it: agents write "not known" as 4294967295, 2147483647, 65535, 255, -1 or -273, and a share
+    /// that is a little above the whole is the whole (averages overshoot).
+    pub fn plausible(self, value: f64) -> Option<f64> {
+        /// A battery that lasts longer than a month says that it does not know.
+        const MONTH_SECONDS: f64 = 31.0 * 86_400.0;
+        let (least, most) = match self {
+            Metric::Cpu | Metric::Memory | Metric::SessionsUsed | Metric::BatteryCharge => (0.0, 110.0),
+            // RFC 1628: upsOutputPercentLoad is 0 to 200.
+            Metric::UpsLoad => (0.0, 200.0),
+            // No part of a device is as cold as interstellar dust, or melts lead.
+            Metric::Temperature => (-60.0, 200.0),
+            Metric::Load5 => (0.0, 100_000.0),
+            Metric::Sessions => (0.0, 2_147_483_646.0),
+            Metric::BatteryRuntime => (0.0, MONTH_SECONDS),
+            _ => return Some(value),
+        };
+        let whole = if most == 110.0 { 100.0 } else { most };
+        (value >= least && value <= most).then(|| value.min(whole))
+    }
+
     /// Lower is worse.
     pub fn falls(self) -> bool {
         self.kind().is_some_and(ThresholdKind::falls)

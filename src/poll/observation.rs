@@ -1,6 +1,6 @@
 //! What polling learned about a device, before anybody judges it. Missing is missing, never zero.
 
-use crate::model::{DeviceId, Mono, Name, Profile};
+use crate::model::{DeviceId, Limits, Mono, Name, Place, Profile};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -110,8 +110,18 @@ pub struct TableRow {
     pub index: Box<[u32]>,
     /// How the row is called; a component always has a name.
     pub label: Option<Name>,
-    /// What its value is multiplied with (ENTITY-SENSOR-MIB's scale and precision; else 1).
+    /// Of a component, what it is and its index: by this it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Name>,
+    /// What its value is multiplied with (ENTITY-SENSOR-MIB's scale and precision, an allocation unit; else 1); below zero where the
+    /// row is taken off the others.
     pub factor: f64,
+    /// The device's own limits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// Where it measures.
+    #[serde(default, skip_serializing_if = "Place::is_air")]
+    pub place: Place,
 }
 
 /// A number or an OID as read (hrStorageType is an OID).
@@ -132,7 +142,7 @@ impl Eq for TableRow {}
 impl std::hash::Hash for TableRow {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         (self.part, &self.index, &self.label).hash(state);
-        // A factor is a power of ten, never NaN: equal ones have equal bits.
+        // A factor is a product of whole numbers and powers of ten, never NaN: equal ones have equal bits.
         self.factor.to_bits().hash(state);
     }
 }

@@ -6,8 +6,8 @@ use super::threshold::{Step, ThresholdState};
 use super::{Cause, FindingChange, RuleEffect};
 use crate::model::device::glob;
 use crate::model::{
-    Device, DeviceId, FindingKey, FindingKind, Level, Liveness, Measure, Metric, Mono, Name, Now, Part, Site, Status,
-    Threshold, WatchKind,
+    Device, DeviceId, FindingKey, FindingKind, Level, Limits, Liveness, Measure, Metric, Mono, Name, Now, Part, Site,
+    Status, Threshold, WatchKind,
 };
 use crate::sample::{Sample, Unknown};
 use std::collections::HashMap;
@@ -32,6 +32,8 @@ pub struct Number {
     pub ever: bool,
     /// The row of a table that it is from, where one decides; few numbers have one.
     pub which: Option<Box<Name>>,
+    /// The device's own limits for that row.
+    pub limits: Option<Box<Limits>>,
 }
 
 /// All numbers.
@@ -146,6 +148,7 @@ impl Numbers {
             known_at: now.mono,
             ever: true,
             which: None,
+            limits: None,
         };
         if let Some(number) = self.at(device, part, metric, restored) {
             *number = restored();
@@ -167,6 +170,7 @@ impl Numbers {
             known_at: sample.at,
             ever: false,
             which: None,
+            limits: None,
         };
         let Some(number) = self.at(sample.device, &sample.part, sample.metric, fresh) else {
             return;
@@ -188,6 +192,9 @@ impl Numbers {
         if number.which.as_deref() != sample.which.as_ref() {
             number.which = sample.which.clone().map(Box::new);
         }
+        if number.limits.as_deref() != sample.limits.as_ref() {
+            number.limits = sample.limits.map(Box::new);
+        }
         let id = || (sample.part.clone(), sample.metric);
         if conditions.has_any_of(&device.name) {
             let no_data = key(&device.name, &id(), FindingKind::NoData);
@@ -196,6 +203,9 @@ impl Numbers {
         let Some(threshold) = threshold(device, &sample.part, sample.metric) else {
             return;
         };
+        // Where the device has limits of its own for what it measures, they judge.
+        let own = sample.limits.and_then(|limits| limits.threshold(threshold));
+        let threshold = own.as_ref().unwrap_or(threshold);
         let suspect = number.state.is_suspect();
         let step = number.state.take(value * sample.metric.sign(), threshold, sample.at);
         if !tells(device, sample.metric) {

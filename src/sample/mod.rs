@@ -12,7 +12,8 @@ pub mod scalar;
 
 use crate::model::profile::Health;
 use crate::model::{
-    Circuit, Device, DeviceId, InterfaceWanted, Metric, Mono, Name, Part, Role, Site, ThresholdKind, WatchKind,
+    Circuit, ComponentName, Device, DeviceId, InterfaceWanted, Limits, Metric, Mono, Name, Part, Role, Site,
+    ThresholdKind, WatchKind,
 };
 use crate::poll::{AgentReading, InterfaceReading, Observation, ReachRound};
 use counter::{InterfaceCounters, Rates};
@@ -81,9 +82,12 @@ pub struct Sample {
     pub metric: Metric,
     /// The number.
     pub value: Result<f64, Unknown>,
-    /// The row of a table that decides, where one does: the hottest sensor.
+    /// The row of a table that decides, where one does: the hottest sensor; or of how many rows it is the mean.
     #[serde(default)]
     pub which: Option<Name>,
+    /// The device's own limits for that row: they judge it, not those of the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// When it was measured.
     pub at: Mono,
 }
@@ -91,14 +95,57 @@ pub struct Sample {
 /// The state of a part: a fan, a power supply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartSample {
-    /// Its name, unique within the device.
-    pub name: Name,
+    /// Which, unique within the device.
+    pub name: ComponentName,
     /// What it is one of.
     pub component: Name,
     /// As read, and as the MIB calls it.
     pub code: i64,
     /// What that means; `None`: the profile does not say.
     pub state: Option<(Name, Health)>,
+}
+
+/// What a device tells of one of its parts, for people who look.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PartReading {
+    /// What it is: a fan, a power supply, a temperature, a processor.
+    pub kind: Name,
+    /// How it is called.
+    pub label: Name,
+    /// What it tells.
+    #[serde(flatten)]
+    pub value: PartValue,
+}
+
+/// What a part tells.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "tells")]
+pub enum PartValue {
+    /// Its state.
+    State {
+        /// As read.
+        code: i64,
+        /// As the MIB calls it, if the profile says so.
+        word: Option<Name>,
+        /// What that means.
+        health: Option<Health>,
+    },
+    /// A number.
+    Number {
+        /// Which.
+        metric: Metric,
+        /// In the metric's unit.
+        value: f64,
+        /// The device's own limits for it.
+        limits: Option<Limits>,
+    },
+}
+
+/// Everything that a reading tells of the device's parts, healthy or not.
+pub fn parts_of(reading: &AgentReading) -> Vec<PartReading> {
+    let readings = Readings::new(&reading.scalars);
+    let profile = reading.profile.as_deref();
+    profile.map_or(Vec::new(), |p| profile::list(p, &reading.rows, &readings))
 }
 
 /// The octet counters of an interface at a demarcation point, as evidence for the verdict.
@@ -332,6 +379,7 @@ impl Sampler {
                 metric,
                 value,
                 which: None,
+                limits: None,
                 at: round.ended,
             });
         };
@@ -349,7 +397,13 @@ impl Sampler {
         };
         let readings = Readings::new(&reading.scalars);
         if let Some(profile) = reading.profile.as_deref() {
-            profile::numbers(profile, &reading.rows, &readings, (device, at), &mut out.numbers);
+            profile::numbers(
+                profile,
+                &reading.rows,
+                &readings,
+                (device, wanted, at),
+                &mut out.numbers,
+            );
             out.parts = profile::parts(profile, &reading.rows, &readings);
         }
         for watch in wanted.watches.iter() {
@@ -362,6 +416,7 @@ impl Sampler {
                     metric: Metric::Watch,
                     value,
                     which: None,
+                    limits: None,
                     at,
                 });
             }
@@ -422,6 +477,7 @@ fn port_numbers(device: DeviceId, wanted: &Device, rates: &Rates, reading: &Inte
             metric,
             value: share(bps, speed),
             which: None,
+            limits: None,
             at: reading.at,
         });
     }
@@ -447,6 +503,7 @@ fn fault_numbers(device: DeviceId, part: &Part, rates: &Rates, reading: &Interfa
             metric,
             value,
             which: None,
+            limits: None,
             at: reading.at,
         });
     }
@@ -470,6 +527,7 @@ fn circuit_numbers(
             metric,
             value: share(bps, rate.or(reading.speed_bps)),
             which: None,
+            limits: None,
             at: reading.at,
         });
     }

@@ -122,6 +122,10 @@ fn posing(profile: &str) -> Fake {
     fake.objects.retain(|oid, _| !oid.starts_with(&[1, 3, 6, 1, 2, 1, 25]));
     let id = Value::ObjectIdentifier(Oid::from_slice(&oid(text(posed, "object_id"))));
     fake.set(&[1, 3, 6, 1, 2, 1, 1, 2, 0], id);
+    if posed.contains_key("sys_descr") {
+        let words = text(posed, "sys_descr").as_bytes().to_vec();
+        fake.set(&[1, 3, 6, 1, 2, 1, 1, 1, 0], Value::OctetString(words.into()));
+    }
     for (object, posed) in posed["objects"].as_table().unwrap() {
         fake.set(&oid(object), value(posed));
     }
@@ -174,7 +178,7 @@ fn other_makes_are_told_with_their_interfaces_and_redundancy() {
     );
     for wanted in [
         "# 127.0.0.1: Cisco IOS, IOS-XE, verified objects.",
-        "cpu 71.0 %, memory 75.0 %",
+        "cpu 71.0 % (cpu 2), memory 75.0 % (memory 1)",
         "temperature 38.5 C (Switch 1 Inlet)",
         "hsrp GigabitEthernet0/9 10 active  (HSRP (CISCO-HSRP-MIB))",
         "bgp  198.51.100.1 established  (BGP (RFC 4273))",

@@ -55,7 +55,8 @@ fn play(world: &mut World, folder: &Path, line: &str) {
         ["mute", device] => world.mute(device, true),
         ["speaks", device] => world.mute(device, false),
         ["cpu", device, percent] => world.agent(device).cpu = percent.parse().ok(),
-        ["object", device, oid, value] => {
+        ["object", device, oid, ref value @ ..] => {
+            let value = value.join(" ");
             let value = match value.strip_prefix("text:") {
                 Some(text) => Value::OctetString(text.as_bytes().to_vec()),
                 None => Value::Integer(value.parse().expect("a whole number")),

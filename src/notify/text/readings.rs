@@ -64,7 +64,8 @@ fn reading(reading: &Reading) -> String {
             unknown,
         } => {
             let of = match part {
-                Part::Interface(name) | Part::Watch(name) | Part::Component(name) => format!("{} ", clean(name)),
+                Part::Interface(name) | Part::Watch(name) => format!("{} ", clean(name)),
+                Part::Component(name) => format!("{} ", clean(&name.label)),
                 _ => String::new(),
             };
             let value = match (value, unknown) {
@@ -84,7 +85,7 @@ fn reading(reading: &Reading) -> String {
         Reading::PortMissing { name } => format!("{}: no such interface", clean(name)),
         Reading::Component { name, code, state } => {
             let state = state.as_deref().map(|s| format!(" ({})", clean(s))).unwrap_or_default();
-            format!("{}: state {code}{state}", clean(name))
+            format!("{}: state {code}{state}", clean(&name.label))
         }
         Reading::Tcp { watch, result: Ok(ms) } => format!("{}: connected in {ms:.1} ms", clean(watch)),
         Reading::Tcp {

@@ -31,6 +31,8 @@ const SMALLEST: u16 = 160;
 const REPETITIONS: u8 = 16;
 /// Look for the instances of a profile's columns again at most this often because one of them is gone, or a column has none.
 const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
+/// A round that has lasted so long begins no further walk over a profile's column.
+const NO_MORE_WALKS: Duration = Duration::from_secs(20);
 /// And this often without any reason.
 const COLUMNS_REFRESH: Duration = Duration::from_secs(3_600);
 

@@ -59,6 +59,9 @@ pub(super) struct TableMemory {
     pub(super) narrow: Vec<u32>,
     #[serde(rename = "d", default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) by_descr: bool,
+    /// Rows that are called by their ifDescr, as they have no ifName.
+    #[serde(rename = "x", default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) called_by_descr: Vec<u32>,
     /// ifNumber and ifTableLastChange.
     #[serde(rename = "v", default)]
     pub(super) version: (Option<i64>, Option<u32>),

@@ -38,7 +38,7 @@ use session::{KeyRing, Question, Session};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use template::Library;
 use wanted::{Also, Wanted};
@@ -90,6 +90,8 @@ pub struct Agents {
     probes: BTreeSet<(u32, u32)>,
     library: Library,
     profiles: Arc<Profiles>,
+    /// Of their contents, made when it is asked for: they are long.
+    profiles_mark: OnceLock<u32>,
     uptime: UpTime,
     keys: KeyRing,
     random: StdRng,
@@ -128,6 +130,7 @@ impl Agents {
             probes: BTreeSet::new(),
             library: Library::default(),
             profiles: Arc::clone(&site.profiles),
+            profiles_mark: OnceLock::new(),
             uptime: UpTime(Arc::new(Names::new(std::iter::once(oids::SYS_UP_TIME)))),
             keys: KeyRing::default(),
             salt: random.next_u64(),
@@ -157,6 +160,7 @@ impl Agents {
         let other_profiles = self.profiles != site.profiles;
         if other_profiles {
             self.profiles = Arc::clone(&site.profiles);
+            self.profiles_mark = OnceLock::new();
         }
         let (also, nothing) = (Also::of(site), Also::default());
         let mut moved: HashMap<u32, u32> = HashMap::new();
@@ -215,7 +219,11 @@ impl Agents {
 
     /// Stands for the profiles in use.
     pub fn profiles_mark(&self) -> u32 {
-        memory::short(&[&format!("{:?}", self.profiles)])
+        *self.profiles_mark.get_or_init(|| {
+            let all: Vec<String> = self.profiles.iter().map(|p| format!("{p:?}")).collect();
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            memory::short(&all)
+        })
     }
 
     /// What was learned of some of the devices, by [`DeviceId`]. Nothing is said of one that was not spoken to yet.

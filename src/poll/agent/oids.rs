@@ -3,6 +3,8 @@
 //!
 //! Never here: what a vendor's objects mean (that is `model::profile`).
 
+/// sysDescr.0
+pub(super) const SYS_DESCR: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 1, 0];
 /// sysObjectID.0
 pub(super) const SYS_OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 2, 0];
 /// sysUpTime.0

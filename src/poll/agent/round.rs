@@ -43,6 +43,7 @@ pub(super) struct Round {
     pub(super) rtt: Option<Duration>,
     pub(super) uptime: Option<u32>,
     pub(super) object_id: Option<Arc<[u32]>>,
+    pub(super) sys_descr: Option<String>,
     pub(super) if_number: Option<i64>,
     pub(super) if_last_change: Option<u32>,
     pub(super) scalars: Vec<ScalarReading>,
@@ -58,6 +59,8 @@ pub(super) struct Round {
     pub(super) identity_asked: bool,
     pub(super) names_walked: bool,
     pub(super) columns_walked: bool,
+    /// What any make may answer was walked, as something of the make's own is lacking.
+    pub(super) deep: bool,
     /// What walks over the profile's columns found.
     pub(super) found: super::learn::Found,
     /// What tells profiles of one sysObjectID apart has been asked.

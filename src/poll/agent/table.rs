@@ -30,6 +30,8 @@ pub(super) struct Row {
     pub(super) name: Name,
     /// The `alias:` or `session:` of the configuration that it was found by.
     pub(super) found_by: Option<Name>,
+    /// The agent gives it no ifName: its name is ifDescr, which no other row bears.
+    pub(super) by_descr: bool,
     /// Ask for the 64-bit counters; false once the row has shown to have none.
     pub(super) wide: bool,
     /// ifAlias as last read.
@@ -44,6 +46,7 @@ impl Row {
             index,
             name,
             found_by: None,
+            by_descr: false,
             wide: true,
             alias: None,
             octets: None,
@@ -63,6 +66,8 @@ pub(super) struct Table {
     pub(super) rows: Option<Vec<Row>>,
     /// Names come from ifDescr: the agent has no ifXTable.
     pub(super) by_descr: bool,
+    /// The ifNames of an agent that gives some rows none, while its ifDescr is being walked.
+    half: Option<Vec<(u32, Name)>>,
     /// Several rows bear one name.
     twice: bool,
     resolved_at: Mono,
@@ -133,6 +138,41 @@ impl Table {
         changed || missing || age >= REFRESH
     }
 
+    /// A walk over ifName has found these names, and `rows` rows in all: do some rows lack one that may be wanted?
+    pub(super) fn lacks_names(&self, found: &[(u32, Name)], rows: usize, patterns: &Patterns) -> bool {
+        let wanted = |literal: &&Name| !found.iter().any(|(_, name)| name == *literal);
+        rows > found.len() && (patterns.has_globs() || patterns.literal.iter().any(|literal| wanted(&literal)))
+    }
+
+    /// Keeps these names until ifDescr was walked, too.
+    pub(super) fn keep_half(&mut self, found: Vec<(u32, Name)>) {
+        self.half = Some(found);
+    }
+
+    /// Takes ifDescr as found by a walk. Where ifName was walked before, a row without one is called by its ifDescr if that is the name
+    /// of no other row.
+    pub(super) fn resolve_descr(&mut self, found: Vec<(u32, Name)>, whole: bool, patterns: &Patterns, now: Mono) {
+        let Some(mut named) = self.half.take() else {
+            self.by_descr = true;
+            return self.resolve(found, whole, patterns, now);
+        };
+        self.by_descr = false;
+        let have: BTreeSet<u32> = named.iter().map(|(index, _)| *index).collect();
+        let mut bearers: BTreeMap<&Name, usize> = BTreeMap::new();
+        let names = named
+            .iter()
+            .chain(found.iter().filter(|(index, _)| !have.contains(index)));
+        names.for_each(|(_, name)| *bearers.entry(name).or_default() += 1);
+        let alone = |(index, name): &&(u32, Name)| !have.contains(index) && bearers.get(name) == Some(&1);
+        let more: Vec<(u32, Name)> = found.iter().filter(alone).cloned().collect();
+        named.extend(more.iter().cloned());
+        named.sort_by_key(|(index, _)| *index);
+        self.resolve(named, whole, patterns, now);
+        for row in self.rows.iter_mut().flatten() {
+            row.by_descr = more.binary_search_by_key(&row.index, |(index, _)| *index).is_ok();
+        }
+    }
+
     /// Takes the names found by a walk. `whole`: the walk came to its end; if not, nothing is said about what it did not find.
     pub(super) fn resolve(&mut self, found: Vec<(u32, Name)>, whole: bool, patterns: &Patterns, now: Mono) {
         let old: BTreeMap<u32, Row> = self.rows.take().into_iter().flatten().map(|r| (r.index, r)).collect();
@@ -145,7 +185,12 @@ impl Table {
             let known = old.get(index).filter(|r| r.name == *name && !r.by_alias()).cloned();
             // 64-bit counters are tried again: they may have been away while the agent started.
             let row = known.unwrap_or_else(|| Row::new(*index, Name::clone(name)));
-            rows.insert(*index, Row { wide: true, ..row });
+            let row = Row {
+                wide: true,
+                by_descr: false,
+                ..row
+            };
+            rows.insert(*index, row);
         }
         let present: BTreeSet<Name> = rows.values().map(|r| Name::clone(&r.name)).collect();
         for (index, row) in old {
@@ -321,8 +366,10 @@ pub(super) const SLIM_COLUMNS: usize = 8;
 /// What is asked of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wish {
-    /// The name is ifDescr.
+    /// There is no ifXTable: the name is ifDescr.
     pub(super) by_descr: bool,
+    /// The name of this row is ifDescr.
+    pub(super) called_by_descr: bool,
     /// 64-bit counters.
     pub(super) wide: bool,
     /// Only what health needs, for agents whose answers must be short.
@@ -338,6 +385,7 @@ impl Wish {
     /// The longest row.
     pub(super) const EVERYTHING: Wish = Wish {
         by_descr: false,
+        called_by_descr: false,
         wide: true,
         slim: false,
         faults: true,
@@ -348,7 +396,11 @@ impl Wish {
 /// The columns asked of a row.
 pub(super) fn columns(wish: Wish) -> Vec<Col> {
     let mut cols = vec![
-        if wish.by_descr { Col::Descr } else { Col::Name },
+        if wish.by_descr || wish.called_by_descr {
+            Col::Descr
+        } else {
+            Col::Name
+        },
         Col::Admin,
         Col::Oper,
     ];

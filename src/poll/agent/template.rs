@@ -3,7 +3,7 @@
 //!
 //! Never here: what was answered; a device's state.
 
-use super::oids::{Col, IF_NUMBER, IF_TABLE_LAST_CHANGE, SYS_OBJECT_ID, SYS_UP_TIME};
+use super::oids::{Col, IF_NUMBER, IF_TABLE_LAST_CHANGE, SYS_DESCR, SYS_OBJECT_ID, SYS_UP_TIME};
 use super::share::Shared;
 use crate::poll::TableRow;
 use crate::wire::snmp::{Names, ValueView, VarBindView, ber};
@@ -14,6 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Item {
     ObjectId,
+    Descr,
     IfNumber,
     IfTableLastChange,
     Scalar(Arc<[u32]>),
@@ -30,6 +31,7 @@ impl Item {
     fn objects(&self) -> Vec<(Option<Col>, Vec<u32>)> {
         match self {
             Item::ObjectId => vec![(None, SYS_OBJECT_ID.to_vec())],
+            Item::Descr => vec![(None, SYS_DESCR.to_vec())],
             Item::IfNumber => vec![(None, IF_NUMBER.to_vec())],
             Item::IfTableLastChange => vec![(None, IF_TABLE_LAST_CHANGE.to_vec())],
             Item::Scalar(oid) | Item::Role(oid) => vec![(None, oid.to_vec())],

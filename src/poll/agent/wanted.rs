@@ -62,6 +62,11 @@ impl Patterns {
         self.aliases.iter().find(fits).cloned()
     }
 
+    /// Some are wanted by a name with `*` or `?`.
+    pub(super) fn has_globs(&self) -> bool {
+        !self.globs.is_empty()
+    }
+
     /// Some are wanted by their ifAlias.
     pub(super) fn has_aliases(&self) -> bool {
         !self.aliases.is_empty()

@@ -10,20 +10,17 @@ use super::super::table;
 use super::super::template::{Get, Item, Library};
 use super::super::text;
 use super::super::walk::{Purpose, Walk};
-use super::{ANSWER, Agent, SMALLEST, Step};
+use super::{ANSWER, Agent, NO_MORE_WALKS, SMALLEST, Step};
 use crate::model::{Mono, Name};
 use crate::poll::{AgentFailure, RoleCell, ScalarReading};
 use crate::wire::snmp::{PduView, ValueView, Version, ber};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// tooBig
 const TOO_BIG: u32 = 1;
 /// noSuchName
 const NO_SUCH_NAME: u32 = 2;
-/// A round that has lasted so long begins no further walk over a profile's column.
-const NO_MORE_WALKS: Duration = Duration::from_secs(20);
 
 impl Agent {
     /// Takes a true answer to the present question.
@@ -130,6 +127,10 @@ impl Agent {
         match walk.purpose {
             Purpose::Profile => {
                 round.found.insert(walk.base, walk.rows);
+                self.drop_needless_walks();
+                let Some(round) = &mut self.round else {
+                    return Step::Continue;
+                };
                 let left = round.walks.iter().filter(|(p, _)| *p == Purpose::Profile).count();
                 let cut = left > 0 && now.since(round.started) >= NO_MORE_WALKS;
                 if cut {
@@ -155,7 +156,7 @@ impl Agent {
             return;
         };
         let profile = self.profile.as_deref();
-        let learned = Learned::of(profile, &std::mem::take(&mut round.found), cut);
+        let learned = Learned::of(profile, &round.found, cut, round.deep);
         let asked: BTreeSet<Vec<u32>> = learned.asked(profile).collect();
         let read: BTreeSet<&[u32]> = round.scalars.iter().map(|s| &*s.oid).collect();
         let unread = asked.iter().filter(|oid| !read.contains(oid.as_slice()));
@@ -167,6 +168,19 @@ impl Agent {
         self.learned = Some(learned);
         self.learned_at = now;
         (self.plan, self.unshared) = (None, true);
+    }
+
+    /// Of a table that has no rows nothing else is walked.
+    fn drop_needless_walks(&mut self) {
+        let (Some(round), Some(profile)) = (&mut self.round, &self.profile) else {
+            return;
+        };
+        let empty = |base: &[u32]| round.found.get(base).is_some_and(Vec::is_empty);
+        let deep = round.deep;
+        let needed = profile.columns_of(|part| deep || !profile.is_fallback(part), empty);
+        round
+            .walks
+            .retain(|(purpose, base)| *purpose != Purpose::Profile || needed.iter().any(|n| **n == **base));
     }
 
     /// A walk over names has ended; when it was the last, rows are known again.
@@ -188,8 +202,20 @@ impl Agent {
                 round.walks.retain(|(p, _)| *p != Purpose::IfAlias);
                 return;
             }
-            self.table.by_descr = walk.purpose == Purpose::IfDescr;
-            self.table.resolve(found, walk.whole, &self.wanted.patterns, now);
+            let patterns = &self.wanted.patterns;
+            let rows = usize::try_from(round.if_number.unwrap_or(0))
+                .unwrap_or(0)
+                .max(walk.rows.len());
+            if walk.purpose == Purpose::IfDescr {
+                self.table.resolve_descr(found, walk.whole, patterns, now);
+            } else if walk.whole && self.table.lacks_names(&found, rows, patterns) {
+                self.table.keep_half(found);
+                round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
+                return;
+            } else {
+                self.table.by_descr = false;
+                self.table.resolve(found, walk.whole, patterns, now);
+            }
             let version = (round.if_number, round.if_last_change);
             self.table.set_version(version, walk.took(now));
         }
@@ -253,6 +279,7 @@ impl Agent {
                 (Item::ObjectId, ValueView::Oid(contents)) => {
                     round.object_id = ber::oid(contents).ok().map(Arc::from);
                 }
+                (Item::Descr, value) => round.sys_descr = text::label(value),
                 (Item::IfNumber, ValueView::Integer(v)) => round.if_number = Some(v),
                 (Item::IfTableLastChange, ValueView::TimeTicks(v)) => round.if_last_change = Some(v),
                 (Item::Scalar(oid), value) => {

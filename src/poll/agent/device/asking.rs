@@ -9,7 +9,7 @@ use super::super::table::{self, Wish};
 use super::super::template::{Get, Item, Template};
 use super::super::walk::{Purpose, Walk};
 use super::super::wanted::ProfileWish;
-use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, Question, SMALLEST};
+use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, NO_MORE_WALKS, Question, SMALLEST};
 use crate::model::{Mono, Profile, Profiles};
 use crate::wire::snmp::{PduKind, Version};
 use std::collections::{BTreeSet, VecDeque};
@@ -47,6 +47,7 @@ impl Agent {
         let by_descr = self.table.by_descr;
         Wish {
             by_descr,
+            called_by_descr: row.by_descr,
             wide: row.wide && !v1 && !by_descr,
             slim: self.slim,
             faults: self.wanted.faults,
@@ -172,6 +173,12 @@ impl Agent {
             }
             return true;
         }
+        if self.look_deeper(now) {
+            return true;
+        }
+        let Some(round) = &mut self.round else {
+            return false;
+        };
         let version = (round.if_number, round.if_last_change);
         let wanted = !self.wanted.patterns.is_empty() && !round.names_walked;
         if wanted && (restarted || round.row_moved || self.table.stale(version, now)) {
@@ -184,6 +191,30 @@ impl Agent {
             return true;
         }
         false
+    }
+
+    /// What was learned of the make's own in this round gives nothing for some metric: what any make may answer is looked for. True
+    /// while there is something to ask.
+    fn look_deeper(&mut self, now: Mono) -> bool {
+        let (Some(round), Some(learned), Some(profile)) = (&mut self.round, &self.learned, &self.profile) else {
+            return false;
+        };
+        if !round.columns_walked || round.deep || now.since(round.started) >= NO_MORE_WALKS {
+            return false;
+        }
+        let mut read = round.scalars.clone();
+        read.sort_by(|a, b| a.oid.cmp(&b.oid));
+        let Some(columns) = learned.deeper(profile, &read) else {
+            return false;
+        };
+        round.deep = true;
+        round
+            .walks
+            .extend(columns.into_iter().map(|base| (Purpose::Profile, base.into_vec())));
+        if round.walks.is_empty() {
+            self.learn(false, now);
+        }
+        true
     }
 
     /// Tables of roles whose rows are not known, or have moved. True while there is something to ask.
@@ -209,7 +240,7 @@ impl Agent {
         };
         if !round.identity_asked && (restarted || self.object_id.is_none()) {
             round.identity_asked = true;
-            round.todo.push_back(Item::ObjectId);
+            round.todo.extend([Item::ObjectId, Item::Descr]);
             return true;
         }
         let known = self.object_id == round.object_id;
@@ -220,7 +251,11 @@ impl Agent {
             return false;
         }
         let candidates = profiles.candidates(&id);
-        if !std::mem::replace(&mut round.told_apart, true) && candidates.questions().next().is_some() {
+        let by_words = round.sys_descr.as_deref().and_then(|words| candidates.by_words(words));
+        if !std::mem::replace(&mut round.told_apart, true)
+            && by_words.is_none()
+            && candidates.questions().next().is_some()
+        {
             let questions = candidates.questions().map(|oid| Item::Scalar(oid[..].into()));
             round.todo.extend(questions);
             return true;
@@ -228,8 +263,8 @@ impl Agent {
         round.identified = true;
         let answered = |oid: &[u32]| round.scalars.iter().any(|s| *s.oid == *oid && s.value.is_some());
         // After a restart the module that would tell may not be up yet: silence is no reason to take it for another line.
-        if !known || candidates.questions().any(|oid| answered(oid)) {
-            let chosen = candidates.pick(answered).cloned();
+        if by_words.is_some() || !known || candidates.questions().any(|oid| answered(oid)) {
+            let chosen = by_words.or_else(|| candidates.pick(answered)).cloned();
             self.set_profile(chosen);
         }
         self.object_id = Some(id);

@@ -21,6 +21,7 @@ impl Table {
             found_by: found_by.collect(),
             narrow: rows.iter().filter(|r| !r.wide).map(|r| r.index).collect(),
             by_descr: self.by_descr,
+            called_by_descr: rows.iter().filter(|r| r.by_descr).map(|r| r.index).collect(),
             version: self.version,
             cost_ms: u32::try_from(self.cost.as_millis()).unwrap_or(u32::MAX),
         };
@@ -42,6 +43,7 @@ impl Table {
         let Some(memory) = memory else { return };
         let aliases: BTreeMap<u32, Name> = memory.found_by.into_iter().collect();
         let narrow: BTreeSet<u32> = memory.narrow.into_iter().collect();
+        let by_descr: BTreeSet<u32> = memory.called_by_descr.into_iter().collect();
         let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
         for (index, name) in memory.rows {
             // A name that the configuration spells out is kept once.
@@ -57,6 +59,7 @@ impl Table {
             let row = Row {
                 found_by,
                 wide: !narrow.contains(&index),
+                by_descr: by_descr.contains(&index),
                 ..Row::new(index, name)
             };
             rows.insert(index, row);
