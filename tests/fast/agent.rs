@@ -5,6 +5,7 @@
 pub(crate) mod fake;
 mod lies;
 mod memory;
+mod nameless;
 mod roles;
 pub(crate) mod site;
 
