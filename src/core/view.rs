@@ -15,6 +15,7 @@ use crate::poll::observation::Number;
 use crate::poll::{Counter, InterfaceReading};
 use crate::rules::number;
 use crate::sample::{PartReading, Unknown};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -304,7 +305,16 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
             judged_by,
         });
     }
+    // The device's own first, then ports and watches as people count them.
+    all.sort_by(|a, b| by_name(a.part.as_deref(), b.part.as_deref()));
     all
+}
+
+fn by_name(a: Option<&str>, b: Option<&str>) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => natural(a, b),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    }
 }
 
 /// A threshold in words: `warning 70 % (clear 65 %), critical 90 % (clear 85 %), for 3m`.

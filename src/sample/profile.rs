@@ -2,7 +2,7 @@
 //!
 //! Never here: how one number is worked out (that is `scalar`).
 
-use super::scalar::{Measured, Readings, RowValue, evaluate, state, values};
+use super::scalar::{Measured, Readings, RowValue, evaluate, is_tabular, state, values};
 use super::{PartReading, PartSample, PartValue, Sample, Unknown};
 use crate::model::profile::{Component, Health, Measure, Object, PartState, Profile};
 use crate::model::{ComponentName, Device, DeviceId, Mono, Name, Part};
@@ -26,6 +26,11 @@ pub(super) fn numbers(
         let known = out.iter().skip(before).position(|s| s.metric == measure.metric);
         let known = known.and_then(|at| out.get_mut(before + at));
         if known.as_ref().is_some_and(|k| k.value.is_ok()) {
+            continue;
+        }
+        // Most measures of a profile are those of other models: the agent has learned that there are no rows.
+        let none = |part: usize| of_part(part, rows).is_empty() && profile.measures.get(part).is_some_and(is_tabular);
+        if group.clone().all(none) && (known.is_some() || measure.fallback) {
             continue;
         }
         let measured: Vec<Measured<'_>> = group

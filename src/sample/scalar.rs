@@ -71,7 +71,8 @@ pub fn evaluate(group: &[Measured<'_>], site: Option<&Threshold>, readings: &Rea
     worst(&all, site, first.metric.sign())
 }
 
-fn is_tabular(measure: &Measure) -> bool {
+/// It is made of rows of a table.
+pub fn is_tabular(measure: &Measure) -> bool {
     measure.objects.iter().any(|o| matches!(o, Object::Column(_)))
 }
 

@@ -215,6 +215,34 @@ fn what_shares_a_prefix_is_told_apart() {
 }
 
 #[test]
+fn a_probe_lists_the_parts_that_are_well_too() {
+    let agent = Posed::new(posing("nokia-sros"));
+    let folder = Folder::new("probe", b"s3cret-community\n");
+    let (stanza, _) = folder.stanza(agent.port);
+    let main = folder.0.join("hinomi.toml");
+    let device = format!("[operator]\nname = \"x\"\n\n{stanza}liveness = \"snmp\"\n");
+    std::fs::write(&main, device).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_hinomi"))
+        .args(["probe", "edge \"a\"", "--config"])
+        .arg(&main)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let told = String::from_utf8_lossy(&output.stderr);
+    let says = |words: &[&str]| shown.lines().any(|line| words.iter().all(|w| line.contains(w)));
+    for line in [
+        &["fan 1.1", "ok", "healthy"][..],
+        &["fan 1.2", "failed"],
+        &["AC power supply 1.2", "notEquipped", "healthy"],
+        &["DC power supply 1.2", "outOfService", "failed"],
+        &["temperature", "hardware", "44.0 C", "critical 75.0 C"],
+    ] {
+        assert!(says(line), "{line:?}\n{shown}\n{told}");
+    }
+}
+
+#[test]
 fn a_device_that_does_not_answer_is_told_in_words() {
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let folder = Folder::new("silent", b"s3cret-community\n");

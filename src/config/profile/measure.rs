@@ -46,7 +46,8 @@ const FORMULAS: &[(Formula, &[&str])] = &[
 ];
 
 /// Reads one.
-pub(super) fn measure(walk: Walk<'_>) -> Option<Measure> {
+/// `before`: the metric of the measure before it.
+pub(super) fn measure(walk: Walk<'_>, before: Option<Metric>) -> Option<Measure> {
     let metric = walk.required("metric", "which number this is", walk.word("metric", METRICS));
     let mut rows = rows(&walk);
     let objects = ["value", "free_percent", "used", "total", "free", "buffers", "cached"]
@@ -54,7 +55,15 @@ pub(super) fn measure(walk: Walk<'_>) -> Option<Measure> {
     let sensor = walk.text("sensor", values::oid).map(|o| o.value);
     let read = formula(&walk, &objects, sensor, &mut rows);
     let scale = walk.read("scale", factor).map_or(1.0, |s| s.value);
-    let joins = walk.flag("joins").is_some_and(|j| j.value);
+    let joins = walk.flag("joins").filter(|j| j.value);
+    if let Some(joins) = joins
+        .as_ref()
+        .filter(|_| before.is_none() || before != metric.as_ref().map(|m| m.value))
+    {
+        let what = format!("{} joins nothing", walk.name);
+        let hint = "the measure before it has to be of the same metric: its rows stand beside those";
+        walk.ctx.error(joins.at, what, hint);
+    }
     let over = walk.word("over", OVERS).map(|o| o.value);
     let ignore = walk.list("ignore", "a list of whole numbers", |ctx, node| {
         integer(ctx, "ignore", node)
@@ -79,7 +88,7 @@ pub(super) fn measure(walk: Walk<'_>) -> Option<Measure> {
         over: over.unwrap_or(Over::Worst),
         rows,
         ignore: ignore.map_or(Vec::new(), |i| i.value),
-        joins,
+        joins: joins.is_some(),
         fallback: false,
     })
 }

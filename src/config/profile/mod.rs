@@ -25,7 +25,7 @@ use super::reader::{Walk, text, wrong_type};
 use super::report::{Ctx, Problem};
 use super::values::{self, Taken, refuse};
 use super::{SourceFile, Surroundings};
-use crate::model::profile::{LeftOut, MOST_INSTANCES, Object, Oid, Profile, Profiles};
+use crate::model::profile::{LeftOut, MOST_INSTANCES, Measure, Object, Oid, Profile, Profiles};
 use std::sync::{Arc, LazyLock};
 
 /// The profiles built in, by file.
@@ -158,6 +158,10 @@ fn profile(walk: Walk<'_>, unique: &mut Unique<'_>) -> Option<Profile> {
         walk.flag("verified"),
     );
     let note = walk.text("note", line);
+    let mut measures: Vec<Measure> = Vec::new();
+    for walk in super::check::tables(&walk, "measure") {
+        measures.extend(measure::measure(walk, measures.last().map(|m| m.metric)));
+    }
     let profile = Profile {
         name: name.as_ref().map_or("", |n| &n.value).into(),
         title: title.or(name.clone()).map_or(String::new(), |t| t.value),
@@ -167,10 +171,7 @@ fn profile(walk: Walk<'_>, unique: &mut Unique<'_>) -> Option<Profile> {
         source: source.map_or(String::new(), |s| s.value),
         verified: verified.is_some_and(|v| v.value),
         note: note.map(|n| n.value),
-        measures: super::check::tables(&walk, "measure")
-            .into_iter()
-            .filter_map(measure::measure)
-            .collect(),
+        measures,
         components: super::check::tables(&walk, "component")
             .into_iter()
             .filter_map(component::component)
