@@ -111,6 +111,8 @@ impl Reach {
             node.state = ReachState::Blind;
             node.since = context.now.wall;
             node.first_miss = None;
+            // What this host could not ask is no silence of the device.
+            node.unheard = None;
             node.confirmed_at = None;
             context.out.push(RuleEffect::Silent(id, true));
         }

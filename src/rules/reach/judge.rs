@@ -117,11 +117,9 @@ impl Reach {
         context.out.push(RuleEffect::Silent(id, true));
         self.unlist(id, context);
         if device.role != Role::UplinkOnly {
-            let seconds = context.now.mono.since(since).as_secs_f64();
-            let sent = self.nodes[id.index()].sent;
             let cause = match device.liveness {
                 Liveness::Line => Cause::LineDown,
-                _ => Cause::NoAnswer { sent, seconds },
+                _ => self.no_answer(id, since, context.now.mono),
             };
             let rule = circuit_rule(device);
             context
@@ -130,6 +128,16 @@ impl Reach {
         }
         self.children_again(id, context);
         self.spread(id, since, context);
+    }
+
+    /// How long it was asked in vain, and how often: since the first miss, also where other parts of the way were at fault in between.
+    fn no_answer(&self, id: DeviceId, since: Mono, now: Mono) -> Cause {
+        let node = &self.nodes[id.index()];
+        let (first, sent) = node.unheard.unwrap_or((since, node.sent));
+        Cause::NoAnswer {
+            sent,
+            seconds: now.since(first.min(since)).as_secs_f64(),
+        }
     }
 
     /// Everything that has no other way and has not answered since is unreachable, asked or not.
@@ -244,10 +252,7 @@ impl Reach {
             let above = &mut self.nodes[parent.index()];
             (above.control_plane, above.child_answered) = (false, None);
             let key = control_plane_key(context.site.device(parent));
-            let cause = Cause::NoAnswer {
-                sent: self.nodes[parent.index()].sent,
-                seconds: 0.0,
-            };
+            let cause = self.no_answer(parent, since, context.now.mono);
             context.out.extend(
                 context
                     .conditions

@@ -22,6 +22,8 @@ pub struct Node {
     pub confirmed_at: Option<Mono>,
     /// Echoes sent in this silence.
     pub sent: u32,
+    /// Start of the first round missed since it last answered, however often that was judged anew, and what was sent since then.
+    pub unheard: Option<(Mono, u32)>,
     /// A round missed after this moment is wanted before anyone is accused (many fell silent at once).
     pub fresh_after: Option<Mono>,
     /// Waiting for a parent's result since.
@@ -72,6 +74,7 @@ impl Node {
         self.last_answer = self.last_answer.max(Some(round.started));
         self.send_error = None;
         self.child_answered = None;
+        self.unheard = None;
         if !round.rtts.is_empty() {
             self.rtt_seconds = Some(round.rtts.iter().map(|r| r.as_secs_f64()).sum::<f64>() / round.rtts.len() as f64);
         }
@@ -80,6 +83,8 @@ impl Node {
     pub(super) fn note_miss(&mut self, round: &ReachRound) {
         self.last_miss = self.last_miss.max(Some(round.started));
         self.sent = self.sent.saturating_add(round.sent);
+        let (_, sent) = self.unheard.get_or_insert((round.started, 0));
+        *sent = sent.saturating_add(round.sent);
         self.send_error = round.send_error.clone();
         self.good_rounds = 0;
         self.good_since = None;
