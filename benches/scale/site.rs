@@ -111,6 +111,7 @@ fn aggregation(shared: &Shared, shape: Shape, i: u32, watched: bool) -> Device {
         name: format!("agg-{i}").into(),
         role: Role::Managed,
         address: IpAddr::V4(Ipv4Addr::from(DEVICES + i)),
+        zone: None,
         owner: Owner::Own,
         group: None,
         site: Some(format!("site-{}", i / SITE).into()),

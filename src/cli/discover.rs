@@ -10,12 +10,11 @@ use crate::daemon::{self, clock, once};
 use crate::model::profile::{Component, Profile, Redundancy, Rows};
 use crate::model::snmp::{Credentials, SnmpAccess};
 use crate::model::{
-    Confirm, DaemonSettings, Device, InterfaceWanted, Language, Liveness, Mono, Name, Operator, Owner, PollSettings,
-    Profiles, Recover, Role, Secret, Site, Status,
+    Confirm, DaemonSettings, Device, HostAddress, InterfaceWanted, Language, Liveness, Mono, Name, Operator, Owner,
+    PollSettings, Profiles, Recover, Role, Secret, Site, Status,
 };
 use clap::Args;
 use std::io::{IsTerminal, Write};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,13 +52,13 @@ pub(super) struct Options {
 
 /// Whom, and with which profiles at hand.
 struct Target {
-    address: IpAddr,
+    address: HostAddress,
     access: Arc<SnmpAccess>,
     profiles: Arc<Profiles>,
 }
 
 /// Discovers a device.
-pub(super) fn discover(address: IpAddr, options: &Options, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) fn discover(address: &HostAddress, options: &Options, out: &mut dyn Write) -> Result<u8, Failure> {
     let target = target(address, options)?;
     let mut progress = Progress::new();
     let first = look(
@@ -82,7 +81,7 @@ pub(super) fn discover(address: IpAddr, options: &Options, out: &mut dyn Write) 
     progress.end();
     let found = stanza::Found {
         name: options.name.clone().unwrap_or_else(|| address.to_string()),
-        address,
+        address: address.clone(),
         snmp: &target.access.name,
         community: options.community.as_deref(),
         port: target.access.port,
@@ -98,7 +97,7 @@ pub(super) fn discover(address: IpAddr, options: &Options, out: &mut dyn Write) 
     Ok(0)
 }
 
-fn target(address: IpAddr, options: &Options) -> Result<Target, Failure> {
+fn target(address: &HostAddress, options: &Options) -> Result<Target, Failure> {
     let Some(file) = &options.community else {
         let name = options.snmp.as_deref().unwrap_or_default();
         let site = daemon::load(&options.config).map_err(|e| Failure::new(2, e))?;
@@ -113,7 +112,7 @@ fn target(address: IpAddr, options: &Options) -> Result<Target, Failure> {
             Failure::new(1, format!("{file} has no section [snmp.{name}]. There is: {known}."))
         })?;
         return Ok(Target {
-            address,
+            address: address.clone(),
             access,
             profiles: Arc::clone(&site.profiles),
         });
@@ -126,7 +125,7 @@ fn target(address: IpAddr, options: &Options) -> Result<Target, Failure> {
         },
     };
     Ok(Target {
-        address,
+        address: address.clone(),
         access: Arc::new(access),
         profiles: builtin_profiles(),
     })
@@ -220,7 +219,8 @@ fn site(target: &Target, profiles: &Arc<Profiles>, profile: Option<&str>, interf
     let device = Device {
         name: target.address.to_string().into(),
         role: Role::Managed,
-        address: target.address,
+        address: target.address.ip,
+        zone: target.address.zone.clone(),
         owner: Owner::Own,
         group: None,
         site: None,

@@ -209,7 +209,7 @@ impl Near {
         }
         Report {
             target: target.name.clone(),
-            address: target.address.to_string(),
+            address: target.host().to_string(),
             institution: target.circuit.as_ref().map(|c| c.institution.clone()),
             reach,
             next_step: verdict.map(next_step_in_english),

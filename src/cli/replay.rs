@@ -34,6 +34,13 @@ pub(super) struct Options {
     json: bool,
 }
 
+impl Options {
+    /// The configuration whose operator reads what is printed.
+    pub(super) fn configuration(&self) -> Option<&Path> {
+        self.config.first().map(PathBuf::as_path)
+    }
+}
+
 /// Plays. Exit code 1: the mails are other than those of then, although they should be the same.
 pub(super) fn replay(file: &Path, options: &Options, out: &mut dyn Write) -> Result<u8, Failure> {
     let sites: Vec<Arc<Site>> = options.config.iter().map(|c| load(c)).collect::<Result<_, _>>()?;

@@ -4,9 +4,9 @@
 
 use super::words;
 use crate::core::{DeviceStatus, InterfaceStatus};
+use crate::model::HostAddress;
 use crate::model::profile::{IndexPart, Profile, Redundancy};
 use std::fmt::Write;
-use std::net::IpAddr;
 use std::path::Path;
 
 /// RFC 2863: up.
@@ -15,7 +15,7 @@ const UP: u8 = 1;
 /// What was found of a device.
 pub(super) struct Found<'f> {
     pub(super) name: String,
-    pub(super) address: IpAddr,
+    pub(super) address: HostAddress,
     /// The section [snmp.NAME].
     pub(super) snmp: &'f str,
     /// Where the community came from, if the section is not in the configuration yet.

@@ -1,7 +1,9 @@
 //! Tables on a terminal: columns aligned by display width, colour only where it is welcome.
 
 use crate::model::Wall;
+use jiff::tz::TimeZone;
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 /// Colour of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,15 +97,23 @@ fn width(text: &str) -> usize {
         .sum()
 }
 
-/// A moment in this host's time zone.
+/// The operator's time zone, as far as this command knows its configuration.
+static ZONE: OnceLock<TimeZone> = OnceLock::new();
+
+/// Moments are shown in this time zone (an IANA name) from now on; once in the life of a command.
+pub(super) fn use_zone(name: &str) {
+    if let Ok(zone) = jiff::tz::TimeZoneDatabase::bundled().get(name) {
+        let _ = ZONE.set(zone);
+    }
+}
+
+/// A moment in the operator's time zone, else in this host's, with the zone's name.
 pub(super) fn moment(at: Wall) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(
+    let zone = ZONE.get().cloned().unwrap_or_else(TimeZone::system);
+    let at = jiff::Timestamp::from_millisecond(at.0);
+    at.map_or_else(
         |_| "-".to_owned(),
-        |t| {
-            t.to_zoned(jiff::tz::TimeZone::system())
-                .strftime("%Y-%m-%d %H:%M:%S")
-                .to_string()
-        },
+        |t| t.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
     )
 }
 

@@ -5,7 +5,7 @@
 use super::Core;
 use super::tape::Took;
 use crate::incident::EventBody;
-use crate::model::maintenance::subject;
+use crate::model::maintenance::{LONGEST, subject};
 use crate::model::{Name, Now, Window};
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,12 @@ impl Core {
                 }
                 if window.end <= window.start || window.end <= now.wall || window.what.is_empty() {
                     return Err("the window names nothing, or is over before it begins".to_owned());
+                }
+                if window.end.since(window.start) > LONGEST {
+                    return Err(format!(
+                        "the window is longer than {} days, the most there is: give an end, or a length such as --for 2h",
+                        LONGEST.as_secs() / 86_400
+                    ));
                 }
                 self.book.record(None, EventBody::MaintenanceSet { window }, now);
             }

@@ -466,6 +466,11 @@ impl Core {
         moved
     }
 
+    /// Contacts whom no route takes mail for, with the last refusal.
+    pub fn refused_contacts(&self) -> impl Iterator<Item = (&Name, &str)> {
+        self.notifier.refused_contacts()
+    }
+
     /// Which ways are cut, for the choice of routes.
     fn tell_paths(&mut self, now: Now) {
         let reach = self.rules.reach();
@@ -497,6 +502,9 @@ impl Core {
                     self.out.push(Effect::Deliver(delivery));
                 }
                 NotifyEffect::TestRoute { route, with_auth } => self.out.push(Effect::TestRoute { route, with_auth }),
+                NotifyEffect::ContactState { contact, refused } => {
+                    self.rules.contact(&contact, refused.as_deref(), now);
+                }
                 NotifyEffect::RouteState { route, ready, error } => {
                     self.rules
                         .route(&route, ready, error.as_deref().unwrap_or_default(), now);

@@ -275,6 +275,9 @@ pub struct IncidentSummary {
     pub level: Level,
     /// Opened.
     pub opened: Wall,
+    /// Opened again after it had recovered: when last.
+    #[serde(default)]
+    pub reopened: Option<Wall>,
     /// Recovered, if it is.
     pub recovered: Option<Wall>,
     /// Acknowledged by, if it is in force.

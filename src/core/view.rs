@@ -64,7 +64,8 @@ fn maintenance(core: &Core) -> Vec<MaintenanceStatus> {
     let planned = core.site.maintenance.iter().map(|m| {
         let (once, weekly) = match &m.when {
             When::Once { start, end } => (Some((*start, *end)), None),
-            When::Weekly(hours) => (None, Some(hours.to_string())),
+            // That work is done on holidays too is a matter of course, and nobody wrote it.
+            When::Weekly(hours) => (None, Some(hours.without_holidays())),
         };
         (&m.name, &m.what, m.by, once, weekly, None)
     });
@@ -155,7 +156,7 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
     let reading = core.last[id.index()].reading.as_deref();
     DeviceStatus {
         name: device.name.clone(),
-        address: device.address.to_string(),
+        address: device.host().to_string(),
         owner: device.owner,
         site: device.site.clone(),
         group: device.group.clone(),
@@ -383,6 +384,7 @@ pub fn incident(incident: &Incident) -> IncidentSummary {
         root: incident.root.clone(),
         level: incident.level,
         opened: incident.opened,
+        reopened: incident.reopened(),
         recovered: incident.recovered,
         acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
         muted: incident.muted.clone(),

@@ -7,7 +7,7 @@ use super::{clock, reload};
 use crate::core::snapshot::IncidentSummary;
 use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{DeviceStatus, MaintenanceOrder, Snapshot};
-use crate::model::maintenance::By;
+use crate::model::maintenance::{self, By};
 use crate::model::{Name, Site, Window};
 use crate::notify::text::moment;
 use serde::{Deserialize, Serialize};
@@ -285,7 +285,13 @@ fn window(
     let start = start.map(read).transpose()?.unwrap_or_else(|| clock::now().wall);
     let end = match (end, seconds) {
         (Some(end), _) => read(end)?,
-        (None, Some(seconds)) => start.after(Duration::from_secs(seconds)),
+        (None, Some(seconds)) if seconds <= maintenance::LONGEST.as_secs() => start.after(Duration::from_secs(seconds)),
+        (None, Some(_)) => {
+            return Err(format!(
+                "a window is at most {} days long",
+                maintenance::LONGEST.as_secs() / 86_400
+            ));
+        }
         (None, None) => return Err("until when? Give --end or --for".to_owned()),
     };
     Ok(Window {

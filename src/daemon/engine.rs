@@ -170,6 +170,7 @@ impl Engine {
                 self.core.take(Input::Reload(site), now);
                 self.survey.reloaded();
                 self.remember.reloaded();
+                self.tell_refused_contacts();
                 let _ = done.send(clock::mono().since(now.mono));
             }
             ToEngine::Traps { site, seen } => self.traps(&site, seen, now),
@@ -229,7 +230,19 @@ impl Engine {
             Input::Delivered { .. } => self.attempts = self.attempts.saturating_sub(1),
             _ => {}
         }
+        let delivered = matches!(input, Input::Delivered { .. });
         self.core.take(input, now);
+        if delivered {
+            self.tell_refused_contacts();
+        }
+    }
+
+    /// For `/readyz`.
+    fn tell_refused_contacts(&self) {
+        let words = |(name, refusal)| format!("contact {name}: no route takes mail for it: {refusal}");
+        self.links
+            .health
+            .set_refused(self.core.refused_contacts().map(words).collect());
     }
 
     fn tell_ledger_state(&mut self, error: Option<String>) {

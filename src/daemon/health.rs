@@ -35,6 +35,8 @@ pub(crate) struct Health {
     marks: [AtomicU64; 3],
     config_ok: AtomicBool,
     ledger_error: Mutex<Option<String>>,
+    /// Contacts whom no route takes mail for, in words.
+    refused: Mutex<Vec<String>>,
 }
 
 impl Health {
@@ -44,6 +46,7 @@ impl Health {
             marks: std::array::from_fn(|_| AtomicU64::new(now)),
             config_ok: AtomicBool::new(true),
             ledger_error: Mutex::new(None),
+            refused: Mutex::default(),
         }
     }
 
@@ -70,6 +73,16 @@ impl Health {
     /// The ledger's words while it does not work.
     pub(crate) fn ledger_error(&self) -> Option<String> {
         self.ledger_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// These contacts cannot be told of anything, in words.
+    pub(crate) fn set_refused(&self, contacts: Vec<String>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = contacts;
+    }
+
+    /// The contacts that cannot be told of anything.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The last reload worked.

@@ -162,6 +162,7 @@ impl Shared {
         if let Err(error) = self.check_sockets(&self.site()) {
             problems.push(format!("sockets: {error}"));
         }
+        problems.extend(self.health.refused());
         if !self.health.config_ok() {
             problems.push(
                 "configuration: the last reload was refused, the old configuration runs on; see the log".to_owned(),

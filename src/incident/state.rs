@@ -143,6 +143,14 @@ impl Incident {
         self.last.isolation.as_ref()
     }
 
+    /// When it was last opened again after it had recovered. Of one that did so for days the timeline keeps the first times only; then it
+    /// is when the present spell began.
+    pub fn reopened(&self) -> Option<Wall> {
+        let again = |e: &&Event| matches!(e.body, EventBody::Reopened { .. });
+        let last = self.timeline.iter().rev().find(again)?;
+        Some(if last.tick == self.spell { last.at } else { self.since })
+    }
+
     /// Devices unreachable now.
     pub fn unreachable(&self) -> impl Iterator<Item = &Name> {
         self.affected

@@ -39,7 +39,7 @@ pub(super) fn device_info(p: &Picture, i: usize, w: &mut Writer) {
     w.sample(
         &[
             &d.name,
-            &d.address.to_string(),
+            &d.host().to_string(),
             d.owner.key(),
             d.site.as_deref().unwrap_or_default(),
             d.group.as_deref().unwrap_or_default(),
@@ -225,6 +225,7 @@ pub(super) fn finding_level(p: &Picture, i: usize, w: &mut Writer) {
         | Part::Watch(name)
         | Part::Component(name)
         | Part::Route(name)
+        | Part::Contact(name)
         | Part::Common(name)
         | Part::Redundancy(name) => name,
     };

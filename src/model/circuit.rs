@@ -104,6 +104,24 @@ impl Hours {
         span.map(|(from, _)| at.of_week - from)
     }
 
+    /// The hours alone, without a word on holidays: "Sun 02:00-04:00".
+    pub fn without_holidays(&self) -> String {
+        let plain = Hours {
+            spans: self.spans.clone(),
+            on_holidays: false,
+        };
+        plain.to_string()
+    }
+
+    /// The longest time in a row outside of them, in minutes.
+    pub fn longest_break(&self) -> u16 {
+        let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) else {
+            return WEEK_MINUTES;
+        };
+        let within = self.spans.windows(2).map(|pair| pair[1].0 - pair[0].1);
+        within.max().unwrap_or(0).max(first.0 + (WEEK_MINUTES - last.1))
+    }
+
     /// Spans in minutes since Monday 00:00.
     pub fn spans(&self) -> &[(u16, u16)] {
         &self.spans

@@ -1,10 +1,11 @@
 //! Devices: what is watched, how, and on which path it lies.
 
 use super::circuit::Circuit;
+use super::host_address::{self, HostAddress, Zone};
 use super::{FindingKind, FindingRule, Name, Threshold, ThresholdKind, snmp::SnmpAccess};
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,7 +191,7 @@ pub enum Bind {
     /// `SO_BINDTODEVICE`.
     Device(String),
     /// A local source address.
-    Address(IpAddr),
+    Address(HostAddress),
 }
 
 /// One watched device; groups and defaults are already folded in. What many have in common is shared, not copied: a nation has
@@ -203,6 +204,8 @@ pub struct Device {
     pub role: Role,
     /// Literal address.
     pub address: IpAddr,
+    /// The link on which the address is one, if it is a link-local one of IPv6.
+    pub zone: Option<Zone>,
     /// Whose.
     pub owner: Owner,
     /// `group = …`.
@@ -240,6 +243,29 @@ pub struct Device {
 }
 
 impl Device {
+    /// Its address with its zone, as people write it.
+    pub fn host(&self) -> HostAddress {
+        HostAddress {
+            ip: self.address,
+            zone: self.zone.clone(),
+        }
+    }
+
+    /// Where its service on a port is reached.
+    pub fn at_port(&self, port: u16) -> SocketAddr {
+        host_address::socket(self.address, self.zone.as_ref(), port)
+    }
+
+    /// May a datagram from there be its own? The port does not matter; the zone does, as each link has its own `fe80::1`.
+    pub fn is_at(&self, from: SocketAddr) -> bool {
+        let zone = self.zone.as_ref().map(|z| z.index);
+        let same_link = match (zone, from) {
+            (Some(zone), SocketAddr::V6(v6)) => v6.scope_id() == zone,
+            _ => true,
+        };
+        same_link && self.address.to_canonical() == from.ip().to_canonical()
+    }
+
     /// Looks at what is used of a device in every round (see `core::warm`).
     pub fn warm(&self) {
         black_box(self.circuit.as_ref().map(|c| (c.down_bps, c.tells_utilization)));

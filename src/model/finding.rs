@@ -52,6 +52,8 @@ pub enum FindingKind {
     RouteNotReady,
     /// No mail route works.
     LastRouteLost,
+    /// No mail route takes a mail for a contact: its addresses are refused, or cannot be written to.
+    ContactRefused,
     /// The ledger cannot be written, or was found damaged.
     LedgerFailed,
     /// Another member of a redundancy group is active.
@@ -70,7 +72,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// Every kind, in the order they are documented.
-    pub const ALL: [FindingKind; 21] = [
+    pub const ALL: [FindingKind; 22] = [
         FindingKind::DeviceDown,
         FindingKind::PlatformDown,
         FindingKind::CircuitSilent,
@@ -85,6 +87,7 @@ impl FindingKind {
         FindingKind::Blind,
         FindingKind::RouteNotReady,
         FindingKind::LastRouteLost,
+        FindingKind::ContactRefused,
         FindingKind::LedgerFailed,
         FindingKind::SwitchedOver,
         FindingKind::RedundancyLost,
@@ -111,6 +114,7 @@ impl FindingKind {
             FindingKind::Blind => "blind",
             FindingKind::RouteNotReady => "route-not-ready",
             FindingKind::LastRouteLost => "last-route-lost",
+            FindingKind::ContactRefused => "contact-refused",
             FindingKind::LedgerFailed => "ledger-failed",
             FindingKind::SwitchedOver => "switched-over",
             FindingKind::RedundancyLost => "redundancy-lost",
@@ -135,7 +139,7 @@ impl FindingKind {
             FindingKind::Lossy => (Level::Ok, 0),
             FindingKind::Blind => (Level::Critical, 0),
             FindingKind::RouteNotReady => (Level::Warning, 600),
-            FindingKind::LastRouteLost => (Level::Critical, 0),
+            FindingKind::LastRouteLost | FindingKind::ContactRefused => (Level::Critical, 0),
             FindingKind::LedgerFailed => (Level::Critical, 60),
             FindingKind::SwitchedOver => (Level::Warning, 0),
             FindingKind::RedundancyLost => (Level::Warning, 60),
@@ -174,6 +178,8 @@ pub enum Part {
     Component(Name),
     /// A mail route, by its name.
     Route(Name),
+    /// A contact, by its name.
+    Contact(Name),
     /// What circuits have in common: `carrier access-carrier-1`, `site tokyo`, `device agg-3`, `card agg-3 ge-0/0`.
     Common(Name),
     /// This monitoring host.
@@ -231,6 +237,7 @@ impl std::fmt::Display for FindingKey {
             | Part::Watch(n)
             | Part::Component(n)
             | Part::Route(n)
+            | Part::Contact(n)
             | Part::Common(n)
             | Part::Redundancy(n) => {
                 write!(f, "/{n}")?;

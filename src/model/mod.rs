@@ -9,6 +9,8 @@ pub mod circuit;
 pub mod contact;
 pub mod device;
 pub mod finding;
+pub mod host_address;
+pub mod mail_address;
 pub mod maintenance;
 pub mod profile;
 pub mod reach;
@@ -28,6 +30,8 @@ pub use device::{
     Status, Watch, WatchKind,
 };
 pub use finding::{FindingKey, FindingKind, FindingRule, Level, Name, Part};
+pub use host_address::{HostAddress, Zone};
+pub use mail_address::MailAddress;
 pub use maintenance::{Maintenance, Window};
 pub use profile::{Profile, Profiles};
 pub use reach::ReachState;

@@ -415,7 +415,7 @@ fn device_name(root: &FindingKey) -> String {
 /// The part's name, if it has one.
 fn part_name(root: &FindingKey) -> Option<String> {
     match &root.part {
-        Part::Interface(n) | Part::Watch(n) | Part::Component(n) | Part::Route(n) => Some(clean(n)),
+        Part::Interface(n) | Part::Watch(n) | Part::Component(n) | Part::Route(n) | Part::Contact(n) => Some(clean(n)),
         Part::Device | Part::Common(_) | Part::Host | Part::Redundancy(_) => None,
     }
 }

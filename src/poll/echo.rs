@@ -105,14 +105,14 @@ impl Poll {
             self.pacer.spend_echo();
             let index = self.begin_attempt(key, None, now);
             let Some(round) = self.rounds.get(key) else { continue };
-            let (address, settings) = (self.site.device(id).address, self.site.device(id).poll);
-            let bytes = request(address.is_ipv6(), self.ident, key, round, index);
+            let (to, settings) = (self.site.device(id).at_port(0), self.site.device(id).poll);
+            let bytes = request(to.is_ipv6(), self.ident, key, round, index);
             let (confirm, last) = (round.kind == RoundKind::Confirm, round.attempts.len() >= round.planned);
             let (begun, awake, (start, gap)) = (round.begun, self.clock.awake(), round.burst);
             let in_burst = u32::try_from(round.attempts.len() - round.first).unwrap_or(u32::MAX);
             self.effect(PollEffect::Send {
                 channel: Channel::Icmp,
-                to: SocketAddr::new(address, 0),
+                to,
                 bytes,
             });
             match (last, confirm) {
@@ -193,7 +193,7 @@ impl Poll {
     fn echo_reply(&mut self, key: RoundKey, from: SocketAddr, seq: u16, at: Mono, now: Now) {
         let Some(round) = self.rounds.get_mut(key) else { return };
         let device = self.site.device(round.device);
-        if device.address.to_canonical() != from.ip().to_canonical() {
+        if !device.is_at(from) {
             return self.drop_datagram(DropReason::WrongSource);
         }
         let Some(attempt) = attempt_of(round, seq).and_then(|i| round.attempts.get_mut(i)) else {
@@ -217,6 +217,7 @@ impl Poll {
         let keys: Vec<_> = self
             .addresses
             .find(to.ip())
+            .filter(|d| self.site.device(*d).is_at(to))
             .filter_map(|d| self.states[d.index()].current)
             .collect();
         for key in keys {

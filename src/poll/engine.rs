@@ -361,7 +361,7 @@ impl Poll {
             self.overrun += 1;
             return;
         }
-        let (to, timeout) = (SocketAddr::new(device.address, *port), device.poll.timeout);
+        let (to, timeout) = (device.at_port(*port), device.poll.timeout);
         self.lateness.record(due.at, now.mono);
         self.connect(TokenUse::Watch(due.device, index), to, timeout);
     }

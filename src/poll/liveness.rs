@@ -13,7 +13,6 @@ use super::timers::Awake;
 use super::{Observation, RoundKind};
 use crate::model::{DeviceId, Liveness, Mono, Now, Owner, PollSettings, Status};
 use rand::Rng;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Between the echoes of a confirm burst, at least, where the time allows.
@@ -106,7 +105,7 @@ impl Poll {
                 self.agents.start_liveness(id, token, now);
             }
             Liveness::Tcp(port) => {
-                let (to, timeout) = (SocketAddr::new(device.address, port), device.poll.timeout);
+                let (to, timeout) = (device.at_port(port), device.poll.timeout);
                 let token = self.connect(TokenUse::Liveness(key), to, timeout);
                 self.begin_attempt(key, Some(token), now);
             }

@@ -81,7 +81,7 @@ impl Poll {
                 let found = moved[device.index()].filter(|new| {
                     let (a, b) = (old.device(*device), site.device(*new));
                     let i = usize::from(*index);
-                    a.address == b.address && b.status == Status::Active && a.watches.get(i) == b.watches.get(i)
+                    a.host() == b.host() && b.status == Status::Active && a.watches.get(i) == b.watches.get(i)
                 });
                 *device = found.unwrap_or(*device);
                 found.is_some()
@@ -101,11 +101,11 @@ impl Poll {
 /// Does liveness ask the same thing of the same address?
 fn same_target(a: &Device, b: &Device) -> bool {
     let credentials = a.liveness != Liveness::Snmp || same_agent(a, b);
-    a.address == b.address && a.liveness == b.liveness && b.status == Status::Active && credentials
+    a.host() == b.host() && a.liveness == b.liveness && b.status == Status::Active && credentials
 }
 
 fn same_agent(a: &Device, b: &Device) -> bool {
-    a.address == b.address && a.snmp == b.snmp && a.profile == b.profile && b.status == Status::Active
+    a.host() == b.host() && a.snmp == b.snmp && a.profile == b.profile && b.status == Status::Active
 }
 
 /// Gives an observation the new id of its device; `false` if the device is gone.

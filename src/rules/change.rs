@@ -225,6 +225,13 @@ pub enum Cause {
     },
     /// It works again.
     RouteWorks,
+    /// Every relay that was asked refuses all addresses of a contact, or none of them can be written to.
+    ContactRefused {
+        /// The last refusal: route and words.
+        error: String,
+    },
+    /// A relay has taken a mail for the contact again.
+    ContactTold,
     /// The ledger cannot be written, or was found damaged.
     LedgerFailed {
         /// The store's words.

@@ -34,10 +34,32 @@ pub struct Rules {
     pub(super) agents: BTreeMap<Name, AgentState>,
     /// Ports that do not take connections: since when, and when last.
     pub(super) tcp_failing: BTreeMap<(Name, Name), (Mono, Mono)>,
-    pub(super) routes: BTreeMap<Name, bool>,
+    pub(super) routes: BTreeMap<Name, RouteSeen>,
     /// Raised findings whose verdict later readings may settle.
     pub(super) unsettled: BTreeSet<FindingKey>,
     pub(super) out: Vec<RuleEffect>,
+}
+
+/// What is known of a mail route since the start, or since the reload that brought it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RouteSeen {
+    /// Its first test failed: the relay may be starting as we are.
+    NotYet,
+    /// The last test or delivery worked.
+    Works,
+    /// It failed after it had worked, or twice.
+    Fails,
+}
+
+impl RouteSeen {
+    /// After a test or a delivery.
+    fn after(before: Option<RouteSeen>, ready: bool) -> RouteSeen {
+        match (before, ready) {
+            (_, true) => RouteSeen::Works,
+            (None, false) => RouteSeen::NotYet,
+            (Some(_), false) => RouteSeen::Fails,
+        }
+    }
 }
 
 /// How a device's agent behaves.
@@ -257,7 +279,8 @@ impl Rules {
 
     /// A mail route was tested or used.
     pub fn route(&mut self, route: &Name, ready: bool, error: &str, now: Now) {
-        self.routes.insert(route.clone(), ready);
+        let before = self.routes.get(route).copied();
+        self.routes.insert(route.clone(), RouteSeen::after(before, ready));
         let key = |part, kind| FindingKey {
             device: None,
             part,
@@ -269,7 +292,7 @@ impl Rules {
         let states = || self.site.routes.iter().map(|r| self.routes.get(&r.name));
         let lost = self.all_routes_lost();
         // After a start nothing is known of the others yet: that ends nothing.
-        let known = lost || states().any(|ready| ready == Some(&true));
+        let known = lost || states().any(|seen| seen == Some(&RouteSeen::Works));
         for (key, holds) in [(one, !ready), (all, lost)].into_iter().take(if known { 2 } else { 1 }) {
             let cause = Cause::RouteFailed {
                 error: error.to_owned(),
@@ -279,6 +302,28 @@ impl Rules {
                 true => self.conditions.hold(key, rule, cause, now.mono, now.mono, now),
                 false => self.end(&key, Cause::RouteWorks, now),
             }
+        }
+        self.wake(now);
+    }
+
+    /// No relay takes mails for a contact (with the words of the last refusal), or one does again.
+    pub fn contact(&mut self, contact: &Name, refused: Option<&str>, now: Now) {
+        let key = FindingKey {
+            device: None,
+            part: Part::Contact(contact.clone()),
+            kind: FindingKind::ContactRefused,
+            metric: None,
+        };
+        match refused {
+            // One that a reload has taken away is nobody's loss any more.
+            Some(error) if judged(&self.site, None, &key) => {
+                let cause = Cause::ContactRefused {
+                    error: error.to_owned(),
+                };
+                let rule = self.site.rule(key.kind);
+                self.conditions.hold(key, rule, cause, now.mono, now.mono, now);
+            }
+            _ => self.end(&key, Cause::ContactTold, now),
         }
         self.wake(now);
     }

@@ -12,6 +12,7 @@ use crate::model::{Device, FindingKey, FindingKind, Liveness, Part, Role, Site, 
 pub(super) fn judged(site: &Site, device: Option<&Device>, key: &FindingKey) -> bool {
     if key.device.is_none() {
         return match &key.part {
+            Part::Contact(name) => site.contacts.iter().any(|c| c.name == *name),
             Part::Route(name) => site.routes.iter().any(|r| r.name == *name),
             Part::Redundancy(name) => site.redundancy.iter().any(|g| g.name == *name),
             _ => key.kind != FindingKind::LastRouteLost || !site.routes.is_empty(),

@@ -2,7 +2,7 @@
 //!
 //! Never here: how a condition begins.
 
-use super::engine::{Rules, reachable};
+use super::engine::{RouteSeen, Rules, reachable};
 use super::isolation::Scene;
 use super::reach::down_key;
 use super::{Cause, RuleEffect};
@@ -191,7 +191,7 @@ impl Rules {
     }
 
     pub(super) fn all_routes_lost(&self) -> bool {
-        let failed = |name: &Name| self.routes.get(name) == Some(&false);
+        let failed = |name: &Name| self.routes.get(name) == Some(&RouteSeen::Fails);
         self.site.routes.iter().all(|r| failed(&r.name))
     }
 

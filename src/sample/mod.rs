@@ -212,7 +212,7 @@ impl Sampler {
         for device in &site.devices {
             let kept = old.remove(&device.name).filter(|(i, _)| {
                 let before = &self.site.devices[*i];
-                before.address == device.address && before.snmp == device.snmp
+                before.host() == device.host() && before.snmp == device.snmp
             });
             let mut state = DeviceSamples::new(device);
             if let Some((i, kept)) = kept {

@@ -6,6 +6,8 @@
 )]
 
 mod isolate;
+mod orders;
+mod readme;
 mod record;
 
 use crate::relay::{Relay, Script};

@@ -215,6 +215,7 @@ impl Builder<'_> {
             name: name.into(),
             role: Role::Managed,
             address: IpAddr::V4(Ipv4Addr::from(FIRST + index)),
+            zone: None,
             owner,
             group: None,
             site: None,

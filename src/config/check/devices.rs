@@ -7,14 +7,14 @@ use super::operator::Daemon;
 use super::poll::{self, PollPart};
 use super::snmp::Accesses;
 use super::thresholds::ThresholdPart;
-use super::{Unique, device_rows, paths, share};
+use super::{Unique, device_rows, doubts_paths, paths, share};
 use crate::config::names::NameMap;
 use crate::config::raw::{At, Node, Place, Value};
 use crate::config::reader::{Walk, unknown_reference};
 use crate::config::report::Ctx;
 use crate::config::values;
 use crate::model::{
-    Crossing, Device, DeviceId, Liveness, Name, Owner, Role, Status, Threshold, ThresholdKind, WatchKind,
+    Crossing, Device, DeviceId, HostAddress, Liveness, Name, Owner, Role, Status, Threshold, ThresholdKind, WatchKind,
 };
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -109,7 +109,7 @@ impl Inventory {
 pub(super) struct Written {
     pub(super) name: At<String>,
     group: Option<At<String>>,
-    address: Option<At<IpAddr>>,
+    address: Option<At<HostAddress>>,
     pub(super) layer: Layer,
     /// Device, its place, interface.
     pub(super) demarcation: Option<(At<String>, At<String>)>,
@@ -152,6 +152,7 @@ pub(super) fn inventory(top: &Walk<'_>, defaults: &Defaults<'_>, daemon: &Daemon
     }
     circuits::circuits(top, defaults, &mut inventory);
     paths::uplinks(ctx, &mut inventory, daemon, &poll::settle(ctx, &[&defaults.poll]));
+    doubts_paths::doubts(ctx, &inventory, &written, &defaults.groups);
     inventory
 }
 
@@ -161,7 +162,7 @@ fn read(walk: Walk<'_>) -> Option<Written> {
         "every device has a name; everything else refers to it",
         walk.name("name"),
     );
-    let address = walk.text("address", values::address);
+    let address = walk.text("address", |s| values::host_address(s, &|name| walk.ctx.zone(name)));
     let address = walk.required("address", "the literal IPv4 or IPv6 address that is polled", address);
     let group = walk.name("group");
     let layer = layer::layer(&walk);
@@ -232,7 +233,8 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
         address: written
             .address
             .as_ref()
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.value),
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.value.ip),
+        zone: written.address.as_ref().and_then(|a| a.value.zone.clone()),
         owner,
         group: written.group.as_ref().map(|g| Arc::from(g.value.as_str())),
         site: first(own, group, |l| l.site.as_ref()).map(|s| Arc::from(s.value.as_str())),

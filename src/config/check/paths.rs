@@ -5,9 +5,8 @@ use super::layer::{Layer, first};
 use super::operator::Daemon;
 use crate::config::raw::At;
 use crate::config::report::Ctx;
-use crate::model::{Confirm, Demarcation, Device, DeviceId, Liveness, Owner, PollSettings, Role, Status};
+use crate::model::{Confirm, Demarcation, Device, DeviceId, HostAddress, Liveness, Owner, PollSettings, Role, Status};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,7 +127,7 @@ fn circles(ctx: &Ctx<'_>, inventory: &Inventory, written: &[Written]) {
 pub(super) fn uplinks(ctx: &Ctx<'_>, inventory: &mut Inventory, daemon: &Daemon, top: &PollSettings) {
     let poll = uplink_poll(&inventory.devices, top);
     for uplink in &daemon.uplinks {
-        let device = inventory.devices.iter().position(|d| d.address == uplink.value);
+        let device = inventory.devices.iter().position(|d| d.host() == uplink.value);
         let id = device.unwrap_or(inventory.devices.len());
         let id = DeviceId(u32::try_from(id).unwrap_or(u32::MAX));
         if inventory.uplinks.contains(&id) {
@@ -158,7 +157,7 @@ pub(super) fn uplinks(ctx: &Ctx<'_>, inventory: &mut Inventory, daemon: &Daemon,
     }
 }
 
-fn make(ctx: &Ctx<'_>, inventory: &mut Inventory, uplink: &At<IpAddr>, poll: PollSettings) {
+fn make(ctx: &Ctx<'_>, inventory: &mut Inventory, uplink: &At<HostAddress>, poll: PollSettings) {
     let name = format!("uplink {}", uplink.value);
     if inventory.ids.contains_key(name.as_str()) {
         ctx.error(
@@ -171,7 +170,8 @@ fn make(ctx: &Ctx<'_>, inventory: &mut Inventory, uplink: &At<IpAddr>, poll: Pol
     inventory.devices.push(Device {
         name: Arc::from(name),
         role: Role::UplinkOnly,
-        address: uplink.value,
+        address: uplink.value.ip,
+        zone: uplink.value.zone.clone(),
         owner: Owner::Own,
         group: None,
         site: None,

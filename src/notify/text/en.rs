@@ -62,6 +62,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::Blind => "monitoring host cut off".to_owned(),
         FindingKind::RouteNotReady => format!("mail route {part} not ready"),
         FindingKind::LastRouteLost => "no mail route works".to_owned(),
+        FindingKind::ContactRefused => format!("no mail reaches {part}"),
         FindingKind::LedgerFailed => "ledger not written".to_owned(),
         kind @ (FindingKind::SwitchedOver
         | FindingKind::RedundancyLost
@@ -153,6 +154,13 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::TcpWorks => format!("{part} takes connections again"),
         Cause::RouteFailed { error } => format!("mail route does not work: {}", clean(error)),
         Cause::RouteWorks => "mail route works again".to_owned(),
+        Cause::ContactRefused { error } => {
+            format!(
+                "every way refuses the addresses of {part}, who is told of nothing: {}",
+                clean(error)
+            )
+        }
+        Cause::ContactTold => format!("a relay takes mails for {part} again"),
         Cause::LedgerFailed { error } => format!("the ledger cannot be written: {}", clean(error)),
         Cause::LedgerWorks => "the ledger is written again".to_owned(),
         Cause::Unreachable => "unreachable: everything on its path is down".to_owned(),

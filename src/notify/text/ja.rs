@@ -59,6 +59,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::Blind => "監視装置の孤立".to_owned(),
         FindingKind::RouteNotReady => format!("通知経路 {part} 不通"),
         FindingKind::LastRouteLost => "通知経路 全て不通".to_owned(),
+        FindingKind::ContactRefused => format!("連絡先 {part} 配信不能"),
         FindingKind::LedgerFailed => "台帳 書き込み不可".to_owned(),
         kind @ (FindingKind::SwitchedOver
         | FindingKind::RedundancyLost
@@ -158,6 +159,13 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::TcpWorks => format!("{part} に再び接続できます"),
         Cause::RouteFailed { error } => format!("通知経路が使えません: {}", clean(error)),
         Cause::RouteWorks => "通知経路が再び使えます".to_owned(),
+        Cause::ContactRefused { error } => {
+            format!(
+                "すべての経路が連絡先 {part} の宛先を拒否しており、何も伝わっていません: {}",
+                clean(error)
+            )
+        }
+        Cause::ContactTold => format!("連絡先 {part} 宛のメールが再び受理されました"),
         Cause::LedgerFailed { error } => format!("台帳に記録できません: {}", clean(error)),
         Cause::LedgerWorks => "台帳への記録が再開しました".to_owned(),
         Cause::Unreachable => "到達できません（経路上の機器が全てダウン）".to_owned(),

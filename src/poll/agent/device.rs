@@ -92,7 +92,7 @@ impl Agent {
         Agent {
             name: Name::clone(&device.name),
             access: Arc::clone(access),
-            target: SocketAddr::new(device.address, access.port),
+            target: device.at_port(access.port),
             channel,
             timeout: device.poll.timeout,
             session: Session::new(access),

@@ -166,6 +166,11 @@ pub(super) fn mark(target: SocketAddr, access: &SnmpAccess, wanted: &Wanted) -> 
         IpAddr::V4(v4) => sum.add(&v4.octets()),
         IpAddr::V6(v6) => sum.add(&v6.octets()),
     }
+    if let SocketAddr::V6(v6) = target
+        && v6.scope_id() != 0
+    {
+        sum.add(&v6.scope_id().to_be_bytes());
+    }
     sum.add(&target.port().to_be_bytes());
     for word in [version, &access.name, user, context, profile] {
         sum.add(word.as_bytes());

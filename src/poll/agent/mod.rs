@@ -172,7 +172,7 @@ impl Agents {
                 };
                 let same = |a: &Agent| {
                     a.access == *access
-                        && a.target == SocketAddr::new(device.address, access.port)
+                        && a.target == device.at_port(access.port)
                         && a.wanted.profile == wanted.profile
                         && (!other_profiles || a.is_named_alike(&self.profiles))
                 };

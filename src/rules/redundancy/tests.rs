@@ -131,6 +131,7 @@ fn site(of: Redundancy) -> Site {
         name: format!("d{i}").into(),
         role: crate::model::Role::Managed,
         address: std::net::Ipv4Addr::new(192, 0, 2, u8::try_from(i).unwrap() + 1).into(),
+        zone: None,
         owner: crate::model::Owner::Own,
         group: None,
         site: None,

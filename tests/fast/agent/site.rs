@@ -22,6 +22,7 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
         name: Name::from(name),
         role: Role::Managed,
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        zone: None,
         owner: Owner::Own,
         group: None,
         site: None,

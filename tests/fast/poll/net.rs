@@ -28,6 +28,7 @@ pub(super) fn device(name: &str, address: &str) -> Device {
         name: name.into(),
         role: Role::Managed,
         address: address.parse().unwrap(),
+        zone: None,
         owner: Owner::Own,
         group: None,
         site: None,

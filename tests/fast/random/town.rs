@@ -242,6 +242,7 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         name: dev.name.as_str().into(),
         role: dev.role,
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, dev.number)),
+        zone: None,
         owner: dev.owner,
         group: None,
         site: None,
