@@ -29,7 +29,7 @@ pub(crate) fn line(piece: &Piece<'_>, above: &[Range<usize>]) -> (String, (usize
     let window = window(piece);
     // A line that is longer than any a person writes is not looked through in full for each of its problems.
     let mut ranges = match piece.line.len() > LONGEST_LINE {
-        true => vec![0..piece.line.len()],
+        true => std::iter::once(0..piece.line.len()).collect(),
         false => secret_ranges(piece.line),
     };
     ranges

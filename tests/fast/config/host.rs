@@ -119,9 +119,9 @@ fn a_refusal_is_short_whatever_was_refused() {
     let unknown: String = (0..10_000).map(|i| format!("unknown_{i} = {i}\n")).collect();
     let twice = "interval = 1\n".repeat(5_000);
     let garbage = "= = =\n".repeat(3_000);
-    let wide = format!("[operator]\nname = \"{}\"\ncolour = 1\n", "医".repeat(1 << 20));
+    let wide = format!("[operator]\nname = \"{}\"\ncolour = 1\n", "医".repeat(1 << 17));
     let deep = "a = ".to_owned() + &"[".repeat(100_000);
-    let key = format!("{} = 1\n", "k".repeat(1 << 20));
+    let key = format!("{} = 1\n", "k".repeat(1 << 17));
     let inline = format!(
         "daemon = {{ {} }}\n",
         (0..10_000).map(|i| format!("k{i} = 1")).collect::<Vec<_>>().join(", ")
