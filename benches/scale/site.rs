@@ -155,6 +155,7 @@ fn circuit(shared: &Shared, shape: Shape, i: u32) -> Device {
         } else {
             DEVICES + i / PER_DEVICE
         })),
+        zone: None,
         owner: Owner::Institution,
         group: None,
         site: None,
