@@ -446,7 +446,7 @@ mod tests {
             ),
             (
                 r#"url = "https//w.example.org/S3CRET""#,
-                r#"url = "https//w.example.org***""#,
+                r#"url = "https//w.example.org/***""#,
             ),
             (r#"url = "S3CRET""#, r#"url = "***""#),
             (r#"ulr = "w.example.org/S3CRET""#, r#"ulr = "***""#),
