@@ -23,7 +23,7 @@ pub(super) fn reload(daemon: &Daemon, force: bool, out: &mut dyn Write) -> Resul
             2,
             format!("not reloaded, the old configuration runs on:\n{why}"),
         )),
-        Reply::Snapshot(_) | Reply::Device(_) | Reply::Incident(_) => Err(unexpected()),
+        _ => Err(unexpected()),
     }
 }
 
@@ -32,7 +32,7 @@ pub(super) fn snapshot(daemon: &Daemon) -> Result<Snapshot, Failure> {
     match ask(daemon, &Request::Snapshot)? {
         Reply::Snapshot(snapshot) => Ok(Arc::unwrap_or_clone(snapshot)),
         Reply::Refused(why) => Err(Failure::new(3, why)),
-        Reply::Done(_) | Reply::Device(_) | Reply::Incident(_) => Err(unexpected()),
+        _ => Err(unexpected()),
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn device(daemon: &Daemon, name: &str) -> Result<DeviceStatus, Failur
             Err(super::explain::unknown(name, all))
         }
         Reply::Refused(why) => Err(Failure::new(3, why)),
-        Reply::Done(_) | Reply::Snapshot(_) | Reply::Incident(_) => Err(unexpected()),
+        _ => Err(unexpected()),
     }
 }
 

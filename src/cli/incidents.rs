@@ -151,7 +151,7 @@ pub(super) fn ack(daemon: &Daemon, number: u64, by: String, out: &mut dyn Write)
             writeln!(out, "{text}")?;
             Ok(0)
         }
-        Reply::Refused(why) => Err(Failure::new(1, why)),
+        Reply::Refused(why) | Reply::NotRecorded(why) => Err(Failure::new(1, why)),
         Reply::Snapshot(_) | Reply::Device(_) | Reply::Incident(_) => Err(client::unexpected()),
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn maintenance(daemon: &Daemon, verb: Option<Verb>, json: bool, out: 
             writeln!(out, "{words}")?;
             Ok(0)
         }
-        Reply::Refused(why) => Err(Failure::new(1, why)),
+        Reply::Refused(why) | Reply::NotRecorded(why) => Err(Failure::new(1, why)),
         _ => Err(client::unexpected()),
     }
 }

@@ -3,6 +3,7 @@
 //! Never here: what a window keeps quiet (that is `notify::mute`), windows of the configuration.
 
 use super::Core;
+use super::commits::Ordered;
 use super::tape::Took;
 use crate::incident::EventBody;
 use crate::model::maintenance::subject;
@@ -29,8 +30,15 @@ impl Core {
     pub fn maintain(&mut self, order: MaintenanceOrder, now: Now) -> Result<(), String> {
         let took = self.tape.as_ref().map(|_| Took::Maintenance(order.clone()));
         let due = self.is_due(now);
+        let name = match &order {
+            MaintenanceOrder::Set(window) => window.name.clone(),
+            MaintenanceOrder::End { name, .. } => name.clone(),
+        };
         let result = self.ordered(order, now);
         self.turn(now);
+        if result.is_ok() {
+            self.commits.ordered(Ordered::Window(name));
+        }
         self.turned(took, due, now);
         result
     }

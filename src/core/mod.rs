@@ -29,18 +29,20 @@ pub use snapshot::{
 };
 pub use view::{incident, incidents};
 
-use commits::Commits;
+use commits::{Commits, Ordered};
 use feed::Feed;
 use tape::{Tape, Took};
 
-use crate::incident::{Batch, Book, EventBody, Head, Restored};
-use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site};
+use crate::incident::{Batch, Book, EventBody, Head, Renewed, Restored};
+use crate::model::{Crossing, DeviceId, Level, Mono, Name, Now, Site};
+use crate::notify::text::cause_in_english;
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
 use crate::poll::agent::memory::{Memories, Memory};
 use crate::poll::trap::TrapSeen;
 use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
 use crate::sample::Sampler;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -77,6 +79,8 @@ pub enum Input {
         /// What is known, for people.
         error: String,
     },
+    /// The ledger's place, beside any batch.
+    Ledger(LedgerNews),
     /// The outcome of [`Effect::Deliver`].
     Delivered {
         /// [`Delivery::attempt`].
@@ -88,6 +92,19 @@ pub enum Input {
     RouteTested(RouteTest),
     /// A new configuration, already checked.
     Reload(Arc<Site>),
+}
+
+/// What the ledger has to say by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LedgerNews {
+    /// It is not where it was, and cannot be begun anew.
+    Lost {
+        /// Why, for people.
+        why: String,
+    },
+    /// It was begun anew.
+    Renewed(Renewed),
 }
 
 /// What goes out.
@@ -163,6 +180,7 @@ impl Core {
 
     fn with(site: Arc<Site>, feed: Feed, restored: &Restored, now: Now) -> Core {
         let (mut book, problems) = Book::restore(&restored.events);
+        book.go_on_after(restored.last_incident);
         let open = book.levels();
         let hanging = book.hanging();
         book.record(
@@ -173,6 +191,10 @@ impl Core {
             },
             now,
         );
+        if restored.accepted {
+            let what = "the ledger was accepted as an operator had put it there (ledger.accept)".to_owned();
+            book.record(None, EventBody::Damage { what }, now);
+        }
         for what in restored.damage.iter().chain(&problems) {
             book.record(None, EventBody::Damage { what: what.clone() }, now);
         }
@@ -222,6 +244,7 @@ impl Core {
                 self.ledger_error = Some(error);
                 self.notifier.released(&self.commits.late(batch), None, now);
             }
+            Input::Ledger(news) => self.ledger_news(news, now),
             Input::Delivered { attempt, outcome } => self.notifier.delivered(attempt, outcome, now),
             Input::RouteTested(test) => self.notifier.route_tested(test, now),
             Input::Reload(site) => self.reload(site, now),
@@ -239,8 +262,16 @@ impl Core {
         let due = self.is_due(now);
         let result = self.book.acknowledge(incident, by, now);
         self.turn(now);
+        if result.is_ok() {
+            self.commits.ordered(Ordered::Incident(incident));
+        }
         self.turned(took, due, now);
         result
+    }
+
+    /// The batch that holds what was taken last. An order is done when the ledger has that batch, and not before.
+    pub fn latest_batch(&self) -> u64 {
+        self.commits.latest()
     }
 
     /// Takes all datagrams of a tick, and what became of those sent: judged together, in their order.
@@ -307,7 +338,7 @@ impl Core {
     /// Begins a picture for people: everything but the devices.
     pub fn begin_snapshot(&self, now: Now) -> Snapshot {
         Snapshot {
-            incidents: incidents(&self.book, now.wall),
+            incidents: view::marked(self, incidents(&self.book, now.wall)),
             ..view::head(self, now)
         }
     }
@@ -345,7 +376,14 @@ impl Core {
 
     /// An incident by number, however many there are.
     pub fn incident(&self, id: u64) -> Option<snapshot::IncidentSummary> {
-        self.book.get(id).map(incident)
+        let of_book = self.book.get(id).map(incident);
+        view::marked(self, of_book.into_iter().collect()).pop()
+    }
+
+    /// What is critical about hinomi itself: cut off, no way for mail, no ledger. In words for people.
+    pub fn own_troubles(&self) -> Vec<String> {
+        let own = self.book.open_about_host().filter(|i| i.level == Level::Critical);
+        own.map(|i| cause_in_english(&i.root, i.level, i.cause())).collect()
     }
 
     /// One device or circuit in full.
@@ -402,6 +440,23 @@ impl Core {
         let rows = self.commits.ended(batch, ledgered, now);
         self.notifier
             .released(&rows, self.head.as_ref().filter(|_| ledgered), now);
+    }
+
+    fn ledger_news(&mut self, news: LedgerNews, now: Now) {
+        match news {
+            LedgerNews::Lost { why } => {
+                self.rules.ledger(Err(&why), true, now);
+                self.ledger_error = Some(why);
+            }
+            LedgerNews::Renewed(Renewed { what, is_whole }) => {
+                if !is_whole {
+                    self.book.checkpoint_next();
+                    self.notifier.write_again();
+                }
+                self.rules.ledger(Err(&what), true, now);
+                self.book.record(None, EventBody::Damage { what }, now);
+            }
+        }
     }
 
     /// Carries everything forward, stage by stage, until nothing moves.

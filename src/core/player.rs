@@ -111,7 +111,7 @@ impl Player {
             // The answers of the shell of then belong to the mails of then.
             if matches!(
                 turn.took,
-                Took::Committed { .. } | Took::CommitLate { .. } | Took::Delivered { .. }
+                Took::Committed { .. } | Took::CommitLate { .. } | Took::Ledger(_) | Took::Delivered { .. }
             ) {
                 return Ok(());
             }

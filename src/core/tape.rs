@@ -5,7 +5,7 @@
 //!
 //! Never here: a file, a clock, a decision about health.
 
-use super::{Input, MaintenanceOrder};
+use super::{Input, LedgerNews, MaintenanceOrder};
 use crate::incident::{Head, Restored, RowChange};
 use crate::model::{DeviceId, Name, Now, ReachState, Site};
 use crate::notify::{Delivery, Outcome, RouteTest};
@@ -60,6 +60,12 @@ pub struct Beginning {
     pub head: Option<Head>,
     /// See [`Restored::last_row`].
     pub last_row: u64,
+    /// See [`Restored::last_incident`].
+    #[serde(default)]
+    pub last_incident: u64,
+    /// See [`Restored::accepted`].
+    #[serde(default)]
+    pub accepted: bool,
     /// See [`Restored::damage`].
     pub damage: Option<String>,
 }
@@ -79,6 +85,8 @@ impl Beginning {
             rows: restored.rows.clone(),
             head: restored.head.clone(),
             last_row: restored.last_row,
+            last_incident: restored.last_incident,
+            accepted: restored.accepted,
             damage: restored.damage.clone(),
         }
     }
@@ -91,6 +99,8 @@ impl Beginning {
             rows: self.rows.clone(),
             head: self.head.clone(),
             last_row: self.last_row,
+            last_incident: self.last_incident,
+            accepted: self.accepted,
             damage: self.damage.clone(),
         }
     }
@@ -146,6 +156,8 @@ pub enum Took {
         /// In words.
         error: String,
     },
+    /// See [`Input::Ledger`].
+    Ledger(LedgerNews),
     /// See [`Input::Delivered`].
     Delivered {
         /// Which attempt.
@@ -179,6 +191,7 @@ impl Took {
             Input::Maintenance(order) => Took::Maintenance(order),
             Input::Committed { batch, result } => Took::Committed { batch, result },
             Input::CommitLate { batch, error } => Took::CommitLate { batch, error },
+            Input::Ledger(news) => Took::Ledger(news),
             Input::Delivered { attempt, outcome } => Took::Delivered { attempt, outcome },
             Input::RouteTested(test) => Took::RouteTested(test),
             Input::Reload(site) => Took::Reload {

@@ -1,6 +1,7 @@
 //! The snapshot: a copy of what those who only read may see, made when somebody asks.
 
 use super::circuits;
+use super::commits::Ordered;
 use super::snapshot::{FindingStatus, IncidentSummary, TrapLine};
 use super::{
     Circuits, Core, Counts, DeviceStatus, InterfaceStatus, MaintenanceStatus, MetricStatus, RouteStatus, Snapshot,
@@ -60,6 +61,21 @@ pub(super) fn head(core: &Core, now: Now) -> Snapshot {
     }
 }
 
+/// Beside the name of whoever gave an order that the ledger does not hold yet.
+const UNRECORDED: &str = " (not recorded yet)";
+
+/// Incidents, with a word where an acknowledgement is not in the ledger: a crash would undo it.
+pub(super) fn marked(core: &Core, mut incidents: Vec<IncidentSummary>) -> Vec<IncidentSummary> {
+    for incident in &mut incidents {
+        if let Some(by) = &mut incident.acknowledged_by
+            && core.commits.is_unrecorded(&Ordered::Incident(incident.id))
+        {
+            by.push_str(UNRECORDED);
+        }
+    }
+    incidents
+}
+
 fn maintenance(core: &Core) -> Vec<MaintenanceStatus> {
     let planned = core.site.maintenance.iter().map(|m| {
         let (once, weekly) = match &m.when {
@@ -70,7 +86,11 @@ fn maintenance(core: &Core) -> Vec<MaintenanceStatus> {
     });
     let set = core.book.state().windows.iter().map(|w| {
         let once = Some((w.start, w.end));
-        (&w.name, &w.what, w.by, once, None, Some(w.set_by.clone()))
+        let mut set_by = w.set_by.clone();
+        if core.commits.is_unrecorded(&Ordered::Window(w.name.clone())) {
+            set_by.push_str(UNRECORDED);
+        }
+        (&w.name, &w.what, w.by, once, None, Some(set_by))
     });
     let status = |(name, what, by, once, weekly, set_by): (&Name, &Vec<Name>, By, _, _, _)| MaintenanceStatus {
         in_force: core.notifier.in_maintenance(name),

@@ -6,12 +6,13 @@
 use super::clock;
 use super::health::{Health, Part};
 use super::messages::{Record, ToCache, ToEngine, ToLedger, Work};
+use super::orders::Orders;
 use super::recorder::{self, Recorder};
 use super::remember::Remember;
 use super::survey::Survey;
 use super::words::Word;
 use crate::core::tape::{Beginning, Line, Wants};
-use crate::core::{Core, Effect, Input};
+use crate::core::{Core, Effect, Input, LedgerNews};
 use crate::incident::{Batch, Event};
 use crate::model::{Mono, Now, Site};
 use crate::net::{Drops, Memory, Net};
@@ -30,7 +31,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// The kernel's count of dropped datagrams may be this old.
 const DROPS_AGE: Duration = Duration::from_secs(10);
 /// A ledger that has not answered for this long is treated as failed: no notice waits for a hung disk.
-const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
 /// At the end, attempts under way may take this long to tell their outcome, so that fewer mails are sent twice.
 const LAST_ATTEMPTS: Duration = Duration::from_millis(800);
 
@@ -53,6 +54,7 @@ pub(super) struct Engine {
     backlog: VecDeque<Batch>,
     /// Batches without an answer: when they were handed out, and whether the core knows that they are late.
     unanswered: BTreeMap<u64, (Mono, bool)>,
+    orders: Orders,
     /// Mail attempts under way.
     attempts: usize,
     survey: Survey,
@@ -73,6 +75,7 @@ impl Engine {
             links,
             backlog: VecDeque::new(),
             unanswered: BTreeMap::new(),
+            orders: Orders::default(),
             attempts: 0,
             survey: Survey::default(),
             recorder: None,
@@ -153,11 +156,16 @@ impl Engine {
             ToEngine::Acknowledge { incident, by, reply } => {
                 // Who acknowledged wants to see it.
                 self.survey.outdated();
-                let _ = reply.send(self.core.acknowledge(incident, &by, now));
+                let result = self.core.acknowledge(incident, &by, now);
+                self.orders.taken(result, self.core.latest_batch(), reply, now.mono);
             }
             ToEngine::Maintain { order, reply } => {
                 self.survey.outdated();
-                let _ = reply.send(self.core.maintain(order, now));
+                let result = self.core.maintain(order, now);
+                self.orders.taken(result, self.core.latest_batch(), reply, now.mono);
+            }
+            ToEngine::Troubles { reply } => {
+                let _ = reply.send(self.core.own_troubles());
             }
             ToEngine::Device { name, reply } => {
                 let _ = reply.send(self.core.device(&name).map(Box::new));
@@ -223,13 +231,28 @@ impl Engine {
         match &input {
             Input::Committed { batch, result } => {
                 self.unanswered.remove(batch);
+                if self.orders.committed(*batch, result.as_ref().err().map(String::as_str)) {
+                    self.survey.outdated();
+                }
                 self.tell_ledger_state(result.as_ref().err().cloned());
             }
+            Input::Ledger(news) => self.ledger_news(news),
             Input::Acknowledge { .. } => self.survey.outdated(),
             Input::Delivered { .. } => self.attempts = self.attempts.saturating_sub(1),
             _ => {}
         }
         self.core.take(input, now);
+    }
+
+    fn ledger_news(&mut self, news: &LedgerNews) {
+        match news {
+            LedgerNews::Lost { why } => self.tell_ledger_state(Some(why.clone())),
+            LedgerNews::Renewed(renewed) => {
+                let what = renewed.what.clone();
+                self.links.health.ledger_begun_anew(what.clone());
+                Word::LedgerMoved { what }.log();
+            }
+        }
     }
 
     fn tell_ledger_state(&mut self, error: Option<String>) {
@@ -344,6 +367,8 @@ impl Engine {
                 late.push(*batch);
             }
         }
+        let hangs = self.unanswered.values().any(|(_, told)| *told);
+        self.orders.late(hangs, COMMIT_DEADLINE, now.mono);
         for batch in late {
             if std::mem::replace(&mut self.ledger_works, false) {
                 Word::CommitLate {
@@ -385,7 +410,9 @@ fn dropped(net: &Net, cached: &mut Option<(Mono, Drops)>, now: Now) -> Vec<(&'st
 /// What goes into the ledger also goes into the log.
 fn log_events(batch: &Batch) {
     for text in &batch.events {
+        // An order is logged as done when it is recorded, by the one who answers it.
         let event = serde_json::from_str::<Event>(text).ok();
+        let event = event.filter(|e| !e.body.is_order());
         if let Some((event, what)) = event.and_then(|e| event_in_english(&e).map(|what| (e, what))) {
             let incident = event.incident;
             Word::Event {

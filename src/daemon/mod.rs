@@ -37,6 +37,7 @@ mod engine;
 mod health;
 mod ledger;
 mod messages;
+mod orders;
 mod recorder;
 mod reload;
 mod remember;

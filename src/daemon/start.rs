@@ -216,6 +216,9 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
         no_echo,
     ));
     shared.check_sockets(&site).map_err(RunError::Echo)?;
+    if let Some(what) = restored.damage.clone() {
+        shared.health.ledger_begun_anew(what);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("hinomi-io")

@@ -144,6 +144,23 @@ pub enum Word {
         /// Who.
         by: String,
     },
+    /// Somebody has set or ended a maintenance window.
+    Maintenance {
+        /// What, for people.
+        what: String,
+    },
+    /// An operator's order is in force and not in the ledger.
+    OrderNotRecorded {
+        /// Which, for people.
+        what: String,
+        /// Why.
+        why: String,
+    },
+    /// The ledger was not where it is held open, and what was done about it.
+    LedgerMoved {
+        /// What was found and done.
+        what: String,
+    },
     /// A part made no progress; the watchdog is not fed.
     Stuck {
         /// Which.
@@ -257,6 +274,9 @@ impl Word {
             } => info!(id, %what, "incident"),
             Word::Event { incident: None, what } => info!(%what, "event"),
             Word::Acknowledged { id, by } => info!(id, %by, "incident acknowledged"),
+            Word::Maintenance { what } => info!(%what, "maintenance"),
+            Word::OrderNotRecorded { what, why } => warn!(%what, %why, "an operator's order is not recorded"),
+            Word::LedgerMoved { what } => error!(%what, "the ledger is not what hinomi holds open"),
             Word::Stuck { part, age } => error!(part, ?age, "no progress, the watchdog is not fed"),
             Word::LastGoodNotKept { at, error } => {
                 warn!(at = %at.display(), %error, "the copy for emergency mails could not be written");

@@ -2,7 +2,9 @@
 //!
 //! One incident per root finding. Pure: time is an argument. Never here: who is told (that is `notify`), a word of a mail, I/O.
 
-pub use super::state::{Acknowledgement, Hanging, Incident, Phase, State, Told};
+pub use super::state::{
+    Acknowledgement, FEW, Hanging, INCIDENTS, Incident, Phase, State, TIMELINES, Told, Undelivered,
+};
 
 use super::event::{AcknowledgeEnd, Event, EventBody, Tick};
 use super::state::FLAP_WINDOW;
@@ -370,6 +372,16 @@ impl Book {
         std::mem::take(&mut self.out)
     }
 
+    /// The ledger has nothing of what was before: the next events end with a checkpoint.
+    pub fn checkpoint_next(&mut self) {
+        self.state.since_checkpoint = CHECKPOINT_EVERY;
+    }
+
+    /// Numbers up to this one were given, whether or not the ledger knows of them.
+    pub fn go_on_after(&mut self, incident: u64) {
+        self.state.last_id = self.state.last_id.max(incident);
+    }
+
     /// Open incidents, by number.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
         self.state.incidents.iter().filter(|i| i.is_open())
@@ -380,6 +392,16 @@ impl Book {
         self.by_root
             .range(first_key_of(device)..)
             .take_while(move |(key, _)| key.device.as_ref() == Some(device))
+            .filter_map(|(_, id)| self.state.get(*id))
+            .filter(|i| i.is_open())
+    }
+
+    /// Open incidents about this host itself.
+    pub fn open_about_host(&self) -> impl Iterator<Item = &Incident> {
+        self.by_root
+            .iter()
+            .take_while(|(key, _)| key.device.is_none())
+            .filter(|(key, _)| key.part == Part::Host)
             .filter_map(|(_, id)| self.state.get(*id))
             .filter(|i| i.is_open())
     }
@@ -477,12 +499,13 @@ impl Book {
             body,
         };
         let swept = self.state.swept_hour;
+        let before = self.state.incidents.len();
         let applied = self.state.apply(&event);
         debug_assert!(applied.is_ok(), "the book made an impossible event: {applied:?}");
         if applied.is_err() {
             return;
         }
-        if self.state.swept_hour != swept {
+        if self.state.swept_hour != swept || self.state.incidents.len() < before {
             self.index();
         }
         if let Some(id) = incident {

@@ -257,6 +257,12 @@ impl Notifier {
         changes
     }
 
+    /// The ledger has no row any more: all that wait are written with the next batch.
+    pub fn write_again(&mut self) {
+        let pending = self.rows.values().filter(|r| r.is_pending());
+        self.changed.extend(pending.map(|r| r.id));
+    }
+
     fn forget_if_done(&mut self, id: u64) {
         let done = self
             .rows

@@ -525,6 +525,9 @@ pub(super) fn event(event: &Event) -> Option<String> {
             format!("notices {} told inside notice {into}", rows.join(", "))
         }
         EventBody::NotLedgered { rows } => format!("{} notices left before the ledger could be written", rows.len()),
+        EventBody::OutboxMended { lost, .. } => {
+            format!("{} notices that waited are lost with the damaged ledger", lost.len())
+        }
         EventBody::Checkpoint { .. } | EventBody::Readings { .. } => return None,
     })
 }
