@@ -16,8 +16,10 @@ use hyper::header::{ALLOW, CONTENT_TYPE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use nix::sys::socket::{MsgFlags, recv};
 use std::convert::Infallible;
 use std::future::Future;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -70,9 +72,15 @@ pub async fn serve(listener: TcpListener, pages: Arc<dyn Pages>, offer: Offer) {
         match listener.accept().await {
             Ok((client, from)) => {
                 let pages = Arc::clone(&pages);
-                let work = |progress| async move {
-                    let serve = connection(Watched::new(client, Arc::clone(&progress)), pages, offer, progress);
-                    let _ = tokio::time::timeout(PATIENCE, serve).await;
+                let has_asked = has_asked(&client);
+                let work = |progress: Arc<Progress>| {
+                    if has_asked {
+                        progress.asked();
+                    }
+                    async move {
+                        let serve = connection(Watched::new(client, Arc::clone(&progress)), pages, offer, progress);
+                        let _ = tokio::time::timeout(PATIENCE, serve).await;
+                    }
                 };
                 places.seat(Some(from.ip().to_canonical()), work).await;
             }
@@ -80,6 +88,18 @@ pub async fn serve(listener: TcpListener, pages: Arc<dyn Pages>, offer: Offer) {
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
         }
     }
+}
+
+/// Whether a whole head waits to be read: on a busy host the one who has asked must not be taken for one who is silent.
+fn has_asked(client: &TcpStream) -> bool {
+    let mut head = [0; 4096];
+    let peeked = recv(
+        client.as_raw_fd(),
+        &mut head,
+        MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT,
+    );
+    let read = peeked.ok().and_then(|n| head.get(..n));
+    read.is_some_and(|read| read.windows(4).any(|w| w == b"\r\n\r\n"))
 }
 
 async fn connection(client: Watched<TcpStream>, pages: Arc<dyn Pages>, offer: Offer, progress: Arc<Progress>) {

@@ -19,7 +19,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 /// A client that has not asked by then gives its place up where one is needed. A request comes in one or two packets.
-const TO_ASK: Duration = Duration::from_millis(100);
+const TO_ASK: Duration = Duration::from_millis(200);
 /// A client that takes nothing of its answer for so long gives its place up where one is needed.
 const TO_TAKE: Duration = Duration::from_secs(1);
 /// A client whose address holds more than its share gives its place up after so long, however it gets on.

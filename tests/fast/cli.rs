@@ -5,6 +5,7 @@
     reason = "a test reads the clock to see that it ends in time"
 )]
 
+mod holds;
 mod isolate;
 mod record;
 
