@@ -34,7 +34,7 @@ use feed::Feed;
 use tape::{Tape, Took};
 
 use crate::incident::{Batch, Book, EventBody, Head, Renewed, Restored};
-use crate::model::{Crossing, DeviceId, Level, Mono, Name, Now, Site};
+use crate::model::{Crossing, DeviceId, FindingKind, Level, Mono, Name, Now, Site};
 use crate::notify::text::cause_in_english;
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
 use crate::poll::agent::memory::{Memories, Memory};
@@ -380,9 +380,11 @@ impl Core {
         view::marked(self, of_book.into_iter().collect()).pop()
     }
 
-    /// What is critical about hinomi itself: cut off, no way for mail, no ledger. In words for people.
+    /// What is critical about hinomi itself: no way for mail, no ledger. In words for people.
     pub fn own_troubles(&self) -> Vec<String> {
-        let own = self.book.open_about_host().filter(|i| i.level == Level::Critical);
+        // A host that is cut off is told by its finding; hinomi itself does all it can do then.
+        let own = self.book.open_about_host();
+        let own = own.filter(|i| i.level == Level::Critical && i.root.kind != FindingKind::Blind);
         own.map(|i| cause_in_english(&i.root, i.level, i.cause())).collect()
     }
 
