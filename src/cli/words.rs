@@ -155,7 +155,7 @@ pub(super) fn evidence(e: &Evidence) -> String {
             };
             format!("all {uplinks} uplinks silent{gateway}")
         }
-        Evidence::SendFailed { error } => format!("this host cannot send: {error}"),
+        Evidence::SendFailed { error } => format!("this host cannot send to it: {error}"),
         Evidence::NoWitness { reason } => match reason {
             WitnessMissing::InterfaceNotRead => "no second witness: the demarcation interface is not read",
             WitnessMissing::TooLittleTraffic => "no second witness: too little traffic before the fault",

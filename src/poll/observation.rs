@@ -233,6 +233,9 @@ pub struct AgentReading {
     /// Names once matched (by a glob or by name) that the agent no longer has. A configured literal name that never existed
     /// is listed too.
     pub missing: Vec<Name>,
+    /// Those of `missing` that were never found: whether there is such a port is a question about the configuration.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never_found: Vec<Name>,
 }
 
 /// A TCP `watch`.

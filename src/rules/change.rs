@@ -160,6 +160,12 @@ pub enum Cause {
     },
     /// The name is no longer in the interface table.
     NameVanished,
+    /// The device has no interface of a name, alias or session that the configuration gives: nothing is known of what it stands for.
+    NameNotFound {
+        /// The circuit that is measured there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        circuit: Option<Name>,
+    },
     /// The name is back.
     NameReturned,
     /// A part says that it is not well.

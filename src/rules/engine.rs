@@ -5,14 +5,14 @@ use super::condition::Conditions;
 use super::interface::Interfaces;
 use super::isolation::Crossings;
 use super::judged::{is_tcp, judged};
-use super::lines::LineStates;
+use super::lines::{LineStates, is_gone_session};
 use super::number::Numbers;
 use super::reach::{Context, Reach, common_key, down_key};
 use super::redundancy::{self, Redundancies};
 use super::{Cause, FindingChange, RuleEffect, component};
 use crate::model::{
     Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, LocalMinute, Metric, Mono, Name, Now, Part,
-    ReachState, Site, Wall,
+    Power, ReachState, Site, Wall,
 };
 use crate::poll::{AgentFailure, AgentReading, AgentRound, Observation, TcpReading};
 use crate::sample::Samples;
@@ -365,8 +365,37 @@ impl Rules {
     fn lines(&mut self, round: &AgentRound, reading: &AgentReading, now: Now) {
         let site = self.site.clone();
         let device = site.device(round.device);
-        for of_line in self.lines.take(round.device, device, reading, round.ended, &site) {
+        let (rounds, unknown) = self.lines.take(round.device, device, reading, round.ended, &site);
+        for of_line in rounds {
             self.with_reach(now, |reach, context| reach.round(&of_line, context));
+        }
+        for circuit in unknown {
+            self.with_reach(now, |reach, context| reach.line_unknown(circuit, context));
+        }
+    }
+
+    /// Ports that the device does not have.
+    fn vanished(&mut self, round: &AgentRound, reading: &AgentReading, now: Now) {
+        let site = self.site.clone();
+        let device = site.device(round.device);
+        let local = self.calendar.local(now.wall);
+        for name in &reading.missing {
+            let never = reading.never_found.contains(name);
+            let line = self.lines.named(round.device, name).map(|id| site.device(id));
+            let cause = match line {
+                // A session that is gone is a line that is down, and one of an institution that is closed is not missed.
+                Some(_) if is_gone_session(name, reading) => continue,
+                Some(line) if name.starts_with("session:") && may_be_closed(line, local) => continue,
+                Some(line) => Cause::NameNotFound {
+                    circuit: Some(line.name.clone()),
+                },
+                // A port that only a group watches is the group's, if there ever was one.
+                None if !never && self.redundancy.alone_watches(device, name) => continue,
+                None if never => Cause::NameNotFound { circuit: None },
+                None => Cause::NameVanished,
+            };
+            self.interfaces
+                .vanished(device, (name, cause), round.ended, &mut self.conditions, now);
         }
     }
 
@@ -401,6 +430,8 @@ impl Rules {
                 }
                 self.lines(round, reading, now);
                 for interface in &reading.interfaces {
+                    let (conditions, out) = (&mut self.conditions, &mut self.out);
+                    Interfaces::returned(device, interface, conditions, out, now);
                     // A line is the circuit's affair, and a port that only a group watches is the group's.
                     let of_circuit = self.lines.circuit(round.device, interface).is_some();
                     if of_circuit || self.redundancy.alone_watches(device, &interface.name) {
@@ -410,12 +441,7 @@ impl Rules {
                     self.interfaces
                         .take(round.device, device, interface, conditions, out, now);
                 }
-                let port = |name: &&Name| {
-                    !self.lines.is_line(round.device, name) && !self.redundancy.alone_watches(device, name)
-                };
-                let missing: Vec<Name> = reading.missing.iter().filter(port).cloned().collect();
-                self.interfaces
-                    .vanished(device, &missing, round.ended, &mut self.conditions, now);
+                self.vanished(round, reading, now);
                 let (conditions, out) = (&mut self.conditions, &mut self.out);
                 component::take(device, &samples.parts, round.ended, conditions, out, now);
                 self.judge_numbers(samples, now);
@@ -502,6 +528,12 @@ impl Rules {
         let lasts = !silence || id.is_some_and(|id| self.reach.node(id).state == ReachState::Down);
         lasts && judged(&self.site, id.map(|id| self.site.device(id)), key)
     }
+}
+
+/// The institution of a circuit may have switched off by now.
+fn may_be_closed(device: &Device, local: LocalMinute) -> bool {
+    let circuit = device.circuit.as_deref();
+    circuit.is_some_and(|c| c.power == Power::MayBeOff && !c.hours.open(local))
 }
 
 fn ids(site: &Site) -> HashMap<Name, DeviceId> {

@@ -97,6 +97,24 @@ impl Interfaces {
         list.get_mut(at).map(|(_, seen)| seen)
     }
 
+    /// A name, alias or session that was missing is there.
+    pub(super) fn returned(
+        device: &Device,
+        reading: &InterfaceReading,
+        conditions: &mut Conditions,
+        out: &mut Vec<RuleEffect>,
+        now: Now,
+    ) {
+        if conditions.is_empty() {
+            return;
+        }
+        for name in std::iter::once(&reading.name).chain(&reading.found_by) {
+            let missing = interface_key(device, name, FindingKind::InterfaceMissing);
+            let ended = conditions.end(&missing, Cause::NameReturned, now);
+            out.extend(ended.map(RuleEffect::Finding));
+        }
+    }
+
     /// Takes a reading.
     pub(super) fn take(
         &mut self,
@@ -107,11 +125,6 @@ impl Interfaces {
         out: &mut Vec<RuleEffect>,
         now: Now,
     ) {
-        if !conditions.is_empty() {
-            let missing = interface_key(device, &reading.name, FindingKind::InterfaceMissing);
-            let ended = conditions.end(&missing, Cause::NameReturned, now);
-            out.extend(ended.map(RuleEffect::Finding));
-        }
         let Some(oper) = reading.oper else { return };
         let up = oper == UP;
         let Some(seen) = self.seen(id, reading, up) else {
@@ -146,19 +159,17 @@ impl Interfaces {
         }
     }
 
-    /// Names the agent no longer has.
+    /// A name that the agent does not have.
     pub(super) fn vanished(
         &mut self,
         device: &Device,
-        names: &[Name],
+        (name, cause): (&Name, Cause),
         at: Mono,
         conditions: &mut Conditions,
         now: Now,
     ) {
-        for name in names {
-            let key = interface_key(device, name, FindingKind::InterfaceMissing);
-            let rule = device.rule(FindingKind::InterfaceMissing);
-            conditions.hold(key, rule, Cause::NameVanished, at, at, now);
-        }
+        let key = interface_key(device, name, FindingKind::InterfaceMissing);
+        let rule = device.rule(FindingKind::InterfaceMissing);
+        conditions.hold(key, rule, cause, at, at, now);
     }
 }

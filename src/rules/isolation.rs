@@ -132,6 +132,11 @@ impl Scene<'_> {
             (Owner::Platform, None) => self.other_router(id, since, &mut evidence),
             (Owner::Carrier | Owner::Institution, _) => self.line(id, since, &mut evidence),
         };
+        // What cannot even be sent to accuses nobody else.
+        let verdict = match verdict {
+            Verdict::InstitutionSide if node.send_error.is_some() => Verdict::Undetermined,
+            verdict => verdict,
+        };
         Isolation { verdict, evidence }
     }
 
@@ -244,6 +249,10 @@ impl Scene<'_> {
 
     /// The platform's other router, seen over another link, is the other possible witness.
     fn other_router(&self, id: DeviceId, since: Mono, evidence: &mut Vec<Evidence>) -> Verdict {
+        // What keeps this host from sending to one of them may keep it from sending to the other.
+        if self.reach.node(id).send_error.is_some() {
+            return Verdict::Undetermined;
+        }
         let device = self.site.device(id);
         let others: Vec<_> = self
             .site

@@ -3,6 +3,9 @@
 //! A circuit whose router has no address is judged by its line alone; of one that has, the line tells the carrier's fault from the
 //! institution's.
 //!
+//! A name that the device does not have says nothing about the line: the port may be renamed, or the configuration wrong. Only a session
+//! that was there before and is gone is a line that is down, because sessions come and go with the line.
+//!
 //! Never here: a finding about a port that is a line; the circuit is what people know.
 
 use crate::model::{Device, DeviceId, Liveness, Mono, Name, Site};
@@ -46,12 +49,13 @@ impl LineStates {
         by_alias.or_else(|| self.lines.at(device, &reading.name))
     }
 
-    /// Is this name of a port, or `alias:`, or `session:`, a line?
-    pub(super) fn is_line(&self, device: DeviceId, port: &Name) -> bool {
-        self.lines.at(device, port).is_some()
+    /// The circuit whose line this name of a port, or `alias:`, or `session:`, is.
+    pub(super) fn named(&self, device: DeviceId, port: &Name) -> Option<DeviceId> {
+        self.lines.at(device, port)
     }
 
-    /// Takes what a device read; gives the rounds of the circuits that are judged by their line.
+    /// Takes what a device read; gives the rounds of the circuits that are judged by their line, and the circuits of whose line nothing
+    /// is known now.
     pub(super) fn take(
         &mut self,
         id: DeviceId,
@@ -59,11 +63,20 @@ impl LineStates {
         reading: &AgentReading,
         at: Mono,
         site: &Site,
-    ) -> Vec<ReachRound> {
+    ) -> (Vec<ReachRound>, Vec<DeviceId>) {
+        let (mut rounds, mut unknown) = (Vec::new(), Vec::new());
         if self.lines.is_empty() || device.circuit.is_some() {
-            return Vec::new();
+            return (rounds, unknown);
         }
-        let mut rounds = Vec::new();
+        let gone = |name: &Name| is_gone_session(name, reading);
+        for name in reading.missing.iter().filter(|name| !gone(name)) {
+            if let Some(circuit) = self.lines.at(id, name) {
+                self.states.remove(&circuit);
+                if site.device(circuit).liveness == Liveness::Line {
+                    unknown.push(circuit);
+                }
+            }
+        }
         let mut line = |circuit: DeviceId, up: bool, at: Mono| {
             self.states.insert(circuit, (up, at));
             if site.device(circuit).liveness == Liveness::Line {
@@ -77,13 +90,18 @@ impl LineStates {
                 line(circuit, matches!(oper, UP | DORMANT), port.at);
             }
         }
-        for name in &reading.missing {
+        for name in reading.missing.iter().filter(|name| gone(name)) {
             if let Some(circuit) = self.lines.at(id, name) {
                 line(circuit, false, at);
             }
         }
-        rounds
+        (rounds, unknown)
     }
+}
+
+/// A session that was there before and is not any more: its line is down.
+pub(super) fn is_gone_session(name: &Name, reading: &AgentReading) -> bool {
+    name.starts_with("session:") && !reading.never_found.contains(name)
 }
 
 /// A line that is down needs no burst: the device itself says so.

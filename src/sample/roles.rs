@@ -67,7 +67,14 @@ impl Roles {
         let members = self.members.get(&device).into_iter().flatten();
         let view = |(group, member): &(usize, usize)| {
             let of = site.redundancy.get(*group)?;
-            let rows = rows(of, of.members.get(*member)?, reading);
+            let configured = of.members.get(*member)?;
+            // A port that was never found is a question about the configuration: of the member nothing is known.
+            if let MemberPart::Interface(name) = &configured.part
+                && reading.never_found.contains(name)
+            {
+                return None;
+            }
+            let rows = rows(of, configured, reading);
             // That nothing was read of it does not mean that it tells nothing.
             let told = !reading.partial || !rows.is_empty();
             told.then_some(MemberView {

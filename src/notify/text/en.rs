@@ -128,6 +128,13 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::OperHealthy { admin_down: true, .. } => format!("{part} was switched off by an administrator"),
         Cause::OperHealthy { oper, .. } => format!("{part} is healthy again ({})", oper.map_or("unknown", oper_name)),
         Cause::NameVanished => format!("{part} is gone from the interface table (card, module or stack member lost?)"),
+        Cause::NameNotFound { circuit } => {
+            let unknown = circuit.as_ref().map(|c| format!("; the state of circuit {} is not known", clean(c)));
+            format!(
+                "the device has no interface {part} (renamed, or a slip in the configuration?){}",
+                unknown.unwrap_or_default()
+            )
+        }
         Cause::NameReturned => format!("{part} is in the interface table again"),
         Cause::NoData { seconds: s, reason } => {
             format!("no value of {number} for {}: {}", duration(seconds(*s)), clean(reason))
@@ -259,7 +266,7 @@ impl Words for English {
                 };
                 format!("all {uplinks} uplinks of this host are silent{gateway}")
             }
-            Evidence::SendFailed { error } => format!("sending fails on this host: {}", clean(error)),
+            Evidence::SendFailed { error } => format!("this host cannot send to it: {}", clean(error)),
             Evidence::NoWitness { reason } => match reason {
                 WitnessMissing::InterfaceNotRead => "no second witness: the demarcation interface gives no data",
                 WitnessMissing::TooLittleTraffic => {

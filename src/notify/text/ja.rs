@@ -130,6 +130,15 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::NameVanished => {
             format!("{part} がインタフェース表から消えました（カード、モジュール、スタックの脱落の可能性）")
         }
+        Cause::NameNotFound { circuit } => {
+            let unknown = circuit
+                .as_ref()
+                .map(|c| format!("。回線 {} の状態は不明です", clean(c)));
+            format!(
+                "装置に {part} というインタフェースがありません（名称変更、または設定の誤りの可能性）{}",
+                unknown.unwrap_or_default()
+            )
+        }
         Cause::NameReturned => format!("{part} がインタフェース表に戻りました"),
         Cause::NoData { seconds: s, reason } => {
             format!(
@@ -262,7 +271,7 @@ impl Words for Japanese {
                 };
                 format!("この監視装置の上位回線{uplinks}本が全て無応答{gateway}")
             }
-            Evidence::SendFailed { error } => format!("この監視装置で送信に失敗: {}", clean(error)),
+            Evidence::SendFailed { error } => format!("この監視装置から送信できません: {}", clean(error)),
             Evidence::NoWitness { reason } => match reason {
                 WitnessMissing::InterfaceNotRead => "第二の根拠なし: 責任分界点のインタフェースの値が取得できません",
                 WitnessMissing::TooLittleTraffic => "第二の根拠なし: 発生前の通信量が少なく判断できません",

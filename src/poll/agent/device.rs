@@ -209,7 +209,9 @@ impl Agent {
         fit(&mut reading.scalars);
         fit(&mut reading.roles);
         fit(&mut reading.interfaces);
+        reading.never_found.extend(self.table.never_found().cloned());
         fit(&mut reading.missing);
+        fit(&mut reading.never_found);
         Some((round, reading))
     }
 }

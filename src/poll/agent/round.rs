@@ -136,11 +136,13 @@ impl Spare {
             empty(&mut reading.roles);
             empty(&mut reading.interfaces);
             empty(&mut reading.missing);
+            empty(&mut reading.never_found);
             *reading = AgentReading {
                 scalars: std::mem::take(&mut reading.scalars),
                 roles: std::mem::take(&mut reading.roles),
                 interfaces: std::mem::take(&mut reading.interfaces),
                 missing: std::mem::take(&mut reading.missing),
+                never_found: std::mem::take(&mut reading.never_found),
                 ..AgentReading::default()
             };
             self.readings.push(reading);

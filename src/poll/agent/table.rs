@@ -68,7 +68,7 @@ pub(super) struct Table {
     resolved_at: Mono,
     /// How long the last walk over the names took.
     cost: Duration,
-    /// Every name that was ever matched by a pattern, sorted.
+    /// Every name that was ever matched by a pattern, and every `alias:` and `session:` that was ever found, sorted.
     seen: Vec<Name>,
     /// What was seen or is wanted and stands in no row, since names were resolved.
     missing: Vec<Name>,
@@ -183,6 +183,7 @@ impl Table {
             let (Some(pattern), Some(name)) = (patterns.by_alias(&alias, name.as_deref()), name) else {
                 continue;
             };
+            see(&mut self.seen, &pattern);
             // A row that is wanted by its name as well is read once; the alias goes with it.
             let row = rows.entry(index).or_insert_with(|| Row::new(index, name));
             row.found_by = Some(pattern);
@@ -228,12 +229,18 @@ impl Table {
     pub(super) fn rewanted(&mut self, patterns: &Patterns) {
         self.rows = None;
         self.missing = Vec::new();
-        self.seen.retain(|name| patterns.by_name(name));
+        self.seen.retain(|name| patterns.wants(name));
     }
 
     /// Names wanted or once seen that stand in no row, sorted. Empty until names were resolved.
     pub(super) fn missing_names(&self) -> &[Name] {
         if self.rows.is_some() { &self.missing } else { &[] }
+    }
+
+    /// Those of them that were never found.
+    pub(super) fn never_found(&self) -> impl Iterator<Item = &Name> {
+        let never = |name: &&Name| self.seen.binary_search(name).is_err();
+        self.missing_names().iter().filter(never)
     }
 
     /// The readings of a round, one a name, in the order of names. Of two rows with one name the one that moves is taken.

@@ -56,6 +56,11 @@ impl Patterns {
         self.literal.binary_search_by(|p| (**p).cmp(name)).is_ok() || self.globs.iter().any(|p| glob(p, name))
     }
 
+    /// Is this name, `alias:` or `session:` wanted?
+    pub(super) fn wants(&self, name: &Name) -> bool {
+        self.by_name(name) || self.aliases.binary_search(name).is_ok()
+    }
+
     /// The `alias:` or `session:` that a row with this ifAlias was wanted by.
     pub(super) fn by_alias(&self, alias: &str, name: Option<&str>) -> Option<Name> {
         let fits = |p: &&Name| fits_alias(p, alias, name.unwrap_or_default());

@@ -1,6 +1,6 @@
 //! From a confirmed silence to a state: blind, unreachable, control plane silent, or down.
 
-use super::blind::Uplinks;
+use super::blind::{Sight, Uplinks};
 use super::path::Way;
 use super::{Context, PARENT_HOLD, Reach, RuleEffect, control_plane_key, down_key};
 use crate::model::ReachState;
@@ -20,10 +20,16 @@ impl Reach {
         }
         let asked_at = *self.nodes[id.index()].asked_at.get_or_insert(context.now.mono);
         match self.uplinks(since, asked_at, context) {
-            Uplinks::Silent => return self.cut_off(since, context),
+            Uplinks::Silent if !self.cannot_send_to_uplinks(context) => return self.cut_off(since, context),
+            Uplinks::None if self.nodes[id.index()].send_error.is_none() => {}
+            // That this host cannot send to one target, or to its uplinks, says nothing of the other targets.
+            Uplinks::Silent | Uplinks::None => match self.sight(id, (since, asked_at), context) {
+                Sight::Sees => {}
+                Sight::Asking(until) => return self.wait(id, until),
+                Sight::Blind => return self.cut_off(since, context),
+            },
             Uplinks::Asking(until) => return self.waiting.insert_for_uplinks(id, until),
-            Uplinks::None if self.nodes[id.index()].send_error.is_some() => return self.cut_off(since, context),
-            Uplinks::None | Uplinks::Answer => {}
+            Uplinks::Answer => {}
         }
         if !self.looked_once_more(id, context) {
             return;
@@ -54,7 +60,7 @@ impl Reach {
         }
     }
 
-    fn wait(&mut self, id: DeviceId, until: Mono) {
+    pub(super) fn wait(&mut self, id: DeviceId, until: Mono) {
         self.waiting.insert(id, until);
     }
 

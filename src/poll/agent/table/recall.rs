@@ -36,7 +36,7 @@ impl Table {
         patterns: &Patterns,
         (device, since): (&str, Since),
     ) {
-        for name in seen.iter().filter(|n| patterns.by_name(n)) {
+        for name in seen.iter().filter(|n| patterns.wants(n)) {
             see(&mut self.seen, name);
         }
         let Some(memory) = memory else { return };
@@ -53,6 +53,9 @@ impl Table {
                 see(&mut self.seen, &name);
             } else if found_by.is_none() {
                 continue;
+            }
+            if let Some(pattern) = &found_by {
+                see(&mut self.seen, pattern);
             }
             let row = Row {
                 found_by,
