@@ -52,6 +52,7 @@ pub(crate) fn site(shape: Shape, circuits: u32, watched: bool) -> Arc<Site> {
         rate_bps: None,
         expect_up: false,
         backup: false,
+        to: None,
     };
     let bound = |raise, clear| Bound::new(raise, clear);
     let utilization = Threshold::new(

@@ -216,6 +216,7 @@ fn site(target: &Target, profiles: &Arc<Profiles>, profile: Option<&str>, interf
         rate_bps: None,
         expect_up: false,
         backup: false,
+        to: None,
     };
     let device = Device {
         name: target.address.to_string().into(),

@@ -402,6 +402,7 @@ fn needed(site: &Site, of: DeviceId, all: &BTreeSet<DeviceId>) -> Vec<InterfaceW
         rate_bps: None,
         expect_up: false,
         backup: false,
+        to: None,
     };
     ports.into_iter().map(wanted).collect()
 }

@@ -3,7 +3,7 @@
 use super::table::{Cell, Paint, cell, moment, plain};
 use crate::core::{ReachState, RedundancyStatus};
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, Isolation, Level, Metric};
+use crate::model::{Evidence, Isolation, Level, LinkKnown, Metric};
 use std::collections::BTreeMap;
 
 /// A level with its colour.
@@ -145,6 +145,11 @@ pub(super) fn evidence(e: &Evidence) -> String {
         } => {
             format!("{device} {interface} still receives {}", bps(*after_bps))
         }
+        Evidence::LinkToward { device, interface, to } => {
+            let probably = if to.known == LinkKnown::Guessed { "probably " } else { "" };
+            let port = to.interface.as_ref().map(|i| format!(" {i}")).unwrap_or_default();
+            format!("{device} {interface} is {probably}the link toward {}{port}", to.device)
+        }
         Evidence::IcmpUnreachable { from } => format!("{from} says it cannot be reached"),
         Evidence::SessionDown { device, peer } => format!("{device}: the BGP session with {peer} is down"),
         Evidence::UplinksSilent { uplinks, own_gateway } => {
@@ -158,6 +163,7 @@ pub(super) fn evidence(e: &Evidence) -> String {
         Evidence::SendFailed { error } => format!("this host cannot send to it: {error}"),
         Evidence::NoWitness { reason } => match reason {
             WitnessMissing::InterfaceNotRead => "no second witness: the demarcation interface is not read",
+            WitnessMissing::RateNotKnown => "no second witness: the rate of the demarcation interface is not known yet",
             WitnessMissing::TooLittleTraffic => "no second witness: too little traffic before the fault",
             WitnessMissing::StillFlowing => "no second witness: octets still come in",
             WitnessMissing::NoOtherRouter => "no second witness: no other platform device over another way",

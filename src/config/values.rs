@@ -188,6 +188,22 @@ pub(crate) fn oid(text: &str) -> Taken<Vec<u32>> {
     }
 }
 
+/// An address with its prefix length: `198.51.100.0/30`.
+pub(crate) fn subnet(text: &str) -> Taken<crate::model::Subnet> {
+    let parts = text.split_once('/');
+    let address = parts.and_then(|(address, _)| address.parse::<IpAddr>().ok());
+    let length = parts.and_then(|(_, length)| length.parse::<u8>().ok());
+    match (address, length) {
+        (Some(address), Some(length)) if length <= if address.is_ipv4() { 32 } else { 128 } => {
+            Ok(crate::model::Subnet { address, length })
+        }
+        _ => refuse(
+            format!("is not a network: \"{text}\""),
+            "an address and its prefix length, such as \"198.51.100.0/30\" or \"2001:db8::/64\"",
+        ),
+    }
+}
+
 /// A literal address.
 pub(crate) fn address(text: &str) -> Taken<IpAddr> {
     if let Ok(address) = text.parse::<IpAddr>() {

@@ -135,6 +135,16 @@ impl Book {
             self.push(Some(id), EventBody::Folded { change, into }, now);
             return;
         }
+        if let Cause::PartOf { root } = &change.cause {
+            let into = self.open_of(root).filter(|into| *into != id);
+            let notes = incident.notes.clone();
+            self.push(Some(id), EventBody::Folded { change, into }, now);
+            // What was listed in its case goes with it.
+            for (key, cause) in notes {
+                self.list_once(into, key, cause, now);
+            }
+            return;
+        }
         if incident.missing > 0 && change.cause != Cause::Removed {
             self.push(Some(id), EventBody::RootGood { change }, now);
             self.check_all_back(id, now);
@@ -187,7 +197,15 @@ impl Book {
         let over = matches!(cause, Cause::SwitchedBack { .. } | Cause::SwitchoverSettled { .. });
         let takes = |i: &Incident| i.is_open() || over && self.may_reopen(i, tick);
         match known.filter(|id| self.state.get(*id).is_some_and(takes)) {
-            Some(id) => self.push(Some(id), EventBody::Noted { key, cause }, now),
+            Some(id) => {
+                self.list_once(Some(id), key, cause, now);
+                // What waits for the case of this one, which is to have none.
+                for (at, key, cause) in self.waiting_notes.remove(&note.key).unwrap_or_default() {
+                    if at.after(NOTE_WAITS) >= tick {
+                        self.list_once(Some(id), key, cause, now);
+                    }
+                }
+            }
             None => {
                 let waiting = self.waiting_notes.entry(note.root.clone()).or_default();
                 waiting.retain(|(at, k, c)| at.after(NOTE_WAITS) >= tick && (k, c) != (&key, &cause));
@@ -195,6 +213,17 @@ impl Book {
                     waiting.push((tick, key, cause));
                 }
             }
+        }
+    }
+
+    /// Lists a part in a case; one that is listed already, word by word, is not listed again (after a restart it is told anew).
+    fn list_once(&mut self, into: Option<u64>, key: FindingKey, cause: Cause, now: Now) {
+        let Some(incident) = into.and_then(|id| self.state.get(id)) else {
+            return;
+        };
+        let part = key.kind == FindingKind::InterfaceDown;
+        if !part || !incident.notes.iter().any(|(k, c)| *k == key && *c == cause) {
+            self.push(into, EventBody::Noted { key, cause }, now);
         }
     }
 

@@ -143,6 +143,17 @@ pub struct InterfaceWanted {
     pub expect_up: bool,
     /// `role = "backup"`: down or dormant is healthy.
     pub backup: bool,
+    /// `to = …`: where the cable of this port ends.
+    pub to: Option<LinkEnd>,
+}
+
+/// The far end of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkEnd {
+    /// A device of this site.
+    pub device: Name,
+    /// Its port, by ifName, if that is known.
+    pub interface: Option<Name>,
 }
 
 /// Anything else that needs monitoring.
@@ -182,6 +193,32 @@ pub struct Demarcation {
     pub device: DeviceId,
     /// Its interface toward the platform, by ifName.
     pub interface: Name,
+    /// `peers = …`: BGP neighbours that are reached over this link. Those in a subnet of the interface count too.
+    pub peers: Vec<IpAddr>,
+    /// `subnet = …`: the addresses on this link; else what the edge device tells of its interface.
+    pub subnet: Option<Subnet>,
+}
+
+/// Addresses that share their first bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Subnet {
+    /// One of them.
+    pub address: IpAddr,
+    /// How many bits they share: at most 32 (IPv4) or 128 (IPv6).
+    pub length: u8,
+}
+
+impl Subnet {
+    /// Is it one of them?
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(v4) => (u128::from(u32::from(v4)) << 96, 32),
+            IpAddr::V6(v6) => (u128::from(v6), 128),
+        };
+        let ((own, width), (other, other_width)) = (bits(self.address), bits(address));
+        let shared = u32::from(self.length).min(width);
+        width == other_width && (own ^ other).checked_shr(128 - shared).unwrap_or(0) == 0
+    }
 }
 
 /// Where a socket is bound: to a network device or to a local address.
@@ -284,7 +321,25 @@ pub fn glob(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::glob;
+    use super::{Subnet, glob};
+
+    #[test]
+    fn a_subnet_holds_what_shares_its_bits() {
+        let subnet = |address: &str, length| Subnet {
+            address: address.parse().expect("an address"),
+            length,
+        };
+        let holds = |s: Subnet, a: &str| s.contains(a.parse().expect("an address"));
+        assert!(holds(subnet("198.51.100.2", 30), "198.51.100.1"));
+        assert!(!holds(subnet("198.51.100.2", 30), "198.51.100.5"));
+        assert!(holds(subnet("198.51.100.2", 31), "198.51.100.3"));
+        assert!(holds(subnet("198.51.100.2", 32), "198.51.100.2"));
+        assert!(!holds(subnet("198.51.100.2", 32), "198.51.100.3"));
+        assert!(holds(subnet("2001:db8::1", 64), "2001:db8::ffff"));
+        assert!(!holds(subnet("2001:db8::1", 64), "2001:db8:0:1::1"));
+        assert!(!holds(subnet("198.51.100.2", 0), "2001:db8::1"), "another family");
+        assert!(holds(subnet("198.51.100.2", 0), "203.0.113.1"));
+    }
 
     #[test]
     fn globs_match_as_an_engineer_expects() {

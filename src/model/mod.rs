@@ -24,8 +24,8 @@ pub mod verdict;
 pub use circuit::{Circuit, CircuitRole, Hours, Line, LocalMinute, Measure, Power};
 pub use contact::{Address, Contact, Crossing, Escalation, Match, Party, Procedure, Recipient, Relay, Route, Tls};
 pub use device::{
-    Bind, Confirm, Demarcation, Device, DeviceId, InterfaceWanted, Liveness, Owner, PollSettings, Recover, Role,
-    Status, Watch, WatchKind,
+    Bind, Confirm, Demarcation, Device, DeviceId, InterfaceWanted, LinkEnd, Liveness, Owner, PollSettings, Recover,
+    Role, Status, Subnet, Watch, WatchKind,
 };
 pub use finding::{FindingKey, FindingKind, FindingRule, Level, Name, Part};
 pub use maintenance::{Maintenance, Window};
@@ -36,4 +36,4 @@ pub use secret::Secret;
 pub use site::{DaemonSettings, Heartbeat, Language, Operator, Site, TrapListen, TrapSettings};
 pub use threshold::{Bound, Metric, Threshold, ThresholdKind};
 pub use time::{Mono, Now, Wall};
-pub use verdict::{Evidence, Isolation, Verdict};
+pub use verdict::{Evidence, FarEnd, Isolation, LinkKnown, Verdict};

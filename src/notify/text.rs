@@ -425,6 +425,14 @@ fn interface_of(device: &Name, interface: &Name) -> String {
     format!("{} {}", clean(device), clean(interface))
 }
 
+/// The far end of a link: `agg-1 xe-0`, or the device alone.
+fn far_end(to: &crate::model::FarEnd) -> String {
+    match &to.interface {
+        Some(interface) => interface_of(&to.device, interface),
+        None => clean(&to.device),
+    }
+}
+
 /// A value for people: one digit after the point, small times in milliseconds.
 fn quantity(value: f64, unit: &str) -> String {
     match unit {

@@ -22,8 +22,8 @@ mod timers;
 pub use counters::PollCounters;
 pub use engine::Poll;
 pub use observation::{
-    AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Observation, ReachRound, RoleCell, RoleValue,
-    RoundKind, ScalarReading, TableRow, TcpReading,
+    AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Neighbour, Observation, PortAddress, ReachRound,
+    RoleCell, RoleValue, RoundKind, ScalarReading, TableRow, TcpReading, Topology,
 };
 
 use crate::model::{DeviceId, Mono};

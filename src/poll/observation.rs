@@ -1,6 +1,6 @@
 //! What polling learned about a device, before anybody judges it. Missing is missing, never zero.
 
-use crate::model::{DeviceId, Mono, Name, Profile};
+use crate::model::{DeviceId, Mono, Name, Profile, Subnet};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -204,6 +204,72 @@ pub struct RoleCell {
     pub value: Option<RoleValue>,
 }
 
+/// What a device tells of its cables and its addresses (LLDP-MIB, CISCO-CDP-MIB, IP-MIB); read as rarely as names are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Topology {
+    /// Its own chassis identifier, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chassis: Option<Name>,
+    /// Its own name (lldpLocSysName).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// At the far ends of its ports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub neighbours: Vec<Neighbour>,
+    /// Its own addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<PortAddress>,
+}
+
+impl Topology {
+    /// Takes what was told later. A port of which nothing is told keeps its neighbour: one that is down is told of no more.
+    pub fn merge(&mut self, newer: Topology) {
+        self.chassis = newer.chassis.or(self.chassis.take());
+        self.name = newer.name.or(self.name.take());
+        if !newer.addresses.is_empty() {
+            self.addresses = newer.addresses;
+        }
+        for heard in newer.neighbours {
+            // The same port of the same neighbour on another port: the cable was moved.
+            let moved = |known: &Neighbour| {
+                let same = known.chassis == heard.chassis && known.name == heard.name;
+                known.port == heard.port || same && !heard.far_ports.is_empty() && known.far_ports == heard.far_ports
+            };
+            self.neighbours.retain(|known| !moved(known));
+            self.neighbours.push(heard);
+        }
+    }
+}
+
+/// What is at the far end of a port, as it says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// The port it was heard on, by ifName.
+    pub port: Name,
+    /// Its chassis identifier, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chassis: Option<Name>,
+    /// Its name (lldpRemSysName, cdpCacheDeviceId).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// Addresses for management.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpAddr>,
+    /// What its port may be called: the identifier, the description.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub far_ports: Vec<Name>,
+}
+
+/// An address of a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortAddress {
+    /// Its port, by ifName, if that is one that is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<Name>,
+    /// The address and the length of its prefix.
+    pub subnet: Subnet,
+}
+
 /// What an agent gave in one round.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AgentReading {
@@ -236,6 +302,9 @@ pub struct AgentReading {
     /// Those of `missing` that were never found: whether there is such a port is a question about the configuration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never_found: Vec<Name>,
+    /// Cables and addresses, in rounds that have looked them up anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topology: Option<Box<Topology>>,
 }
 
 /// A TCP `watch`.

@@ -1,6 +1,6 @@
 //! What the rules say: a finding changed its level, or a device is behind a fault.
 
-use crate::model::{FindingKey, Isolation, Level, Name, Wall};
+use crate::model::{FarEnd, FindingKey, Isolation, Level, Name, Wall};
 use crate::poll::AgentFailure;
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +150,18 @@ pub enum Cause {
     OperDown {
         /// RFC 2863 number.
         oper: u8,
+    },
+    /// The same, of a port that is listed in the case of what is at its far end.
+    LinkDown {
+        /// RFC 2863 number.
+        oper: u8,
+        /// Where the cable ends.
+        to: FarEnd,
+    },
+    /// It is listed in the case of another finding from now on.
+    PartOf {
+        /// That one.
+        root: FindingKey,
     },
     /// Up again, or put down by an administrator, or down is expected of it.
     OperHealthy {

@@ -21,6 +21,8 @@ pub struct Condition {
     pub raised: bool,
     /// Set when raised.
     pub isolation: Option<Isolation>,
+    /// It is listed in the case of this finding and has none of its own.
+    pub part_of: Option<FindingKey>,
 }
 
 /// All conditions that hold now.
@@ -45,7 +47,7 @@ impl Conditions {
     ) {
         if let Some(condition) = self.held.get_mut(&key) {
             condition.cause = cause;
-            // It may have been paused.
+            // It may have been paused, and what explained it may be over.
             if !condition.raised && condition.level > Level::Ok {
                 self.due.insert((condition.due, key));
             }
@@ -60,6 +62,7 @@ impl Conditions {
             cause,
             raised: false,
             isolation: None,
+            part_of: None,
         };
         if rule.level > Level::Ok {
             self.due.insert((due, key.clone()));
@@ -78,6 +81,7 @@ impl Conditions {
             cause,
             raised: true,
             isolation: None,
+            part_of: None,
         };
         self.insert(key, condition);
     }
@@ -193,6 +197,30 @@ impl Conditions {
             cause: condition.cause.clone(),
             isolation: Some(isolation),
         })
+    }
+
+    /// From now on it is listed in the case of another finding; the change to tell, if it had a case of its own.
+    pub(super) fn make_part_of(&mut self, key: &FindingKey, root: &FindingKey, now: Now) -> Option<FindingChange> {
+        let condition = self.held.get_mut(key)?;
+        condition.part_of = Some(root.clone());
+        self.due.remove(&(condition.due, key.clone()));
+        std::mem::take(&mut condition.raised).then(|| FindingChange {
+            key: key.clone(),
+            from: condition.level,
+            to: Level::Ok,
+            since: condition.since_wall,
+            at: now.wall,
+            cause: Cause::PartOf { root: root.clone() },
+            isolation: None,
+        })
+    }
+
+    /// It is judged by itself again, not before `until`.
+    pub(super) fn judge_by_itself(&mut self, key: &FindingKey, until: Mono) {
+        if let Some(condition) = self.held.get_mut(key) {
+            condition.part_of = None;
+        }
+        self.put_off(key, until);
     }
 
     /// Nothing at all holds.

@@ -6,6 +6,7 @@ use super::interface::Interfaces;
 use super::isolation::Crossings;
 use super::judged::{is_tcp, judged};
 use super::lines::{LineStates, is_gone_session};
+use super::links::Links;
 use super::number::Numbers;
 use super::reach::{Context, Reach, common_key, down_key};
 use super::redundancy::{self, Redundancies};
@@ -28,6 +29,7 @@ pub struct Rules {
     pub(super) interfaces: Interfaces,
     pub(super) crossings: Crossings,
     pub(super) lines: LineStates,
+    pub(super) links: Links,
     calendar: Calendar,
     numbers: Numbers,
     pub(super) redundancy: Redundancies,
@@ -65,6 +67,7 @@ impl Rules {
             interfaces: Interfaces::new(&site),
             crossings: Crossings::default(),
             lines: LineStates::new(&site),
+            links: Links::new(&site),
             calendar: Calendar::new(&site.operator),
             numbers: Numbers::new(&site),
             redundancy: Redundancies::new(&site),
@@ -103,7 +106,16 @@ impl Rules {
 
     /// Takes out what was said since the last call.
     pub fn effects(&mut self) -> Vec<RuleEffect> {
-        std::mem::take(&mut self.out)
+        let mut effects = std::mem::take(&mut self.out);
+        // What is listed in the case of a port that is itself a part of another case is listed there.
+        for effect in &mut effects {
+            if let RuleEffect::Note(note) = effect
+                && let Some(root) = self.told_root(&note.root)
+            {
+                note.root = root;
+            }
+        }
+        effects
     }
 
     /// When [`Rules::wake`] wants to be called.
@@ -428,6 +440,9 @@ impl Rules {
                 if self.agents.remove(&device.name).is_some() || !self.conditions.is_empty() {
                     self.end(&key, Cause::AgentBack, now);
                 }
+                if let Some(topology) = &reading.topology {
+                    self.links.learn(&device.name, topology);
+                }
                 self.lines(round, reading, now);
                 for interface in &reading.interfaces {
                     let (conditions, out) = (&mut self.conditions, &mut self.out);
@@ -438,8 +453,12 @@ impl Rules {
                         continue;
                     }
                     let (conditions, out) = (&mut self.conditions, &mut self.out);
-                    self.interfaces
+                    let fell = self
+                        .interfaces
                         .take(round.device, device, interface, conditions, out, now);
+                    if fell {
+                        self.ask_far_end(round.device, &interface.name, interface.at);
+                    }
                 }
                 self.vanished(round, reading, now);
                 let (conditions, out) = (&mut self.conditions, &mut self.out);
@@ -488,6 +507,7 @@ impl Rules {
         let devices: BTreeMap<Name, &Device> = site.devices.iter().map(|d| (d.name.clone(), d)).collect();
         self.calendar = Calendar::new(&site.operator);
         self.lines.reload(&site);
+        self.links.reload(&site);
         self.with_reach(now, |reach, context| reach.reload(&old, context));
         self.interfaces.reload(&old, &site, &self.ids);
         self.redundancy.reload(&old, &site);

@@ -115,7 +115,12 @@ impl Interfaces {
         }
     }
 
-    /// Takes a reading.
+    /// The names of a device's ports that were read, in order.
+    pub(super) fn names(&self, device: DeviceId) -> impl Iterator<Item = &Name> {
+        self.seen.get(device.index()).into_iter().flatten().map(|(name, _)| name)
+    }
+
+    /// Takes a reading. True if the port was found down just now.
     pub(super) fn take(
         &mut self,
         id: DeviceId,
@@ -124,11 +129,11 @@ impl Interfaces {
         conditions: &mut Conditions,
         out: &mut Vec<RuleEffect>,
         now: Now,
-    ) {
-        let Some(oper) = reading.oper else { return };
+    ) -> bool {
+        let Some(oper) = reading.oper else { return false };
         let up = oper == UP;
         let Some(seen) = self.seen(id, reading, up) else {
-            return;
+            return false;
         };
         if up && !seen.up {
             seen.came_up = reading.at;
@@ -136,7 +141,7 @@ impl Interfaces {
         seen.once_up |= up;
         (seen.up, seen.at) = (up, reading.at);
         if up && conditions.is_empty() {
-            return;
+            return false;
         }
         let once_up = seen.once_up;
         let wanted = device
@@ -155,8 +160,11 @@ impl Interfaces {
             out.extend(conditions.end(&key, cause, now).map(RuleEffect::Finding));
         } else if expected {
             let rule = device.rule(FindingKind::InterfaceDown);
+            let fell = conditions.get(&key).is_none();
             conditions.hold(key, rule, Cause::OperDown { oper }, reading.at, reading.at, now);
+            return fell;
         }
+        false
     }
 
     /// A name that the agent does not have.

@@ -6,7 +6,10 @@ use super::engine::{Rules, reachable};
 use super::isolation::Scene;
 use super::reach::down_key;
 use super::{Cause, RuleEffect};
-use crate::model::{Crossing, DeviceId, FindingKey, FindingKind, Isolation, Name, Now, Part, ReachState, Verdict};
+use crate::model::{
+    Crossing, DeviceId, Evidence, FarEnd, FindingKey, FindingKind, Isolation, Measure, Name, Now, Part, ReachState, Role,
+    Verdict,
+};
 use std::time::Duration;
 
 /// Beyond a device's timeout, until a round that was asked for has been taken.
@@ -21,11 +24,18 @@ impl Rules {
         if self.rests_on_nothing(key, id, now) {
             return;
         }
-        let isolation = self.isolate(key, id, now);
-        if isolation
-            .as_ref()
-            .is_some_and(|i| i.verdict == Verdict::PlatformOrDemarcation)
-        {
+        let mut far_end = None;
+        if let (FindingKind::InterfaceDown, Some(id)) = (key.kind, id) {
+            match self.port_by_itself(key, id, now) {
+                Ok(known) => far_end = known,
+                Err(()) => return,
+            }
+        }
+        let mut isolation = self.isolate(key, id, now);
+        if let (Some(isolation), Some(to)) = (&mut isolation, far_end) {
+            self.name_far_end(key, to, isolation, now);
+        }
+        if isolation.as_ref().is_some_and(|i| self.is_open(key, id, i.verdict)) {
             self.unsettled.insert(key.clone());
         }
         self.out
@@ -33,6 +43,40 @@ impl Rules {
         let site = self.site.clone();
         if let Some(id) = id.filter(|id| down_key(site.device(*id)) == *key) {
             self.with_reach(now, |reach, context| reach.list_below(id, context));
+            if site.device(id).role == Role::Managed {
+                self.list_ports_toward_silent(now);
+            }
+        }
+    }
+
+    /// Both ends of a link are named.
+    fn name_far_end(&self, key: &FindingKey, to: FarEnd, isolation: &mut Isolation, now: Now) {
+        let (Some(device), Part::Interface(interface)) = (&key.device, &key.part) else {
+            return;
+        };
+        let far = self.find(&to.device);
+        isolation.evidence.push(Evidence::LinkToward {
+            device: device.clone(),
+            interface: interface.clone(),
+            to,
+        });
+        isolation.evidence.extend(far.and_then(|far| self.scene(now).answers(far)));
+    }
+
+    /// A witness that comes later may settle the verdict.
+    fn is_open(&self, key: &FindingKey, id: Option<DeviceId>, verdict: Verdict) -> bool {
+        let line = |id: DeviceId| {
+            let circuit = self.site.device(id).circuit.as_deref();
+            circuit.is_some_and(|c| matches!(c.measure, Measure::Line(_)))
+        };
+        match verdict {
+            Verdict::PlatformOrDemarcation => true,
+            Verdict::Undetermined => match key.kind {
+                FindingKind::PlatformDown => true,
+                FindingKind::CircuitSilent => id.is_some_and(line),
+                _ => false,
+            },
+            _ => false,
         }
     }
 
@@ -169,16 +213,21 @@ impl Rules {
         true
     }
 
-    fn isolate(&self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> Option<Isolation> {
-        let scene = Scene {
+    fn scene(&self, now: Now) -> Scene<'_> {
+        Scene {
             lines: &self.lines,
+            links: &self.links,
             site: &self.site,
             reach: &self.reach,
             interfaces: &self.interfaces,
             crossings: &self.crossings,
             redundancy: &self.redundancy,
             now,
-        };
+        }
+    }
+
+    fn isolate(&self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> Option<Isolation> {
+        let scene = self.scene(now);
         match (key.kind, id, &key.part) {
             (FindingKind::DeviceDown | FindingKind::PlatformDown | FindingKind::CircuitSilent, Some(id), _) => {
                 Some(scene.silent(id))
@@ -235,6 +284,7 @@ impl Rules {
                 continue;
             }
             if let Some(isolation) = self.isolate(&key, Some(id), now)
+                && !self.is_open(&key, Some(id), isolation.verdict)
                 && let Some(change) = self.conditions.isolate_again(&key, isolation, now)
             {
                 self.unsettled.remove(&key);

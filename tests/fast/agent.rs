@@ -519,6 +519,8 @@ fn a_demarcation_interface_is_read_though_nobody_listed_it() {
     platform.demarcation = Some(hinomi::model::Demarcation {
         device: DeviceId(0),
         interface: Name::from("b"),
+        peers: Vec::new(),
+        subnet: None,
     });
     let mut world = World::of(edge.clone());
     world.agents = Agents::new(site::site(vec![edge, platform]), [1; 32]);

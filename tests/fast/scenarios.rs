@@ -98,6 +98,21 @@ fn play(world: &mut World, folder: &Path, line: &str) {
                 other => panic!("port state `{other}`"),
             }
         }
+        ["alias", device, name, text] => text.clone_into(&mut port(world, device, name).alias),
+        ["rename", device, name, other] => other.clone_into(&mut port(world, device, name).name),
+        ["cannot-send", device, state] => {
+            let address = world.address(device);
+            match state {
+                "on" => drop(world.unsendable.insert(address)),
+                _ => drop(world.unsendable.remove(&address)),
+            }
+        }
+        ["says-unreachable", router, device] => {
+            let (router, device) = (world.address(router), world.address(device));
+            world.says_unreachable.insert(device, router);
+        }
+        ["lldp", device, name, other, far_port] => lldp(world, device, name, other, far_port),
+        ["address", device, name, address, length] => address_of(world, device, name, address, length),
         ["port-gone", device, name] => world.agent(device).ports.retain(|p| p.name != name),
         ["flow", device, name, bps] => {
             let bps = bps.parse().expect("bit/s as a number");
@@ -189,6 +204,38 @@ fn bgp(world: &mut World, device: &str, peer: &str, state: &str) {
         .insert([BGP, &[2], &peer].concat(), value.clone());
     let became = code == 6 && before != Some(value);
     add(world, device, &[BGP, &[15], &peer].concat(), u32::from(became));
+}
+
+/// LLDP-MIB: lldpRemEntry.
+const LLDP: &[u32] = &[1, 0, 8802, 1, 1, 2, 1, 4, 1, 1];
+
+/// A device hears a neighbour on a port.
+fn lldp(world: &mut World, device: &str, name: &str, other: &str, far_port: &str) {
+    let index = port(world, device, name).index;
+    let text = |text: &str| Value::OctetString(text.as_bytes().to_vec());
+    let row = [0, index, 1];
+    let values = &mut world.agent(device).values;
+    for (column, value) in [
+        (4, Value::Integer(7)),
+        (5, text(other)),
+        (6, Value::Integer(5)),
+        (7, text(far_port)),
+        (8, text("")),
+        (9, text(other)),
+    ] {
+        values.insert([LLDP, &[column], &row].concat(), value);
+    }
+}
+
+/// A port of a device has an address: ipAdEntIfIndex and ipAdEntNetMask.
+fn address_of(world: &mut World, device: &str, name: &str, address: &str, length: &str) {
+    const IP_ADDR: &[u32] = &[1, 3, 6, 1, 2, 1, 4, 20, 1];
+    let index = port(world, device, name).index;
+    let mask = u32::MAX << (32 - number(length));
+    let values = &mut world.agent(device).values;
+    values.insert([IP_ADDR, &[2], &numbers(address)].concat(), Value::Integer(index.into()));
+    let mask = Value::IpAddress(mask.to_be_bytes());
+    values.insert([IP_ADDR, &[3], &numbers(address)].concat(), mask);
 }
 
 fn port<'a>(world: &'a mut World, device: &str, name: &str) -> &'a mut world::Port {

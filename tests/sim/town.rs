@@ -320,6 +320,8 @@ impl Builder<'_> {
                 device.demarcation = Some(Demarcation {
                     device: DeviceId(over),
                     interface: "xe-0".into(),
+                    peers: Vec::new(),
+                    subnet: None,
                 });
                 self.devices.len() as u32 - 1
             })
@@ -479,6 +481,7 @@ fn wanted(port: &str, expect_up: bool) -> InterfaceWanted {
         rate_bps: None,
         expect_up,
         backup: false,
+        to: None,
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) struct Taken {
 #[derive(Clone, Debug)]
 pub(super) struct Port {
     pub(super) name: String,
+    pub(super) alias: String,
     pub(super) up: bool,
     pub(super) admin_up: bool,
     pub(super) speed_mbps: u32,
@@ -67,6 +68,10 @@ pub(super) struct World {
     pub(super) taken: Vec<Taken>,
     pub(super) relays_down: BTreeSet<String>,
     pub(super) uplink_up: bool,
+    /// Addresses that this host cannot send to.
+    pub(super) unsendable: BTreeSet<IpAddr>,
+    /// Who says of an address that it cannot be reached.
+    pub(super) says_unreachable: BTreeMap<IpAddr, IpAddr>,
     pub(super) loss_percent: u32,
     pub(super) commit_fails: bool,
     /// How often the core was woken or given something.
@@ -119,6 +124,8 @@ impl World {
             taken: Vec::new(),
             relays_down: BTreeSet::new(),
             uplink_up: true,
+            unsendable: BTreeSet::new(),
+            says_unreachable: BTreeMap::new(),
             loss_percent: 0,
             commit_fails: false,
             wakes: 0,
@@ -209,6 +216,7 @@ impl World {
                     .enumerate()
                     .map(|(i, wanted)| Port {
                         name: wanted.pattern.replace('*', "0"),
+                        alias: "port".to_owned(),
                         up: true,
                         admin_up: true,
                         speed_mbps: 1000,
@@ -441,6 +449,21 @@ impl World {
     }
 
     fn send(&mut self, channel: Channel, to: SocketAddr, bytes: &[u8]) {
+        if self.unsendable.contains(&to.ip()) {
+            let error = "Network is unreachable (os error 101)".to_owned();
+            let failed = PollInput::SendFailed { channel, to, error };
+            return self.push(Duration::ZERO, Input::Poll(failed));
+        }
+        let router = self.says_unreachable.get(&to.ip()).copied();
+        if let Some(router) = router.filter(|r| channel == Channel::Icmp && self.reachable(*r) && !self.reachable(to.ip())) {
+            let datagram = PollInput::Datagram {
+                channel,
+                from: SocketAddr::new(router, 0),
+                at: Mono(0),
+                bytes: unreachable(router, to.ip(), bytes),
+            };
+            return self.push(LATENCY, Input::Poll(datagram));
+        }
         // Lost on the way there, or on the way back.
         if !self.reachable(to.ip()) || self.lost() || self.lost() {
             return;
@@ -566,6 +589,32 @@ impl World {
     }
 }
 
+/// The headers of an IPv4 packet with ICMP inside.
+fn ipv4(from: IpAddr, to: IpAddr, length: usize) -> Vec<u8> {
+    let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0];
+    packet[2..4].copy_from_slice(&((20 + length) as u16).to_be_bytes());
+    for address in [from, to] {
+        let IpAddr::V4(v4) = address else { panic!("{address} is not IPv4") };
+        packet.extend(v4.octets());
+    }
+    let sum = checksum(&packet);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    packet
+}
+
+/// A router has no route: net unreachable, with the echo that it is about.
+fn unreachable(router: IpAddr, target: IpAddr, request: &[u8]) -> Vec<u8> {
+    let us: IpAddr = [192, 0, 2, 250].into();
+    let mut icmp = vec![3, 0, 0, 0, 0, 0, 0, 0];
+    icmp.extend(ipv4(us, target, request.len()));
+    icmp.extend(request);
+    let sum = checksum(&icmp);
+    icmp[2..4].copy_from_slice(&sum.to_be_bytes());
+    let mut packet = ipv4(router, us, icmp.len());
+    packet.extend(icmp);
+    packet
+}
+
 fn echo_reply(from: IpAddr, request: &[u8]) -> Vec<u8> {
     let mut icmp = request.to_vec();
     icmp[0] = if from.is_ipv4() { 0 } else { 129 };
@@ -573,13 +622,7 @@ fn echo_reply(from: IpAddr, request: &[u8]) -> Vec<u8> {
     if let IpAddr::V4(from) = from {
         let sum = checksum(&icmp);
         icmp[2..4].copy_from_slice(&sum.to_be_bytes());
-        let length = (20 + icmp.len()) as u16;
-        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0];
-        packet[2..4].copy_from_slice(&length.to_be_bytes());
-        packet.extend(from.octets());
-        packet.extend([192, 0, 2, 250]);
-        let sum = checksum(&packet);
-        packet[10..12].copy_from_slice(&sum.to_be_bytes());
+        let mut packet = ipv4(from.into(), [192, 0, 2, 250].into(), icmp.len());
         packet.extend(icmp);
         return packet;
     }
@@ -639,7 +682,7 @@ impl Agent {
                 put(&wide(column), index, Value::Counter64(0));
             }
             put(&wide(15), index, Value::Gauge32(port.speed_mbps));
-            put(&wide(18), index, Value::OctetString(b"port".to_vec()));
+            put(&wide(18), index, Value::OctetString(port.alias.clone().into_bytes()));
             put(&wide(19), index, Value::TimeTicks(0));
         }
         all

@@ -496,6 +496,7 @@ impl<'b> Builder<'b> {
                 rate_bps: None,
                 expect_up: false,
                 backup: false,
+                to: None,
             }]
             .into()
         };

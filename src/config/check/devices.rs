@@ -14,7 +14,7 @@ use crate::config::reader::{Walk, unknown_reference};
 use crate::config::report::Ctx;
 use crate::config::values;
 use crate::model::{
-    Crossing, Device, DeviceId, Liveness, Name, Owner, Role, Status, Threshold, ThresholdKind, WatchKind,
+    Crossing, Device, DeviceId, Liveness, Name, Owner, Role, Status, Subnet, Threshold, ThresholdKind, WatchKind,
 };
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -111,8 +111,15 @@ pub(super) struct Written {
     group: Option<At<String>>,
     address: Option<At<IpAddr>>,
     pub(super) layer: Layer,
-    /// Device, its place, interface.
-    pub(super) demarcation: Option<(At<String>, At<String>)>,
+    pub(super) demarcation: Option<WrittenDemarcation>,
+}
+
+/// `demarcation`, before its device is resolved.
+pub(super) struct WrittenDemarcation {
+    pub(super) device: At<String>,
+    pub(super) interface: At<String>,
+    pub(super) peers: Vec<IpAddr>,
+    pub(super) subnet: Option<Subnet>,
 }
 
 impl Written {
@@ -176,7 +183,7 @@ fn read(walk: Walk<'_>) -> Option<Written> {
     })
 }
 
-fn demarcation(walk: &Walk<'_>) -> Option<(At<String>, At<String>)> {
+fn demarcation(walk: &Walk<'_>) -> Option<WrittenDemarcation> {
     let hint = "the link that crosses the demarcation point: { device = \"edge-a\", interface = \"xe-0/0/0\" }";
     let entry = walk.get("demarcation")?;
     let table = Walk::of(walk.ctx, &entry.node, "`demarcation`", hint)?;
@@ -189,8 +196,17 @@ fn demarcation(walk: &Walk<'_>) -> Option<(At<String>, At<String>)> {
         false => values::name(s),
     });
     let interface = table.required("interface", hint, interface);
+    let peers = table.list("peers", "BGP neighbours over this link: [\"198.51.100.1\"]", |ctx, node| {
+        crate::config::reader::text(ctx, "peers", node, values::address)
+    });
+    let subnet = table.text("subnet", values::subnet);
     table.finish();
-    Some((device?, interface?))
+    Some(WrittenDemarcation {
+        device: device?,
+        interface: interface?,
+        peers: peers.map_or_else(Vec::new, |p| p.value),
+        subnet: subnet.map(|s| s.value),
+    })
 }
 
 fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {

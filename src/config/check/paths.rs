@@ -13,6 +13,11 @@ use std::time::Duration;
 
 /// Fills in parents and demarcation links.
 pub(super) fn connect(ctx: &Ctx<'_>, inventory: &mut Inventory, written: &[Written], groups: &BTreeMap<String, Layer>) {
+    for group in groups.values() {
+        for name in &group.links {
+            inventory.resolve(ctx, name);
+        }
+    }
     for (i, device) in written.iter().enumerate() {
         let group = inventory.devices[i].group.as_deref().and_then(|g| groups.get(g));
         let names = first(&device.layer, group, |l| l.parents.as_ref());
@@ -31,15 +36,29 @@ pub(super) fn connect(ctx: &Ctx<'_>, inventory: &mut Inventory, written: &[Writt
             }
         }
         inventory.devices[i].parents = parents;
+        links(ctx, inventory, device);
         demarcation(ctx, inventory, i, device);
     }
     circles(ctx, inventory, written);
 }
 
+/// Every far end of a link is a device, and another one.
+fn links(ctx: &Ctx<'_>, inventory: &Inventory, written: &Written) {
+    for name in &written.layer.links {
+        if name.value == written.name.value {
+            let what = format!("a link of `{}` to itself", name.value);
+            ctx.error(name.at, what, "`to` names the device at the other end of the cable");
+        } else {
+            inventory.resolve(ctx, name);
+        }
+    }
+}
+
 fn demarcation(ctx: &Ctx<'_>, inventory: &mut Inventory, i: usize, written: &Written) {
-    let Some((edge, interface)) = &written.demarcation else {
+    let Some(crossing) = &written.demarcation else {
         return;
     };
+    let (edge, interface) = (&crossing.device, &crossing.interface);
     let owner = inventory.devices[i].owner;
     if owner != Owner::Platform {
         let what = format!("`demarcation` on a device with owner = \"{}\"", owner.key());
@@ -77,6 +96,8 @@ fn demarcation(ctx: &Ctx<'_>, inventory: &mut Inventory, i: usize, written: &Wri
     device.demarcation = Some(Demarcation {
         device: id,
         interface: Arc::from(interface.value.as_str()),
+        peers: crossing.peers.clone(),
+        subnet: crossing.subnet,
     });
 }
 

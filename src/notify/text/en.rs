@@ -1,13 +1,13 @@
 //! English.
 
 use super::{
-    Clock, Facts, Label, Words, bits, bound, clean, device_name, interface_of, oper_name, part_name, quantity,
+    Clock, Facts, Label, Words, bits, bound, clean, device_name, far_end, interface_of, oper_name, part_name, quantity,
     redundancy, seconds,
 };
 use crate::incident::event::AcknowledgeEnd;
 use crate::incident::{Event, EventBody, NoticeKind};
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, FindingKey, FindingKind, Level, Metric, Owner, Verdict};
+use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Verdict};
 use crate::notify::plan::Notice;
 use crate::poll::AgentFailure;
 use crate::poll::trap::TrapKind;
@@ -125,6 +125,8 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             format!("answers again, was silent for {}", duration(seconds(*silent_seconds)))
         }
         Cause::OperDown { oper } => format!("{part} is not up ({})", oper_name(*oper)),
+        Cause::LinkDown { oper, to } => format!("{part} is not up ({}): {}", oper_name(*oper), link(to)),
+        Cause::PartOf { root } => format!("goes on as a part of: {} {}", device_name(root), what(root)),
         Cause::OperHealthy { admin_down: true, .. } => format!("{part} was switched off by an administrator"),
         Cause::OperHealthy { oper, .. } => format!("{part} is healthy again ({})", oper.map_or("unknown", oper_name)),
         Cause::NameVanished => format!("{part} is gone from the interface table (card, module or stack member lost?)"),
@@ -176,6 +178,15 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         | Cause::PreferredInactive { .. }
         | Cause::PreferredAgain => redundancy::in_english(root, cause, what),
         Cause::Loss { percent } => format!("{percent:.1} % of the echoes are lost"),
+    }
+}
+
+/// Where the cable of a port ends.
+fn link(to: &FarEnd) -> String {
+    let end = far_end(to);
+    match to.known {
+        LinkKnown::Written | LinkKnown::Learned => format!("the link toward {end}"),
+        LinkKnown::Guessed => format!("probably the link toward {end}"),
     }
 }
 
@@ -254,6 +265,9 @@ impl Words for English {
                 interface_of(device, interface),
                 bits(*after_bps)
             ),
+            Evidence::LinkToward { device, interface, to } => {
+                format!("{}: {}", interface_of(device, interface), link(to))
+            }
             Evidence::IcmpUnreachable { from } => format!("router {from} says the target cannot be reached"),
             Evidence::SessionDown { device, peer } => {
                 format!("{}: the BGP session with {peer} is down", clean(device))
@@ -269,6 +283,9 @@ impl Words for English {
             Evidence::SendFailed { error } => format!("this host cannot send to it: {}", clean(error)),
             Evidence::NoWitness { reason } => match reason {
                 WitnessMissing::InterfaceNotRead => "no second witness: the demarcation interface gives no data",
+                WitnessMissing::RateNotKnown => {
+                    "no second witness: how much the demarcation interface carries since the fault is not known yet"
+                }
                 WitnessMissing::TooLittleTraffic => {
                     "no second witness: too little traffic before the fault to judge by"
                 }

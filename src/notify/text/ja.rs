@@ -1,11 +1,12 @@
 //! 日本語
 
 use super::{
-    Clock, Facts, Label, Words, bits, bound, clean, interface_of, oper_name, part_name, quantity, redundancy, seconds,
+    Clock, Facts, Label, Words, bits, bound, clean, device_name, far_end, interface_of, oper_name, part_name, quantity,
+    redundancy, seconds,
 };
 use crate::incident::NoticeKind;
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, FindingKey, FindingKind, Level, Metric, Owner, Verdict};
+use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Verdict};
 use crate::notify::plan::Notice;
 use crate::poll::AgentFailure;
 use crate::rules::Cause;
@@ -125,6 +126,12 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             format!("応答が戻りました（無応答 {}）", duration(seconds(*silent_seconds)))
         }
         Cause::OperDown { oper } => format!("{part} がダウンしています（ifOperStatus: {}）", oper_name(*oper)),
+        Cause::LinkDown { oper, to } => format!(
+            "{part} がダウンしています（ifOperStatus: {}）。{}",
+            oper_name(*oper),
+            link(to)
+        ),
+        Cause::PartOf { root } => format!("次の障害の一部として継続: {} {}", device_name(root), what(root)),
         Cause::OperHealthy { admin_down: true, .. } => format!("{part} は管理者により閉塞されました"),
         Cause::OperHealthy { oper, .. } => format!("{part} は正常に戻りました（{}）", oper.map_or("不明", oper_name)),
         Cause::NameVanished => {
@@ -183,6 +190,15 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         | Cause::PreferredInactive { .. }
         | Cause::PreferredAgain => redundancy::in_japanese(root, cause, what),
         Cause::Loss { percent } => format!("エコーの{percent:.1} %が失われています"),
+    }
+}
+
+/// ポートのケーブルの接続先
+fn link(to: &FarEnd) -> String {
+    let end = far_end(to);
+    match to.known {
+        LinkKnown::Written | LinkKnown::Learned => format!("{end} への接続リンク"),
+        LinkKnown::Guessed => format!("おそらく {end} への接続リンク"),
     }
 }
 
@@ -259,6 +275,9 @@ impl Words for Japanese {
                 interface_of(device, interface),
                 bits(*after_bps)
             ),
+            Evidence::LinkToward { device, interface, to } => {
+                format!("{}: {}", interface_of(device, interface), link(to))
+            }
             Evidence::IcmpUnreachable { from } => format!("ルータ {from} が到達不能を通知"),
             Evidence::SessionDown { device, peer } => {
                 format!("{}: {peer} とのBGPセッションがダウン", clean(device))
@@ -274,6 +293,7 @@ impl Words for Japanese {
             Evidence::SendFailed { error } => format!("この監視装置から送信できません: {}", clean(error)),
             Evidence::NoWitness { reason } => match reason {
                 WitnessMissing::InterfaceNotRead => "第二の根拠なし: 責任分界点のインタフェースの値が取得できません",
+                WitnessMissing::RateNotKnown => "第二の証拠なし: 障害後の責任分界点インタフェースの流量がまだ不明",
                 WitnessMissing::TooLittleTraffic => "第二の根拠なし: 発生前の通信量が少なく判断できません",
                 WitnessMissing::StillFlowing => "第二の根拠なし: 責任分界点では受信が続いています",
                 WitnessMissing::NoOtherRouter => "第二の根拠なし: 相互接続基盤の他のルータを監視していません",

@@ -12,6 +12,7 @@ use super::round::{Round, Spare, fit};
 use super::session::Session;
 use super::table::Table;
 use super::template::{Library, Plan};
+use super::topology::Cables;
 use super::wanted::{ProfileWish, Wanted};
 use crate::model::snmp::SnmpAccess;
 use crate::model::{Device, Mono, Name, Profile, Profiles};
@@ -29,6 +30,8 @@ const ANSWER: u16 = 1_400;
 const SMALLEST: u16 = 160;
 /// Rows asked of a GETBULK.
 const REPETITIONS: u8 = 16;
+/// A round that has lasted so long begins no further walk over a profile's column, or for cables.
+const NO_MORE_WALKS: Duration = Duration::from_secs(20);
 /// Look for the instances of a profile's columns again at most this often because one of them is gone, or a column has none.
 const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
 /// And this often without any reason.
@@ -51,6 +54,7 @@ pub(super) struct Agent {
     learned: Option<Learned>,
     learned_at: Mono,
     table: Table,
+    cables: Cables,
     /// Rows of the tables that tell roles.
     roles: roles::Rows,
     uptime: Option<u32>,
@@ -103,6 +107,7 @@ impl Agent {
             learned: None,
             learned_at: Mono::default(),
             table: Table::default(),
+            cables: Cables::default(),
             roles: roles::Rows::default(),
             uptime: None,
             plan: None,
@@ -129,6 +134,7 @@ impl Agent {
         self.timeout = timeout;
         if self.wanted.patterns != wanted.patterns {
             self.table.rewanted(&wanted.patterns);
+            self.cables.look_again();
         }
         if self.wanted.roles != wanted.roles {
             self.roles.forget();
@@ -205,6 +211,9 @@ impl Agent {
         std::mem::swap(&mut reading.scalars, &mut round.scalars);
         std::mem::swap(&mut reading.roles, &mut round.roles);
         self.table.readings(&mut round.rows, &mut reading.interfaces);
+        if std::mem::take(&mut self.cables.untold) {
+            reading.topology = Some(Box::new(self.cables.known.clone()));
+        }
         reading.missing.extend_from_slice(self.table.missing_names());
         fit(&mut reading.scalars);
         fit(&mut reading.roles);

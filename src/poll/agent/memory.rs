@@ -11,6 +11,7 @@ use super::learn::Learned;
 use super::wanted::{ProfileWish, Wanted};
 use crate::model::snmp::{Credentials, SnmpAccess};
 use crate::model::{Mono, Name, Wall};
+use crate::poll::Topology;
 use crate::poll::schedule::stable_hash;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -44,6 +45,9 @@ pub struct Memory {
     pub(super) sizes: Option<Sizes>,
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(super) engine: Option<Box<EngineMemory>>,
+    /// Cables: while a neighbour is down nobody tells of it.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub(super) cables: Option<Box<Topology>>,
 }
 
 /// Rows that bear wanted names.

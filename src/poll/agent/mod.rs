@@ -22,6 +22,7 @@ mod share;
 mod table;
 mod template;
 mod text;
+mod topology;
 mod walk;
 mod wanted;
 

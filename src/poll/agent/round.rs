@@ -55,6 +55,9 @@ pub(super) struct Round {
     pub(super) row_moved: bool,
     /// An instance of a profile's column is gone.
     pub(super) instance_gone: bool,
+    /// Cables and addresses: how far, and what walks found.
+    pub(super) topology: super::topology::Stage,
+    pub(super) cables: super::learn::Found,
     pub(super) identity_asked: bool,
     pub(super) names_walked: bool,
     pub(super) columns_walked: bool,

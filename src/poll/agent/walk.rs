@@ -22,6 +22,7 @@ pub(super) enum Purpose {
     IfAlias,
     Profile,
     Role,
+    Topology,
 }
 
 /// A walk over one column.
@@ -72,7 +73,7 @@ impl Walk {
     /// come after the one before (such agents go round in circles), too many rows, too much time.
     pub(super) fn take(&mut self, varbinds: &[VarBindView<'_>], now: Mono) {
         let most = match self.purpose {
-            Purpose::Profile | Purpose::Role => COLUMN_ROWS,
+            Purpose::Profile | Purpose::Role | Purpose::Topology => COLUMN_ROWS,
             Purpose::IfName | Purpose::IfDescr | Purpose::IfAlias => WALK_ROWS,
         };
         self.ended |= varbinds.is_empty();

@@ -105,6 +105,8 @@ pub(super) struct Also {
     faults: bool,
     /// What redundancy groups need.
     roles: Vec<RoleTable>,
+    /// A link across the demarcation point ends on it: which neighbours are on that link?
+    addresses: bool,
 }
 
 impl Also {
@@ -115,6 +117,7 @@ impl Also {
             if let Some(demarcation) = &device.demarcation {
                 let also = also.entry(demarcation.device).or_default();
                 also.interfaces.push(Name::clone(&demarcation.interface));
+                also.addresses = true;
             }
             if let Some(Measure::Line(line)) = device.circuit.as_ref().map(|c| &c.measure)
                 && judges_faults(device)
@@ -150,6 +153,10 @@ pub(super) struct Wanted {
     pub(super) faults: bool,
     /// ifAlias is shown.
     pub(super) alias: bool,
+    /// What is at the far ends of its ports.
+    pub(super) cables: bool,
+    /// Its own addresses.
+    pub(super) addresses: bool,
     /// What redundancy groups need.
     pub(super) roles: Vec<RoleTable>,
 }
@@ -167,8 +174,8 @@ impl Wanted {
             })
             .collect();
         let managed = device.role == Role::Managed;
+        let patterns = Patterns::new(interfaces.chain(also.interfaces.iter().cloned()));
         Wanted {
-            patterns: Patterns::new(interfaces.chain(also.interfaces.iter().cloned())),
             scalars: scalars.into_iter().collect(),
             profile: match &device.profile {
                 Some(name) if managed || load_judged(device) => ProfileWish::Named(Name::clone(name)),
@@ -177,6 +184,9 @@ impl Wanted {
             },
             faults: also.faults || judges_faults(device),
             alias: managed,
+            cables: managed && !patterns.is_empty(),
+            addresses: also.addresses,
+            patterns,
             roles: also.roles.clone(),
         }
     }

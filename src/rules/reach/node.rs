@@ -44,8 +44,8 @@ pub struct Node {
     pub control_plane: bool,
     /// While it is down: something that can be reached only through it answered a round started then.
     pub child_answered: Option<(DeviceId, Mono)>,
-    /// Routers that said it cannot be reached, in this silence.
-    pub said_unreachable: Vec<IpAddr>,
+    /// Routers that said it cannot be reached, in this silence, with the ICMP type and code.
+    pub said_unreachable: Vec<(IpAddr, u8, u8)>,
     /// This host could not even send.
     pub send_error: Option<String>,
     /// Loss over the window.
@@ -84,9 +84,9 @@ impl Node {
         self.good_rounds = 0;
         self.good_since = None;
         self.rtt_seconds = None;
-        for (from, ..) in &round.errors {
-            if !self.said_unreachable.contains(from) && self.said_unreachable.len() < 4 {
-                self.said_unreachable.push(*from);
+        for said in &round.errors {
+            if !self.said_unreachable.contains(said) && self.said_unreachable.len() < 4 {
+                self.said_unreachable.push(*said);
             }
         }
     }

@@ -214,33 +214,43 @@ impl Redundancies {
         }
     }
 
-    /// A session of BGP with this neighbour that was read after `since` and is not established: who says so. A second witness
-    /// for a silence of the platform.
-    pub(super) fn session_down(&self, peer: IpAddr, since: Mono, context: (&Site, &Reach, Mono)) -> Option<Name> {
+    /// BGP sessions that were read after `since`. Witnesses for or against a silence of the platform.
+    pub(super) fn sessions(&self, since: Mono, context: (&Site, &Reach, Mono)) -> Vec<Session> {
         let (site, reach, now) = context;
         let groups = site.redundancy.iter().zip(&self.groups);
-        let mut sessions = groups
-            .filter(|(of, _)| of.kind == crate::model::RedundancyKind::Bgp)
-            .flat_map(|(of, group)| {
-                group
-                    .slots
-                    .iter()
-                    .enumerate()
-                    .map(move |(at, slot)| (of, group, at, slot))
-            });
-        let down = sessions.find(|(of, group, at, slot)| {
-            let is_peer = of
-                .members
-                .get(slot.member)
-                .is_some_and(|m| m.part == MemberPart::Peer(peer));
+        let groups = groups.filter(|(of, _)| of.kind == crate::model::RedundancyKind::Bgp);
+        let session = |of: &Redundancy, group: &Group, at: usize, slot: &Slot| {
+            let MemberPart::Peer(peer) = of.members.get(slot.member)?.part else {
+                return None;
+            };
+            let standing = |i: &state::Instance| match group.standing(at, i, site, reach, now) {
+                Standing::Is(role) => Some(role == crate::model::redundancy::Role::Failed),
+                _ => None,
+            };
             let read = slot.asked.is_some_and(|asked| asked >= since);
-            let standing = |i: &state::Instance| group.standing(*at, i, site, reach, now);
-            let failed = group
-                .instances
-                .values()
-                .any(|i| standing(i) == Standing::Is(crate::model::redundancy::Role::Failed));
-            is_peer && read && failed
-        });
-        down.map(|(_, _, _, slot): (_, _, _, &Slot)| Name::clone(&site.device(slot.device).name))
+            let down = group.instances.values().find_map(standing).filter(|_| read)?;
+            Some(Session {
+                device: slot.device,
+                peer,
+                down,
+            })
+        };
+        groups
+            .flat_map(|(of, group)| {
+                let slots = group.slots.iter().enumerate();
+                slots.filter_map(move |(at, slot)| session(of, group, at, slot))
+            })
+            .collect()
     }
+}
+
+/// A BGP session as one of its ends tells it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Session {
+    /// Who tells it.
+    pub(super) device: DeviceId,
+    /// The neighbour.
+    pub(super) peer: IpAddr,
+    /// Not established.
+    pub(super) down: bool,
 }

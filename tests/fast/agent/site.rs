@@ -14,6 +14,7 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
         rate_bps: None,
         expect_up: false,
         backup: false,
+        to: None,
     };
     // Judged, so that errors, discards and packets are asked for.
     let minute = Duration::from_secs(60);

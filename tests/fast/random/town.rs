@@ -232,6 +232,7 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         rate_bps: None,
         expect_up: true,
         backup: false,
+        to: None,
     };
     let cpu = Threshold::new(Bound::new(70.0, 65.0), Bound::new(90.0, 85.0), SECOND * 60, SECOND * 60);
     let tcp = Watch {
@@ -269,6 +270,8 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         demarcation: dev.demarcation.as_ref().map(|(edge, port)| Demarcation {
             device: id(edge),
             interface: port.as_str().into(),
+            peers: Vec::new(),
+            subnet: None,
         }),
     }
 }

@@ -10,20 +10,17 @@ use super::super::table;
 use super::super::template::{Get, Item, Library};
 use super::super::text;
 use super::super::walk::{Purpose, Walk};
-use super::{ANSWER, Agent, SMALLEST, Step};
+use super::{ANSWER, Agent, NO_MORE_WALKS, SMALLEST, Step};
 use crate::model::{Mono, Name};
 use crate::poll::{AgentFailure, RoleCell, ScalarReading};
 use crate::wire::snmp::{PduView, ValueView, Version, ber};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// tooBig
 const TOO_BIG: u32 = 1;
 /// noSuchName
 const NO_SUCH_NAME: u32 = 2;
-/// A round that has lasted so long begins no further walk over a profile's column.
-const NO_MORE_WALKS: Duration = Duration::from_secs(20);
 
 impl Agent {
     /// Takes a true answer to the present question.
@@ -140,6 +137,7 @@ impl Agent {
                 }
             }
             Purpose::Role => self.roles_found(walk, now),
+            Purpose::Topology => drop(round.cables.insert(walk.base, walk.rows)),
             Purpose::IfName if walk.whole && walk.is_nameless() && !self.table.has_names() => {
                 round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
             }

@@ -7,9 +7,10 @@ use super::super::oids::Col;
 use super::super::round::Ask;
 use super::super::table::{self, Wish};
 use super::super::template::{Get, Item, Template};
+use super::super::topology::{self, Stage};
 use super::super::walk::{Purpose, Walk};
 use super::super::wanted::ProfileWish;
-use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, Question, SMALLEST};
+use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, NO_MORE_WALKS, Question, SMALLEST};
 use crate::model::{Mono, Profile, Profiles};
 use crate::wire::snmp::{PduKind, Version};
 use std::collections::{BTreeSet, VecDeque};
@@ -182,6 +183,40 @@ impl Agent {
                 round.walks.push_back((Purpose::IfAlias, Col::Alias.oid()));
             }
             return true;
+        }
+        self.look_for_cables(restarted, now)
+    }
+
+    /// Cables and addresses, when everything else has been read. True while there is something to ask.
+    fn look_for_cables(&mut self, restarted: bool, now: Mono) -> bool {
+        let Some(round) = self.round.as_mut().filter(|_| self.wanted.cables) else {
+            return false;
+        };
+        let walks = match round.topology {
+            Stage::Nothing => {
+                let late = now.since(round.started) >= NO_MORE_WALKS;
+                if late || !self.cables.due(restarted, round.names_walked, now) {
+                    return false;
+                }
+                self.cables.begin(now);
+                round.topology = Stage::First;
+                topology::first(self.wanted.addresses)
+            }
+            Stage::First => {
+                round.topology = Stage::All;
+                topology::rest(&round.cables, self.wanted.addresses)
+            }
+            Stage::All | Stage::Done => Vec::new(),
+        };
+        if !walks.is_empty() {
+            round.walks.extend(walks.into_iter().map(|base| (Purpose::Topology, base)));
+            return true;
+        }
+        if round.topology == Stage::All {
+            round.topology = Stage::Done;
+            let rows = self.table.rows.iter().flatten();
+            let ports = rows.map(|row| (row.index, row.name.clone())).collect();
+            self.cables.take(&std::mem::take(&mut round.cables), &ports);
         }
         false
     }

@@ -6,6 +6,7 @@ use super::super::memory::{Identity, Memory, Since, Sizes};
 use super::super::session::KeyRing;
 use super::{ANSWER, Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, Learned, REPETITIONS, SMALLEST};
 use crate::model::{Mono, Profiles};
+use crate::poll::Topology;
 use crate::poll::agent::wanted::ProfileWish;
 use std::sync::Arc;
 
@@ -40,6 +41,7 @@ impl Agent {
             learned: self.learned.clone().map(Box::new),
             sizes: Some(sizes).filter(|s| (s.room, s.repetitions, s.slim) != usual),
             engine: engine.map(Box::new),
+            cables: (self.cables.known != Topology::default()).then(|| Box::new(self.cables.known.clone())),
         })
     }
 
@@ -71,6 +73,9 @@ impl Agent {
             &self.wanted.patterns,
             (&self.name, since),
         );
+        if let Some(cables) = memory.cables {
+            (self.cables.known, self.cables.untold) = (*cables, true);
+        }
         if same_profiles {
             let chosen = memory.identity.filter(|_| self.wanted.profile == ProfileWish::Auto);
             if let Some(identity) = chosen {
