@@ -299,7 +299,9 @@ fn folders() -> Vec<PathBuf> {
         .flatten()
         .map(|e| e.path())
         .collect();
-    all.retain(|p| p.is_dir());
+    // HINOMI_STORY=link plays the stories that have this in their names.
+    let only = std::env::var("HINOMI_STORY").unwrap_or_default();
+    all.retain(|p| p.is_dir() && p.file_name().is_some_and(|n| n.to_string_lossy().contains(&only)));
     all.sort();
     all
 }
@@ -309,7 +311,8 @@ fn every_story_is_told_as_expected() {
     let bless = std::env::var_os("HINOMI_BLESS").is_some();
     let mut wrong = Vec::new();
     let folders = folders();
-    assert!(folders.len() >= 12, "the stories are gone");
+    let some = std::env::var_os("HINOMI_STORY").is_some();
+    assert!(some || folders.len() >= 12, "the stories are gone");
     for folder in &folders {
         for file in ["story.md", "site.toml", "events.txt"] {
             assert!(folder.join(file).exists(), "{} has no {file}", folder.display());

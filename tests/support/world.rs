@@ -213,6 +213,8 @@ impl World {
                 ports: device
                     .interfaces
                     .iter()
+                    // What is found by another text than its name is made by the story.
+                    .filter(|wanted| !wanted.pattern.contains(':'))
                     .enumerate()
                     .map(|(i, wanted)| Port {
                         name: wanted.pattern.replace('*', "0"),

@@ -44,6 +44,8 @@ use std::time::Duration;
 use template::Library;
 use wanted::{Also, Wanted};
 
+pub(crate) use wanted::fits_alias;
+
 /// Tries of one request in a round: the first and two more.
 const TRIES: u8 = 3;
 /// Discoveries and resynchronisations within one round or probe: enough for an engine that was replaced (discover, then set the

@@ -4,6 +4,7 @@
 //! Never here: which device of the site a neighbour is (that is `rules`).
 
 use super::learn::Found;
+use super::memory::Since;
 use super::text;
 use crate::model::{Mono, Name, Subnet};
 use crate::poll::{Neighbour, PortAddress, Topology};
@@ -82,6 +83,18 @@ impl Cables {
         self.at = Some(now);
     }
 
+    /// What is known, if it was looked up; that there is nothing is known, too.
+    pub(super) fn memory(&self) -> Option<Topology> {
+        self.at.map(|_| self.known.clone())
+    }
+
+    /// Takes up what an earlier process knew.
+    pub(super) fn recall(&mut self, known: Topology, (device, since): (&str, Since)) {
+        self.at = Some(since.looked_up(device, REFRESH));
+        self.untold = known != Topology::default();
+        self.known = known;
+    }
+
     /// Other ports are read from now on.
     pub(super) fn look_again(&mut self) {
         self.at = None;
@@ -98,8 +111,9 @@ impl Cables {
             neighbours: neighbours(found, ports),
             addresses: addresses(found, ports),
         };
+        let before = self.known.clone();
         self.known.merge(topology);
-        self.untold = true;
+        self.untold |= self.known != before;
     }
 }
 

@@ -115,7 +115,15 @@ impl Redundancies {
         }
         let hosts = match site.redundancy.is_empty() {
             true => HashMap::new(),
-            false => site.iter().map(|(id, d)| (d.address, id)).collect(),
+            false => {
+                let own = site.iter().map(|(id, d)| (d.address, id));
+                // A neighbour that is written as the platform's is the platform.
+                let beside = site.iter().flat_map(|(id, d)| {
+                    let peers = d.demarcation.iter().flat_map(|link| &link.peers);
+                    peers.map(move |peer| (*peer, id))
+                });
+                beside.chain(own).collect()
+            }
         };
         Redundancies {
             groups: site.redundancy.iter().map(|of| Group::new(of, &hosts)).collect(),

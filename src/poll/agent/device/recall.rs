@@ -6,7 +6,6 @@ use super::super::memory::{Identity, Memory, Since, Sizes};
 use super::super::session::KeyRing;
 use super::{ANSWER, Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, Learned, REPETITIONS, SMALLEST};
 use crate::model::{Mono, Profiles};
-use crate::poll::Topology;
 use crate::poll::agent::wanted::ProfileWish;
 use std::sync::Arc;
 
@@ -41,7 +40,7 @@ impl Agent {
             learned: self.learned.clone().map(Box::new),
             sizes: Some(sizes).filter(|s| (s.room, s.repetitions, s.slim) != usual),
             engine: engine.map(Box::new),
-            cables: (self.cables.known != Topology::default()).then(|| Box::new(self.cables.known.clone())),
+            cables: self.cables.memory().map(Box::new),
         })
     }
 
@@ -74,7 +73,7 @@ impl Agent {
             (&self.name, since),
         );
         if let Some(cables) = memory.cables {
-            (self.cables.known, self.cables.untold) = (*cables, true);
+            self.cables.recall(*cables, (&self.name, since));
         }
         if same_profiles {
             let chosen = memory.identity.filter(|_| self.wanted.profile == ProfileWish::Auto);
