@@ -146,7 +146,11 @@ pub(super) fn evidence(e: &Evidence) -> String {
             format!("{device} {interface} still receives {}", bps(*after_bps))
         }
         Evidence::LinkToward { device, interface, to } => {
-            let probably = if to.known == LinkKnown::Guessed { "probably " } else { "" };
+            let probably = if to.known == LinkKnown::Guessed {
+                "probably "
+            } else {
+                ""
+            };
             let port = to.interface.as_ref().map(|i| format!(" {i}")).unwrap_or_default();
             format!("{device} {interface} is {probably}the link toward {}{port}", to.device)
         }

@@ -19,9 +19,9 @@ mod reload;
 mod schedule;
 mod timers;
 
+pub(crate) use agent::fits_alias;
 pub use counters::PollCounters;
 pub use engine::Poll;
-pub(crate) use agent::fits_alias;
 pub use observation::{
     AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Neighbour, Observation, PortAddress, ReachRound,
     RoleCell, RoleValue, RoundKind, ScalarReading, TableRow, TcpReading, Topology,

@@ -12,8 +12,8 @@ use super::reach::{Context, Reach, common_key, down_key};
 use super::redundancy::{self, Redundancies};
 use super::{Cause, FindingChange, RuleEffect, component};
 use crate::model::{
-    Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, LocalMinute, Metric, Mono, Name, Now, Part,
-    Power, ReachState, Site, Wall,
+    Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, LocalMinute, Metric, Mono, Name, Now, Part, Power,
+    ReachState, Site, Wall,
 };
 use crate::poll::{AgentFailure, AgentReading, AgentRound, Observation, TcpReading};
 use crate::sample::Samples;
@@ -445,8 +445,10 @@ impl Rules {
                 }
                 self.lines(round, reading, now);
                 for interface in &reading.interfaces {
-                    let (conditions, out) = (&mut self.conditions, &mut self.out);
-                    Interfaces::returned(device, interface, conditions, out, now);
+                    if self.conditions.has_any_of(&device.name) {
+                        let (conditions, out) = (&mut self.conditions, &mut self.out);
+                        Interfaces::returned(device, interface, conditions, out, now);
+                    }
                     // A line is the circuit's affair, and a port that only a group watches is the group's.
                     let of_circuit = self.lines.circuit(round.device, interface).is_some();
                     if of_circuit || self.redundancy.alone_watches(device, &interface.name) {

@@ -12,7 +12,7 @@ use super::links::End;
 use super::reach::{PARENT_HOLD, down_key};
 use super::{Cause, Note, RuleEffect};
 use crate::model::{
-    DeviceId, FarEnd, FindingKey, FindingKind, Level, Liveness, LinkKnown, Mono, Name, Now, Part, ReachState, Role,
+    DeviceId, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Liveness, Mono, Name, Now, Part, ReachState, Role,
     Status,
 };
 use std::time::Duration;
@@ -141,7 +141,10 @@ impl Rules {
     }
 
     fn explain(&mut self, fallen: &Fallen, now: Now) -> Explanation {
-        match self.links.far_end(fallen.id, &fallen.port, &self.site, &self.interfaces) {
+        match self
+            .links
+            .far_end(fallen.id, &fallen.port, &self.site, &self.interfaces)
+        {
             Some(end) => self.by_far_end(fallen, end, now),
             None => self.by_time(fallen, now),
         }

@@ -105,9 +105,6 @@ impl Interfaces {
         out: &mut Vec<RuleEffect>,
         now: Now,
     ) {
-        if conditions.is_empty() {
-            return;
-        }
         for name in std::iter::once(&reading.name).chain(&reading.found_by) {
             let missing = interface_key(device, name, FindingKind::InterfaceMissing);
             let ended = conditions.end(&missing, Cause::NameReturned, now);
@@ -117,7 +114,11 @@ impl Interfaces {
 
     /// The names of a device's ports that were read, in order.
     pub(super) fn names(&self, device: DeviceId) -> impl Iterator<Item = &Name> {
-        self.seen.get(device.index()).into_iter().flatten().map(|(name, _)| name)
+        self.seen
+            .get(device.index())
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
     }
 
     /// Takes a reading. True if the port was found down just now.

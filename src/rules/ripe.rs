@@ -7,8 +7,8 @@ use super::isolation::Scene;
 use super::reach::down_key;
 use super::{Cause, RuleEffect};
 use crate::model::{
-    Crossing, DeviceId, Evidence, FarEnd, FindingKey, FindingKind, Isolation, Measure, Name, Now, Part, ReachState, Role,
-    Verdict,
+    Crossing, DeviceId, Evidence, FarEnd, FindingKey, FindingKind, Isolation, Measure, Name, Now, Part, ReachState,
+    Role, Verdict,
 };
 use std::time::Duration;
 
@@ -60,7 +60,9 @@ impl Rules {
             interface: interface.clone(),
             to,
         });
-        isolation.evidence.extend(far.and_then(|far| self.scene(now).answers(far)));
+        isolation
+            .evidence
+            .extend(far.and_then(|far| self.scene(now).answers(far)));
     }
 
     /// A witness that comes later may settle the verdict.

@@ -233,7 +233,10 @@ fn address_of(world: &mut World, device: &str, name: &str, address: &str, length
     let index = port(world, device, name).index;
     let mask = u32::MAX << (32 - number(length));
     let values = &mut world.agent(device).values;
-    values.insert([IP_ADDR, &[2], &numbers(address)].concat(), Value::Integer(index.into()));
+    values.insert(
+        [IP_ADDR, &[2], &numbers(address)].concat(),
+        Value::Integer(index.into()),
+    );
     let mask = Value::IpAddress(mask.to_be_bytes());
     values.insert([IP_ADDR, &[3], &numbers(address)].concat(), mask);
 }
@@ -361,4 +364,57 @@ fn every_story_is_told_as_expected() {
         folders.len(),
         wrong.join("\n")
     );
+}
+
+/// The first mail of a story, whole.
+fn first_mail(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name);
+    let mut world = World::new(site(&folder.join("site.toml")));
+    let events = std::fs::read_to_string(folder.join("events.txt")).expect("events.txt");
+    for line in events.lines().map(str::trim).filter(|l| !l.is_empty()) {
+        play(&mut world, &folder, line);
+    }
+    let taken = world.taken.first().expect("a mail");
+    taken.delivery.mail.body.clone()
+}
+
+#[test]
+fn the_evidence_names_the_witness_and_does_not_contradict_itself() {
+    let session = "edge-a: the BGP session with 198.51.100.1 is down";
+    for (story, witness) in [
+        ("platform-silent-neighbour-in-the-subnet-is-the-witness", session),
+        ("platform-silent-all-sessions-lost", session),
+        (
+            "platform-silent-edge-has-no-route",
+            "router 192.0.2.11 says the target cannot be reached",
+        ),
+    ] {
+        let body = first_mail(story);
+        assert!(body.contains(witness), "{story}:\n{body}");
+        assert!(body.contains("edge-a plat0 is up"), "{story}:\n{body}");
+        assert!(!body.contains("no second witness"), "{story}:\n{body}");
+    }
+    let open = first_mail("platform-silent-sessions-stand");
+    assert!(
+        open.contains("edge-a plat0 is up") && open.contains("no second witness"),
+        "{open}"
+    );
+    assert!(!open.contains("gives no data"), "it is up: it was read\n{open}");
+}
+
+#[test]
+fn what_cannot_be_sent_to_says_so() {
+    let body = first_mail("cannot-send-to-one-without-uplinks");
+    let says = "this host cannot send to it: Network is unreachable";
+    assert!(body.contains(says), "{body}");
+    assert!(body.contains("own network") && !body.contains("cut off"), "{body}");
+}
+
+#[test]
+fn both_ends_of_a_link_are_named() {
+    let written = first_mail("link-written-cut");
+    assert!(written.contains("edge-a agg0: the link toward agg up-a"), "{written}");
+    let learned = first_mail("link-learned-cut");
+    assert!(learned.contains("edge-a agg0: the link toward agg up-a"), "{learned}");
+    assert!(learned.contains("agg answers"), "{learned}");
 }

@@ -415,7 +415,7 @@ pub(crate) fn missing(need: &str) -> Option<String> {
                 "nft" => "nftables",
                 "smtpd" => "opensmtpd",
                 "ping" => "iputils-ping",
-                "snmpget" => "snmp",
+                "snmpget" | "snmpwalk" => "snmp",
                 other => other,
             };
             (!path.split(':').any(|dir| Path::new(dir).join(program).is_file()))

@@ -457,7 +457,9 @@ impl World {
             return self.push(Duration::ZERO, Input::Poll(failed));
         }
         let router = self.says_unreachable.get(&to.ip()).copied();
-        if let Some(router) = router.filter(|r| channel == Channel::Icmp && self.reachable(*r) && !self.reachable(to.ip())) {
+        if let Some(router) =
+            router.filter(|r| channel == Channel::Icmp && self.reachable(*r) && !self.reachable(to.ip()))
+        {
             let datagram = PollInput::Datagram {
                 channel,
                 from: SocketAddr::new(router, 0),
@@ -596,7 +598,9 @@ fn ipv4(from: IpAddr, to: IpAddr, length: usize) -> Vec<u8> {
     let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0];
     packet[2..4].copy_from_slice(&((20 + length) as u16).to_be_bytes());
     for address in [from, to] {
-        let IpAddr::V4(v4) = address else { panic!("{address} is not IPv4") };
+        let IpAddr::V4(v4) = address else {
+            panic!("{address} is not IPv4")
+        };
         packet.extend(v4.octets());
     }
     let sum = checksum(&packet);

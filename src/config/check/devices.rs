@@ -196,9 +196,11 @@ fn demarcation(walk: &Walk<'_>) -> Option<WrittenDemarcation> {
         false => values::name(s),
     });
     let interface = table.required("interface", hint, interface);
-    let peers = table.list("peers", "BGP neighbours over this link: [\"198.51.100.1\"]", |ctx, node| {
-        crate::config::reader::text(ctx, "peers", node, values::address)
-    });
+    let peers = table.list(
+        "peers",
+        "BGP neighbours over this link: [\"198.51.100.1\"]",
+        |ctx, node| crate::config::reader::text(ctx, "peers", node, values::address),
+    );
     let subnet = table.text("subnet", values::subnet);
     table.finish();
     Some(WrittenDemarcation {

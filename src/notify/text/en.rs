@@ -131,7 +131,9 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::OperHealthy { oper, .. } => format!("{part} is healthy again ({})", oper.map_or("unknown", oper_name)),
         Cause::NameVanished => format!("{part} is gone from the interface table (card, module or stack member lost?)"),
         Cause::NameNotFound { circuit } => {
-            let unknown = circuit.as_ref().map(|c| format!("; the state of circuit {} is not known", clean(c)));
+            let unknown = circuit
+                .as_ref()
+                .map(|c| format!("; the state of circuit {} is not known", clean(c)));
             format!(
                 "the device has no interface {part} (renamed, or a slip in the configuration?){}",
                 unknown.unwrap_or_default()

@@ -181,7 +181,9 @@ fn chassis(kind: Option<&Value>, id: Option<&Value>) -> Option<Name> {
 fn neighbours(found: &Found, ports: &BTreeMap<u32, Name>) -> Vec<Neighbour> {
     let mut all: BTreeMap<Name, BTreeMap<u32, Neighbour>> = BTreeMap::new();
     for (index, id) in rows(found, &column(&LLDP_REMOTE, 7)).iter().take(MOST) {
-        let &[_, local, number] = index.as_slice() else { continue };
+        let &[_, local, number] = index.as_slice() else {
+            continue;
+        };
         let Some(port) = lldp_port(found, local, ports) else {
             continue;
         };
@@ -207,7 +209,9 @@ fn neighbours(found: &Found, ports: &BTreeMap<u32, Name>) -> Vec<Neighbour> {
     let mut out: Vec<Neighbour> = all.into_values().filter_map(&mut single).collect();
     let mut all: BTreeMap<Name, BTreeMap<u32, Neighbour>> = BTreeMap::new();
     for (index, id) in rows(found, &cdp(7)).iter().take(MOST) {
-        let &[if_index, number] = index.as_slice() else { continue };
+        let &[if_index, number] = index.as_slice() else {
+            continue;
+        };
         // What is told by both is told better by LLDP.
         let Some(port) = ports.get(&if_index).filter(|port| !lldp.contains(*port)) else {
             continue;
@@ -279,7 +283,9 @@ fn addresses(found: &Found, ports: &BTreeMap<u32, Name>) -> Vec<PortAddress> {
     };
     let mut out = Vec::new();
     for (index, value) in rows(found, &column(&IP_ADDRESS, 3)).iter().take(MOST) {
-        let [1 | 2, length, rest @ ..] = index.as_slice() else { continue };
+        let [1 | 2, length, rest @ ..] = index.as_slice() else {
+            continue;
+        };
         let Some(address) = address(rest).filter(|_| *length as usize == rest.len()) else {
             continue;
         };
@@ -307,12 +313,134 @@ fn addresses(found: &Found, ports: &BTreeMap<u32, Name>) -> Vec<PortAddress> {
 /// Without a length it stands for itself alone.
 fn port_address(port: Option<Name>, address: IpAddr, prefix: Option<u32>) -> PortAddress {
     let width = if address.is_ipv4() { 32 } else { 128 };
-    let length = prefix.and_then(|p| u8::try_from(p).ok()).filter(|p| (1..=width).contains(p));
+    let length = prefix
+        .and_then(|p| u8::try_from(p).ok())
+        .filter(|p| (1..=width).contains(p));
     PortAddress {
         port,
         subnet: Subnet {
             address,
             length: length.unwrap_or(width),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::OctetString(text.as_bytes().to_vec())
+    }
+
+    fn put(found: &mut Found, base: Vec<u32>, index: &[u32], value: Value) {
+        let rows = found.entry(base).or_default();
+        rows.push((index.to_vec(), value));
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+
+    fn ports(all: &[(u32, &str)]) -> BTreeMap<u32, Name> {
+        all.iter().map(|(index, name)| (*index, Name::from(*name))).collect()
+    }
+
+    /// A neighbour as lldpd tells it: its port by MAC address, the name of the port in the description.
+    fn heard(found: &mut Found, index: &[u32; 3], name: &str, port: &str) {
+        for (column_number, value) in [
+            (4, Value::Integer(4)),
+            (5, Value::OctetString(vec![2, 0, 0, 0, 0, name.len() as u8])),
+            (6, Value::Integer(3)),
+            (7, Value::OctetString(vec![2, 0, 0, 0, 0, 9])),
+            (8, text(port)),
+            (9, text(name)),
+        ] {
+            put(found, column(&LLDP_REMOTE, column_number), index, value);
+        }
+    }
+
+    #[test]
+    fn what_lldpd_tells_is_taken_port_by_port() {
+        let mut found = Found::new();
+        heard(&mut found, &[100, 3, 1], "edge-a", "agg0");
+        heard(&mut found, &[100, 7, 2], "edge-bb", "agg0");
+        let address = [100, 3, 1, 1, 4, 192, 0, 2, 10];
+        put(&mut found, column(&LLDP_ADDRESS, 3), &address, Value::Integer(2));
+        // The local port number is no ifIndex here; the description is the name.
+        put(&mut found, column(&LLDP_PORT, 4), &[7], text("up1"));
+        put(&mut found, column(&LLDP_LOCAL, 1), &[0], Value::Integer(4));
+        put(&mut found, column(&LLDP_LOCAL, 2), &[0], Value::OctetString(vec![2, 1]));
+        let mut cables = Cables::default();
+        cables.take(&found, &ports(&[(3, "up0"), (4, "up1")]));
+        let told = &cables.known.neighbours;
+        assert_eq!(told.len(), 2);
+        assert_eq!((&*told[0].port, told[0].name.as_deref()), ("up0", Some("edge-a")));
+        assert_eq!(told[0].addresses, ["192.0.2.10".parse::<IpAddr>().expect("an address")]);
+        assert_eq!(
+            told[0].far_ports,
+            [Name::from("agg0")],
+            "a MAC address is no name of a port"
+        );
+        assert_eq!((&*told[1].port, told[1].name.as_deref()), ("up1", Some("edge-bb")));
+        assert_eq!(cables.known.chassis.as_deref(), Some("4:0201"));
+        assert!(std::mem::take(&mut cables.untold));
+
+        // An hour later one of them is down: its entry is gone, and the cable is where it was.
+        let mut later = Found::new();
+        heard(&mut later, &[900, 3, 1], "edge-a", "agg0");
+        cables.take(&later, &ports(&[(3, "up0"), (4, "up1")]));
+        assert_eq!(cables.known.neighbours.len(), 2);
+        // The cable was moved to another port.
+        let mut moved = Found::new();
+        heard(&mut moved, &[900, 5, 1], "edge-a", "agg0");
+        cables.take(&moved, &ports(&[(3, "up0"), (4, "up1"), (5, "up2")]));
+        let at: Vec<&str> = cables.known.neighbours.iter().map(|n| &*n.port).collect();
+        assert_eq!(at, ["up1", "up2"]);
+    }
+
+    #[test]
+    fn several_neighbours_on_a_port_are_no_link() {
+        let mut found = Found::new();
+        heard(&mut found, &[100, 3, 1], "edge-a", "agg0");
+        heard(&mut found, &[100, 3, 2], "edge-bb", "agg0");
+        assert_eq!(neighbours(&found, &ports(&[(3, "up0")])), []);
+    }
+
+    #[test]
+    fn cdp_is_taken_where_lldp_tells_nothing() {
+        let mut found = Found::new();
+        put(
+            &mut found,
+            cdp(4),
+            &[10_101, 1],
+            Value::OctetString(vec![192, 0, 2, 11]),
+        );
+        put(&mut found, cdp(6), &[10_101, 1], text("edge-a.example.net"));
+        put(&mut found, cdp(7), &[10_101, 1], text("GigabitEthernet1/0/1"));
+        let told = neighbours(&found, &ports(&[(10_101, "Gi1/0/2")]));
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].name.as_deref(), Some("edge-a.example.net"));
+        assert_eq!(told[0].far_ports, [Name::from("GigabitEthernet1/0/1")]);
+        assert_eq!(told[0].addresses, ["192.0.2.11".parse::<IpAddr>().expect("an address")]);
+    }
+
+    #[test]
+    fn addresses_come_with_the_length_of_their_prefix() {
+        let all = ports(&[(3, "plat0")]);
+        let mut found = Found::new();
+        let index = [1, 4, 198, 51, 100, 2];
+        put(&mut found, column(&IP_ADDRESS, 3), &index, Value::Integer(3));
+        let prefix = [1, 3, 6, 1, 2, 1, 4, 32, 1, 5, 3, 1, 4, 198, 51, 100, 0, 30];
+        put(&mut found, column(&IP_ADDRESS, 5), &index, Value::Oid(prefix.to_vec()));
+        let told = addresses(&found, &all);
+        assert_eq!((told[0].port.as_deref(), told[0].subnet.length), (Some("plat0"), 30));
+        // Without a prefix it stands for itself.
+        let mut bare = Found::new();
+        put(&mut bare, column(&IP_ADDRESS, 3), &index, Value::Integer(3));
+        put(&mut bare, column(&IP_ADDRESS, 5), &index, Value::Oid(vec![0, 0]));
+        assert_eq!(addresses(&bare, &all)[0].subnet.length, 32);
+        let mut old = Found::new();
+        let mask = Value::IpAddress([255, 255, 255, 252]);
+        put(&mut old, column(&IP_ADDR, 2), &[198, 51, 100, 2], Value::Integer(3));
+        put(&mut old, column(&IP_ADDR, 3), &[198, 51, 100, 2], mask);
+        assert_eq!(addresses(&old, &all), told);
     }
 }

@@ -209,7 +209,9 @@ impl Agent {
             Stage::All | Stage::Done => Vec::new(),
         };
         if !walks.is_empty() {
-            round.walks.extend(walks.into_iter().map(|base| (Purpose::Topology, base)));
+            round
+                .walks
+                .extend(walks.into_iter().map(|base| (Purpose::Topology, base)));
             return true;
         }
         if round.topology == Stage::All {
