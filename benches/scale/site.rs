@@ -234,6 +234,7 @@ fn around(devices: Vec<Device>) -> Site {
         maintenance: Vec::new(),
         heartbeat: None,
         traps: None,
+        plugins: Default::default(),
         fingerprint: String::new(),
     }
 }

@@ -263,6 +263,7 @@ fn site(target: &Target, profiles: &Arc<Profiles>, profile: Option<&str>, interf
         maintenance: Vec::new(),
         heartbeat: None,
         traps: None,
+        plugins: Default::default(),
         fingerprint: String::new(),
     }
 }

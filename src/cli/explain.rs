@@ -300,7 +300,7 @@ fn readings(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Res
         .iter()
         .map(|(oid, value)| vec![plain(oid), plain(value)])
         .collect();
-    print(out, &["OID", "VALUE"], &rows, colour)
+    print(out, &["OID OR WATCH", "VALUE"], &rows, colour)
 }
 
 /// What the device said by itself; hints, so nothing is called good or bad for them.

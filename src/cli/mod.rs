@@ -11,6 +11,7 @@ mod explain;
 mod incidents;
 mod isolate;
 mod maintenance;
+mod plugins;
 mod probe;
 mod record;
 mod replay;
@@ -178,6 +179,8 @@ enum Verb {
         #[arg(long)]
         state: Option<PathBuf>,
     },
+    /// Run the commands of watches for the daemon, which runs no program itself (used by hinomi-plugins.service)
+    Plugins(plugins::Options),
     /// Print the version
     Version,
 }
@@ -302,6 +305,7 @@ fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
         Verb::Replay { file, options } => replay::replay(&file, &options, out),
         Verb::RouteTest { name, to, config } => route_test::route_test(name.as_deref(), &to, &config.config, out),
         Verb::Alarm { unit, config, state } => alarm::alarm(&unit, &config.config, state.as_deref(), out),
+        Verb::Plugins(options) => plugins::plugins(&options, out),
         Verb::Version => {
             writeln!(out, "hinomi {}", env!("CARGO_PKG_VERSION"))?;
             Ok(0)

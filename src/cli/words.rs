@@ -28,7 +28,8 @@ pub(super) fn value(metric: Metric, value: f64) -> String {
     match metric {
         Metric::Load5 | Metric::Watch => format!("{value:.2}"),
         Metric::Temperature => format!("{value:.1} C"),
-        Metric::Rtt => format!("{:.2} ms", value * 1e3),
+        Metric::Rtt | Metric::ClockOffset | Metric::AnswerTime => format!("{:.2} ms", value * 1e3),
+        Metric::CertificateDays => format!("{value:.1} days"),
         Metric::Sessions => format!("{value:.0}"),
         Metric::BatteryRuntime => super::table::length(value),
         Metric::Errors | Metric::Discards => format!("{value:.4} %"),

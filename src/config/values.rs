@@ -71,6 +71,9 @@ pub(crate) fn split_unit(text: &str) -> (&str, &str) {
     (text[..end].trim(), text[end..].trim())
 }
 
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
+
 /// What a threshold counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
@@ -80,6 +83,8 @@ pub(crate) enum Unit {
     Celsius,
     /// Seconds, written as a duration.
     Time,
+    /// Days, written as a duration.
+    Days,
     /// A number of at least 0.
     Load,
     /// Any number (the unit of a `watch`).
@@ -92,6 +97,7 @@ impl Unit {
             Unit::Share => "write a share with its sign, such as \"70 %\"",
             Unit::Celsius => "write a temperature with its unit, such as \"55 C\"",
             Unit::Time => "write a time with its unit, such as \"50ms\"",
+            Unit::Days => "write a time with its unit, such as \"30d\"",
             Unit::Load | Unit::Any => "write a plain number, such as 4.0",
         }
     }
@@ -104,6 +110,7 @@ impl Unit {
             Unit::Share => format!("{value} %"),
             Unit::Celsius => format!("{value} C"),
             Unit::Time => show_duration(Duration::try_from_secs_f64(value).unwrap_or_default()),
+            Unit::Days => show_duration(Duration::try_from_secs_f64(value * DAY).unwrap_or_default()),
             Unit::Load | Unit::Any => format!("{value}"),
         }
     }
@@ -122,6 +129,9 @@ impl Unit {
     pub(crate) fn text(self, text: &str) -> Taken<f64> {
         if self == Unit::Time {
             return Ok(duration(text)?.as_secs_f64());
+        }
+        if self == Unit::Days {
+            return Ok(duration(text)?.as_secs_f64() / DAY);
         }
         let (number, unit) = split_unit(text);
         let wanted = match self {

@@ -34,11 +34,12 @@ use feed::Feed;
 use tape::{Tape, Took};
 
 use crate::incident::{Batch, Book, EventBody, Head, Restored};
-use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site};
+use crate::model::service::{Answer, Failure};
+use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site, Wall};
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
 use crate::poll::agent::memory::{Memories, Memory};
 use crate::poll::trap::TrapSeen;
-use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
+use crate::poll::{AgentReading, AskJob, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
 use crate::sample::Sampler;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -111,6 +112,8 @@ pub enum Effect {
         /// Give up after.
         timeout: Duration,
     },
+    /// Ask a watched service; answer with `PollInput::Asked`. The shell holds the deadline.
+    Ask(AskJob),
     /// Write to the ledger; answer with [`Input::Committed`].
     Commit(Batch),
     /// Send a mail; answer with [`Input::Delivered`]. The shell holds a deadline of 30 s around it.
@@ -149,7 +152,11 @@ pub struct Core {
 struct LastSeen {
     reading: Option<Box<AgentReading>>,
     tcp: Option<Box<TcpSeen>>,
+    services: Option<Box<ServicesSeen>>,
 }
+
+/// Watched services by name: what came back last, and when.
+type ServicesSeen = BTreeMap<Name, (Wall, Result<Answer, Failure>)>;
 
 /// TCP watches by name: time to connect, or the system's words.
 type TcpSeen = BTreeMap<Name, Result<Duration, String>>;
@@ -427,6 +434,7 @@ impl Core {
                 PollEffect::TcpConnect { token, to, timeout } => {
                     self.out.push(Effect::TcpConnect { token, to, timeout });
                 }
+                PollEffect::Ask(job) => self.out.push(Effect::Ask(job)),
                 PollEffect::Observed(observation) => {
                     moved = true;
                     if let Some(tape) = &mut self.tape {
@@ -452,6 +460,7 @@ impl Core {
                         .record(None, EventBody::ActiveMembers { group, instances }, now);
                 }
                 RuleEffect::ProbeAgent(device) => self.feed.take(PollInput::ProbeAgent(device), now),
+                RuleEffect::AskAgain(device, watch) => self.feed.take(PollInput::AskAgain(device, watch), now),
                 RuleEffect::Probe(device) => self.feed.take(PollInput::ProbeNow(device), now),
                 RuleEffect::Silent(device, silent) => {
                     paths = true;
@@ -518,6 +527,12 @@ impl Core {
             Observation::Tcp(reading) => {
                 if let Some(last) = self.last.get_mut(reading.device.index()) {
                     last.tcp.get_or_insert_default().insert(reading.watch, reading.result);
+                }
+            }
+            Observation::Service(reading) => {
+                if let Some(last) = self.last.get_mut(reading.device.index()) {
+                    let seen = (reading.wall, reading.result);
+                    last.services.get_or_insert_default().insert(reading.watch, seen);
                 }
             }
             Observation::Reach(_) => {}

@@ -6,10 +6,12 @@
 //! Never here: text of a device for a circuit (a nation's series must not depend on what a device says), a clock.
 
 use super::{Core, Snapshot, view};
+use crate::model::service::{Answer, Failure, Perf};
 use crate::model::{
     Device, DeviceId, FindingKind, Level, Measure, Metric, Name, Now, Part, ReachState, Role, Site, Status,
 };
 use crate::poll::InterfaceReading;
+use crate::rules::service::fault;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -112,6 +114,30 @@ pub struct FindingRow {
     pub level: Level,
 }
 
+/// A watched service, as it answered last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceRow {
+    /// Of which device.
+    pub device: DeviceId,
+    /// The watch's name.
+    pub watch: Name,
+    /// What is asked: `tls`, `http` …
+    pub kind: &'static str,
+    /// The answer was the right one; `None`: not known.
+    pub good: Option<bool>,
+}
+
+/// A number of a plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PerfRow {
+    /// Of which device.
+    pub device: DeviceId,
+    /// The watch's name.
+    pub watch: Name,
+    /// Its label, its value, its unit.
+    pub perf: Perf,
+}
+
 /// All devices.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
@@ -133,6 +159,10 @@ pub struct Picture {
     pub numbers: Vec<NumberRow>,
     /// In the order of ids.
     pub findings: Vec<FindingRow>,
+    /// In the order of ids.
+    pub services: Vec<ServiceRow>,
+    /// In the order of ids.
+    pub perfdata: Vec<PerfRow>,
 }
 
 impl Picture {
@@ -149,6 +179,8 @@ impl Picture {
             circuit_ports: Vec::with_capacity(devices),
             numbers: Vec::new(),
             findings: Vec::new(),
+            services: Vec::new(),
+            perfdata: Vec::new(),
         }
     }
 }
@@ -210,6 +242,7 @@ fn managed(core: &Core, id: DeviceId, device: &Device, picture: &mut Picture) ->
         }
     }
     numbers(core, id, device, &mut picture.numbers);
+    services(core, id, device, picture);
     let findings = view::findings(core, &device.name);
     let level = findings.iter().map(|f| f.level).max().unwrap_or_default();
     picture.findings.extend(findings.into_iter().map(|f| FindingRow {
@@ -252,6 +285,34 @@ fn numbers(core: &Core, id: DeviceId, device: &Device, rows: &mut Vec<NumberRow>
         value: result.as_ref().ok().map(std::time::Duration::as_secs_f64),
         level: Level::Ok,
     }));
+}
+
+fn services(core: &Core, id: DeviceId, device: &Device, picture: &mut Picture) {
+    let Some(seen) = core.last[id.index()].services.as_deref() else {
+        return;
+    };
+    // One that the configuration no longer has is passed over.
+    for (watch, (wall, result)) in seen {
+        let Some(service) = device.service(watch) else { continue };
+        let good = match result {
+            Ok(answer) => Some(fault(service, answer, *wall).is_none()),
+            Err(Failure::NotKnown(_)) => None,
+            Err(Failure::NoAnswer(_) | Failure::Malformed(_)) => Some(false),
+        };
+        picture.services.push(ServiceRow {
+            device: id,
+            watch: watch.clone(),
+            kind: service.ask.key(),
+            good,
+        });
+        if let Ok(Answer::Command { perfdata, .. }) = result {
+            picture.perfdata.extend(perfdata.iter().map(|perf| PerfRow {
+                device: id,
+                watch: watch.clone(),
+                perf: perf.clone(),
+            }));
+        }
+    }
 }
 
 fn circuit(core: &Core, id: DeviceId, device: &Device, picture: &mut Picture) -> Row {

@@ -197,7 +197,7 @@ impl Player {
                         transcript: Vec::new(),
                         result: Ok("played".to_owned()),
                     }),
-                    Effect::Send { .. } | Effect::TcpConnect { .. } => continue,
+                    Effect::Send { .. } | Effect::TcpConnect { .. } | Effect::Ask(_) => continue,
                 };
                 if !self.exact {
                     self.core.take(answer, now);

@@ -177,7 +177,7 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
         detection_seconds: device.poll.detection().as_secs_f64(),
         uptime_ticks: reading.and_then(|r| r.uptime),
         traps: if lines { traps(core, &device.name) } else { Vec::new() },
-        readings: reading.map(|r| r.scalars.iter().map(raw).collect()).unwrap_or_default(),
+        readings: readings(core, id, device),
     }
 }
 
@@ -346,6 +346,18 @@ fn interface(core: &Core, id: DeviceId, reading: &InterfaceReading) -> Interface
         in_octets: reading.in_octets.map(wide),
         out_octets: reading.out_octets.map(wide),
     }
+}
+
+/// Objects as read, and what watched services answered last.
+fn readings(core: &Core, id: DeviceId, device: &Device) -> Vec<(String, String)> {
+    let last = &core.last[id.index()];
+    let scalars = last.reading.as_deref().into_iter().flat_map(|r| &r.scalars).map(raw);
+    let watched = |watch: &crate::model::Watch| {
+        let (_, result) = last.services.as_ref()?.get(&watch.name)?;
+        let text = crate::notify::text::answer_in_english(result);
+        Some((watch.name.to_string(), text))
+    };
+    scalars.chain(device.watches.iter().filter_map(watched)).collect()
 }
 
 fn raw(reading: &crate::poll::ScalarReading) -> (String, String) {

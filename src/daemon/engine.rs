@@ -13,6 +13,7 @@ use super::words::Word;
 use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{Core, Effect, Input};
 use crate::incident::{Batch, Event};
+use crate::model::service::Failure;
 use crate::model::{Mono, Now, Site};
 use crate::net::{Drops, Memory, Net};
 use crate::notify::text::event_in_english;
@@ -287,6 +288,16 @@ impl Engine {
                         with_auth,
                         transcript: Vec::new(),
                         result: Err((Stage::Connect, "too much work waits in hinomi".to_owned())),
+                    })
+                })
+            }
+            Effect::Ask(job) => {
+                let token = job.token;
+                self.links.work.try_send(Work::Ask(job)).err().map(|_| {
+                    Input::Poll(PollInput::Asked {
+                        token,
+                        took: Duration::ZERO,
+                        result: Err(Failure::NotKnown("too much work waits in hinomi".to_owned())),
                     })
                 })
             }

@@ -6,6 +6,7 @@ use crate::core::{Counts, DeviceStatus, Input, MaintenanceOrder, Picture, Snapsh
 use crate::incident::Batch;
 use crate::model::{Name, Site, Wall};
 use crate::notify::Delivery;
+use crate::poll::AskJob;
 use crate::poll::agent::memory::Memory;
 use crate::poll::trap::TrapSeen;
 use std::net::SocketAddr;
@@ -130,6 +131,8 @@ pub(crate) enum Work {
         /// AUTH too.
         with_auth: bool,
     },
+    /// Ask a watched service.
+    Ask(AskJob),
     /// Connect, close, tell.
     TcpConnect {
         /// To be returned.

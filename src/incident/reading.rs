@@ -3,6 +3,7 @@
 //! Never here: a judgement of it; what is kept, and for how long (that is `core::inputs`).
 
 use crate::model::redundancy::Role;
+use crate::model::service::{Answer, Failure};
 use crate::model::{FindingKey, FindingKind, Metric, Name, Part, Wall};
 use crate::poll::AgentFailure;
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,15 @@ pub enum Reading {
         /// Milliseconds to connect, or the system's words.
         result: Result<f64, String>,
     },
+    /// A watched service was asked.
+    Service {
+        /// The watch's name.
+        watch: Name,
+        /// Milliseconds until the answer was there, or it was given up.
+        took_ms: f64,
+        /// What came back.
+        result: Result<Answer, Failure>,
+    },
     /// A member of a redundancy group said something else than before.
     Role {
         /// The group.
@@ -138,7 +148,8 @@ impl Reading {
                 R::Port { name: b, .. } | R::PortMissing { name: b },
             )
             | (R::Component { name: a, .. }, R::Component { name: b, .. })
-            | (R::Tcp { watch: a, .. }, R::Tcp { watch: b, .. }) => a == b,
+            | (R::Tcp { watch: a, .. }, R::Tcp { watch: b, .. })
+            | (R::Service { watch: a, .. }, R::Service { watch: b, .. }) => a == b,
             (R::AgentFailed { .. } | R::AgentAnswered { .. }, R::AgentFailed { .. } | R::AgentAnswered { .. })
             | (R::Liveness { .. }, R::Liveness { .. }) => true,
             // Each change of a role is a reading of its own.
@@ -151,6 +162,9 @@ impl Reading {
         match (self, other) {
             (Reading::Liveness { .. }, Reading::Liveness { .. }) => self.without_time() == other.without_time(),
             (Reading::Tcp { result: Ok(_), .. }, Reading::Tcp { result: Ok(_), .. }) => self.is_of_kind(other),
+            (Reading::Service { result: a, .. }, Reading::Service { result: b, .. }) => {
+                self.is_of_kind(other) && a == b
+            }
             _ => self == other,
         }
     }
@@ -185,7 +199,9 @@ impl Reading {
                 of_port && matches!(&key.part, Part::Interface(port) if port == name)
             }
             Reading::Component { name, .. } => matches!(&key.part, Part::Component(part) if part == name),
-            Reading::Tcp { watch, .. } => matches!(&key.part, Part::Watch(part) if part == watch),
+            Reading::Tcp { watch, .. } | Reading::Service { watch, .. } => {
+                matches!(&key.part, Part::Watch(part) if part == watch)
+            }
             Reading::Role { group, .. } => matches!(&key.part, Part::Redundancy(part) if part == group),
         }
     }

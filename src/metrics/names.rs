@@ -366,6 +366,20 @@ pub const FAMILIES: &[Family] = &[
         "Level of a judged number: 0 ok, 1 warning, 2 critical.",
     ),
     family(
+        "hinomi_watch_success",
+        Gauge,
+        &["device", "watch", "kind"],
+        Each(rows::services, rows::watch_success),
+        "Whether a watched service gave the right answer.",
+    ),
+    family(
+        "hinomi_watch_perfdata",
+        Gauge,
+        &["device", "watch", "label", "unit"],
+        Each(rows::perfdata, rows::watch_perfdata),
+        "A number that a plugin gave beside its answer, in its own unit.",
+    ),
+    family(
         "hinomi_circuit_info",
         Gauge,
         &[

@@ -3,7 +3,7 @@
 //! Labels come from the configuration; of what a device tells, only ports of the operator's own devices carry text.
 
 use super::once;
-use super::text::{Writer, key};
+use super::text::{Writer, key, truth};
 use crate::core::Picture;
 use crate::core::picture::{Port, Row};
 use crate::model::{Circuit, CircuitRole, Device, DeviceId, Measure, Part, ReachState, Role};
@@ -27,6 +27,14 @@ pub(super) fn numbers(p: &Picture) -> usize {
 
 pub(super) fn findings(p: &Picture) -> usize {
     p.findings.len()
+}
+
+pub(super) fn services(p: &Picture) -> usize {
+    p.services.len()
+}
+
+pub(super) fn perfdata(p: &Picture) -> usize {
+    p.perfdata.len()
 }
 
 fn name(p: &Picture, device: DeviceId) -> &str {
@@ -200,6 +208,20 @@ pub(super) fn speed(p: &Picture, i: usize, w: &mut Writer) {
         let index = row.index.to_string();
         w.sample(&[name(p, row.device), &index, &row.name, alias, ""], bps as f64 / 1e6);
     }
+}
+
+pub(super) fn watch_success(p: &Picture, i: usize, w: &mut Writer) {
+    let row = &p.services[i];
+    // What is not known is neither good nor bad.
+    if let Some(good) = row.good {
+        w.sample(&[name(p, row.device), &row.watch, row.kind], truth(good));
+    }
+}
+
+pub(super) fn watch_perfdata(p: &Picture, i: usize, w: &mut Writer) {
+    let row = &p.perfdata[i];
+    let labels = [name(p, row.device), &row.watch, &row.perf.label, &row.perf.unit];
+    w.sample(&labels, row.perf.value);
 }
 
 pub(super) fn metric(p: &Picture, i: usize, w: &mut Writer) {

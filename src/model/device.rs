@@ -1,6 +1,7 @@
 //! Devices: what is watched, how, and on which path it lies.
 
 use super::circuit::Circuit;
+use super::service::Service;
 use super::{FindingKind, FindingRule, Name, Threshold, ThresholdKind, snmp::SnmpAccess};
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -173,6 +174,8 @@ pub enum WatchKind {
         /// Port on the device's address.
         port: u16,
     },
+    /// A certificate, a page, a name server, a clock, a plugin.
+    Service(Arc<Service>),
 }
 
 /// The link that crosses the demarcation point.
@@ -240,6 +243,15 @@ pub struct Device {
 }
 
 impl Device {
+    /// The service that a `watch` of this name asks.
+    pub fn service(&self, watch: &str) -> Option<&Arc<Service>> {
+        let watch = self.watches.iter().find(|w| *w.name == *watch)?;
+        match &watch.kind {
+            WatchKind::Service(service) => Some(service),
+            WatchKind::Oid { .. } | WatchKind::Tcp { .. } => None,
+        }
+    }
+
     /// Looks at what is used of a device in every round (see `core::warm`).
     pub fn warm(&self) {
         black_box(self.circuit.as_ref().map(|c| (c.down_bps, c.tells_utilization)));

@@ -42,6 +42,8 @@ pub enum FindingKind {
     AgentSilent,
     /// A threshold has had no data for three intervals.
     NoData,
+    /// A watched service gives a wrong answer or none.
+    WatchFailed,
     /// The device is silent but what is behind it answers.
     ControlPlaneSilent,
     /// Some echoes are lost; shown, no notice.
@@ -70,7 +72,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// Every kind, in the order they are documented.
-    pub const ALL: [FindingKind; 21] = [
+    pub const ALL: [FindingKind; 22] = [
         FindingKind::DeviceDown,
         FindingKind::PlatformDown,
         FindingKind::CircuitSilent,
@@ -80,6 +82,7 @@ impl FindingKind {
         FindingKind::ComponentFailed,
         FindingKind::AgentSilent,
         FindingKind::NoData,
+        FindingKind::WatchFailed,
         FindingKind::ControlPlaneSilent,
         FindingKind::Lossy,
         FindingKind::Blind,
@@ -106,6 +109,7 @@ impl FindingKind {
             FindingKind::ComponentFailed => "component-failed",
             FindingKind::AgentSilent => "agent-silent",
             FindingKind::NoData => "no-data",
+            FindingKind::WatchFailed => "watch-failed",
             FindingKind::ControlPlaneSilent => "control-plane-silent",
             FindingKind::Lossy => "lossy",
             FindingKind::Blind => "blind",
@@ -132,6 +136,7 @@ impl FindingKind {
                 (Level::Warning, 30)
             }
             FindingKind::AgentSilent | FindingKind::NoData | FindingKind::ControlPlaneSilent => (Level::Warning, 300),
+            FindingKind::WatchFailed => (Level::Warning, 60),
             FindingKind::Lossy => (Level::Ok, 0),
             FindingKind::Blind => (Level::Critical, 0),
             FindingKind::RouteNotReady => (Level::Warning, 600),

@@ -87,6 +87,12 @@ pub enum Metric {
     BatteryRuntime,
     /// The unit of the `watch`.
     Watch,
+    /// Days until a certificate ends. Lower is worse.
+    CertificateDays,
+    /// Seconds between a clock and ours, without its sign.
+    ClockOffset,
+    /// Seconds until the whole answer was there.
+    AnswerTime,
 }
 
 impl Metric {
@@ -111,6 +117,9 @@ impl Metric {
             Metric::BatteryCharge => "battery-charge",
             Metric::BatteryRuntime => "battery-runtime",
             Metric::Watch => "watch",
+            Metric::CertificateDays => "certificate-days",
+            Metric::ClockOffset => "clock-offset",
+            Metric::AnswerTime => "answer-time",
         }
     }
 
@@ -133,13 +142,13 @@ impl Metric {
             Metric::UpsLoad => ThresholdKind::UpsLoad,
             Metric::BatteryCharge => ThresholdKind::BatteryCharge,
             Metric::BatteryRuntime => ThresholdKind::BatteryRuntime,
-            Metric::Watch => return None,
+            Metric::Watch | Metric::CertificateDays | Metric::ClockOffset | Metric::AnswerTime => return None,
         })
     }
 
     /// Lower is worse.
     pub fn falls(self) -> bool {
-        self.kind().is_some_and(ThresholdKind::falls)
+        self == Metric::CertificateDays || self.kind().is_some_and(ThresholdKind::falls)
     }
 
     /// What a value is multiplied with before it is held against its threshold, and a bound before it is shown: 1, or −1 where

@@ -9,6 +9,9 @@ mod en;
 mod ja;
 mod readings;
 mod redundancy;
+mod service;
+
+pub use service::answer_in_english;
 
 use super::plan::{NAMES, Notice};
 use crate::incident::{Event, EventBody, Head, Incident, NoticeKind};

@@ -1,6 +1,7 @@
 //! What polling learned about a device, before anybody judges it. Missing is missing, never zero.
 
-use crate::model::{DeviceId, Mono, Name, Profile};
+use crate::model::service::{Answer, Failure};
+use crate::model::{DeviceId, Mono, Name, Profile, Wall};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,6 +16,30 @@ pub enum Observation {
     Agent(AgentRound),
     /// A TCP `watch` ended.
     Tcp(TcpReading),
+    /// A round of a watched service ended.
+    Service(Box<ServiceReading>),
+}
+
+impl Observation {
+    /// Whose.
+    pub fn device(&self) -> DeviceId {
+        match self {
+            Observation::Reach(round) => round.device,
+            Observation::Agent(round) => round.device,
+            Observation::Tcp(reading) => reading.device,
+            Observation::Service(reading) => reading.device,
+        }
+    }
+
+    /// The same, of the device that has this number.
+    pub fn renumber(&mut self, device: DeviceId) {
+        match self {
+            Observation::Reach(round) => round.device = device,
+            Observation::Agent(round) => round.device = device,
+            Observation::Tcp(reading) => reading.device = device,
+            Observation::Service(reading) => reading.device = device,
+        }
+    }
 }
 
 /// Why a liveness round was made.
@@ -246,4 +271,21 @@ pub struct TcpReading {
     pub at: Mono,
     /// Time to connect, or the system's words.
     pub result: Result<Duration, String>,
+}
+
+/// A round of a watched service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceReading {
+    /// Whom.
+    pub device: DeviceId,
+    /// The watch's name.
+    pub watch: Name,
+    /// When it ended.
+    pub at: Mono,
+    /// The same by the calendar, which certificates are held against.
+    pub wall: Wall,
+    /// From the first octet sent, or the first try to connect, to the end of the answer.
+    pub took: Duration,
+    /// What came back.
+    pub result: Result<Answer, Failure>,
 }

@@ -23,6 +23,7 @@ impl Poll {
         self.move_rounds(&old, &moved);
         self.move_tokens(&old, &moved);
         self.agent_probes.clear();
+        self.asked_again.clear();
         for due in self.pacer.forget_starts() {
             let device = moved.get(due.device.index()).copied().flatten();
             if let Some(device) = device.filter(|d| self.states[d.index()].agent_queued) {
@@ -31,7 +32,7 @@ impl Poll {
         }
         self.effects.retain_mut(|effect| match effect {
             PollEffect::Observed(o) => rename(o, &moved),
-            PollEffect::Send { .. } | PollEffect::TcpConnect { .. } => true,
+            PollEffect::Send { .. } | PollEffect::TcpConnect { .. } | PollEffect::Ask(_) => true,
         });
         self.addresses = Addresses::new(&site);
         self.schedule.reload(&site);
@@ -77,7 +78,7 @@ impl Poll {
         let (rounds, site) = (&self.rounds, &self.site);
         self.tokens.retain(|_, usage| match usage {
             TokenUse::Liveness(key) => rounds.get(*key).is_some(),
-            TokenUse::Watch(device, index) => {
+            TokenUse::Watch(device, index) | TokenUse::Service(device, index) => {
                 let found = moved[device.index()].filter(|new| {
                     let (a, b) = (old.device(*device), site.device(*new));
                     let i = usize::from(*index);
@@ -88,7 +89,7 @@ impl Poll {
             }
         });
         let watch = |u: &TokenUse| {
-            if let TokenUse::Watch(d, i) = u {
+            if let TokenUse::Watch(d, i) | TokenUse::Service(d, i) = u {
                 Some((*d, *i))
             } else {
                 None
@@ -110,14 +111,9 @@ fn same_agent(a: &Device, b: &Device) -> bool {
 
 /// Gives an observation the new id of its device; `false` if the device is gone.
 fn rename(observation: &mut Observation, moved: &[Option<DeviceId>]) -> bool {
-    let device = match observation {
-        Observation::Reach(r) => &mut r.device,
-        Observation::Agent(r) => &mut r.device,
-        Observation::Tcp(r) => &mut r.device,
-    };
-    match moved.get(device.index()).copied().flatten() {
+    match moved.get(observation.device().index()).copied().flatten() {
         Some(new) => {
-            *device = new;
+            observation.renumber(new);
             true
         }
         None => false,

@@ -1,5 +1,6 @@
 //! What the rules say: a finding changed its level, or a device is behind a fault.
 
+use super::Fault;
 use crate::model::{FindingKey, Isolation, Level, Name, Wall};
 use crate::poll::AgentFailure;
 use serde::{Deserialize, Serialize};
@@ -218,6 +219,13 @@ pub enum Cause {
     },
     /// It does again.
     TcpWorks,
+    /// A watched service gives a wrong answer or none.
+    WatchFailed {
+        /// What is wrong.
+        fault: Fault,
+    },
+    /// It gives the right one.
+    WatchWorks,
     /// A route test failed.
     RouteFailed {
         /// Stage and words of the last test.

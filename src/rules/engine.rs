@@ -9,6 +9,7 @@ use super::lines::LineStates;
 use super::number::Numbers;
 use super::reach::{Context, Reach, common_key, down_key};
 use super::redundancy::{self, Redundancies};
+use super::service::Services;
 use super::{Cause, FindingChange, RuleEffect, component};
 use crate::model::{
     Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, LocalMinute, Metric, Mono, Name, Now, Part,
@@ -34,6 +35,7 @@ pub struct Rules {
     pub(super) agents: BTreeMap<Name, AgentState>,
     /// Ports that do not take connections: since when, and when last.
     pub(super) tcp_failing: BTreeMap<(Name, Name), (Mono, Mono)>,
+    pub(super) services: Services,
     pub(super) routes: BTreeMap<Name, bool>,
     /// Raised findings whose verdict later readings may settle.
     pub(super) unsettled: BTreeSet<FindingKey>,
@@ -71,6 +73,7 @@ impl Rules {
             site,
             agents: BTreeMap::new(),
             tcp_failing: BTreeMap::new(),
+            services: Services::new(),
             routes: BTreeMap::new(),
             unsettled: BTreeSet::new(),
             out: Vec::new(),
@@ -153,7 +156,7 @@ impl Rules {
         match observation {
             Observation::Reach(round) => self.redundancy.stir(round.device),
             Observation::Agent(round) if round.outcome.is_err() => self.redundancy.fell_silent(round.device),
-            Observation::Agent(_) | Observation::Tcp(_) => {}
+            Observation::Agent(_) | Observation::Tcp(_) | Observation::Service(_) => {}
         }
         for effect in self.out.get(from..).unwrap_or_default() {
             if let RuleEffect::Silent(device, _) = effect {
@@ -249,6 +252,10 @@ impl Rules {
             }
             Observation::Agent(round) => self.agent_round(round, samples, now),
             Observation::Tcp(reading) => self.tcp(reading, now),
+            Observation::Service(reading) => {
+                self.judge_numbers(samples, now);
+                self.service(reading, now);
+            }
         }
         self.stir_redundancy(observation, from);
         self.isolate_again(now);
@@ -472,6 +479,8 @@ impl Rules {
             let part = Part::Watch(watch.clone());
             devices.get(name).is_some_and(|d| is_tcp(d, &part))
         });
+        self.services
+            .retain(|(name, watch), _| devices.get(name).is_some_and(|d| d.service(watch).is_some()));
         self.routes
             .retain(|name, _| site.routes.iter().any(|r| r.name == *name));
         let gone: Vec<FindingKey> = self

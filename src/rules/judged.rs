@@ -32,6 +32,8 @@ pub(super) fn judged(site: &Site, device: Option<&Device>, key: &FindingKey) -> 
         (FindingKind::InterfaceDown | FindingKind::InterfaceMissing, Part::Interface(name)) => {
             by_snmp && device.interfaces.iter().any(|w| glob(&w.pattern, name))
         }
+        (FindingKind::WatchFailed, part) => is_service(device, part),
+        (FindingKind::NoData, part) if is_service(device, part) => true,
         (FindingKind::NoData | FindingKind::Threshold, part) => {
             is_tcp(device, part) || key.metric.is_some_and(|m| number::judged(device, part, m))
         }
@@ -44,4 +46,9 @@ pub(super) fn is_tcp(device: &Device, part: &Part) -> bool {
     let Part::Watch(name) = part else { return false };
     let watch = device.watches.iter().find(|w| w.name == *name);
     watch.is_some_and(|w| matches!(w.kind, WatchKind::Tcp { .. }))
+}
+
+/// Is the part a watched service?
+pub(super) fn is_service(device: &Device, part: &Part) -> bool {
+    matches!(part, Part::Watch(name) if device.service(name).is_some())
 }

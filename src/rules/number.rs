@@ -2,6 +2,7 @@
 
 use super::condition::Conditions;
 use super::interface::interface_key;
+use super::judged::is_service;
 use super::threshold::{Step, ThresholdState};
 use super::{Cause, FindingChange, RuleEffect};
 use crate::model::device::glob;
@@ -12,6 +13,7 @@ use crate::model::{
 use crate::sample::{Sample, Unknown};
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::time::Duration;
 
 /// No value for this many intervals is "no data".
 const NO_DATA_INTERVALS: u32 = 3;
@@ -61,10 +63,20 @@ pub fn threshold<'a>(device: &'a Device, part: &Part, metric: Metric) -> Option<
             .find(|w| w.name == *name)
             .and_then(|w| match &w.kind {
                 WatchKind::Oid { threshold, .. } => threshold.as_ref(),
+                WatchKind::Service(service) => service.threshold(metric),
                 WatchKind::Tcp { .. } => None,
             }),
         (None, _) => None,
     }
+}
+
+/// How often a number of this part is read.
+fn interval(device: &Device, part: &Part) -> Duration {
+    let service = match part {
+        Part::Watch(name) => device.service(name),
+        _ => None,
+    };
+    service.map_or(device.poll.interval, |s| s.interval)
 }
 
 /// The unit people read.
@@ -72,7 +84,8 @@ pub fn unit(device: &Device, part: &Part, metric: Metric) -> String {
     let fixed = match metric {
         Metric::Load5 | Metric::Sessions => "",
         Metric::Temperature => "C",
-        Metric::Rtt | Metric::BatteryRuntime => "s",
+        Metric::Rtt | Metric::BatteryRuntime | Metric::ClockOffset | Metric::AnswerTime => "s",
+        Metric::CertificateDays => "d",
         Metric::Watch => {
             let Part::Watch(name) = part else { return String::new() };
             let watch = device.watches.iter().find(|w| w.name == *name).map(|w| &w.kind);
@@ -181,7 +194,7 @@ impl Numbers {
             }
             Ok(value) => value,
         };
-        if sample.at.since(number.known_at) >= device.poll.interval * NO_DATA_INTERVALS {
+        if sample.at.since(number.known_at) >= interval(device, &sample.part) * NO_DATA_INTERVALS {
             number.state.gap();
         }
         (number.last, number.known_at, number.ever) = (Ok(value), sample.at, true);
@@ -225,6 +238,10 @@ impl Numbers {
             let since = number.known_at.max(back);
             let silent = now.mono.since(since);
             if silent < patience {
+                continue;
+            }
+            // A service has rounds of its own, which tell of themselves.
+            if is_service(device, part) {
                 continue;
             }
             let asked = number.ever || matches!(part, Part::Watch(_));
@@ -318,7 +335,10 @@ fn measured(device: &Device, part: &Part, metric: Metric) -> bool {
             device.circuit.as_ref().is_some_and(|c| c.measure != Measure::Nothing)
         }
         (Part::Interface(name), _) => device.snmp.is_some() && device.interfaces.iter().any(|w| glob(&w.pattern, name)),
-        (Part::Watch(name), _) => device.watches.iter().any(|w| w.name == *name),
+        (Part::Watch(name), _) => device.watches.iter().any(|w| {
+            let of_service = !matches!(metric, Metric::Watch);
+            w.name == *name && of_service == matches!(w.kind, WatchKind::Service(_))
+        }),
         _ => device.snmp.is_some(),
     }
 }

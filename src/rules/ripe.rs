@@ -53,10 +53,18 @@ impl Rules {
                 };
                 !self.answers(id) || self.conditions.get(&missing).is_some()
             }
+            // The silence of the device explains nothing of what stands elsewhere.
+            (FindingKind::NoData, Part::Watch(watch)) if self.is_elsewhere(id, watch) => false,
             (FindingKind::NoData | FindingKind::InterfaceMissing | FindingKind::ComponentFailed, _) => {
                 !self.answers(id)
             }
-            (FindingKind::AgentSilent | FindingKind::Threshold, _) => match id {
+            (FindingKind::WatchFailed, Part::Watch(watch)) if self.is_elsewhere(id, watch) => {
+                if self.reach.blind() {
+                    self.conditions.put_off(key, now.mono + BLIND_AGAIN);
+                }
+                return self.reach.blind();
+            }
+            (FindingKind::AgentSilent | FindingKind::Threshold | FindingKind::WatchFailed, _) => match id {
                 Some(id) if !self.answers(Some(id)) || !self.answered_since(key, id) => {
                     return self.ask_whether_alive(key, id, now);
                 }
@@ -100,6 +108,12 @@ impl Rules {
         pending.is_some()
     }
 
+    /// A service whose silence that of its device does not explain.
+    fn is_elsewhere(&self, id: Option<DeviceId>, watch: &Name) -> bool {
+        let device = id.map(|id| self.site.device(id));
+        device.is_some_and(|d| d.service(watch).is_some_and(|s| !s.is_on(d.address)))
+    }
+
     fn answers(&self, id: Option<DeviceId>) -> bool {
         id.is_some_and(|id| reachable(self.reach.node(id).state))
     }
@@ -117,6 +131,11 @@ impl Rules {
         let site = self.site.clone();
         let device = site.device(id);
         let (failed, after) = match &key.part {
+            Part::Watch(watch) if key.kind == FindingKind::WatchFailed => {
+                let state = self.services.get(&(device.name.clone(), watch.clone()));
+                let failed = state.and_then(|s| s.failing).map(|(_, last)| last);
+                (failed, device.rule(key.kind).after)
+            }
             Part::Watch(watch) => {
                 let failing = self.tcp_failing.get(&(device.name.clone(), watch.clone()));
                 (failing.map(|(_, last)| *last), device.poll.confirm.over)
@@ -163,6 +182,9 @@ impl Rules {
                     agent.failing_since = None;
                 }
                 self.tcp_failing.retain(|(device, _), _| *device != name);
+                for (_, state) in self.services.iter_mut().filter(|((device, _), _)| *device == name) {
+                    state.failing = None;
+                }
                 self.end(key, Cause::Unreachable, now);
             }
         }

@@ -9,6 +9,7 @@ pub mod loss;
 mod profile;
 pub mod roles;
 pub mod scalar;
+pub mod service;
 
 use crate::model::profile::Health;
 use crate::model::{
@@ -44,6 +45,8 @@ pub enum Unknown {
     AboveLinkSpeed,
     /// The agent has no such object, or it is not a number.
     Missing,
+    /// A watched service gave no answer.
+    NoAnswer,
     /// Neither a contracted rate nor a port speed is known.
     NoSpeed,
 }
@@ -60,6 +63,7 @@ impl Unknown {
             Unknown::WrapAmbiguous => "wrap-ambiguous",
             Unknown::AboveLinkSpeed => "above-link-speed",
             Unknown::Missing => "missing",
+            Unknown::NoAnswer => "no-answer",
             Unknown::NoSpeed => "no-speed",
         }
     }
@@ -307,6 +311,11 @@ impl Sampler {
                 }
             }
             Observation::Tcp(_) => {}
+            Observation::Service(reading) => {
+                if let Some(device) = self.site.devices.get(reading.device.index()) {
+                    service::numbers(device, reading, &mut out.numbers);
+                }
+            }
         }
         for sample in &out.numbers {
             if let Err(reason) = sample.value {

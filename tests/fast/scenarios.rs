@@ -115,6 +115,11 @@ fn play(world: &mut World, folder: &Path, line: &str) {
             "down" => drop(world.relays_down.insert(name.to_owned())),
             _ => drop(world.relays_down.remove(name)),
         },
+        ["answer", watch, took, ref result @ ..] => {
+            let took = humantime::parse_duration(took).expect("a time");
+            let result = serde_json::from_str(&result.join(" ")).expect("an answer as JSON");
+            world.answers.insert(watch.replace('_', " "), (took, result));
+        }
         ["ledger", state] => world.commit_fails = state == "fails",
         ["ack", incident, by] => {
             world

@@ -455,6 +455,7 @@ impl Builder<'_> {
             redundancy,
             maintenance: Vec::new(),
             traps: None,
+            plugins: Default::default(),
             heartbeat: None,
             fingerprint: String::new(),
         };

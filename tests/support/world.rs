@@ -7,6 +7,7 @@ use hinomi::core::tape::{Beginning, Line, Wants};
 use hinomi::core::{Core, Effect, Input, MaintenanceOrder};
 use hinomi::incident::{Batch, Head, Restored, RowChange};
 use hinomi::model::maintenance::By;
+use hinomi::model::service::{Answer, Failure};
 use hinomi::model::{Mono, Now, Site, Wall, Window};
 use hinomi::notify::{Delivery, Outcome, RouteTest, Stage};
 use hinomi::poll::{Channel, PollInput};
@@ -69,6 +70,8 @@ pub(super) struct World {
     pub(super) uplink_up: bool,
     pub(super) loss_percent: u32,
     pub(super) commit_fails: bool,
+    /// What watched services answer, by the watch's name, and how long that takes.
+    pub(super) answers: BTreeMap<String, (Duration, Result<Answer, Failure>)>,
     /// How often the core was woken or given something.
     pub(super) wakes: u64,
     /// What the ledger holds.
@@ -121,6 +124,7 @@ impl World {
             uplink_up: true,
             loss_percent: 0,
             commit_fails: false,
+            answers: BTreeMap::new(),
             wakes: 0,
             events: Vec::new(),
             rows: BTreeMap::new(),
@@ -337,6 +341,15 @@ impl World {
                         false => Err("timed out".to_owned()),
                     };
                     self.push(LATENCY, Input::Poll(PollInput::TcpEnded { token, result }));
+                }
+                Effect::Ask(job) => {
+                    let unscripted = || {
+                        let why = "the story says nothing of it".to_owned();
+                        (LATENCY, Err(Failure::NotKnown(why)))
+                    };
+                    let (took, result) = self.answers.get(&*job.watch).cloned().unwrap_or_else(unscripted);
+                    let token = job.token;
+                    self.push(took, Input::Poll(PollInput::Asked { token, took, result }));
                 }
                 Effect::Commit(batch) => {
                     // As the real ledger does: what could not be written is written before the next batch.

@@ -96,7 +96,7 @@ pub(super) fn levels(walk: &Walk<'_>, unit: Unit) -> Option<Option<Threshold>> {
 }
 
 /// The same; `falls`: lower is worse. Such a threshold holds negated numbers (see `ThresholdKind::falls`).
-fn read_levels(walk: &Walk<'_>, (unit, falls): (Unit, bool)) -> Option<Option<Threshold>> {
+pub(super) fn read_levels(walk: &Walk<'_>, (unit, falls): (Unit, bool)) -> Option<Option<Threshold>> {
     let sign = if falls { -1.0 } else { 1.0 };
     let warning = number(walk, "warning", unit);
     let critical = number(walk, "critical", unit);

@@ -29,16 +29,21 @@ where
 }
 
 fn client_config(ca: Option<&Path>) -> Result<ClientConfig, String> {
-    let roots = match ca {
-        Some(path) => roots_of(path)?,
-        None => native_roots()?,
-    };
+    let roots = roots(ca)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| format!("TLS could not be prepared: {e}"))?
         .with_root_certificates(roots)
         .with_no_client_auth())
+}
+
+/// The authorities of a PEM file, else those of this host.
+pub(crate) fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
+    match ca {
+        Some(path) => roots_of(path),
+        None => native_roots(),
+    }
 }
 
 fn roots_of(path: &Path) -> Result<RootCertStore, String> {

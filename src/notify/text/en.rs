@@ -2,7 +2,7 @@
 
 use super::{
     Clock, Facts, Label, Words, bits, bound, clean, device_name, interface_of, oper_name, part_name, quantity,
-    redundancy, seconds,
+    redundancy, seconds, service,
 };
 use crate::incident::event::AcknowledgeEnd;
 use crate::incident::{Event, EventBody, NoticeKind};
@@ -35,6 +35,9 @@ fn metric(metric: Metric, root: &FindingKey) -> String {
         Metric::UpsLoad => "UPS load",
         Metric::BatteryCharge => "battery charge",
         Metric::BatteryRuntime => "battery runtime",
+        Metric::CertificateDays => "validity left",
+        Metric::ClockOffset => "offset",
+        Metric::AnswerTime => "answer time",
         Metric::Watch => return part_name(root).unwrap_or_else(|| "watch".to_owned()),
     };
     match part_name(root) {
@@ -57,6 +60,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::ComponentFailed => format!("{part} fault"),
         FindingKind::AgentSilent => "SNMP silent".to_owned(),
         FindingKind::NoData => format!("no data: {number}"),
+        FindingKind::WatchFailed => format!("{part} failed"),
         FindingKind::ControlPlaneSilent => "control plane silent".to_owned(),
         FindingKind::Lossy => "packet loss".to_owned(),
         FindingKind::Blind => "monitoring host cut off".to_owned(),
@@ -151,6 +155,8 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         ),
         Cause::TcpFailed { error } => format!("{part} does not take connections: {}", clean(error)),
         Cause::TcpWorks => format!("{part} takes connections again"),
+        Cause::WatchFailed { fault } => service::in_english(&part, fault),
+        Cause::WatchWorks => format!("{part} gives the right answer again"),
         Cause::RouteFailed { error } => format!("mail route does not work: {}", clean(error)),
         Cause::RouteWorks => "mail route works again".to_owned(),
         Cause::LedgerFailed { error } => format!("the ledger cannot be written: {}", clean(error)),

@@ -2,6 +2,7 @@
 
 use super::{
     Clock, Facts, Label, Words, bits, bound, clean, interface_of, oper_name, part_name, quantity, redundancy, seconds,
+    service,
 };
 use crate::incident::NoticeKind;
 use crate::model::verdict::WitnessMissing;
@@ -32,6 +33,9 @@ fn metric(metric: Metric, root: &FindingKey) -> String {
         Metric::UpsLoad => "UPS負荷率",
         Metric::BatteryCharge => "バッテリ残量",
         Metric::BatteryRuntime => "バッテリ残り時間",
+        Metric::CertificateDays => "有効期限までの残り",
+        Metric::ClockOffset => "時刻のずれ",
+        Metric::AnswerTime => "応答所要時間",
         Metric::Watch => return part_name(root).unwrap_or_else(|| "個別監視".to_owned()),
     };
     match part_name(root) {
@@ -54,6 +58,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::ComponentFailed => format!("{part} 異常"),
         FindingKind::AgentSilent => "SNMP応答なし".to_owned(),
         FindingKind::NoData => format!("{number} データなし"),
+        FindingKind::WatchFailed => format!("{part} 異常"),
         FindingKind::ControlPlaneSilent => "制御部 応答なし".to_owned(),
         FindingKind::Lossy => "パケット損失".to_owned(),
         FindingKind::Blind => "監視装置の孤立".to_owned(),
@@ -156,6 +161,8 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         }
         Cause::TcpFailed { error } => format!("{part} に接続できません: {}", clean(error)),
         Cause::TcpWorks => format!("{part} に再び接続できます"),
+        Cause::WatchFailed { fault } => service::in_japanese(&part, fault),
+        Cause::WatchWorks => format!("{part} が再び正しく応答しています"),
         Cause::RouteFailed { error } => format!("通知経路が使えません: {}", clean(error)),
         Cause::RouteWorks => "通知経路が再び使えます".to_owned(),
         Cause::LedgerFailed { error } => format!("台帳に記録できません: {}", clean(error)),

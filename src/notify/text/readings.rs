@@ -3,6 +3,7 @@
 //! Never here: mails; what is kept (that is `core::inputs`).
 
 use super::en::{agent, duration};
+use super::service::answer_in_english;
 use super::{clean, oper_name, quantity};
 use crate::incident::{ReadAt, Reading};
 use crate::model::redundancy::Role;
@@ -91,6 +92,9 @@ fn reading(reading: &Reading) -> String {
             watch,
             result: Err(why),
         } => format!("{}: {}", clean(watch), clean(why)),
+        Reading::Service { watch, took_ms, result } => {
+            format!("{}: {} ({took_ms:.1} ms)", clean(watch), answer_in_english(result))
+        }
         Reading::Role {
             group,
             instance,

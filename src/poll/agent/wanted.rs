@@ -158,7 +158,7 @@ impl Wanted {
             .iter()
             .filter_map(|w| match &w.kind {
                 WatchKind::Oid { oid, .. } => Some(Arc::from(oid.as_slice())),
-                WatchKind::Tcp { .. } => None,
+                WatchKind::Tcp { .. } | WatchKind::Service(_) => None,
             })
             .collect();
         let managed = device.role == Role::Managed;

@@ -184,6 +184,7 @@ fn site(of: Redundancy) -> Site {
         routes: Vec::new(),
         maintenance: Vec::new(),
         traps: None,
+        plugins: Default::default(),
         heartbeat: None,
         fingerprint: String::new(),
     }

@@ -84,6 +84,7 @@ pub(crate) fn site(devices: Vec<Device>) -> Arc<Site> {
         maintenance: Vec::new(),
         heartbeat: None,
         traps: None,
+        plugins: Default::default(),
         fingerprint: String::new(),
     })
 }

@@ -150,6 +150,7 @@ pub(crate) fn site() -> Site {
         maintenance: Vec::new(),
         heartbeat: None,
         traps: None,
+        plugins: Default::default(),
         fingerprint: "0".repeat(64),
     }
 }

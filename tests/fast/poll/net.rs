@@ -96,6 +96,7 @@ pub(super) fn site(devices: Vec<Device>) -> Arc<Site> {
         maintenance: Vec::new(),
         heartbeat: None,
         traps: None,
+        plugins: Default::default(),
         fingerprint: String::new(),
     })
 }
@@ -125,6 +126,8 @@ pub(super) struct Net {
     pub(super) seen: Vec<(Mono, Observation)>,
     pub(super) sent: Vec<(Mono, SocketAddr)>,
     pub(super) connects: Vec<Mono>,
+    /// Watched services that were to be asked.
+    pub(super) asks: Vec<(Mono, hinomi::poll::AskJob)>,
     behaviours: BTreeMap<IpAddr, Behaviour>,
     waiting: BTreeMap<(Mono, u64), PollInput>,
     count: u64,
@@ -148,6 +151,7 @@ impl Net {
             seen: Vec::new(),
             sent: Vec::new(),
             connects: Vec::new(),
+            asks: Vec::new(),
             behaviours: BTreeMap::new(),
             waiting: BTreeMap::new(),
             count: 0,
@@ -245,6 +249,7 @@ impl Net {
                 PollEffect::Observed(o) => self.seen.push((self.now, o)),
                 PollEffect::Send { channel, to, bytes } => self.deliver(channel, to, &bytes),
                 PollEffect::TcpConnect { token, to, timeout } => self.connect(token, to, timeout),
+                PollEffect::Ask(job) => self.asks.push((self.now, job)),
             }
         }
     }

@@ -221,6 +221,7 @@ impl Town {
             maintenance: Vec::new(),
             heartbeat: None,
             traps: None,
+            plugins: Default::default(),
             fingerprint: String::new(),
         }
     }
