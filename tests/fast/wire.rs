@@ -452,3 +452,52 @@ proptest! {
         let _ = hinomi::wire::icmp::parse(true, &bytes);
     }
 }
+
+/// Reads a seed of a fuzz target, and all that one cut or one flipped bit makes of it.
+fn damaged(kind: &str, read: impl Fn(&[u8])) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fuzz/seeds")
+        .join(kind);
+    let mut seeds = 0;
+    for seed in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(seed.unwrap().path()).unwrap();
+        seeds += 1;
+        read(&bytes);
+        for at in 0..bytes.len() {
+            read(&bytes[..at]);
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                read(&flipped);
+            }
+        }
+    }
+    assert!(seeds > 0, "no seed of {kind}");
+}
+
+#[test]
+fn no_cut_or_flip_of_what_watches_read_panics() {
+    use hinomi::wire::{certificate, dns, ntp, perfdata};
+    let nonce = 0x0102_0304_0506_0708;
+    damaged("ntp", |bytes| {
+        if let Ok(read) = ntp::reply(bytes, nonce) {
+            let _ = ntp::offset_and_delay(ntp::Stamp(0), &read, ntp::Stamp(u64::MAX));
+        }
+    });
+    for kind in [dns::Kind::A, dns::Kind::Mx, dns::Kind::Txt, dns::Kind::Cname] {
+        damaged("dns", |bytes| {
+            if let Ok(read) = dns::reply(bytes, 7, "ehr.example.jp", kind) {
+                assert!(read.records.len() < 500);
+            }
+        });
+    }
+    damaged("certificate", |bytes| {
+        if let Ok(read) = certificate::read(bytes) {
+            assert!(read.subject.chars().count() <= 200 && read.names.len() <= 20);
+        }
+    });
+    damaged("perfdata", |bytes| {
+        let read = perfdata::read(bytes);
+        assert!(read.numbers.iter().all(|n| n.value.is_finite()));
+    });
+}
