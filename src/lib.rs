@@ -21,6 +21,8 @@
 //! - Whatever has time has four verbs: take an input with `now`, say the next wake-up, wake, hand out effects.
 
 pub mod model;
+// Files within bounds: config, notify::channel and the shell read and write by it.
+pub mod files;
 // From text to the model.
 pub mod config;
 // Pure, in the order of the data.

@@ -52,6 +52,7 @@ pub(crate) fn site(shape: Shape, circuits: u32, watched: bool) -> Arc<Site> {
         rate_bps: None,
         expect_up: false,
         backup: false,
+        to: None,
     };
     let bound = |raise, clear| Bound::new(raise, clear);
     let utilization = Threshold::new(
@@ -63,6 +64,8 @@ pub(crate) fn site(shape: Shape, circuits: u32, watched: bool) -> Arc<Site> {
     let day = |d: u16| (d * 1440 + 510, d * 1440 + 1080);
     let shared = Shared {
         access: Arc::new(SnmpAccess {
+            text: Default::default(),
+            interfaces_max: SnmpAccess::INTERFACES_MAX,
             name: "cpe".into(),
             port: 161,
             credentials: Credentials::V2c {
@@ -111,6 +114,7 @@ fn aggregation(shared: &Shared, shape: Shape, i: u32, watched: bool) -> Device {
         name: format!("agg-{i}").into(),
         role: Role::Managed,
         address: IpAddr::V4(Ipv4Addr::from(DEVICES + i)),
+        zone: None,
         owner: Owner::Own,
         group: None,
         site: Some(format!("site-{}", i / SITE).into()),
@@ -154,6 +158,7 @@ fn circuit(shared: &Shared, shape: Shape, i: u32) -> Device {
         } else {
             DEVICES + i / PER_DEVICE
         })),
+        zone: None,
         owner: Owner::Institution,
         group: None,
         site: None,
@@ -234,6 +239,7 @@ fn around(devices: Vec<Device>) -> Site {
         maintenance: Vec::new(),
         heartbeat: None,
         traps: None,
+        plugins: Default::default(),
         fingerprint: String::new(),
     }
 }

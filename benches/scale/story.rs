@@ -296,7 +296,7 @@ impl Bench {
                 };
                 self.core.take(answer, clock);
             }
-            Effect::TcpConnect { .. } | Effect::Deliver(_) | Effect::TestRoute { .. } => {}
+            Effect::TcpConnect { .. } | Effect::Ask(_) | Effect::Deliver(_) | Effect::TestRoute { .. } => {}
         }
     }
 }

@@ -122,8 +122,7 @@ fn mail(route: &Route, address: &Address, unit: &str, body: &str, id: u64) -> Ma
 }
 
 fn body(unit: &str, trouble: Option<&str>, lines: &str) -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
+    let host = channel::host_name();
     let mut text = format!(
         "監視プログラムが異常終了しました。復旧するまで、障害が起きても通知は届きません。\n\
          The monitoring ended. Until it runs again nobody is told of any fault.\n\n\

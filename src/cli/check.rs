@@ -3,7 +3,7 @@
 //! Exit code 0: clean; 1: warnings only; 2: errors, the daemon would refuse it. Never here: what is wrong (that is `config`).
 
 use crate::config::{self, Host, Loaded, Severity};
-use crate::model::{Device, Liveness, Measure, PollSettings, Role, Site, Status};
+use crate::model::{Device, Liveness, Measure, PollSettings, Role, Site, Status, ThresholdKind, Written};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -117,6 +117,7 @@ fn summary(site: &Site, out: &mut dyn Write) -> io::Result<()> {
     if !site.redundancy.is_empty() {
         writeln!(out, "  {}", plural(site.redundancy.len(), "redundancy group"))?;
     }
+    waited(site, out)?;
     let oob = site.routes.iter().filter(|r| r.out_of_band).count();
     writeln!(
         out,
@@ -137,6 +138,50 @@ fn summary(site: &Site, out: &mut dyn Write) -> io::Result<()> {
             show(p.timeout)
         );
         writeln!(out, "  {:>9}  {} ({sum})", show(p.detection()), names(&group))?;
+    }
+    Ok(())
+}
+
+/// What is told when it never gives a value, and what may stay silent on a device that does not have it.
+fn waited(site: &Site, out: &mut dyn Write) -> io::Result<()> {
+    let polled = |d: &&Device| d.role == Role::Managed && d.status == Status::Active && d.snmp.is_some();
+    let devices = || site.devices.iter().filter(polled);
+    let ports = |named: bool| {
+        let wanted = devices().flat_map(|d| d.interfaces.iter());
+        wanted.filter(|w| w.is_named() == named).count()
+    };
+    let thresholds = |written: Written| {
+        let all = devices().flat_map(|d| d.thresholds.iter());
+        // These come with ports and echoes.
+        let whole = all.filter(|(kind, _)| {
+            use ThresholdKind as K;
+            !matches!(kind, K::Utilization | K::Errors | K::Discards | K::Loss | K::Rtt)
+        });
+        whole.filter(|(_, t)| t.written == written).count()
+    };
+    let watches = devices().flat_map(|d| d.watches.iter()).count();
+    let (patterns, for_all) = (ports(false), thresholds(Written::ForAll));
+    if devices().next().is_none() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "  told if it never gives a value: {}, {}, {} written by name",
+        plural(ports(true), "port"),
+        if watches == 1 {
+            "1 watch".to_owned()
+        } else {
+            format!("{watches} watches")
+        },
+        plural(thresholds(Written::ByName), "threshold"),
+    )?;
+    if patterns + for_all > 0 {
+        writeln!(
+            out,
+            "  silent where a device does not have it: {}, {} for all (hinomi probe shows which)",
+            plural(patterns, "port pattern"),
+            plural(for_all, "threshold"),
+        )?;
     }
     Ok(())
 }

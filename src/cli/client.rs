@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// A reload reads files and secrets; everything else is quick.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Longest configuration file that is looked into.
+const MOST: u64 = 16 << 20;
 
 /// `hinomi reload`.
 pub(super) fn reload(daemon: &Daemon, force: bool, out: &mut dyn Write) -> Result<u8, Failure> {
@@ -23,7 +25,7 @@ pub(super) fn reload(daemon: &Daemon, force: bool, out: &mut dyn Write) -> Resul
             2,
             format!("not reloaded, the old configuration runs on:\n{why}"),
         )),
-        Reply::Snapshot(_) | Reply::Device(_) | Reply::Incident(_) => Err(unexpected()),
+        _ => Err(unexpected()),
     }
 }
 
@@ -32,7 +34,7 @@ pub(super) fn snapshot(daemon: &Daemon) -> Result<Snapshot, Failure> {
     match ask(daemon, &Request::Snapshot)? {
         Reply::Snapshot(snapshot) => Ok(Arc::unwrap_or_clone(snapshot)),
         Reply::Refused(why) => Err(Failure::new(3, why)),
-        Reply::Done(_) | Reply::Device(_) | Reply::Incident(_) => Err(unexpected()),
+        _ => Err(unexpected()),
     }
 }
 
@@ -48,7 +50,7 @@ pub(super) fn device(daemon: &Daemon, name: &str) -> Result<DeviceStatus, Failur
             Err(super::explain::unknown(name, all))
         }
         Reply::Refused(why) => Err(Failure::new(3, why)),
-        Reply::Done(_) | Reply::Snapshot(_) | Reply::Incident(_) => Err(unexpected()),
+        _ => Err(unexpected()),
     }
 }
 
@@ -119,11 +121,27 @@ fn socket(daemon: &Daemon) -> PathBuf {
     }
 }
 
+/// The operator's time zone that a configuration names, without checking anything else in it; `None` if it cannot be read.
+pub(super) fn zone(config: &Path) -> Option<String> {
+    let operator = files(config)
+        .into_iter()
+        .find_map(|file| table(&file)?.remove("operator"))?;
+    let written = operator.get("timezone").and_then(toml::Value::as_str);
+    Some(written.unwrap_or(crate::config::DEFAULT_ZONE).to_owned())
+}
+
+/// A configuration file as a table.
+fn table(file: &Path) -> Option<toml::Table> {
+    String::from_utf8(crate::files::read(file, MOST).ok()?.bytes)
+        .ok()?
+        .parse()
+        .ok()
+}
+
 /// The state directory that a configuration names, without checking anything else in it: secrets need not be readable here.
 pub(super) fn state(config: &Path) -> PathBuf {
     let named = files(config).into_iter().find_map(|file| {
-        let table: toml::Table = std::fs::read_to_string(&file).ok()?.parse().ok()?;
-        let state = table.get("daemon")?.get("state")?.as_str()?.to_owned();
+        let state = table(&file)?.get("daemon")?.get("state")?.as_str()?.to_owned();
         Some(file.with_file_name(state))
     });
     named.unwrap_or_else(|| PathBuf::from("/var/lib/hinomi"))
@@ -131,10 +149,9 @@ pub(super) fn state(config: &Path) -> PathBuf {
 
 /// The main file, then `conf.d/*.toml` beside it.
 fn files(config: &Path) -> Vec<PathBuf> {
-    let mut more: Vec<PathBuf> = std::fs::read_dir(config.with_file_name("conf.d"))
+    let mut more: Vec<PathBuf> = crate::files::list(&config.with_file_name("conf.d"))
         .into_iter()
         .flatten()
-        .filter_map(|entry| entry.ok().map(|e| e.path()))
         .filter(|p| p.extension().is_some_and(|e| e == "toml"))
         .collect();
     more.sort();

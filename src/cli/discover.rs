@@ -5,17 +5,21 @@
 
 use super::{Failure, stanza};
 use crate::config::{self, builtin_profiles};
-use crate::core::{DeviceStatus, Snapshot};
+use crate::core::{Core, DeviceStatus};
 use crate::daemon::{self, clock, once};
-use crate::model::profile::{Component, Profile, Redundancy, Rows};
-use crate::model::snmp::{Credentials, SnmpAccess};
+use crate::model::profile::{Component, Object, Profile, Redundancy, Rows};
+use crate::model::redundancy::{RoleObject, SWITCHED_BACK};
+use crate::model::snmp::{Credentials, SnmpAccess, TextEncoding};
 use crate::model::{
-    Confirm, DaemonSettings, Device, InterfaceWanted, Language, Liveness, Mono, Name, Operator, Owner, PollSettings,
-    Profiles, Recover, Role, Secret, Site, Status,
+    self, Confirm, DaemonSettings, Device, DeviceId, HostAddress, InterfaceWanted, Language, Liveness, Member,
+    MemberPart, Mono, Name, Now, Operator, Owner, PollSettings, Preferred, Profiles, Recover, RedundancyKind, Role,
+    Secret, Site, Status,
 };
+use crate::poll::RoleValue;
+use crate::poll::observation::Number;
+use crate::sample;
 use clap::Args;
 use std::io::{IsTerminal, Write};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// Whoever has not answered anything by then does not answer.
 const SILENCE: Duration = Duration::from_secs(20);
 const PLAN: &str = "redundancy";
+/// SNMPv2-MIB: who it is, and what it says of itself.
+const SYS_OBJECT_ID: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 2, 0];
+const SYS_DESCR: [u32; 9] = [1, 3, 6, 1, 2, 1, 1, 1, 0];
 
 /// How the device is spoken to.
 #[derive(Debug, Args)]
@@ -53,13 +60,13 @@ pub(super) struct Options {
 
 /// Whom, and with which profiles at hand.
 struct Target {
-    address: IpAddr,
+    address: HostAddress,
     access: Arc<SnmpAccess>,
     profiles: Arc<Profiles>,
 }
 
 /// Discovers a device.
-pub(super) fn discover(address: IpAddr, options: &Options, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) fn discover(address: &HostAddress, options: &Options, out: &mut dyn Write) -> Result<u8, Failure> {
     let target = target(address, options)?;
     let mut progress = Progress::new();
     let first = look(
@@ -76,29 +83,25 @@ pub(super) fn discover(address: IpAddr, options: &Options, out: &mut dyn Write) 
         .and_then(|p| target.profiles.by_name(p))
         .cloned();
     let tables = tables(&target.profiles, profile.as_deref());
-    let plan = Arc::new(Profiles::new([plan(&tables)]));
     // What the device has of its own accord is known; that this fails takes nothing from it.
-    let second = look(&target, &plan, Some(PLAN), &[], &mut progress, "redundancy");
+    let second = roles(&target, &tables, &mut progress);
     progress.end();
     let found = stanza::Found {
         name: options.name.clone().unwrap_or_else(|| address.to_string()),
-        address,
+        address: address.clone(),
         snmp: &target.access.name,
         community: options.community.as_deref(),
         port: target.access.port,
         profile: profile.as_deref(),
         status: &first,
         tables: &tables,
-        readings: second
-            .as_ref()
-            .map(|d| d.readings.as_slice())
-            .map_err(|f| f.text.as_str()),
+        second: second.as_ref().map_err(|f| f.text.as_str()),
     };
     out.write_all(stanza::stanza(&found).as_bytes())?;
     Ok(0)
 }
 
-fn target(address: IpAddr, options: &Options) -> Result<Target, Failure> {
+fn target(address: &HostAddress, options: &Options) -> Result<Target, Failure> {
     let Some(file) = &options.community else {
         let name = options.snmp.as_deref().unwrap_or_default();
         let site = daemon::load(&options.config).map_err(|e| Failure::new(2, e))?;
@@ -113,7 +116,7 @@ fn target(address: IpAddr, options: &Options) -> Result<Target, Failure> {
             Failure::new(1, format!("{file} has no section [snmp.{name}]. There is: {known}."))
         })?;
         return Ok(Target {
-            address,
+            address: address.clone(),
             access,
             profiles: Arc::clone(&site.profiles),
         });
@@ -124,9 +127,11 @@ fn target(address: IpAddr, options: &Options) -> Result<Target, Failure> {
         credentials: Credentials::V2c {
             community: community(file)?,
         },
+        text: TextEncoding::Auto,
+        interfaces_max: SnmpAccess::INTERFACES_MAX,
     };
     Ok(Target {
-        address,
+        address: address.clone(),
         access: Arc::new(access),
         profiles: builtin_profiles(),
     })
@@ -141,7 +146,7 @@ fn community(file: &Path) -> Result<Secret, Failure> {
         .ok_or_else(|| Failure::new(1, format!("{} holds no community", file.display())))
 }
 
-/// The tables that may tell redundancy: those of every make, then the make's own.
+/// What profiles show beside the roles that the daemon reads: that of every make, then the make's own.
 fn tables(profiles: &Profiles, profile: Option<&Profile>) -> Vec<Redundancy> {
     let standard = profiles.by_name("host-resources");
     let own = profile.filter(|p| standard.is_none_or(|s| s.name != p.name));
@@ -152,27 +157,99 @@ fn tables(profiles: &Profiles, profile: Option<&Profile>) -> Vec<Redundancy> {
     all.cloned().collect()
 }
 
+/// Reads who the device is and everything of redundancy that the daemon could read, in the way that the daemon reads it.
+fn roles(target: &Target, tables: &[Redundancy], progress: &mut Progress) -> Result<stanza::Second, Failure> {
+    let plan = Arc::new(Profiles::new([plan(tables)]));
+    let mut site = site(target, &plan, Some(PLAN), &[]);
+    site.redundancy = groups();
+    let core = watched(target, &Arc::new(site), progress, "redundancy")?;
+    let reading = core.last_reading(DeviceId(0));
+    let text = |oid: &[u32]| {
+        let cell = reading?.roles.iter().find(|c| *c.oid == *oid)?;
+        match cell.value.as_ref()? {
+            RoleValue::Octets(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            RoleValue::Number(_) => None,
+        }
+    };
+    let id = reading.and_then(|r| r.scalars.iter().find(|s| *s.oid == SYS_OBJECT_ID));
+    Ok(stanza::Second {
+        object_id: id.and_then(|s| match &s.value {
+            Some(Number::Oid(oid)) => Some(oid.clone()),
+            _ => None,
+        }),
+        description: text(&SYS_DESCR),
+        told: reading.map(sample::roles::told).unwrap_or_default(),
+        readings: core
+            .device(&core.site().device(DeviceId(0)).name)
+            .map(|d| d.readings)
+            .unwrap_or_default(),
+    })
+}
+
+/// Groups that make the daemon read all tables of roles, whoever the neighbours are.
+fn groups() -> Vec<model::Redundancy> {
+    let group = |(n, (kind, members)): (usize, (RedundancyKind, usize))| {
+        let member = |m: usize| Member {
+            device: DeviceId(0),
+            label: m.to_string().into(),
+            part: MemberPart::Whole,
+        };
+        model::Redundancy {
+            name: format!("{} {n}", kind.key()).into(),
+            kind,
+            members: (0..members).map(member).collect(),
+            preferred: Preferred::Nobody,
+            need: 1,
+            preempt_delay: Duration::ZERO,
+            graceful_restart: Duration::ZERO,
+            object: (kind == RedundancyKind::Role).then(|| RoleObject {
+                oid: SYS_DESCR.to_vec(),
+                values: Default::default(),
+            }),
+            switched_back: SWITCHED_BACK,
+            findings: Default::default(),
+        }
+    };
+    use RedundancyKind::{Bgp, Ha, Hsrp, Lag, Ospf, Role, Vrrp};
+    // Units of one device, and roles of several, are told by different tables.
+    let all = [
+        (Vrrp, 2),
+        (Hsrp, 2),
+        (Bgp, 2),
+        (Ospf, 2),
+        (Lag, 2),
+        (Ha, 1),
+        (Ha, 2),
+        (Role, 2),
+    ];
+    all.into_iter().enumerate().map(group).collect()
+}
+
 /// A profile that reads these tables and nothing else.
 fn plan(tables: &[Redundancy]) -> Profile {
-    let component = |(i, table): (usize, &Redundancy)| Component {
+    let component = |(i, object): (usize, Object)| Component {
         name: format!("table {i}").into(),
-        object: table.state.clone(),
+        object,
         rows: Rows::default(),
         states: Vec::new(),
     };
+    let who = Object::Instance(SYS_OBJECT_ID.as_slice().into());
+    let objects = std::iter::once(who).chain(tables.iter().map(|t| t.state.clone()));
     Profile {
         name: PLAN.into(),
         title: PLAN.to_owned(),
         sys_object_ids: Vec::new(),
+        sys_descr: Vec::new(),
         tell_by: None,
         source: String::new(),
         verified: true,
         note: None,
         measures: Vec::new(),
-        components: tables.iter().enumerate().map(component).collect(),
+        components: objects.enumerate().map(component).collect(),
         redundancy: Vec::new(),
         left_out: Vec::new(),
         instances: Vec::new(),
+        only_fallback: 0,
     }
 }
 
@@ -186,26 +263,40 @@ fn look(
     step: &str,
 ) -> Result<DeviceStatus, Failure> {
     let site = Arc::new(site(target, profiles, profile, interfaces));
+    let core = watched(target, &site, progress, step)?;
+    let device = core.snapshot(clock::now()).devices.into_iter().next();
+    device.ok_or_else(|| Failure::new(1, format!("{} gave no whole answer.", target.who())))
+}
+
+/// Watches the device of a site until one round of it has ended.
+fn watched(target: &Target, site: &Arc<Site>, progress: &mut Progress, step: &str) -> Result<Core, Failure> {
     let began = clock::mono();
     let elapsed = || clock::mono().since(began);
-    let enough = |picture: &Snapshot, answers: usize| {
+    let enough = |core: &Core, now: Now, answers: usize| {
         progress.show(step, elapsed(), answers);
         let done = |d: &DeviceStatus| d.agent_error.is_some() || d.uptime_ticks.is_some();
-        picture.devices.first().is_some_and(done) || (answers == 0 && elapsed() > SILENCE)
+        let ended = core.last_reading(DeviceId(0)).is_some() || core.snapshot(now).devices.first().is_some_and(done);
+        ended || (answers == 0 && elapsed() > SILENCE)
     };
-    let picture = once::look(&site, PATIENCE, enough).map_err(|e| Failure::new(1, e.to_string()))?;
-    let device = picture.devices.into_iter().next();
-    let who = format!("{} port {}", target.address, target.access.port);
-    match device {
-        Some(d) if d.uptime_ticks.is_some() => Ok(d),
-        Some(DeviceStatus {
-            agent_error: Some(error),
-            ..
-        }) => Err(Failure::new(1, format!("{who} cannot be discovered: {error}."))),
-        _ => Err(Failure::new(
-            1,
-            format!("{who} gave no whole answer within {} s.", elapsed().as_secs()),
-        )),
+    let core = once::watch(site, PATIENCE, enough).map_err(|e| Failure::new(1, e.to_string()))?;
+    if core.last_reading(DeviceId(0)).is_some_and(|r| r.uptime.is_some()) {
+        return Ok(core);
+    }
+    let error = core
+        .snapshot(clock::now())
+        .devices
+        .into_iter()
+        .find_map(|d| d.agent_error);
+    let (who, seconds) = (target.who(), elapsed().as_secs());
+    Err(match error {
+        Some(error) => Failure::new(1, format!("{who} cannot be discovered: {error}.")),
+        None => Failure::new(1, format!("{who} gave no whole answer within {seconds} s.")),
+    })
+}
+
+impl Target {
+    fn who(&self) -> String {
+        format!("{} port {}", self.address, self.access.port)
     }
 }
 
@@ -216,11 +307,13 @@ fn site(target: &Target, profiles: &Arc<Profiles>, profile: Option<&str>, interf
         rate_bps: None,
         expect_up: false,
         backup: false,
+        to: None,
     };
     let device = Device {
         name: target.address.to_string().into(),
         role: Role::Managed,
-        address: target.address,
+        address: target.address.ip,
+        zone: target.address.zone.clone(),
         owner: Owner::Own,
         group: None,
         site: None,
@@ -263,6 +356,7 @@ fn site(target: &Target, profiles: &Arc<Profiles>, profile: Option<&str>, interf
         maintenance: Vec::new(),
         heartbeat: None,
         traps: None,
+        plugins: Default::default(),
         fingerprint: String::new(),
     }
 }

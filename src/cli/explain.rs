@@ -5,8 +5,10 @@ use super::table::{Cell, colour, length, moment, painted, plain, print};
 use super::{Daemon, Failure, client, incidents, words};
 use crate::core::{CircuitStatus, DeviceStatus, FindingStatus, InterfaceStatus, RedundancyStatus};
 use crate::model::CircuitRole;
+use crate::model::profile::Health;
 use crate::model::redundancy::Role;
 use crate::notify::text::cause_in_english;
+use crate::sample::{PartReading, PartValue};
 use std::io::Write;
 
 /// Explains a device of the running daemon.
@@ -142,6 +144,11 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
     if let Some(rtt) = d.rtt_seconds {
         line("rtt", format!("{:.2} ms (mean of the last round)", rtt * 1e3))?;
     }
+    if let Some(all) = &d.rtt_spread {
+        let [least, most, spread] = [all.min_seconds, all.max_seconds, all.deviation_seconds].map(|s| s * 1e3);
+        let text = format!("{least:.2} to {most:.2} ms, standard deviation {spread:.2} ms (last 5 to 10 min)");
+        line("", text)?;
+    }
     if let Some(loss) = d.loss_percent {
         line("loss", format!("{loss:.1} % of the last 5 min"))?;
     }
@@ -161,10 +168,29 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
         line("uptime", length(f64::from(ticks) / 100.0))?;
     }
     list_findings(&d.findings, out, colour)?;
+    notes(d, out)?;
     metrics(d, out, colour)?;
+    parts(d, out, colour)?;
     interfaces(d, out, colour)?;
     traps(d, out, colour)?;
     readings(d, out, colour)
+}
+
+/// What is noted of the device, and what came and was not believed.
+fn notes(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Result<()> {
+    if !d.notes.is_empty() {
+        writeln!(out, "\nNoted")?;
+        for note in &d.notes {
+            writeln!(out, "  {}", painted(&plain(note), false))?;
+        }
+    }
+    if !d.rejected.is_empty() {
+        writeln!(out, "\nNot believed, each time the last")?;
+        for (at, why) in &d.rejected {
+            writeln!(out, "  {}  {}", moment(*at), painted(&plain(why), false))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whose circuit it is, and where it is measured.
@@ -250,12 +276,48 @@ fn metrics(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Resu
                 plain(crate::metrics::text::key(&m.metric)),
                 plain(m.part.as_deref().or(m.which.as_deref()).unwrap_or("-")),
                 plain(value),
-                words::level(m.level),
+                words::known(m.level),
                 plain(judged),
             ]
         })
         .collect();
     print(out, &["NUMBER", "PART", "VALUE", "LEVEL", "JUDGED BY"], &rows, colour)
+}
+
+/// Fans, power supplies, sensors and processors, the healthy ones too: whoever looks wants to see that they are watched.
+fn parts(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    if d.parts.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nParts")?;
+    let rows: Vec<Vec<Cell>> = d.parts.iter().map(part).collect();
+    print(out, &["KIND", "PART", "SAYS", "WHICH IS"], &rows, colour)
+}
+
+fn part(part: &PartReading) -> Vec<Cell> {
+    let (says, means) = match &part.value {
+        PartValue::State { code, word, health } => {
+            let word = word.as_deref().map_or_else(|| format!("state {code}"), str::to_owned);
+            let means = match health {
+                Some(Health::Healthy) => "healthy",
+                Some(Health::Warning) => "not as it should be",
+                Some(Health::Failed) => "failed",
+                None => "not known to the profile",
+            };
+            (word, means.to_owned())
+        }
+        PartValue::Number { metric, value, limits } => {
+            let limit = |word: &str, limit: Option<f64>| limit.map(|l| format!("{word} {}", words::value(*metric, l)));
+            let own = limits.map(|l| [limit("warning", l.warning), limit("critical", l.critical)]);
+            let own: Vec<String> = own.into_iter().flatten().flatten().collect();
+            let means = match own.is_empty() {
+                true => String::new(),
+                false => format!("its own limits: {}", own.join(", ")),
+            };
+            (words::value(*metric, *value), means)
+        }
+    };
+    vec![plain(&*part.kind), plain(&*part.label), plain(says), plain(means)]
 }
 
 fn interfaces(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
@@ -300,7 +362,7 @@ fn readings(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Res
         .iter()
         .map(|(oid, value)| vec![plain(oid), plain(value)])
         .collect();
-    print(out, &["OID", "VALUE"], &rows, colour)
+    print(out, &["OID OR WATCH", "VALUE"], &rows, colour)
 }
 
 /// What the device said by itself; hints, so nothing is called good or bad for them.

@@ -7,7 +7,9 @@ use crate::core::{self, snapshot::IncidentSummary};
 use crate::daemon::clock;
 use crate::daemon::control::{Reply, Request};
 use crate::incident::{Book, Ledger};
+use crate::model::{Level, Wall};
 use crate::notify::text::cause_in_english;
+use std::cmp::Reverse;
 use std::io::Write;
 
 /// What the daemon says; if it is not running, what stands in its ledger.
@@ -48,7 +50,12 @@ fn ledger(daemon: &Daemon, failure: Failure) -> Result<Book, Failure> {
 
 /// All of them.
 pub(super) fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let incidents = read(daemon)?;
+    let mut incidents = read(daemon)?;
+    // What is open first, the worst and the longest on top; then what has recovered, the latest on top.
+    incidents.sort_by_key(|i| match i.recovered {
+        None => (false, Reverse(i.level), i.opened, Reverse(Wall(0))),
+        Some(at) => (true, Reverse(Level::Ok), Wall(0), Reverse(at)),
+    });
     if json {
         writeln!(out, "{}", to_json(&incidents)?)?;
         return Ok(0);
@@ -63,6 +70,7 @@ pub(super) fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u
         "LEVEL",
         "TARGET",
         "OPENED",
+        "REOPENED",
         "RECOVERED",
         "VERDICT",
         "BEHIND",
@@ -82,6 +90,7 @@ fn row(i: &IncidentSummary) -> Vec<Cell> {
         level,
         plain(i.root.to_string()),
         plain(moment(i.opened)),
+        plain(i.reopened.map_or("-".to_owned(), moment)),
         plain(i.recovered.map_or("-".to_owned(), moment)),
         plain(i.isolation.as_ref().map_or("-", |x| x.verdict.key())),
         plain(i.affected_count.to_string()),
@@ -114,6 +123,9 @@ pub(super) fn show(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write
     )?;
     let mut line = |key: &str, text: String| writeln!(out, "  {key:<13} {}", painted(&plain(text), false));
     line("opened", moment(i.opened))?;
+    if let Some(at) = i.reopened {
+        line("reopened", moment(at))?;
+    }
     line("cause", cause_in_english(&i.root, i.level, &i.cause))?;
     if let Some(isolation) = &i.isolation {
         line("verdict", words::isolation(isolation))?;
@@ -151,7 +163,7 @@ pub(super) fn ack(daemon: &Daemon, number: u64, by: String, out: &mut dyn Write)
             writeln!(out, "{text}")?;
             Ok(0)
         }
-        Reply::Refused(why) => Err(Failure::new(1, why)),
+        Reply::Refused(why) | Reply::NotRecorded(why) => Err(Failure::new(1, why)),
         Reply::Snapshot(_) | Reply::Device(_) | Reply::Incident(_) => Err(client::unexpected()),
     }
 }

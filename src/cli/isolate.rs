@@ -13,6 +13,7 @@ use crate::model::{
     Role, Site, Status, Verdict,
 };
 use crate::notify::text::next_step_in_english;
+use crate::poll::fits_alias;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -62,6 +63,8 @@ struct Access {
     admin: Option<u8>,
     oper: Option<u8>,
     missing: bool,
+    /// The agent of the device was read.
+    answered: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -197,6 +200,13 @@ impl Near {
         let (isolation, mut because) = self.judged(core, &target.name, reach);
         let mut verdict = isolation.as_ref().map(|i| i.verdict);
         let silent = !matches!(reach, ReachState::Up | ReachState::Lossy | ReachState::NotWatched);
+        let access = access(site, id, core);
+        if let Some(unknown) = access.as_ref().filter(|a| a.missing && a.answered) {
+            because.push(format!(
+                "{} has no port {}: nothing is known of the line",
+                unknown.device, unknown.port
+            ));
+        }
         for o in others.iter().filter(|o| silent && o.asked >= COMMON && o.answer == 0) {
             // One of many: the fault lies in what they share, and the line of one of them says nothing about it.
             because.push(format!(
@@ -209,14 +219,14 @@ impl Near {
         }
         Report {
             target: target.name.clone(),
-            address: target.address.to_string(),
+            address: target.host().to_string(),
             institution: target.circuit.as_ref().map(|c| c.institution.clone()),
             reach,
             next_step: verdict.map(next_step_in_english),
             verdict,
             because,
             path: self.path.iter().filter_map(|n| step(core, n)).collect(),
-            access: access(site, id, core),
+            access,
             others,
             platform: self.platform.iter().filter_map(|n| step(core, n)).collect(),
             trace,
@@ -402,6 +412,7 @@ fn needed(site: &Site, of: DeviceId, all: &BTreeSet<DeviceId>) -> Vec<InterfaceW
         rate_bps: None,
         expect_up: false,
         backup: false,
+        to: None,
     };
     ports.into_iter().map(wanted).collect()
 }
@@ -432,16 +443,17 @@ fn access(site: &Site, id: DeviceId, core: &Core) -> Option<Access> {
         admin: found.and_then(|i| i.admin),
         oper: found.and_then(|i| i.oper),
         missing: found.is_none(),
+        answered: device.uptime_ticks.is_some() && device.agent_error.is_none(),
         device: device.name.clone(),
         port,
     })
 }
 
+/// `alias:` and `session:` are found as the daemon finds them: another text that contains this one is another port.
 fn find<'a>(device: &'a DeviceStatus, port: &str) -> Option<&'a crate::core::InterfaceStatus> {
-    let text = port.strip_prefix("alias:").or_else(|| port.strip_prefix("session:"));
-    device.interfaces.iter().find(|i| match text {
-        None => *i.name == *port,
-        Some(text) => i.alias.as_deref().is_some_and(|a| a.contains(text)) || i.name.contains(text),
+    device.interfaces.iter().find(|i| match port.contains(':') {
+        true => fits_alias(port, i.alias.as_deref().unwrap_or_default(), &i.name),
+        false => *i.name == *port,
     })
 }
 
@@ -487,7 +499,7 @@ fn tell(r: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out)?;
     if let Some(a) = &r.access {
         let state = match (a.missing, a.oper, a.admin) {
-            (true, ..) => "not told by the device".to_owned(),
+            (true, ..) => "the device has no such port (a question about the configuration)".to_owned(),
             (_, Some(1), _) => "up".to_owned(),
             (_, Some(_), Some(2)) => "put down by an administrator".to_owned(),
             (_, oper, _) => format!(

@@ -21,8 +21,8 @@ pub(super) enum Verb {
         /// Devices, circuits, ports (edge-a/xe-0/0/1), site:NAME, group:NAME, carrier:NAME, institution:ID
         #[arg(long, required = true, num_args = 1..)]
         what: Vec<String>,
-        /// Whose work
-        #[arg(long, value_enum)]
+        /// Whose work it is
+        #[arg(long, value_enum, default_value_t = Party::Own)]
         by: Party,
         /// From, in the operator's time zone, for example "2026-12-05 01:00"; now without it
         #[arg(long)]
@@ -33,17 +33,17 @@ pub(super) enum Verb {
         /// For so long, for example 2h
         #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with = "end")]
         length: Option<Duration>,
-        /// Who sets it
-        #[arg(long)]
+        /// Who sets it; the login without it
+        #[arg(long, value_name = "NAME", default_value_t = super::login())]
         set_by: String,
     },
     /// End one now, or take it back
     End {
         /// Its name
         name: String,
-        /// Who says so
-        #[arg(long)]
-        by: String,
+        /// Who says so; the login without it
+        #[arg(long, alias = "by", value_name = "NAME", default_value_t = super::login())]
+        set_by: String,
     },
 }
 
@@ -79,14 +79,14 @@ pub(super) fn maintenance(daemon: &Daemon, verb: Option<Verb>, json: bool, out: 
             seconds: length.map(|l| l.as_secs()),
             set_by,
         },
-        Verb::End { name, by } => Request::MaintenanceEnd { name, by },
+        Verb::End { name, set_by } => Request::MaintenanceEnd { name, by: set_by },
     };
     match client::ask(daemon, &request)? {
         Reply::Done(words) => {
             writeln!(out, "{words}")?;
             Ok(0)
         }
-        Reply::Refused(why) => Err(Failure::new(1, why)),
+        Reply::Refused(why) | Reply::NotRecorded(why) => Err(Failure::new(1, why)),
         _ => Err(client::unexpected()),
     }
 }

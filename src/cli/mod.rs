@@ -11,6 +11,7 @@ mod explain;
 mod incidents;
 mod isolate;
 mod maintenance;
+mod plugins;
 mod probe;
 mod record;
 mod replay;
@@ -24,7 +25,7 @@ mod words;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the configuration is unless `--config` says otherwise.
 pub const DEFAULT_CONFIG: &str = "/etc/hinomi/hinomi.toml";
@@ -83,7 +84,8 @@ enum Verb {
     /// Walk a device and print a stanza for the configuration: profile, interfaces, redundancy it takes part in
     Discover {
         /// Its literal address
-        address: std::net::IpAddr,
+        #[arg(value_parser = crate::config::host_address)]
+        address: crate::model::HostAddress,
         #[command(flatten)]
         options: discover::Options,
     },
@@ -178,8 +180,34 @@ enum Verb {
         #[arg(long)]
         state: Option<PathBuf>,
     },
+    /// Run the commands of watches for the daemon, which runs no program itself (used by hinomi-plugins.service)
+    Plugins(plugins::Options),
     /// Print the version
     Version,
+}
+
+impl Verb {
+    /// The configuration whose operator reads what is printed.
+    fn configuration(&self) -> Option<&Path> {
+        match self {
+            Verb::Status { daemon, .. }
+            | Verb::Incidents { daemon, .. }
+            | Verb::Explain { daemon, .. }
+            | Verb::Isolate { daemon, .. }
+            | Verb::Maintenance { daemon, .. } => Some(&daemon.config),
+            Verb::Probe { config, .. } => Some(&config.config),
+            Verb::Replay { options, .. } => options.configuration(),
+            Verb::Run { .. }
+            | Verb::Check { .. }
+            | Verb::Reload { .. }
+            | Verb::Discover { .. }
+            | Verb::Record { .. }
+            | Verb::RouteTest { .. }
+            | Verb::Alarm { .. }
+            | Verb::Plugins(_)
+            | Verb::Version => None,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -195,10 +223,17 @@ enum Incidents {
     Ack {
         /// Its number
         number: u64,
-        /// Who
-        #[arg(long)]
-        by: String,
+        /// Who does; the login without it
+        #[arg(long, alias = "by", value_name = "NAME", default_value_t = login())]
+        set_by: String,
     },
+}
+
+/// Who gives this command: whoever called sudo, else the login.
+fn login() -> String {
+    let named = |key: &str| std::env::var(key).ok().filter(|name| !name.trim().is_empty());
+    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(named);
+    name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 #[derive(Debug, Args)]
@@ -275,6 +310,9 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
+    if let Some(zone) = verb.configuration().and_then(client::zone) {
+        table::use_zone(&zone);
+    }
     match verb {
         Verb::Run { config, record } => run::run(config.config, record),
         Verb::Check { file, json, no_secrets } => {
@@ -283,7 +321,7 @@ fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
         }
         Verb::Reload { daemon, force } => client::reload(&daemon, force, out),
         Verb::Probe { device, config, json } => probe::probe(&device, &config.config, json, out),
-        Verb::Discover { address, options } => discover::discover(address, &options, out),
+        Verb::Discover { address, options } => discover::discover(&address, &options, out),
         Verb::Status {
             device,
             daemon,
@@ -293,7 +331,7 @@ fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
         Verb::Incidents { what, daemon, json } => match what.unwrap_or(Incidents::List) {
             Incidents::List => incidents::list(&daemon, json, out),
             Incidents::Show { number } => incidents::show(&daemon, number, json, out),
-            Incidents::Ack { number, by } => incidents::ack(&daemon, number, by, out),
+            Incidents::Ack { number, set_by } => incidents::ack(&daemon, number, set_by, out),
         },
         Verb::Explain { device, daemon, json } => explain::explain(&daemon, &device, json, out),
         Verb::Isolate { target, daemon, json } => isolate::isolate(&target, &daemon, json, out),
@@ -302,6 +340,7 @@ fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
         Verb::Replay { file, options } => replay::replay(&file, &options, out),
         Verb::RouteTest { name, to, config } => route_test::route_test(name.as_deref(), &to, &config.config, out),
         Verb::Alarm { unit, config, state } => alarm::alarm(&unit, &config.config, state.as_deref(), out),
+        Verb::Plugins(options) => plugins::plugins(&options, out),
         Verb::Version => {
             writeln!(out, "hinomi {}", env!("CARGO_PKG_VERSION"))?;
             Ok(0)

@@ -1,9 +1,9 @@
 //! `hinomi probe`: polls one device now, with a core of its own, and prints everything read and how it was judged.
 
 use super::{Failure, explain, status};
-use crate::core::{DeviceStatus, ReachState};
+use crate::core::{Core, DeviceStatus, ReachState};
 use crate::daemon::{self, once};
-use crate::model::{DeviceId, Site, Status};
+use crate::model::{Device, DeviceId, Name, Service, Site, Status, Watch, WatchKind};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,13 +18,17 @@ pub(super) fn probe(name: &str, config: &Path, json: bool, out: &mut dyn Write) 
     let alone = alone(&site, id);
     let patience = patience(&alone);
     let asks_agent = alone.devices[0].snmp.is_some();
+    let services: Vec<Name> = services(&alone.devices[0]).map(|(name, _)| name.clone()).collect();
     let seen = |d: &DeviceStatus| {
         let agent = !asks_agent || d.agent_error.is_some() || d.uptime_ticks.is_some();
-        d.reach != ReachState::Unknown && (agent || d.reach == ReachState::Suspect)
+        let answered = services
+            .iter()
+            .all(|name| d.readings.iter().any(|(of, _)| *of == **name));
+        d.reach != ReachState::Unknown && (agent && answered || d.reach == ReachState::Suspect)
     };
-    let picture = once::look(&alone, patience, |s, _| s.devices.first().is_some_and(seen))
-        .map_err(|e| Failure::new(1, e.to_string()))?;
-    let Some(mut device) = picture.devices.first().cloned() else {
+    let seen = |core: &Core| core.device(name).filter(seen).is_some();
+    let core = once::watch(&alone, patience, |core, _, _| seen(core)).map_err(|e| Failure::new(1, e.to_string()))?;
+    let Some(mut device) = core.device(name) else {
         return Err(Failure::new(
             1,
             "nothing was polled: a mistake in hinomi, please report it",
@@ -55,6 +59,7 @@ fn alone(site: &Site, id: DeviceId) -> Arc<Site> {
     device.demarcation = None;
     device.status = Status::Active;
     device.poll.interval = device.poll.timeout + Duration::from_secs(1);
+    device.watches = device.watches.iter().map(at_once).collect();
     Arc::new(Site {
         devices: vec![device],
         uplinks: Vec::new(),
@@ -68,8 +73,29 @@ fn alone(site: &Site, id: DeviceId) -> Arc<Site> {
     })
 }
 
-/// The round starts within one interval; an agent may need names to be found, and retries.
+/// The same watch, asked within a second.
+fn at_once(watch: &Watch) -> Watch {
+    let kind = match &watch.kind {
+        WatchKind::Service(service) => WatchKind::Service(Arc::new(Service {
+            interval: Duration::from_secs(1),
+            ..Service::clone(service)
+        })),
+        other => other.clone(),
+    };
+    Watch { kind, ..watch.clone() }
+}
+
+/// Watched services by name.
+fn services(device: &Device) -> impl Iterator<Item = (&Name, &Arc<Service>)> {
+    device.watches.iter().filter_map(|watch| match &watch.kind {
+        WatchKind::Service(service) => Some((&watch.name, service)),
+        WatchKind::Oid { .. } | WatchKind::Tcp { .. } => None,
+    })
+}
+
+/// The round starts within one interval; an agent may need names to be found, and retries; each service has its own deadline.
 fn patience(site: &Site) -> Duration {
-    let poll = &site.devices[0].poll;
-    poll.interval + poll.timeout * 4 + Duration::from_secs(10)
+    let device = &site.devices[0];
+    let slowest = services(device).map(|(_, s)| s.timeout).max().unwrap_or_default();
+    device.poll.interval + (device.poll.timeout * 4).max(slowest) + Duration::from_secs(10)
 }

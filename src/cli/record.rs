@@ -3,9 +3,9 @@
 use super::{Daemon, Failure, client};
 use crate::daemon::clock;
 use crate::daemon::control::{Reply, Request};
+use crate::files;
 use clap::Args;
 use std::io::{BufRead, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -40,9 +40,7 @@ pub(super) fn record(daemon: &Daemon, file: &Path, options: &Options, out: &mut 
         _ => return Err(client::unexpected()),
     }
     // What it holds is not for everybody: names of people, addresses, texts of mails.
-    let mut open = std::fs::OpenOptions::new();
-    open.write(true).create(true).truncate(true).mode(0o600);
-    let mut record = std::io::BufWriter::new(open.open(file).map_err(failed)?);
+    let mut record = std::io::BufWriter::new(files::create_private(file).map_err(failed)?);
     lines.get_ref().set_read_timeout(Some(LOOK)).map_err(failed)?;
     let (began, mut count, mut line) = (clock::mono(), 0u64, Vec::new());
     loop {

@@ -8,7 +8,7 @@ use crate::daemon;
 use crate::incident::Event;
 use crate::model::{Name, Site};
 use crate::notify::Delivery;
-use crate::notify::text::{clean, event_in_english};
+use crate::notify::text::{answer_in_english, clean, event_in_english};
 use crate::poll::Observation;
 use clap::Args;
 use std::collections::BTreeSet;
@@ -32,6 +32,13 @@ pub(super) struct Options {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+}
+
+impl Options {
+    /// The configuration whose operator reads what is printed.
+    pub(super) fn configuration(&self) -> Option<&Path> {
+        self.config.first().map(PathBuf::as_path)
+    }
 }
 
 /// Plays. Exit code 1: the mails are other than those of then, although they should be the same.
@@ -327,5 +334,11 @@ fn in_words(seen: &Seen) -> String {
             ),
             Err(error) => format!("{name} {}: {error}", reading.watch),
         },
+        Observation::Service(reading) => format!(
+            "{name} {}: {} ({:.1} ms)",
+            reading.watch,
+            answer_in_english(&reading.result),
+            reading.took.as_secs_f64() * 1e3
+        ),
     }
 }

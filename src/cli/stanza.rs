@@ -2,11 +2,16 @@
 //!
 //! Pure text. Never here: sockets, and a key that the configuration does not know.
 
+mod groups;
+
 use super::words;
 use crate::core::{DeviceStatus, InterfaceStatus};
+use crate::model::HostAddress;
 use crate::model::profile::{IndexPart, Profile, Redundancy};
+use crate::model::role_source::{ROLE_SOURCES, RowIs};
+use crate::model::text::{harmless, is_hostile};
+use crate::sample::roles::Told;
 use std::fmt::Write;
-use std::net::IpAddr;
 use std::path::Path;
 
 /// RFC 2863: up.
@@ -15,7 +20,7 @@ const UP: u8 = 1;
 /// What was found of a device.
 pub(super) struct Found<'f> {
     pub(super) name: String,
-    pub(super) address: IpAddr,
+    pub(super) address: HostAddress,
     /// The section [snmp.NAME].
     pub(super) snmp: &'f str,
     /// Where the community came from, if the section is not in the configuration yet.
@@ -23,9 +28,22 @@ pub(super) struct Found<'f> {
     pub(super) port: u16,
     pub(super) profile: Option<&'f Profile>,
     pub(super) status: &'f DeviceStatus,
+    /// Shown beside the roles.
     pub(super) tables: &'f [Redundancy],
-    /// Objects of the tables as read, or why there are none.
-    pub(super) readings: Result<&'f [(String, String)], &'f str>,
+    /// The second look, or why there was none.
+    pub(super) second: Result<&'f Second, &'f str>,
+}
+
+/// What the second look gave.
+pub(super) struct Second {
+    /// sysObjectID.
+    pub(super) object_id: Option<Vec<u32>>,
+    /// sysDescr.
+    pub(super) description: Option<String>,
+    /// All that tells a role.
+    pub(super) told: Vec<Told>,
+    /// Objects of the profile's own tables as read.
+    pub(super) readings: Vec<(String, String)>,
 }
 
 /// The whole stanza.
@@ -79,16 +97,50 @@ fn head(found: &Found<'_>, out: &mut String) -> std::fmt::Result {
             found.address
         )?,
     }
+    if let Ok(second) = found.second {
+        let id = second.object_id.as_deref().map_or("none".to_owned(), dotted);
+        writeln!(out, "# sysObjectID: {id}")?;
+        let description = second.description.as_deref().map_or("none".to_owned(), one_line);
+        writeln!(out, "# sysDescr: {description}")?;
+    }
     let numbers = found.status.metrics.iter().filter_map(|m| {
         let value = words::value(m.metric, *m.value.as_ref().ok()?);
         let which = m.which.as_ref().map(|w| format!(" ({})", plain(w))).unwrap_or_default();
         m.part.is_none().then(|| format!("{} {value}{which}", m.metric.key()))
     });
     let numbers: Vec<String> = numbers.collect();
-    if !numbers.is_empty() {
-        writeln!(out, "# Now: {}.", numbers.join(", "))?;
+    match numbers.is_empty() {
+        false => writeln!(out, "# Now: {}.", numbers.join(", "))?,
+        true => writeln!(
+            out,
+            "# It answered with no number: neither load nor memory nor anything else that a threshold could judge."
+        )?,
     }
-    Ok(())
+    unanswered(found, out)
+}
+
+/// What the profile knows and the device did not answer.
+fn unanswered(found: &Found<'_>, out: &mut String) -> std::fmt::Result {
+    let metrics = &found.status.metrics;
+    let silent = |key: &str| {
+        let mut answered = metrics.iter().filter(|m| m.part.is_none() && m.metric.key() == key);
+        !answered.any(|m| m.value.is_ok())
+    };
+    let measures = found.profile.map_or(&[][..], |p| p.measures.as_slice());
+    let mut names: Vec<&str> = Vec::new();
+    for key in measures.iter().map(|m| m.metric.key()).filter(|key| silent(key)) {
+        if !names.contains(&key) {
+            names.push(key);
+        }
+    }
+    match names.is_empty() {
+        true => Ok(()),
+        false => writeln!(
+            out,
+            "# Of its profile this answered nothing: {}. A threshold on it would never be judged.",
+            names.join(", ")
+        ),
+    }
 }
 
 fn interfaces(all: &[InterfaceStatus], out: &mut String) -> std::fmt::Result {
@@ -125,31 +177,68 @@ fn about(interface: &InterfaceStatus) -> String {
 fn usable(name: &str) -> bool {
     let fits = name.chars().count() <= 100 && name.trim() == name && !name.is_empty();
     let reserved = name.starts_with("alias:") || name.starts_with("session:");
-    fits && !reserved && !name.contains(['*', '?']) && !name.chars().any(char::is_control)
+    fits && !reserved && !name.contains(['*', '?']) && !name.chars().any(is_hostile)
 }
 
 fn redundancy(found: &Found<'_>, out: &mut String) -> std::fmt::Result {
-    let readings = match found.readings {
-        Ok(readings) => readings,
+    let second = match found.second {
+        Ok(second) => second,
         Err(why) => return writeln!(out, "# Its redundancy could not be read: {}", plain(why)),
     };
-    let rows: Vec<String> = found
-        .tables
-        .iter()
-        .flat_map(|table| {
-            readings
-                .iter()
-                .filter_map(move |r| row(table, r, &found.status.interfaces))
-        })
-        .collect();
+    let interfaces = &found.status.interfaces;
+    let mut rows: Vec<String> = second.told.iter().map(|told| line(told, interfaces)).collect();
+    for table in found.tables.iter().filter(|table| !is_source(table)) {
+        rows.extend(second.readings.iter().filter_map(|r| row(table, r, interfaces)));
+    }
     if rows.is_empty() {
         return writeln!(
             out,
             "# It tells no redundancy: no VRRP, HSRP, BGP, OSPF, aggregate or cluster that it speaks of."
         );
     }
-    writeln!(out, "# Redundancy it takes part in, as seen now (not a setting):")?;
-    rows.iter().try_for_each(|row| writeln!(out, "#   {row}"))
+    writeln!(out, "# Redundancy it takes part in, as seen now:")?;
+    rows.iter().try_for_each(|row| writeln!(out, "#   {row}"))?;
+    groups::groups(found, second, out)
+}
+
+/// Is this what the daemon reads itself?
+fn is_source(table: &Redundancy) -> bool {
+    ROLE_SOURCES.iter().any(|s| s.state == table.state.oid())
+}
+
+/// `vrrp eth0 51: master  (VRRPV3-MIB (RFC 6527))`.
+fn line(told: &Told, interfaces: &[InterfaceStatus]) -> String {
+    let place = place_of(told, interfaces);
+    let space = if place.is_empty() { "" } else { " " };
+    let (kind, word) = (told.source.kind.key(), plain(&told.word));
+    format!("{kind:<4} {place}{space}{word}  ({})", told.source.title)
+}
+
+/// What the row is about, as people read it: interfaces by name, addresses as addresses.
+fn place_of(told: &Told, interfaces: &[InterfaceStatus]) -> String {
+    let named = |index: Option<&u32>| {
+        let index = index.copied().unwrap_or_default();
+        let known = interfaces.iter().find(|i| i.index == index);
+        known.map_or_else(|| index.to_string(), |i| plain(&i.name))
+    };
+    if let Some(peer) = told.peer {
+        return peer.to_string();
+    }
+    if let Some(unit) = &told.unit {
+        return plain(unit);
+    }
+    match told.source.row {
+        RowIs::Port => named(told.index.first()),
+        RowIs::Virtual { .. } => {
+            let own = told.instance.interface.as_deref().map(plain);
+            format!(
+                "{} {}",
+                own.unwrap_or_else(|| named(told.index.first())),
+                told.instance.number
+            )
+        }
+        _ => plain(&told.instance.number),
+    }
 }
 
 /// `vrrp  eth0 51: master  (VRRP (RFC 6527))`, if this object is of the table and says something.
@@ -202,11 +291,14 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-/// One line without control characters: it came from a device, and stands in a comment.
+/// The text of several lines as one, without what is only space.
+fn one_line(text: &str) -> String {
+    plain(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// One harmless line: it came from a device, and stands in a comment.
 fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    harmless(text).into_owned()
 }
 
 #[cfg(test)]
@@ -241,37 +333,13 @@ mod tests {
     }
 
     #[test]
-    fn redundancy_is_told_by_the_names_of_the_device() {
-        assert_eq!(
-            rows("1.3.6.1.2.1.207.1.1.1.1.6.3.51.1", "3"),
-            ["vrrp eth0 51 master  (VRRP (RFC 6527))"]
-        );
-        assert_eq!(
-            rows("1.3.6.1.2.1.15.3.1.2.198.51.100.1", "6"),
-            ["bgp  198.51.100.1 established  (BGP (RFC 4273))"]
-        );
-        assert_eq!(
-            rows("1.3.6.1.2.1.14.10.1.6.192.0.2.9.0", "8"),
-            ["ospf 192.0.2.9 full  (OSPF (RFC 4750))"]
-        );
-        assert_eq!(
-            rows("1.3.6.1.4.1.9.9.106.1.2.1.1.15.9.10", "5"),
-            ["hsrp 9 10 standby  (HSRP (CISCO-HSRP-MIB))"],
-            "an interface that is not known by name is told by its number"
-        );
-        assert_eq!(
-            rows("1.2.840.10006.300.43.1.2.1.1.13.3", "0"),
-            [""; 0],
-            "in no aggregate"
-        );
-        assert_eq!(rows("1.2.840.10006.300.43.1.2.1.1.13.3", "7").len(), 1);
-        assert_eq!(rows("1.3.6.1.2.1.15.3.1.2.198.51.100.1", "no such object"), [""; 0]);
-        let v6 = "1.3.6.1.4.1.30065.4.1.1.2.1.13.1.2.16";
-        assert_eq!(
-            rows(&format!("{v6}.32.1"), "1").len(),
-            1,
-            "a short index is shown as it is"
-        );
+    fn what_only_a_profile_shows_is_told_by_the_names_of_the_device() {
+        let lag = "1.2.840.10006.300.43.1.2.1.1.13.3";
+        assert_eq!(rows(lag, "0"), [""; 0], "in no aggregate");
+        assert_eq!(rows(lag, "7").len(), 1);
+        assert!(rows(lag, "7")[0].starts_with("lag  eth0 7  ("), "{:?}", rows(lag, "7"));
+        assert_eq!(rows(lag, "no such object"), [""; 0]);
+        assert_eq!(one_line("a \r\n  b\x1b[2J"), "a b [2J");
     }
 
     #[test]

@@ -68,6 +68,7 @@ fn show(s: &Snapshot, out: &mut dyn Write) -> std::io::Result<()> {
     headline(s, out, colour)?;
     let rows: Vec<Vec<Cell>> = s.devices.iter().map(row).collect();
     print(out, &HEAD, &rows, colour)?;
+    not_whole(&s.devices, out)?;
     redundancy(&s.redundancy, out, colour)?;
     circuits(&s.circuits, out, colour)?;
     if !s.routes.is_empty() {
@@ -104,6 +105,31 @@ fn headline(s: &Snapshot, out: &mut dyn Write, colour: bool) -> std::io::Result<
         ))?;
     }
     writeln!(out)
+}
+
+/// Devices of which something was not read.
+fn not_whole(devices: &[DeviceStatus], out: &mut dyn Write) -> std::io::Result<()> {
+    let noted: Vec<&DeviceStatus> = devices.iter().filter(|d| !d.notes.is_empty()).collect();
+    if noted.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nNot read whole (hinomi explain DEVICE)")?;
+    for d in noted.iter().take(SHOWN) {
+        let more = match d.notes.len() {
+            0 | 1 => String::new(),
+            n => format!("; {} more", n - 1),
+        };
+        let first = d.notes.first().map_or("", String::as_str);
+        writeln!(
+            out,
+            "  {}",
+            painted(&plain(format!("{}: {first}{more}", d.name)), false)
+        )?;
+    }
+    match noted.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more devices"),
+    }
 }
 
 fn redundancy(groups: &[RedundancyStatus], out: &mut dyn Write, colour: bool) -> std::io::Result<()> {

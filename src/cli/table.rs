@@ -1,7 +1,10 @@
 //! Tables on a terminal: columns aligned by display width, colour only where it is welcome.
 
 use crate::model::Wall;
+use crate::model::text::harmless;
+use jiff::tz::TimeZone;
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 /// Colour of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +23,9 @@ pub(super) struct Cell {
     paint: Paint,
 }
 
-/// A cell; control characters (device text may hold them) become spaces.
+/// A cell of harmless text.
 pub(super) fn cell(text: impl Into<String>, paint: Paint) -> Cell {
-    let text = text
-        .into()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let text = harmless(&text.into()).into_owned();
     Cell { text, paint }
 }
 
@@ -95,15 +94,23 @@ fn width(text: &str) -> usize {
         .sum()
 }
 
-/// A moment in this host's time zone.
+/// The operator's time zone, as far as this command knows its configuration.
+static ZONE: OnceLock<TimeZone> = OnceLock::new();
+
+/// Moments are shown in this time zone (an IANA name) from now on; once in the life of a command.
+pub(super) fn use_zone(name: &str) {
+    if let Ok(zone) = jiff::tz::TimeZoneDatabase::bundled().get(name) {
+        let _ = ZONE.set(zone);
+    }
+}
+
+/// A moment in the operator's time zone, else in this host's, with the zone's name.
 pub(super) fn moment(at: Wall) -> String {
-    jiff::Timestamp::from_millisecond(at.0).map_or_else(
+    let zone = ZONE.get().cloned().unwrap_or_else(TimeZone::system);
+    let at = jiff::Timestamp::from_millisecond(at.0);
+    at.map_or_else(
         |_| "-".to_owned(),
-        |t| {
-            t.to_zoned(jiff::tz::TimeZone::system())
-                .strftime("%Y-%m-%d %H:%M:%S")
-                .to_string()
-        },
+        |t| t.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
     )
 }
 
@@ -133,8 +140,9 @@ mod tests {
     #[test]
     fn escapes_in_device_text_never_reach_the_terminal() {
         let mut out = Vec::new();
-        print(&mut out, &["a"], &[vec![plain("x\x1b[2J\ny")]], true).unwrap();
-        assert!(String::from_utf8(out).unwrap().ends_with("\nx [2J y\n"));
+        let text = "x\x1b[2J\ny\u{202e}\u{2066}\u{200b}z\u{2028}\u{feff}\u{9b}";
+        print(&mut out, &["a"], &[vec![plain(text)]], true).unwrap();
+        assert!(String::from_utf8(out).unwrap().ends_with("\nx [2J yz\n"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::table::{Cell, Paint, cell, moment, plain};
 use crate::core::{ReachState, RedundancyStatus};
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, Isolation, Level, Metric};
+use crate::model::{Evidence, Isolation, Level, LinkKnown, Metric};
 use std::collections::BTreeMap;
 
 /// A level with its colour.
@@ -13,6 +13,11 @@ pub(super) fn level(level: Level) -> Cell {
         Level::Warning => cell("WARNING", Paint::Warn),
         Level::Critical => cell("CRITICAL", Paint::Bad),
     }
+}
+
+/// The level of a number: without a value there is none.
+pub(super) fn known(found: Option<Level>) -> Cell {
+    found.map_or_else(|| cell("unknown", Paint::Warn), level)
 }
 
 /// The level of a finding: one that tells nobody (yet) is "noted", not "ok".
@@ -28,7 +33,8 @@ pub(super) fn value(metric: Metric, value: f64) -> String {
     match metric {
         Metric::Load5 | Metric::Watch => format!("{value:.2}"),
         Metric::Temperature => format!("{value:.1} C"),
-        Metric::Rtt => format!("{:.2} ms", value * 1e3),
+        Metric::Rtt | Metric::ClockOffset | Metric::AnswerTime => format!("{:.2} ms", value * 1e3),
+        Metric::CertificateDays => format!("{value:.1} days"),
         Metric::Sessions => format!("{value:.0}"),
         Metric::BatteryRuntime => super::table::length(value),
         Metric::Errors | Metric::Discards => format!("{value:.4} %"),
@@ -145,6 +151,15 @@ pub(super) fn evidence(e: &Evidence) -> String {
         } => {
             format!("{device} {interface} still receives {}", bps(*after_bps))
         }
+        Evidence::LinkToward { device, interface, to } => {
+            let probably = if to.known == LinkKnown::Guessed {
+                "probably "
+            } else {
+                ""
+            };
+            let port = to.interface.as_ref().map(|i| format!(" {i}")).unwrap_or_default();
+            format!("{device} {interface} is {probably}the link toward {}{port}", to.device)
+        }
         Evidence::IcmpUnreachable { from } => format!("{from} says it cannot be reached"),
         Evidence::SessionDown { device, peer } => format!("{device}: the BGP session with {peer} is down"),
         Evidence::UplinksSilent { uplinks, own_gateway } => {
@@ -155,9 +170,10 @@ pub(super) fn evidence(e: &Evidence) -> String {
             };
             format!("all {uplinks} uplinks silent{gateway}")
         }
-        Evidence::SendFailed { error } => format!("this host cannot send: {error}"),
+        Evidence::SendFailed { error } => format!("this host cannot send to it: {error}"),
         Evidence::NoWitness { reason } => match reason {
             WitnessMissing::InterfaceNotRead => "no second witness: the demarcation interface is not read",
+            WitnessMissing::RateNotKnown => "no second witness: the rate of the demarcation interface is not known yet",
             WitnessMissing::TooLittleTraffic => "no second witness: too little traffic before the fault",
             WitnessMissing::StillFlowing => "no second witness: octets still come in",
             WitnessMissing::NoOtherRouter => "no second witness: no other platform device over another way",

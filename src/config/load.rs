@@ -3,12 +3,17 @@
 //! The only part of `config` with I/O. Never here: what a key means.
 
 use super::report::Problem;
-use super::{Found, Loaded, NotFound, SecretFrom, SourceFile, Surroundings, check};
-use crate::model::Secret;
+use super::{Found, Loaded, NotFound, SecretFrom, SourceFile, Surroundings, check, values};
+use crate::files::{self, NotRead};
+use crate::model::{HostAddress, Secret};
 use std::path::{Path, PathBuf};
 
-/// Longest file that is read: anything longer is no configuration.
-const MOST: u64 = 64 * 1024 * 1024;
+/// Longest file that is read: anything longer is no configuration. Devices and circuits by the thousand stand in CSV files.
+const MOST: u64 = 16 * 1024 * 1024;
+/// Longest file with a secret.
+const MOST_SECRET: u64 = 64 * 1024;
+/// Longest file with certificates: all authorities of a host have some 200 kB.
+const MOST_CERTIFICATES: u64 = 16 * 1024 * 1024;
 /// Longest CSV file that is read: a nation of circuits has some 40 MB.
 const MOST_TABLE: u64 = 512 * 1024 * 1024;
 
@@ -51,9 +56,9 @@ fn paths(main: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let folder = main
         .parent()
         .map_or_else(|| PathBuf::from("conf.d"), |p| p.join("conf.d"));
-    let entries = match std::fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return all,
+    let mut more = match toml_files(&folder) {
+        Ok(more) => more,
+        Err(e) if e.is_absent() => return all,
         Err(e) => {
             let what = format!("this folder cannot be read: {}", words(&e));
             problems.push(Problem::of_file(
@@ -64,88 +69,66 @@ fn paths(main: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
             return all;
         }
     };
-    let mut more: Vec<PathBuf> = Vec::new();
-    for entry in entries {
-        match entry {
-            Ok(entry) => {
-                let hidden = entry.file_name().as_encoded_bytes().first() == Some(&b'.');
-                let path = entry.path();
-                if !hidden && path.extension().is_some_and(|e| e == "toml") {
-                    more.push(path);
-                }
-            }
-            Err(e) => {
-                let what = format!("this folder cannot be read to its end: {e}");
-                problems.push(Problem::of_file(folder.display().to_string(), what, None));
-            }
-        }
-    }
     more.sort();
     all.extend(more);
     all
+}
+
+/// The files `*.toml` of a folder that are not hidden.
+fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, NotRead> {
+    let shown = |path: &PathBuf| {
+        let hidden = path
+            .file_name()
+            .is_some_and(|n| n.as_encoded_bytes().first() == Some(&b'.'));
+        !hidden && path.extension().is_some_and(|e| e == "toml")
+    };
+    Ok(files::list(folder)?.into_iter().filter(shown).collect())
 }
 
 fn rights_hint() -> String {
     "the user that runs hinomi must be able to read it".to_string()
 }
 
-/// The operating system's words, without its numbers.
-fn words(e: &std::io::Error) -> String {
-    match e.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_string(),
-        std::io::ErrorKind::PermissionDenied => "this user may not read it".to_string(),
-        _ => e.to_string(),
+/// What was in the way, to follow "cannot be read: ".
+fn words(e: &NotRead) -> String {
+    match e {
+        NotRead::Io(e) => match e.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_string(),
+            std::io::ErrorKind::PermissionDenied => "this user may not read it".to_string(),
+            _ => e.to_string(),
+        },
+        other => format!("it {other}"),
     }
 }
 
 fn read(path: &Path) -> Result<SourceFile, Box<Problem>> {
     let shown = path.display().to_string();
-    let fail = |e: std::io::Error| {
-        let hint = match e.kind() {
-            std::io::ErrorKind::NotFound => {
-                "is the path right? examples/small.toml is a file to start from".to_string()
-            }
-            _ => rights_hint(),
-        };
-        Problem::boxed(shown.clone(), format!("cannot be read: {}", words(&e)), Some(hint))
-    };
-    let meta = std::fs::metadata(path).map_err(fail)?;
-    if !meta.is_file() {
-        let what = "is not a file".to_string();
-        return Err(Problem::boxed(
-            shown,
-            what,
-            Some("name the main file, such as /etc/hinomi/hinomi.toml".to_string()),
-        ));
-    }
-    if meta.len() > MOST {
-        return Err(Problem::boxed(
-            shown,
-            format!("is {} bytes long, which is no configuration", meta.len()),
-            None,
-        ));
-    }
-    let bytes = std::fs::read(path).map_err(fail)?;
-    let text = String::from_utf8(bytes).map_err(|e| {
-        let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];
-        let line = good.iter().filter(|b| **b == b'\n').count() + 1;
-        let what = format!("is not UTF-8 from line {line} on");
-        Problem::boxed(
-            shown,
-            what,
-            Some("save it as UTF-8 (iconv -f SHIFT_JIS -t UTF-8, if it was written so)".to_string()),
-        )
+    let content = files::read(path, MOST).map_err(|e| match e {
+        NotRead::NotAFile(_) => {
+            let hint = "name the main file, such as /etc/hinomi/hinomi.toml".to_string();
+            Problem::boxed(shown.clone(), e.to_string(), Some(hint))
+        }
+        NotRead::TooLong { .. } => {
+            let hint = "devices, circuits and contacts by the thousand stand in CSV files beside it".to_string();
+            Problem::boxed(shown.clone(), format!("{e}, which is no configuration"), Some(hint))
+        }
+        e => {
+            let hint = match e.is_absent() {
+                true => "is the path right? examples/small.toml is a file to start from".to_string(),
+                false => rights_hint(),
+            };
+            Problem::boxed(shown.clone(), format!("cannot be read: {}", words(&e)), Some(hint))
+        }
+    })?;
+    let text = as_text(content.bytes).map_err(|(what, encoding)| {
+        let hint = format!("save it as UTF-8, in an editor or by: iconv -f {encoding} -t UTF-8 OLD > NEW");
+        Problem::boxed(shown, what, Some(hint))
     })?;
     Ok(SourceFile {
         path: path.to_path_buf(),
         text,
-        private: !others_can_read(&meta),
+        private: content.mode & 0o077 == 0,
     })
-}
-
-fn others_can_read(meta: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    meta.permissions().mode() & 0o077 != 0
 }
 
 /// This host: credentials given by systemd, files, the environment.
@@ -183,8 +166,8 @@ impl Host {
     fn credential(&self, name: &str) -> Result<Found, NotFound> {
         for folder in &self.folders {
             match secret_file(&folder.join(name)) {
-                Ok(secret) => return Ok(found(secret, None)),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Ok((secret, _)) => return Ok(found(secret, None)),
+                Err(e) if e.is_absent() => {}
                 Err(e) => {
                     return Err(not_found(format!(
                         "cannot be read: credential `{name}` in {}: {}",
@@ -216,13 +199,10 @@ impl Surroundings for Host {
             SecretFrom::Credential(name) => self.credential(name),
             SecretFrom::File(path) => {
                 let shown = path.display();
-                let secret =
+                let (secret, mode) =
                     secret_file(path).map_err(|e| not_found(format!("cannot be read: {shown}: {}", words(&e))))?;
-                let open = std::fs::metadata(path).is_ok_and(|m| everybody_can_read(&m));
-                Ok(found(
-                    secret,
-                    open.then(|| format!("lies in a file that everybody can read: {shown}")),
-                ))
+                let doubt = format!("lies in a file that everybody can read: {shown}");
+                Ok(found(secret, (mode & 0o004 != 0).then_some(doubt)))
             }
             SecretFrom::Env(name) => match std::env::var_os(name) {
                 Some(value) if !value.is_empty() => Ok(found(Secret::new(value.as_encoded_bytes()), None)),
@@ -236,10 +216,17 @@ impl Surroundings for Host {
         table(path)
     }
 
+    fn zone(&self, name: &str) -> Result<u32, NotFound> {
+        nix::net::if_::if_nametoindex(name).map_err(|_| NotFound {
+            what: format!("is on a network device that this host does not have: \"{name}\""),
+            hint: "the name or the number of a network device, as `ip link` shows it".to_string(),
+        })
+    }
+
     fn certificates(&self, path: &Path) -> Result<(), NotFound> {
         let shown = path.display();
         let hint = "a PEM file with the certificate of the authority that signs the relay's".to_string();
-        match std::fs::read(path) {
+        match files::read(path, MOST_CERTIFICATES).map(|c| c.bytes) {
             Ok(bytes) if bytes.windows(27).any(|w| w == b"-----BEGIN CERTIFICATE-----") => Ok(()),
             Ok(_) => Err(NotFound {
                 what: format!("has no certificate in it: {shown}"),
@@ -258,17 +245,8 @@ impl Surroundings for Host {
             what,
             hint: hint.clone(),
         };
-        let cannot = |e: std::io::Error| wrong(format!("cannot be read: {}: {}", folder.display(), words(&e)));
-        let mut paths = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(cannot)? {
-            let path = entry.map_err(cannot)?.path();
-            let hidden = path
-                .file_name()
-                .is_some_and(|n| n.as_encoded_bytes().first() == Some(&b'.'));
-            if !hidden && path.extension().is_some_and(|e| e == "toml") {
-                paths.push(path);
-            }
-        }
+        let mut paths =
+            toml_files(folder).map_err(|e| wrong(format!("cannot be read: {}: {}", folder.display(), words(&e))))?;
         if paths.is_empty() {
             return Err(wrong(format!(
                 "has no profile file (*.toml) in it: {}",
@@ -288,51 +266,115 @@ fn table(path: &Path) -> Result<String, NotFound> {
         what: format!("{what}: {shown}"),
         hint: hint.to_string(),
     };
-    let readable = "the user that runs hinomi must be able to read it";
-    let words = |e: std::io::Error| NotFound {
-        what: format!("cannot be read: {shown}: {}", words(&e)),
-        hint: match e.kind() {
-            std::io::ErrorKind::NotFound => "relative paths start at the folder of the file they stand in".to_string(),
-            _ => readable.to_string(),
-        },
-    };
-    let meta = std::fs::metadata(path).map_err(words)?;
-    if !meta.is_file() {
-        return Err(fail("is not a file".to_string(), "name a CSV file"));
-    }
-    if meta.len() > MOST_TABLE {
-        return Err(fail(
-            format!("is {} bytes long, which is no list of circuits", meta.len()),
+    let content = files::read(path, MOST_TABLE).map_err(|e| match e {
+        NotRead::NotAFile(_) => fail(e.to_string(), "name a CSV file"),
+        NotRead::TooLong { .. } => fail(
+            format!("{e}, which is no list of circuits"),
             "cut it into several files",
-        ));
-    }
-    let bytes = std::fs::read(path).map_err(words)?;
-    String::from_utf8(bytes).map_err(|e| {
-        let (what, hint) = not_utf8(e.as_bytes(), e.utf8_error().valid_up_to());
-        fail(what, hint)
+        ),
+        e => NotFound {
+            what: format!("cannot be read: {shown}: {}", words(&e)),
+            hint: match e.is_absent() {
+                true => "relative paths start at the folder of the file they stand in".to_string(),
+                false => rights_hint(),
+            },
+        },
+    })?;
+    as_text(content.bytes).map_err(|(what, encoding)| {
+        let hint =
+            format!("in Excel, save it as \"CSV UTF-8\"; or on this host: iconv -f {encoding} -t UTF-8 OLD > NEW");
+        fail(what, &hint)
     })
 }
 
-/// What a file that is not UTF-8 seems to be, and how it becomes UTF-8.
-fn not_utf8(bytes: &[u8], good: usize) -> (String, &'static str) {
-    const EXCEL: &str = "in Excel, save it as \"CSV UTF-8\"; or on this host: iconv -f CP932 -t UTF-8 OLD > NEW";
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        let hint = "in Excel, save it as \"CSV UTF-8\"; or on this host: iconv -f UTF-16 -t UTF-8 OLD > NEW";
-        return ("is not UTF-8 but UTF-16 (\"Unicode text\")".to_string(), hint);
+/// Bytes as text; or what they seem to be instead, and what iconv calls that.
+fn as_text(bytes: Vec<u8>) -> Result<String, (String, &'static str)> {
+    // A mark at the beginning, or every other byte zero.
+    if let Some((name, encoding)) = wide(&bytes) {
+        return Err((format!("is not UTF-8 but {name}"), encoding));
     }
-    let line = bytes.iter().take(good).filter(|b| **b == b'\n').count() + 1;
-    let (lead, trail) = (
-        bytes.get(good).copied().unwrap_or(0),
-        bytes.get(good + 1).copied().unwrap_or(0),
-    );
-    let double = matches!(lead, 0x81..=0x9f | 0xe0..=0xfc) && matches!(trail, 0x40..=0x7e | 0x80..=0xfc);
-    if double || matches!(lead, 0xa1..=0xdf) {
-        return (
-            format!("is not UTF-8 but seems to be Shift_JIS (from line {line} on)"),
-            EXCEL,
-        );
+    match String::from_utf8(bytes) {
+        Ok(text) if text.contains("\u{1b}$B") || text.contains("\u{1b}$@") => Err((
+            "is not UTF-8 but seems to be ISO-2022-JP (JIS)".to_string(),
+            "ISO-2022-JP",
+        )),
+        Ok(text) if text.contains('\0') => {
+            let line = line_of(text.as_bytes(), text.find('\0').unwrap_or(0));
+            Err((
+                format!("is not a text: it has bytes of zero from line {line} on"),
+                "UTF-16",
+            ))
+        }
+        Ok(text) => Ok(text),
+        Err(e) => {
+            let good = e.utf8_error().valid_up_to();
+            let line = line_of(e.as_bytes(), good);
+            // The bytes before are ASCII or UTF-8 by luck; what follows tells.
+            Err(match (is_euc_jp(e.as_bytes()), is_shift_jis(e.as_bytes())) {
+                (true, _) => (
+                    format!("is not UTF-8 but seems to be EUC-JP (from line {line} on)"),
+                    "EUC-JP",
+                ),
+                (false, true) => (
+                    format!("is not UTF-8 but seems to be Shift_JIS (from line {line} on)"),
+                    "CP932",
+                ),
+                (false, false) => (format!("is not UTF-8 from line {line} on"), "CP932"),
+            })
+        }
     }
-    (format!("is not UTF-8 from line {line} on"), EXCEL)
+}
+
+fn line_of(bytes: &[u8], at: usize) -> usize {
+    bytes.iter().take(at).filter(|b| **b == b'\n').count() + 1
+}
+
+/// UTF-16 or UTF-32: by its mark, or by zeros beside most of the first characters.
+fn wide(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    const SAMPLE: usize = 64;
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Some(("UTF-32", "UTF-32")),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Some(("UTF-16 (\"Unicode text\")", "UTF-16")),
+        _ => {}
+    }
+    let pairs = || bytes.chunks_exact(2).take(SAMPLE);
+    let most = |wanted: &dyn Fn(&[u8]) -> bool| {
+        pairs().count() > 4 && 2 * pairs().filter(|p| wanted(p)).count() > pairs().count()
+    };
+    if most(&|p| p[0] != 0 && p[1] == 0) {
+        return Some(("UTF-16 without a mark at its beginning", "UTF-16LE"));
+    }
+    most(&|p| p[0] == 0 && p[1] != 0).then_some(("UTF-16 without a mark at its beginning", "UTF-16BE"))
+}
+
+/// Does all of it read as EUC-JP? Two bytes from 0xa1, half-width kana behind 0x8e, JIS X 0212 behind 0x8f.
+fn is_euc_jp(bytes: &[u8]) -> bool {
+    let high = |b: Option<&u8>| b.is_some_and(|b| (0xa1..=0xfe).contains(b));
+    let mut i = 0;
+    while let Some(b) = bytes.get(i) {
+        i += match b {
+            0..=0x7f => 1,
+            0x8e if bytes.get(i + 1).is_some_and(|b| (0xa1..=0xdf).contains(b)) => 2,
+            0x8f if high(bytes.get(i + 1)) && high(bytes.get(i + 2)) => 3,
+            0xa1..=0xfe if high(bytes.get(i + 1)) => 2,
+            _ => return false,
+        };
+    }
+    true
+}
+
+/// Does all of it read as Shift_JIS (CP932)? Half-width kana alone, else a lead byte and one that follows it.
+fn is_shift_jis(bytes: &[u8]) -> bool {
+    let mut i = 0;
+    while let Some(b) = bytes.get(i) {
+        let follows = matches!(bytes.get(i + 1), Some(0x40..=0x7e | 0x80..=0xfc));
+        i += match b {
+            0..=0x7f | 0xa1..=0xdf => 1,
+            0x81..=0x9f | 0xe0..=0xfc if follows => 2,
+            _ => return false,
+        };
+    }
+    true
 }
 
 fn found(secret: Secret, doubt: Option<String>) -> Found {
@@ -349,14 +391,9 @@ fn not_found(what: String) -> NotFound {
     }
 }
 
-fn everybody_can_read(meta: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    meta.permissions().mode() & 0o004 != 0
-}
-
-/// The bytes of a file without the end of its last line.
-fn secret_file(path: &Path) -> std::io::Result<Secret> {
-    let mut bytes = std::fs::read(path)?;
+/// The bytes of a file without the end of its last line, and its permission bits.
+fn secret_file(path: &Path) -> Result<(Secret, u32), NotRead> {
+    let files::Content { mut bytes, mode } = files::read(path, MOST_SECRET)?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
@@ -364,7 +401,46 @@ fn secret_file(path: &Path) -> std::io::Result<Secret> {
         }
     }
     if bytes.is_empty() {
-        return Err(std::io::Error::other("the file is empty"));
+        return Err(std::io::Error::other("the file is empty").into());
     }
-    Ok(Secret::new(bytes))
+    Ok((Secret::new(bytes), mode))
+}
+
+/// A literal address as it is written on a command line, or in words what is wrong with it.
+pub fn host_address(text: &str) -> Result<HostAddress, String> {
+    let host = Host::new();
+    values::host_address(text, &|name| host.zone(name)).map_err(|r| format!("{}: {}", r.what, r.hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_utf_8_is_called_by_its_name() {
+        let told = |bytes: &[u8]| as_text(bytes.to_vec()).unwrap_err().0;
+        let utf16 =
+            |order: fn(u16) -> [u8; 2]| "name = \"x\"\n東京".encode_utf16().flat_map(order).collect::<Vec<u8>>();
+        for (bytes, is) in [
+            (
+                [&[0xff, 0xfe], utf16(u16::to_le_bytes).as_slice()].concat(),
+                "UTF-16 (\"Unicode text\")",
+            ),
+            (
+                [&[0xfe, 0xff], utf16(u16::to_be_bytes).as_slice()].concat(),
+                "UTF-16 (\"Unicode text\")",
+            ),
+            (utf16(u16::to_le_bytes), "UTF-16 without a mark"),
+            (utf16(u16::to_be_bytes), "UTF-16 without a mark"),
+            (b"a = 1\n\x93\x8c\x8b\x9e".to_vec(), "Shift_JIS (from line 2 on)"),
+            (b"a,\xb1\xb2\xb3\n\x93\x8c".to_vec(), "Shift_JIS (from line 1 on)"),
+            (b"a = 1\n\xc5\xec\xb5\xfe".to_vec(), "EUC-JP (from line 2 on)"),
+            (b"a = 1\n\x1b$BElJ|".to_vec(), "ISO-2022-JP"),
+            (b"a = 1\n\0\0\0\0".to_vec(), "zero from line 2 on"),
+        ] {
+            assert!(told(&bytes).contains(is), "{}: {is}", told(&bytes));
+        }
+        assert_eq!(told(b"caf\xe9 \xff"), "is not UTF-8 from line 1 on");
+        assert_eq!(as_text("東京".into()).unwrap(), "東京");
+    }
 }

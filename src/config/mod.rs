@@ -11,6 +11,7 @@ mod check;
 mod csv;
 mod hours;
 mod load;
+mod lookalike;
 mod mask;
 mod names;
 mod profile;
@@ -21,7 +22,10 @@ mod values;
 
 pub use check::check;
 pub use check::maintenance::moment_in_words as moment;
-pub use load::{Host, load, load_with};
+/// The operator's time zone where nothing is written.
+pub const DEFAULT_ZONE: &str = check::operator::DEFAULT_ZONE;
+
+pub use load::{Host, host_address, load, load_with};
 pub use profile::{builtin_problems, builtin_profiles};
 pub use raw::SourceFile;
 pub use report::{Problem, Severity};
@@ -85,6 +89,14 @@ pub trait Surroundings {
 
     /// Reads a CSV file (circuits, devices, contacts, holidays), or says why that failed.
     fn table(&self, path: &Path) -> Result<String, NotFound>;
+
+    /// The index of a network device of this host, for the zone of a link-local address (`fe80::1%eth0`).
+    fn zone(&self, name: &str) -> Result<u32, NotFound> {
+        Err(NotFound {
+            what: format!("has a zone that is not looked for here: \"{name}\""),
+            hint: "write the number of the network device, as `ip link` shows it".to_owned(),
+        })
+    }
 
     /// Makes sure that a PEM file with certificates is there.
     fn certificates(&self, path: &Path) -> Result<(), NotFound>;

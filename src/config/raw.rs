@@ -2,6 +2,7 @@
 //!
 //! The parser recovers after a syntax error, so that a file with five mistakes reports five. Never here: what a key means.
 
+use super::lookalike;
 use super::report::{Ctx, Draft};
 use std::path::PathBuf;
 use toml::Spanned;
@@ -95,7 +96,7 @@ pub(crate) fn parse(ctx: &Ctx<'_>) -> Table {
     for (index, file) in ctx.files.iter().enumerate() {
         let index = u32::try_from(index).unwrap_or(u32::MAX);
         let (tree, errors) = parse_one(ctx, index, &file.text);
-        for (at, message) in one_a_line(ctx, errors) {
+        for (at, message) in one_a_line(ctx, errors).into_iter().take(MOST_SYNTAX) {
             report_syntax(ctx, &tree, &message, at);
         }
         merge(ctx, &mut root, tree);
@@ -105,6 +106,10 @@ pub(crate) fn parse(ctx: &Ctx<'_>) -> Table {
 
 /// Lines that make the parser give up the rest of the file: as many are blanked before it is left at that.
 const MOST_BLANKED: usize = 50;
+/// Bytes that are parsed again after a line was blanked, in all: a file of megabytes is not parsed fifty times.
+const MOST_AGAIN: usize = 8 * 1024 * 1024;
+/// Syntax errors of one file that are looked at: beyond that it is no configuration.
+const MOST_SYNTAX: usize = 1_000;
 
 /// Parses one file. Where the parser gives up, the line is blanked and it starts again, so that nothing below is hidden.
 fn parse_one(ctx: &Ctx<'_>, index: u32, text: &str) -> (Table, Vec<(Place, String)>) {
@@ -115,6 +120,7 @@ fn parse_one(ctx: &Ctx<'_>, index: u32, text: &str) -> (Table, Vec<(Place, Strin
     };
     let mut text = text.to_string();
     let mut told: Vec<(Place, String)> = Vec::new();
+    let mut parsed = 0;
     loop {
         let (table, errors) = DeTable::parse_recoverable(&text);
         let errors = errors
@@ -125,7 +131,8 @@ fn parse_one(ctx: &Ctx<'_>, index: u32, text: &str) -> (Table, Vec<(Place, Strin
             .iter()
             .find(|(_, message)| ends_the_parse(message))
             .map(|(at, _)| ctx.line_span(*at));
-        match gave_up.filter(|_| told.len() < MOST_BLANKED) {
+        parsed += text.len();
+        match gave_up.filter(|_| told.len() < MOST_BLANKED && parsed < MOST_AGAIN) {
             Some(line) if !text[line.clone()].trim().is_empty() => {
                 let on_it =
                     |(at, _): &&(Place, String)| line.contains(&(at.start as usize)) || at.start as usize == line.end;
@@ -227,7 +234,7 @@ fn one_a_line(ctx: &Ctx<'_>, mut errors: Vec<(Place, String)>) -> Vec<(Place, St
     let mut kept: Vec<(Place, String)> = Vec::new();
     for (at, message) in errors {
         match kept.last_mut() {
-            Some((first, words)) if ctx.line_at(*first).as_ptr() == ctx.line_at(at).as_ptr() => {
+            Some((first, words)) if ctx.same_line(*first, at) => {
                 if message.starts_with("unclosed") {
                     *words = message;
                 }
@@ -249,6 +256,11 @@ fn report_syntax(ctx: &Ctx<'_>, tree: &Table, message: &str, at: Place) {
                 .hint("remove one of the two, or put both contents under one")
                 .syntax(),
         );
+        return;
+    }
+    if let Some(odd) = lookalike::on_line(ctx.line_at(at)) {
+        let draft = Draft::error(at, "the line has a character that TOML does not know");
+        ctx.push(draft.hint(odd).syntax());
         return;
     }
     let quotes = "a text needs a pair of quotes on one line: \"…\"; a list [ … ]; a table { … }";

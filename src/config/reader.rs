@@ -2,11 +2,15 @@
 //!
 //! A reader reports what is wrong and goes on. Never here: what the sections mean.
 
+use super::lookalike::{self, looks_like};
 use super::raw::{At, Entry, Node, Place, Table, Value};
 use super::report::{Ctx, Draft};
 use super::values::{self, Refusal, Taken};
 use std::cell::RefCell;
 use std::time::Duration;
+
+/// A guess at a key counts as much as so many names that are compared: the budget is one for all.
+const GUESS_OF_KEY: usize = 10;
 
 /// Walks one table and remembers what was asked for.
 pub(crate) struct Walk<'a> {
@@ -52,7 +56,10 @@ impl<'a> Walk<'a> {
 
     /// The entry of a key, which is known from now on.
     pub(crate) fn get(&self, key: &'static str) -> Option<&'a Entry> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         self.table.get(key)
     }
 
@@ -184,18 +191,23 @@ impl<'a> Walk<'a> {
         let known = self.known.borrow();
         let not_yet = self.not_yet.borrow();
         let mut missing = self.missing.take();
-        for entry in &self.table.entries {
-            if !known.contains(&entry.key.as_str()) {
-                let usable = || known.iter().copied().filter(|k| !not_yet.contains(k));
-                let meant = did_you_mean(&entry.key, usable());
-                missing.retain(|(key, _)| !meant.as_ref().is_some_and(|m| m.contains(&format!("`{key}`"))));
-                let hint = meant.unwrap_or_else(|| format!("known here: {}", listing(usable())));
-                self.ctx.error(
-                    entry.key_at,
-                    format!("unknown key `{}` in {}", entry.key, self.name),
-                    hint,
-                );
+        let usable = || known.iter().copied().filter(|k| !not_yet.contains(k));
+        let unknown = |entry: &&Entry| !known.contains(&entry.key.as_str());
+        for entry in self.table.entries.iter().filter(unknown) {
+            if self.ctx.is_full(entry.key_at) {
+                self.ctx.push(Draft::error(entry.key_at, ""));
+                continue;
             }
+            // Guesses are for people: a file with thousands of unknown keys is something else.
+            let meant = match self.ctx.may_guess(known.len() * GUESS_OF_KEY) {
+                true => did_you_mean(&lookalike::plain(&entry.key), usable()),
+                false => None,
+            };
+            missing.retain(|(key, _)| !meant.as_ref().is_some_and(|m| m.contains(&format!("`{key}`"))));
+            let near = looks_like(&entry.key).or(meant);
+            let hint = near.unwrap_or_else(|| format!("known here: {}", listing(usable())));
+            let what = format!("unknown key `{}` in {}", entry.key, self.name);
+            self.ctx.error(entry.key_at, what, hint);
         }
         for (key, hint) in missing {
             let what = format!("{} has no `{key}`", self.name);
@@ -214,7 +226,10 @@ pub(crate) fn text<T>(ctx: &Ctx<'_>, key: &str, node: &Node, take: impl FnOnce(&
     match &node.value {
         Value::String(s) => match take(s) {
             Ok(value) => return Some(value),
-            Err(Refusal { what, hint }) => ctx.error(node.at, format!("`{key}` {what}"), hint),
+            Err(Refusal { what, hint }) => {
+                let hint = looks_like(s).unwrap_or(hint);
+                ctx.error(node.at, format!("`{key}` {what}"), hint);
+            }
         },
         other => {
             let hint = match take("") {
@@ -254,7 +269,7 @@ pub(crate) fn unknown_reference<'n>(
 ) {
     // A whole list that is missing needs no guesses, which would take minutes with many thousand names.
     let near = match ctx.may_guess(all.clone().count()) {
-        true => did_you_mean(&name.value, all.clone()),
+        true => seems_to_be(&name.value, all.clone()).or_else(|| did_you_mean(&name.value, all.clone())),
         false => None,
     };
     let hint = near.unwrap_or_else(|| match all.clone().take(13).count() {
@@ -264,6 +279,15 @@ pub(crate) fn unknown_reference<'n>(
     });
     let draft = Draft::error(name.at, format!("there is no {what} `{}`", name.value));
     ctx.push(draft.hint(hint).consequence());
+}
+
+/// Names that only look equal: which character is another one.
+fn seems_to_be<'n>(name: &str, all: impl Iterator<Item = &'n str>) -> Option<String> {
+    let meant = lookalike::plain(name);
+    let meant = meant.trim();
+    let known = { all }.find(|known| lookalike::plain(known).trim() == meant)?;
+    let odd = looks_like(name).or_else(|| looks_like(known).map(|odd| format!("in its own name {odd}")));
+    Some(format!("it seems to be `{known}`, but {}", odd?))
 }
 
 /// "did you mean `x`?" if something is near enough.
@@ -307,7 +331,13 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
 
 /// Names in backquotes, with commas.
 pub(crate) fn listing<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let quoted: Vec<String> = names.map(|n| format!("`{n}`")).collect();
+    let mut quoted: Vec<String> = Vec::new();
+    // Sections that are read by several hands name a key more than once.
+    for name in names.map(|n| format!("`{n}`")) {
+        if !quoted.contains(&name) {
+            quoted.push(name);
+        }
+    }
     quoted.join(", ")
 }
 
@@ -328,5 +358,6 @@ mod tests {
         );
         assert_eq!(did_you_mean("bogus", words.into_iter()), None);
         assert_eq!(distance("abcd", "acbd"), 1);
+        assert_eq!(listing(["echoes", "over", "echoes"].into_iter()), "`echoes`, `over`");
     }
 }

@@ -3,7 +3,7 @@
 //! Never here: a secret. What stands behind a key that may hold one is blanked before a line is shown.
 
 use super::raw::{Place, SourceFile};
-use super::{Surroundings, mask};
+use super::{NotFound, Surroundings, mask};
 use crate::model::Profiles;
 use serde::Serialize;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -131,10 +131,27 @@ fn blank(c: char) -> &'static str {
     }
 }
 
+/// Longest text of a message: what stands in it from the file may be megabytes.
+const MOST_WORDS: usize = 600;
+
+/// Cuts a message.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(MOST_WORDS) {
+        Some((at, _)) => format!("{}… (cut here)", &text[..at]),
+        None => text,
+    }
+}
+
 /// Text from the file, safe for a terminal.
 pub(crate) fn clean(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+        .map(|c| {
+            if crate::model::text::is_hostile(c) && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
         .collect()
 }
 
@@ -207,8 +224,12 @@ pub(crate) struct TableFile {
     pub(crate) hidden: Cell<bool>,
 }
 
-/// Of each file with rows, so many problems of a severity are shown; the rest is a number.
+/// Of each file, so many problems of a severity are shown; the rest is a number.
 const MOST_SHOWN: usize = 50;
+/// Of all files together, so many problems of a severity are shown: a hundred lines are as many as anybody reads.
+const MOST_SHOWN_IN_ALL: usize = 50;
+/// Of each file, so many problems of a severity are kept, to show the first of them; the rest is counted.
+const MOST_KEPT: usize = 1_000;
 
 /// Comparisons of names spent on "did you mean" in a whole run: guesses must not take longer than the check.
 const MOST_GUESSES: usize = 100_000;
@@ -226,6 +247,10 @@ pub(crate) struct Ctx<'a> {
     guesses: Cell<usize>,
     /// First byte of each line of each file, worked out when a problem asks for it.
     lines: RefCell<BTreeMap<u32, Vec<usize>>>,
+    /// What is open from line to line in each file, worked out when a line is shown.
+    open: RefCell<BTreeMap<u32, Vec<std::ops::Range<usize>>>>,
+    /// Problems by file and severity: of those beyond [`MOST_KEPT`] only the number is known.
+    counted: RefCell<BTreeMap<(u32, Severity), usize>>,
 }
 
 impl<'a> Ctx<'a> {
@@ -239,6 +264,8 @@ impl<'a> Ctx<'a> {
             errors: Cell::new(0),
             guesses: Cell::new(0),
             lines: RefCell::new(BTreeMap::new()),
+            open: RefCell::new(BTreeMap::new()),
+            counted: RefCell::new(BTreeMap::new()),
         }
     }
 
@@ -250,6 +277,11 @@ impl<'a> Ctx<'a> {
     /// The vendor profiles of this site.
     pub(crate) fn profiles(&self) -> Arc<Profiles> {
         self.profiles.get().cloned().unwrap_or_default()
+    }
+
+    /// The index of a network device of this host.
+    pub(crate) fn zone(&self, name: &str) -> Result<u32, NotFound> {
+        self.around.zone(name)
     }
 
     /// Takes the CSV files that the tree names; once.
@@ -295,7 +327,20 @@ impl<'a> Ctx<'a> {
     pub(crate) fn push(&self, draft: Draft) {
         self.errors
             .set(self.errors.get() + usize::from(draft.severity == Severity::Error));
-        self.drafts.borrow_mut().push(draft);
+        let mut counted = self.counted.borrow_mut();
+        let count = counted.entry((draft.at.file, draft.severity)).or_default();
+        *count += 1;
+        if *count <= MOST_KEPT {
+            self.drafts.borrow_mut().push(draft);
+        }
+    }
+
+    /// So many errors of this file are kept that a further one is only counted: it need not be worded.
+    pub(crate) fn is_full(&self, at: Place) -> bool {
+        let counted = self.counted.borrow();
+        counted
+            .get(&(at.file, Severity::Error))
+            .is_some_and(|n| *n >= MOST_KEPT)
     }
 
     pub(crate) fn error(&self, at: Place, what: impl Into<String>, hint: impl Into<String>) {
@@ -334,6 +379,11 @@ impl<'a> Ctx<'a> {
             .partition_point(|start| *start <= at.start as usize)
             .saturating_sub(1);
         (line, lines[line])
+    }
+
+    /// Do both stand on one line?
+    pub(crate) fn same_line(&self, a: Place, b: Place) -> bool {
+        a.file == b.file && self.line_of(a).0 == self.line_of(b).0
     }
 
     /// The bytes of the whole line of a place, without its end.
@@ -401,25 +451,29 @@ impl<'a> Ctx<'a> {
         self.shown(drafts)
     }
 
-    /// Drafts, sorted by place, as problems. Of a file with rows only the first are shown, then how many there are more.
+    /// Drafts, sorted by place, as problems. Of a file only the first are shown, then how many there are more.
     fn shown(&self, drafts: Vec<Draft>) -> Vec<Problem> {
         let mut problems = Vec::new();
+        let mut in_all: BTreeMap<Severity, usize> = BTreeMap::new();
         let mut drafts = drafts.into_iter().peekable();
         while let Some(file) = drafts.peek().map(|d| d.at.file) {
-            let (mut errors, mut warnings) = (0usize, 0usize);
+            let mut here: BTreeMap<Severity, (usize, usize)> = BTreeMap::new();
             while let Some(draft) = drafts.next_if(|d| d.at.file == file) {
-                let so_far = match draft.severity {
-                    Severity::Error => &mut errors,
-                    Severity::Warning => &mut warnings,
-                };
-                *so_far += 1;
-                if *so_far <= MOST_SHOWN || self.table(file).is_none() {
+                let (shown, left_out) = here.entry(draft.severity).or_default();
+                let in_all = in_all.entry(draft.severity).or_default();
+                if *shown < MOST_SHOWN && *in_all < MOST_SHOWN_IN_ALL {
+                    *shown += 1;
+                    *in_all += 1;
                     problems.push(self.finish(draft));
+                } else {
+                    *left_out += 1;
                 }
             }
-            for (severity, all) in [(Severity::Error, errors), (Severity::Warning, warnings)] {
-                if all > MOST_SHOWN && self.table(file).is_some() {
-                    problems.push(Problem::and_more(severity, self.path(file), all - MOST_SHOWN));
+            for (severity, (_, left_out)) in here.into_iter().rev() {
+                let all = self.counted.borrow().get(&(file, severity)).copied().unwrap_or(0);
+                let more = left_out + all.saturating_sub(MOST_KEPT);
+                if more > 0 {
+                    problems.push(Problem::and_more(severity, self.path(file), more));
                 }
             }
         }
@@ -448,8 +502,8 @@ impl<'a> Ctx<'a> {
             file: self.path(draft.at.file),
             line,
             column,
-            what: clean(&draft.what),
-            hint: draft.hint.as_deref().map(clean),
+            what: cut(clean(&draft.what)),
+            hint: draft.hint.as_deref().map(clean).map(cut),
             source_line,
             count: 1,
             marker,
@@ -463,13 +517,23 @@ impl<'a> Ctx<'a> {
         let (_, line_start) = self.line_of(at);
         let from = (at.start as usize).saturating_sub(line_start).min(whole.len());
         let to = (at.end as usize).saturating_sub(line_start).clamp(from, whole.len());
+        let piece = mask::Piece {
+            line: whole,
+            starts: line_start,
+            marked: from..to,
+        };
         match self.table(at.file) {
             Some(table) if table.hidden.get() && line_start > 0 => {
                 ("(not shown: this file seems to hold secrets)".to_string(), (0, 1))
             }
             // What a row holds is no `key = value`; a column of secrets hides all rows.
-            Some(_) => mask::unmasked(whole, from, to),
-            None => mask::line(whole, from, to),
+            Some(_) => mask::unmasked(&piece),
+            None => {
+                let mut open = self.open.borrow_mut();
+                let text = || self.file(at.file).map_or("", |f| f.text.as_str());
+                let open = open.entry(at.file).or_insert_with(|| mask::open_texts(text()));
+                mask::line(&piece, open)
+            }
         }
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! Text in, value out, or what is wrong with it and what would be right. Never here: places, the tree.
 
-use std::net::IpAddr;
+use super::{NotFound, lookalike};
+use crate::model::host_address::{HostAddress, Zone, is_link_local_v6, not_a_host};
+use crate::model::mail_address::{MailAddress, NoMailAddress};
+use crate::model::text::is_hostile;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Why a text is refused: what is wrong (the key stands before it), and what would be right.
@@ -71,6 +75,9 @@ pub(crate) fn split_unit(text: &str) -> (&str, &str) {
     (text[..end].trim(), text[end..].trim())
 }
 
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
+
 /// What a threshold counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
@@ -80,6 +87,8 @@ pub(crate) enum Unit {
     Celsius,
     /// Seconds, written as a duration.
     Time,
+    /// Days, written as a duration.
+    Days,
     /// A number of at least 0.
     Load,
     /// Any number (the unit of a `watch`).
@@ -92,6 +101,7 @@ impl Unit {
             Unit::Share => "write a share with its sign, such as \"70 %\"",
             Unit::Celsius => "write a temperature with its unit, such as \"55 C\"",
             Unit::Time => "write a time with its unit, such as \"50ms\"",
+            Unit::Days => "write a time with its unit, such as \"30d\"",
             Unit::Load | Unit::Any => "write a plain number, such as 4.0",
         }
     }
@@ -104,6 +114,7 @@ impl Unit {
             Unit::Share => format!("{value} %"),
             Unit::Celsius => format!("{value} C"),
             Unit::Time => show_duration(Duration::try_from_secs_f64(value).unwrap_or_default()),
+            Unit::Days => show_duration(Duration::try_from_secs_f64(value * DAY).unwrap_or_default()),
             Unit::Load | Unit::Any => format!("{value}"),
         }
     }
@@ -122,6 +133,9 @@ impl Unit {
     pub(crate) fn text(self, text: &str) -> Taken<f64> {
         if self == Unit::Time {
             return Ok(duration(text)?.as_secs_f64());
+        }
+        if self == Unit::Days {
+            return Ok(duration(text)?.as_secs_f64() / DAY);
         }
         let (number, unit) = split_unit(text);
         let wanted = match self {
@@ -188,14 +202,87 @@ pub(crate) fn oid(text: &str) -> Taken<Vec<u32>> {
     }
 }
 
-/// A literal address.
+/// An address with its prefix length: `198.51.100.0/30`.
+pub(crate) fn subnet(text: &str) -> Taken<crate::model::Subnet> {
+    let parts = text.split_once('/');
+    let address = parts.and_then(|(address, _)| address.parse::<IpAddr>().ok());
+    let length = parts.and_then(|(_, length)| length.parse::<u8>().ok());
+    match (address, length) {
+        (Some(address), Some(length)) if length <= if address.is_ipv4() { 32 } else { 128 } => {
+            Ok(crate::model::Subnet { address, length })
+        }
+        _ => refuse(
+            format!("is not a network: \"{text}\""),
+            "an address and its prefix length, such as \"198.51.100.0/30\" or \"2001:db8::/64\"",
+        ),
+    }
+}
+
+/// Finds the index of a network device of this host by its name.
+pub(crate) type FindZone<'f> = &'f dyn Fn(&str) -> Result<u32, NotFound>;
+
+/// A literal address of one host that this host can send to, or send from.
+pub(crate) fn host_address(text: &str, find: FindZone<'_>) -> Taken<HostAddress> {
+    let (plain, zone) = match text.split_once('%') {
+        Some((plain, zone)) => (plain, Some(zone)),
+        None => (text, None),
+    };
+    let ip = address(plain)?;
+    match zone {
+        None if is_link_local_v6(ip) => refuse(
+            format!("is of one link only, and does not say of which: {ip}"),
+            format!("name the network device behind a percent sign, as `ip link` shows it: \"{ip}%eth0\""),
+        ),
+        Some(_) if !is_link_local_v6(ip) => refuse(
+            format!("has a zone, which only a link-local IPv6 address has: \"{text}\""),
+            format!("write it without: \"{ip}\""),
+        ),
+        Some(written) => Ok(HostAddress {
+            ip,
+            zone: Some(zone_of(written, find)?),
+        }),
+        None => Ok(HostAddress { ip, zone: None }),
+    }
+}
+
+/// `eth0` or `2`, behind the percent sign (RFC 4007 section 11).
+fn zone_of(text: &str, find: FindZone<'_>) -> Taken<Zone> {
+    let index = match text.parse::<u32>() {
+        Ok(0) => Err(not_a_zone(text)),
+        Ok(index) => Ok(index),
+        Err(_) if is_device_name(text) => find(text).map_err(|missing| Refusal {
+            what: missing.what,
+            hint: missing.hint,
+        }),
+        Err(_) => Err(not_a_zone(text)),
+    }?;
+    Ok(Zone {
+        name: text.into(),
+        index,
+    })
+}
+
+fn not_a_zone(text: &str) -> Refusal {
+    Refusal {
+        what: format!("has a zone that is no network device: \"{text}\""),
+        hint: "the name or the number of a network device, as `ip link` shows it: \"fe80::1%eth0\"".to_owned(),
+    }
+}
+
+/// Can it be the name of a network device (Linux: at most 15 bytes)?
+pub(crate) fn is_device_name(text: &str) -> bool {
+    (1..=15).contains(&text.len()) && !text.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control())
+}
+
+/// A literal address of one host, which need not be one that this host can send to: link-local ones stand without a zone.
 pub(crate) fn address(text: &str) -> Taken<IpAddr> {
     if let Ok(address) = text.parse::<IpAddr>() {
-        if address.is_unspecified() || address.is_multicast() {
-            return refuse(
-                format!("is not the address of one host: {address}"),
-                "write the host's own address",
-            );
+        if let Some(what) = not_a_host(address) {
+            let hint = match mapped(address) {
+                Some(v4) => format!("write it as IPv4: \"{v4}\""),
+                None => "write the host's own address".to_owned(),
+            };
+            return refuse(format!("is not the address of one host: {address} is {what}"), hint);
         }
         return Ok(address);
     }
@@ -205,10 +292,24 @@ pub(crate) fn address(text: &str) -> Taken<IpAddr> {
             "write one address without \"/\"",
         );
     }
-    if text.parse::<std::net::SocketAddr>().is_ok() {
+    if text.parse::<SocketAddr>().is_ok() {
         return refuse(
             format!("has a port: \"{text}\""),
             "write the address alone; the port of SNMP stands in its [snmp.…] section",
+        );
+    }
+    if let Some(inner) = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'))
+        && inner.parse::<IpAddr>().is_ok()
+    {
+        return refuse(
+            format!("is in brackets: \"{text}\""),
+            format!("brackets stand where a port follows; write \"{inner}\""),
+        );
+    }
+    if text.contains('%') {
+        return refuse(
+            format!("has a zone, which has no place here: \"{text}\""),
+            "the zone is the affair of the device that has the address; write the address alone",
         );
     }
     if text.chars().all(|c| c.is_ascii_digit() || c == '.') {
@@ -223,15 +324,60 @@ pub(crate) fn address(text: &str) -> Taken<IpAddr> {
     )
 }
 
-/// `local@domain`.
-pub(crate) fn mail_address(text: &str) -> Taken<String> {
-    match text.parse::<lettre::Address>() {
-        Ok(a) if a.to_string() == text && text.is_ascii() => Ok(text.to_string()),
-        _ => refuse(
-            format!("is not a mail address: \"{text}\""),
-            "write it bare, such as \"noc@example.net\"",
-        ),
+fn mapped(address: IpAddr) -> Option<std::net::Ipv4Addr> {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped(),
+        IpAddr::V4(_) => None,
     }
+}
+
+/// A literal address of this host with a port, to listen on: `0.0.0.0` and `::` are all of them.
+pub(crate) fn listener(text: &str, example: &str, find: FindZone<'_>) -> Taken<SocketAddr> {
+    let not_one = || Refusal {
+        what: format!("is not an address with a port: \"{text}\""),
+        hint: format!("a literal address and a port: {example}"),
+    };
+    let (host, port) = text.rsplit_once(':').ok_or_else(not_one)?;
+    let port: u16 = port.parse().map_err(|_| not_one())?;
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    let plain = bare.unwrap_or(host);
+    let Ok(ip) = plain.split('%').next().unwrap_or(plain).parse::<IpAddr>() else {
+        return Err(not_one());
+    };
+    if ip.is_ipv6() != bare.is_some() {
+        return Err(not_one());
+    }
+    if ip.is_unspecified() && !plain.contains('%') {
+        return Ok(SocketAddr::new(ip, port));
+    }
+    Ok(host_address(plain, find)?.with_port(port))
+}
+
+/// `local@domain`: whatever is taken here, a mail to it can be built (`notify::channel`).
+pub(crate) fn mail_address(text: &str) -> Taken<String> {
+    let why = match MailAddress::parse(text) {
+        Ok(address) => return Ok(address.to_string()),
+        Err(why) => why,
+    };
+    let hint = match (why, text.rsplit_once('@')) {
+        (NoMailAddress::Dots, Some((local, domain))) => {
+            format!("with quotes it is one: \"{local}\"@{domain}; in TOML: '\"{local}\"@{domain}'")
+        }
+        (NoMailAddress::BareLiteral, Some((local, domain))) => match domain.contains(':') {
+            true => format!("write {local}@[IPv6:{domain}]"),
+            false => format!("write {local}@[{domain}]"),
+        },
+        (NoMailAddress::Literal, Some((local, domain)))
+            if domain.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() =>
+        {
+            format!("write {local}@[IPv6:{}]", domain.trim_matches(['[', ']']))
+        }
+        (NoMailAddress::NotAscii, Some((_, domain))) if !domain.is_ascii() => {
+            "write the domain as it is in the name service, with \"xn--\"".to_owned()
+        }
+        _ => "write it bare, such as \"noc@example.net\"".to_owned(),
+    };
+    refuse(format!("is not a mail address: \"{text}\": {why}"), hint)
 }
 
 /// A name: shown in mails, tables and metrics.
@@ -239,9 +385,15 @@ pub(crate) fn name(text: &str) -> Taken<String> {
     if text.trim().is_empty() {
         return refuse("is empty", "names appear in mails and tables; write one");
     }
-    if text.trim() != text || text.chars().any(char::is_control) || text.chars().count() > 100 {
+    if lookalike::has_invisible(text) {
         return refuse(
-            "has spaces around it, control characters, or more than 100 characters",
+            "has a character that nobody sees",
+            "two names that look the same are two; remove it",
+        );
+    }
+    if text.trim() != text || text.chars().any(is_hostile) || text.chars().count() > 100 {
+        return refuse(
+            "has spaces around it, control or invisible characters, or more than 100 characters",
             "names appear in mail subjects and tables; keep them short and plain",
         );
     }

@@ -2,11 +2,20 @@
 //! the next one; here it is only seen to that a next one comes soon.
 
 use crate::incident::{Batch, Event, RowChange};
-use crate::model::{Mono, Now};
+use crate::model::{Mono, Name, Now};
 use std::time::Duration;
 
 /// A ledger that refused is tried again after this.
 const AGAIN: Duration = Duration::from_secs(5);
+
+/// What an operator's order is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ordered {
+    /// An incident was acknowledged.
+    Incident(u64),
+    /// A maintenance window was set or ended.
+    Window(Name),
+}
 
 /// Events and rows on their way to the ledger.
 #[derive(Default)]
@@ -16,6 +25,8 @@ pub(super) struct Commits {
     under_way: Option<Batch>,
     last_id: u64,
     again_at: Option<Mono>,
+    /// Orders in force that the ledger does not hold yet, with the batch that brings them there.
+    unrecorded: Vec<(u64, Ordered)>,
 }
 
 impl Commits {
@@ -45,14 +56,33 @@ impl Commits {
         Some(batch)
     }
 
+    /// The batch that holds what was added last: one that is still to come, while another is under way.
+    pub(super) fn latest(&self) -> u64 {
+        let waits = !self.events.is_empty() || !self.rows.is_empty();
+        self.last_id + u64::from(waits)
+    }
+
+    /// An order was added just now.
+    pub(super) fn ordered(&mut self, what: Ordered) {
+        let batch = self.latest();
+        self.unrecorded.push((batch, what));
+    }
+
+    /// An order about this is in force, and a crash would undo it.
+    pub(super) fn is_unrecorded(&self, what: &Ordered) -> bool {
+        self.unrecorded.iter().any(|(_, of)| of == what)
+    }
+
     /// The ledger's answer: the rows that may leave now.
     pub(super) fn ended(&mut self, id: u64, written: bool, now: Now) -> Vec<u64> {
         let Some(batch) = self.under_way.take_if(|b| b.id == id) else {
             return Vec::new();
         };
         let rows = batch.rows.iter().map(|r| r.id).collect();
-        if !written {
-            self.again_at = Some(now.mono + AGAIN);
+        match written {
+            // What could not be written before is written first.
+            true => self.unrecorded.retain(|(batch, _)| *batch > id),
+            false => self.again_at = Some(now.mono + AGAIN),
         }
         rows
     }

@@ -10,9 +10,10 @@ use super::recent::Recent;
 use crate::incident::{Event, EventBody, ReadAt, Reading};
 use crate::model::redundancy::Role;
 use crate::model::{Device, DeviceId, FindingKey, FindingKind, Mono, Name, Now, Part, Site};
-use crate::poll::{AgentReading, AgentRound, Observation, ReachRound, TcpReading};
+use crate::poll::{AgentReading, AgentRound, Observation, ReachRound, ServiceReading, TcpReading};
 use crate::rules::Rules;
 use crate::rules::number::unit;
+use crate::rules::service::fault;
 use crate::sample::{PartSample, Sample, Samples};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -47,6 +48,7 @@ enum Asked {
     Liveness,
     Agent,
     Port(Name),
+    Service(Name),
 }
 
 /// A member of a group in an instance: group, member, instance.
@@ -88,6 +90,7 @@ impl Inputs {
             Observation::Reach(round) => self.liveness(round, site),
             Observation::Agent(round) => self.agent(round, site),
             Observation::Tcp(reading) => self.port(reading, site),
+            Observation::Service(reading) => self.service(reading, site),
         }
         if !(rules.conditions().is_empty() && self.rested.is_empty()) {
             self.rests(observation, samples, rules, site);
@@ -105,7 +108,7 @@ impl Inputs {
                     Some(unit) => Name::from(format!("{} {unit}", member.label)),
                     None => Name::clone(&member.label),
                 };
-                let place = (Name::clone(&group.name), label, Name::clone(&row.instance));
+                let place = (Name::clone(&group.name), label, Name::clone(&row.instance.number));
                 self.role(device, place, (row.role, row.transitions), view.asked);
             }
         }
@@ -195,6 +198,22 @@ impl Inputs {
         }
     }
 
+    fn service(&mut self, asked: &ServiceReading, site: &Site) {
+        let device = site.device(asked.device);
+        let good = match (device.service(&asked.watch), &asked.result) {
+            (Some(service), Ok(answer)) => fault(service, answer, asked.wall).is_none(),
+            _ => false,
+        };
+        if self.worth(asked.device, Asked::Service(Name::clone(&asked.watch)), !good) {
+            let reading = Reading::Service {
+                watch: Name::clone(&asked.watch),
+                took_ms: asked.took.as_secs_f64() * 1e3,
+                result: asked.result.clone(),
+            };
+            self.keep(&device.name, asked.at, reading);
+        }
+    }
+
     /// A number that a finding rests on.
     pub(super) fn number(&mut self, sample: &Sample, site: &Site) {
         let device = site.device(sample.device);
@@ -206,7 +225,7 @@ impl Inputs {
         let (id, at, reading) = match observation {
             Observation::Reach(round) => (round.device, round.ended, None),
             Observation::Agent(round) => (round.device, round.ended, round.outcome.as_deref().ok()),
-            Observation::Tcp(_) => return,
+            Observation::Tcp(_) | Observation::Service(_) => return,
         };
         // A circuit's numbers may be read at the operator's port.
         let mut devices = vec![id];
@@ -305,7 +324,7 @@ fn read_for(
             let of_part = |part: &&PartSample| part.name == *name;
             let part = samples.parts.iter().find(of_part)?;
             Some(Reading::Component {
-                name: Name::clone(name),
+                name: part.name.clone(),
                 code: part.code,
                 state: part.state.as_ref().map(|(state, _)| Name::clone(state)),
             })

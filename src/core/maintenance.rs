@@ -3,9 +3,11 @@
 //! Never here: what a window keeps quiet (that is `notify::mute`), windows of the configuration.
 
 use super::Core;
+use super::commits::Ordered;
 use super::tape::Took;
 use crate::incident::EventBody;
-use crate::model::maintenance::subject;
+use crate::model::maintenance::{LONGEST, subject};
+use crate::model::text::signature;
 use crate::model::{Name, Now, Window};
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +31,15 @@ impl Core {
     pub fn maintain(&mut self, order: MaintenanceOrder, now: Now) -> Result<(), String> {
         let took = self.tape.as_ref().map(|_| Took::Maintenance(order.clone()));
         let due = self.is_due(now);
+        let name = match &order {
+            MaintenanceOrder::Set(window) => window.name.clone(),
+            MaintenanceOrder::End { name, .. } => name.clone(),
+        };
         let result = self.ordered(order, now);
         self.turn(now);
+        if result.is_ok() {
+            self.commits.ordered(Ordered::Window(name));
+        }
         self.turned(took, due, now);
         result
     }
@@ -53,6 +62,12 @@ impl Core {
                 if window.end <= window.start || window.end <= now.wall || window.what.is_empty() {
                     return Err("the window names nothing, or is over before it begins".to_owned());
                 }
+                if window.end.since(window.start) > LONGEST {
+                    return Err(format!(
+                        "the window is longer than {} days, the most there is: give an end, or a length such as --for 2h",
+                        LONGEST.as_secs() / 86_400
+                    ));
+                }
                 self.book.record(None, EventBody::MaintenanceSet { window }, now);
             }
             MaintenanceOrder::End { name, by } => {
@@ -66,7 +81,7 @@ impl Core {
                         "no window \"{name}\" is in force or to come; see `hinomi maintenance list`"
                     ));
                 }
-                let by = by.trim().chars().filter(|c| !c.is_control()).take(80).collect();
+                let by = signature(&by);
                 self.book
                     .record(None, EventBody::MaintenanceEnded { window: name, by }, now);
             }

@@ -11,6 +11,7 @@ mod feed;
 mod groups;
 mod inputs;
 mod maintenance;
+mod notes;
 pub mod picture;
 pub mod player;
 mod recent;
@@ -29,18 +30,22 @@ pub use snapshot::{
 };
 pub use view::{incident, incidents};
 
-use commits::Commits;
+use commits::{Commits, Ordered};
 use feed::Feed;
 use tape::{Tape, Took};
 
-use crate::incident::{Batch, Book, EventBody, Head, Restored};
-use crate::model::{Crossing, DeviceId, Mono, Name, Now, Site};
+use crate::incident::{Batch, Book, EventBody, Head, Renewed, Restored};
+use crate::model::service::{Answer, Failure};
+use crate::model::{Crossing, DeviceId, FindingKind, Level, Mono, Name, Now, Site, Wall};
+use crate::notify::text::cause_in_english;
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
 use crate::poll::agent::memory::{Memories, Memory};
+use crate::poll::disbelief::Rejected;
 use crate::poll::trap::TrapSeen;
-use crate::poll::{AgentReading, Observation, Poll, PollEffect, PollInput};
+use crate::poll::{AgentReading, AskJob, Observation, Poll, PollEffect, PollInput};
 use crate::rules::{RuleEffect, Rules};
 use crate::sample::Sampler;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -77,6 +82,8 @@ pub enum Input {
         /// What is known, for people.
         error: String,
     },
+    /// The ledger's place, beside any batch.
+    Ledger(LedgerNews),
     /// The outcome of [`Effect::Deliver`].
     Delivered {
         /// [`Delivery::attempt`].
@@ -88,6 +95,19 @@ pub enum Input {
     RouteTested(RouteTest),
     /// A new configuration, already checked.
     Reload(Arc<Site>),
+}
+
+/// What the ledger has to say by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LedgerNews {
+    /// It is not where it was, and cannot be begun anew.
+    Lost {
+        /// Why, for people.
+        why: String,
+    },
+    /// It was begun anew.
+    Renewed(Renewed),
 }
 
 /// What goes out.
@@ -111,6 +131,8 @@ pub enum Effect {
         /// Give up after.
         timeout: Duration,
     },
+    /// Ask a watched service; answer with `PollInput::Asked`. The shell holds the deadline.
+    Ask(AskJob),
     /// Write to the ledger; answer with [`Input::Committed`].
     Commit(Batch),
     /// Send a mail; answer with [`Input::Delivered`]. The shell holds a deadline of 30 s around it.
@@ -149,7 +171,13 @@ pub struct Core {
 struct LastSeen {
     reading: Option<Box<AgentReading>>,
     tcp: Option<Box<TcpSeen>>,
+    /// The last answers that were not believed: to liveness, to the agent's requests.
+    rejected: [Option<Box<(Wall, Rejected)>>; 2],
+    services: Option<Box<ServicesSeen>>,
 }
+
+/// Watched services by name: what came back last, and when.
+type ServicesSeen = BTreeMap<Name, (Wall, Result<Answer, Failure>)>;
 
 /// TCP watches by name: time to connect, or the system's words.
 type TcpSeen = BTreeMap<Name, Result<Duration, String>>;
@@ -163,6 +191,7 @@ impl Core {
 
     fn with(site: Arc<Site>, feed: Feed, restored: &Restored, now: Now) -> Core {
         let (mut book, problems) = Book::restore(&restored.events);
+        book.go_on_after(restored.last_incident);
         let open = book.levels();
         let hanging = book.hanging();
         book.record(
@@ -173,6 +202,10 @@ impl Core {
             },
             now,
         );
+        if restored.accepted {
+            let what = "the ledger was accepted as an operator had put it there (ledger.accept)".to_owned();
+            book.record(None, EventBody::Damage { what }, now);
+        }
         for what in restored.damage.iter().chain(&problems) {
             book.record(None, EventBody::Damage { what: what.clone() }, now);
         }
@@ -222,6 +255,7 @@ impl Core {
                 self.ledger_error = Some(error);
                 self.notifier.released(&self.commits.late(batch), None, now);
             }
+            Input::Ledger(news) => self.ledger_news(news, now),
             Input::Delivered { attempt, outcome } => self.notifier.delivered(attempt, outcome, now),
             Input::RouteTested(test) => self.notifier.route_tested(test, now),
             Input::Reload(site) => self.reload(site, now),
@@ -239,8 +273,16 @@ impl Core {
         let due = self.is_due(now);
         let result = self.book.acknowledge(incident, by, now);
         self.turn(now);
+        if result.is_ok() {
+            self.commits.ordered(Ordered::Incident(incident));
+        }
         self.turned(took, due, now);
         result
+    }
+
+    /// The batch that holds what was taken last. An order is done when the ledger has that batch, and not before.
+    pub fn latest_batch(&self) -> u64 {
+        self.commits.latest()
     }
 
     /// Takes all datagrams of a tick, and what became of those sent: judged together, in their order.
@@ -307,7 +349,7 @@ impl Core {
     /// Begins a picture for people: everything but the devices.
     pub fn begin_snapshot(&self, now: Now) -> Snapshot {
         Snapshot {
-            incidents: incidents(&self.book, now.wall),
+            incidents: view::marked(self, incidents(&self.book, now.wall)),
             ..view::head(self, now)
         }
     }
@@ -325,7 +367,14 @@ impl Core {
 
     /// What was learned from the agents of some devices, for [`Core::recall`] of another process.
     pub fn remember(&self, range: Range<usize>, now: Now) -> Vec<Memory> {
-        self.feed.live().map_or_else(Vec::new, |poll| poll.remember(range, now))
+        let mut all = self.feed.live().map_or_else(Vec::new, |poll| poll.remember(range, now));
+        for memory in &mut all {
+            memory.numbers = self
+                .rules
+                .find(memory.name())
+                .map_or_else(Vec::new, |id| self.rules.waited_for(id));
+        }
+        all
     }
 
     /// Stands for the profiles in use, beside what [`Core::remember`] gives.
@@ -335,6 +384,9 @@ impl Core {
 
     /// Takes up what an earlier process learned, before the first wake-up.
     pub fn recall(&mut self, memories: Memories, now: Now) {
+        for memory in memories.devices.values() {
+            self.rules.wait_for(memory.name(), &memory.numbers, now);
+        }
         self.feed.recall(memories, now);
     }
 
@@ -345,7 +397,21 @@ impl Core {
 
     /// An incident by number, however many there are.
     pub fn incident(&self, id: u64) -> Option<snapshot::IncidentSummary> {
-        self.book.get(id).map(incident)
+        let of_book = self.book.get(id).map(incident);
+        view::marked(self, of_book.into_iter().collect()).pop()
+    }
+
+    /// What is critical about hinomi itself: no way for mail, no ledger. In words for people.
+    pub fn own_troubles(&self) -> Vec<String> {
+        // A host that is cut off is told by its finding; hinomi itself does all it can do then.
+        let own = self.book.open_about_host();
+        let own = own.filter(|i| i.level == Level::Critical && i.root.kind != FindingKind::Blind);
+        own.map(|i| cause_in_english(&i.root, i.level, i.cause())).collect()
+    }
+
+    /// What the agent of a device gave last.
+    pub fn last_reading(&self, device: DeviceId) -> Option<&AgentReading> {
+        self.last.get(device.index())?.reading.as_deref()
     }
 
     /// One device or circuit in full.
@@ -404,6 +470,23 @@ impl Core {
             .released(&rows, self.head.as_ref().filter(|_| ledgered), now);
     }
 
+    fn ledger_news(&mut self, news: LedgerNews, now: Now) {
+        match news {
+            LedgerNews::Lost { why } => {
+                self.rules.ledger(Err(&why), true, now);
+                self.ledger_error = Some(why);
+            }
+            LedgerNews::Renewed(Renewed { what, is_whole }) => {
+                if !is_whole {
+                    self.book.checkpoint_next();
+                    self.notifier.write_again();
+                }
+                self.rules.ledger(Err(&what), true, now);
+                self.book.record(None, EventBody::Damage { what }, now);
+            }
+        }
+    }
+
     /// Carries everything forward, stage by stage, until nothing moves.
     fn turn(&mut self, now: Now) {
         // Each pass hands something on; what comes back (a probe, a route's state) ends after a few.
@@ -427,6 +510,7 @@ impl Core {
                 PollEffect::TcpConnect { token, to, timeout } => {
                     self.out.push(Effect::TcpConnect { token, to, timeout });
                 }
+                PollEffect::Ask(job) => self.out.push(Effect::Ask(job)),
                 PollEffect::Observed(observation) => {
                     moved = true;
                     if let Some(tape) = &mut self.tape {
@@ -435,7 +519,7 @@ impl Core {
                     let samples = self.sampler.take(&observation);
                     self.rules.take(&observation, &samples, now);
                     self.inputs.take(&observation, &samples, &self.rules, &self.site);
-                    self.keep_last(observation);
+                    self.keep_last(observation, now);
                 }
             }
         }
@@ -452,6 +536,7 @@ impl Core {
                         .record(None, EventBody::ActiveMembers { group, instances }, now);
                 }
                 RuleEffect::ProbeAgent(device) => self.feed.take(PollInput::ProbeAgent(device), now),
+                RuleEffect::AskAgain(device, watch) => self.feed.take(PollInput::AskAgain(device, watch), now),
                 RuleEffect::Probe(device) => self.feed.take(PollInput::ProbeNow(device), now),
                 RuleEffect::Silent(device, silent) => {
                     paths = true;
@@ -464,6 +549,11 @@ impl Core {
             self.tell_paths(now);
         }
         moved
+    }
+
+    /// Contacts whom no route takes mail for, with the last refusal.
+    pub fn refused_contacts(&self) -> impl Iterator<Item = (&Name, &str)> {
+        self.notifier.refused_contacts()
     }
 
     /// Which ways are cut, for the choice of routes.
@@ -497,6 +587,9 @@ impl Core {
                     self.out.push(Effect::Deliver(delivery));
                 }
                 NotifyEffect::TestRoute { route, with_auth } => self.out.push(Effect::TestRoute { route, with_auth }),
+                NotifyEffect::ContactState { contact, refused } => {
+                    self.rules.contact(&contact, refused.as_deref(), now);
+                }
                 NotifyEffect::RouteState { route, ready, error } => {
                     self.rules
                         .route(&route, ready, error.as_deref().unwrap_or_default(), now);
@@ -506,9 +599,13 @@ impl Core {
         moved
     }
 
-    fn keep_last(&mut self, observation: Observation) {
+    fn keep_last(&mut self, observation: Observation, now: Now) {
         match observation {
             Observation::Agent(round) => {
+                let last = self.last.get_mut(round.device.index());
+                if let (Some(last), Some(rejected)) = (last, round.rejected) {
+                    last.rejected[1] = Some(Box::new((now.wall_at(rejected.at), *rejected)));
+                }
                 if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome)
                     && let Some(before) = last.reading.replace(reading)
                 {
@@ -520,7 +617,18 @@ impl Core {
                     last.tcp.get_or_insert_default().insert(reading.watch, reading.result);
                 }
             }
-            Observation::Reach(_) => {}
+            Observation::Service(reading) => {
+                if let Some(last) = self.last.get_mut(reading.device.index()) {
+                    let seen = (reading.wall, reading.result);
+                    last.services.get_or_insert_default().insert(reading.watch, seen);
+                }
+            }
+            Observation::Reach(round) => {
+                let last = self.last.get_mut(round.device.index());
+                if let (Some(last), Some(rejected)) = (last, round.rejected) {
+                    last.rejected[0] = Some(Box::new((now.wall_at(rejected.at), *rejected)));
+                }
+            }
         }
     }
 }

@@ -6,10 +6,13 @@
 //! Never here: text of a device for a circuit (a nation's series must not depend on what a device says), a clock.
 
 use super::{Core, Snapshot, view};
+use crate::model::service::{Answer, Failure, Perf};
 use crate::model::{
     Device, DeviceId, FindingKind, Level, Measure, Metric, Name, Now, Part, ReachState, Role, Site, Status,
 };
 use crate::poll::InterfaceReading;
+use crate::rules::service::fault;
+use crate::sample::Spread;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -37,6 +40,8 @@ pub struct ManagedRow {
     pub device: DeviceId,
     /// Share of echoes lost over the window.
     pub loss_ratio: Option<f64>,
+    /// Least, most and standard deviation of the round-trip times of the last minutes.
+    pub round_trip: Option<Spread>,
     /// sysUpTime, TimeTicks.
     pub uptime_ticks: Option<u32>,
     /// The profile in use.
@@ -93,8 +98,8 @@ pub struct NumberRow {
     pub part: Option<Name>,
     /// In the unit of its threshold, if it is known.
     pub value: Option<f64>,
-    /// Level in force.
-    pub level: Level,
+    /// Level in force; none while there is no value and no level holds.
+    pub level: Option<Level>,
 }
 
 /// An open finding.
@@ -110,6 +115,30 @@ pub struct FindingRow {
     pub metric: Option<Metric>,
     /// How bad.
     pub level: Level,
+}
+
+/// A watched service, as it answered last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceRow {
+    /// Of which device.
+    pub device: DeviceId,
+    /// The watch's name.
+    pub watch: Name,
+    /// What is asked: `tls`, `http` …
+    pub kind: &'static str,
+    /// The answer was the right one; `None`: not known.
+    pub good: Option<bool>,
+}
+
+/// A number of a plugin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PerfRow {
+    /// Of which device.
+    pub device: DeviceId,
+    /// The watch's name.
+    pub watch: Name,
+    /// Its label, its value, its unit.
+    pub perf: Perf,
 }
 
 /// All devices.
@@ -133,6 +162,10 @@ pub struct Picture {
     pub numbers: Vec<NumberRow>,
     /// In the order of ids.
     pub findings: Vec<FindingRow>,
+    /// In the order of ids.
+    pub services: Vec<ServiceRow>,
+    /// In the order of ids.
+    pub perfdata: Vec<PerfRow>,
 }
 
 impl Picture {
@@ -149,6 +182,8 @@ impl Picture {
             circuit_ports: Vec::with_capacity(devices),
             numbers: Vec::new(),
             findings: Vec::new(),
+            services: Vec::new(),
+            perfdata: Vec::new(),
         }
     }
 }
@@ -191,6 +226,7 @@ fn managed(core: &Core, id: DeviceId, device: &Device, picture: &mut Picture) ->
     picture.managed.push(ManagedRow {
         device: id,
         loss_ratio: core.sampler.loss(id).map(|percent| percent / 100.0),
+        round_trip: core.sampler.round_trip(id),
         uptime_ticks: reading.and_then(|r| r.uptime),
         profile: reading.and_then(|r| r.profile.as_ref().map(|p| p.name.clone())),
     });
@@ -210,6 +246,7 @@ fn managed(core: &Core, id: DeviceId, device: &Device, picture: &mut Picture) ->
         }
     }
     numbers(core, id, device, &mut picture.numbers);
+    services(core, id, device, picture);
     let findings = view::findings(core, &device.name);
     let level = findings.iter().map(|f| f.level).max().unwrap_or_default();
     picture.findings.extend(findings.into_iter().map(|f| FindingRow {
@@ -228,15 +265,15 @@ fn numbers(core: &Core, id: DeviceId, device: &Device, rows: &mut Vec<NumberRow>
         metric,
         part: view::part_name(part),
         value: number.last.ok(),
-        level: number.state.level(),
+        level: view::known_level(number.state.level(), number.last.is_ok()),
     });
     rows.extend(judged);
     rows.extend(core.sampler.unjudged(id).map(|(metric, value)| NumberRow {
         device: id,
         metric,
         part: None,
+        level: view::known_level(Level::Ok, value.is_ok()),
         value: value.ok(),
-        level: Level::Ok,
     }));
     let Some(tcp) = core.last[id.index()].tcp.as_deref() else {
         return;
@@ -250,8 +287,36 @@ fn numbers(core: &Core, id: DeviceId, device: &Device, rows: &mut Vec<NumberRow>
         metric: Metric::Watch,
         part: Some(name.clone()),
         value: result.as_ref().ok().map(std::time::Duration::as_secs_f64),
-        level: Level::Ok,
+        level: view::known_level(Level::Ok, result.is_ok()),
     }));
+}
+
+fn services(core: &Core, id: DeviceId, device: &Device, picture: &mut Picture) {
+    let Some(seen) = core.last[id.index()].services.as_deref() else {
+        return;
+    };
+    // One that the configuration no longer has is passed over.
+    for (watch, (wall, result)) in seen {
+        let Some(service) = device.service(watch) else { continue };
+        let good = match result {
+            Ok(answer) => Some(fault(service, answer, *wall).is_none()),
+            Err(Failure::NotKnown(_)) => None,
+            Err(Failure::NoAnswer(_) | Failure::Malformed(_)) => Some(false),
+        };
+        picture.services.push(ServiceRow {
+            device: id,
+            watch: watch.clone(),
+            kind: service.ask.key(),
+            good,
+        });
+        if let Ok(Answer::Command { perfdata, .. }) = result {
+            picture.perfdata.extend(perfdata.iter().map(|perf| PerfRow {
+                device: id,
+                watch: watch.clone(),
+                perf: perf.clone(),
+            }));
+        }
+    }
 }
 
 fn circuit(core: &Core, id: DeviceId, device: &Device, picture: &mut Picture) -> Row {

@@ -111,7 +111,7 @@ impl Player {
             // The answers of the shell of then belong to the mails of then.
             if matches!(
                 turn.took,
-                Took::Committed { .. } | Took::CommitLate { .. } | Took::Delivered { .. }
+                Took::Committed { .. } | Took::CommitLate { .. } | Took::Ledger(_) | Took::Delivered { .. }
             ) {
                 return Ok(());
             }
@@ -197,7 +197,7 @@ impl Player {
                         transcript: Vec::new(),
                         result: Ok("played".to_owned()),
                     }),
-                    Effect::Send { .. } | Effect::TcpConnect { .. } => continue,
+                    Effect::Send { .. } | Effect::TcpConnect { .. } | Effect::Ask(_) => continue,
                 };
                 if !self.exact {
                     self.core.take(answer, now);

@@ -5,6 +5,7 @@ use crate::model::{CircuitRole, FindingKey, FindingKind, Isolation, Level, Metri
 use crate::poll::DropReason;
 use crate::poll::trap::TrapKind;
 use crate::rules::Cause;
+use crate::sample::{PartReading, Spread};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -22,8 +23,8 @@ pub struct MetricStatus {
     pub which: Option<Name>,
     /// Last value, in the metric's unit, or why there is none.
     pub value: Result<f64, String>,
-    /// Level in force.
-    pub level: Level,
+    /// Level in force; none while there is no value and no level holds: what is not known is not "ok".
+    pub level: Option<Level>,
     /// Thresholds in force, for people: `warning 70, critical 90, for 3m`; empty if none.
     pub judged_by: String,
 }
@@ -72,6 +73,9 @@ pub struct DeviceStatus {
     pub since: Wall,
     /// Mean round-trip time of the last round, seconds.
     pub rtt_seconds: Option<f64>,
+    /// Least, most and standard deviation of the round-trip times of the last 5 to 10 minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtt_spread: Option<Spread>,
     /// Loss over the last 5 minutes (at least 20 echoes), percent.
     pub loss_percent: Option<f64>,
     /// Worst level of its findings.
@@ -86,6 +90,9 @@ pub struct DeviceStatus {
     pub profile: Option<String>,
     /// The agent's last failure, for people; `None` while it answers or is not asked.
     pub agent_error: Option<String>,
+    /// The last answers that were not believed, to liveness and to the agent's requests: when, and why, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<(Wall, String)>,
     /// Longest time from a fault to "down", seconds.
     pub detection_seconds: f64,
     /// sysUpTime, TimeTicks.
@@ -96,6 +103,13 @@ pub struct DeviceStatus {
     /// The last traps and informs, oldest first; for `explain` only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub traps: Vec<TrapLine>,
+    /// What was asked for and not read, what of the answers is not used as it is, and what of the configuration meets nothing on the
+    /// device: for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Fans, power supplies, sensors and processors, healthy ones too; for `explain` and `probe` only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReading>,
     /// Raw values read by profile and watches, for `probe`: OID in dotted form and value.
     pub readings: Vec<(String, String)>,
 }
@@ -275,6 +289,9 @@ pub struct IncidentSummary {
     pub level: Level,
     /// Opened.
     pub opened: Wall,
+    /// Opened again after it had recovered: when last.
+    #[serde(default)]
+    pub reopened: Option<Wall>,
     /// Recovered, if it is.
     pub recovered: Option<Wall>,
     /// Acknowledged by, if it is in force.

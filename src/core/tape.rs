@@ -5,13 +5,14 @@
 //!
 //! Never here: a file, a clock, a decision about health.
 
-use super::{Input, MaintenanceOrder};
+use super::{Input, LedgerNews, MaintenanceOrder};
 use crate::incident::{Head, Restored, RowChange};
 use crate::model::{DeviceId, Name, Now, ReachState, Site};
 use crate::notify::{Delivery, Outcome, RouteTest};
-use crate::poll::Observation;
 use crate::poll::trap::TrapSeen;
+use crate::poll::{Observation, ServiceReading};
 use crate::rules::Rules;
+use crate::rules::service::fault;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -60,6 +61,12 @@ pub struct Beginning {
     pub head: Option<Head>,
     /// See [`Restored::last_row`].
     pub last_row: u64,
+    /// See [`Restored::last_incident`].
+    #[serde(default)]
+    pub last_incident: u64,
+    /// See [`Restored::accepted`].
+    #[serde(default)]
+    pub accepted: bool,
     /// See [`Restored::damage`].
     pub damage: Option<String>,
 }
@@ -79,6 +86,8 @@ impl Beginning {
             rows: restored.rows.clone(),
             head: restored.head.clone(),
             last_row: restored.last_row,
+            last_incident: restored.last_incident,
+            accepted: restored.accepted,
             damage: restored.damage.clone(),
         }
     }
@@ -91,6 +100,8 @@ impl Beginning {
             rows: self.rows.clone(),
             head: self.head.clone(),
             last_row: self.last_row,
+            last_incident: self.last_incident,
+            accepted: self.accepted,
             damage: self.damage.clone(),
         }
     }
@@ -146,6 +157,8 @@ pub enum Took {
         /// In words.
         error: String,
     },
+    /// See [`Input::Ledger`].
+    Ledger(LedgerNews),
     /// See [`Input::Delivered`].
     Delivered {
         /// Which attempt.
@@ -179,6 +192,7 @@ impl Took {
             Input::Maintenance(order) => Took::Maintenance(order),
             Input::Committed { batch, result } => Took::Committed { batch, result },
             Input::CommitLate { batch, error } => Took::CommitLate { batch, error },
+            Input::Ledger(news) => Took::Ledger(news),
             Input::Delivered { attempt, outcome } => Took::Delivered { attempt, outcome },
             Input::RouteTested(test) => Took::RouteTested(test),
             Input::Reload(site) => Took::Reload {
@@ -202,7 +216,7 @@ pub struct Seen {
 
 impl Seen {
     fn of(observation: &Observation, site: &Site) -> Option<Seen> {
-        let device = site.devices.get(device_of(observation).index())?;
+        let device = site.devices.get(observation.device().index())?;
         let profile = match observation {
             Observation::Agent(round) => round.outcome.as_ref().ok().and_then(|r| r.profile.as_ref()),
             _ => None,
@@ -218,24 +232,25 @@ impl Seen {
     pub(super) fn observation(self, site: &Site, device: DeviceId) -> Observation {
         let mut observation = self.observation;
         match &mut observation {
-            Observation::Reach(round) => round.device = device,
             Observation::Agent(round) => {
-                round.device = device;
                 if let (Ok(reading), Some(name)) = (&mut round.outcome, &self.profile) {
                     reading.profile = site.profiles.by_name(name).cloned();
                 }
             }
-            Observation::Tcp(reading) => reading.device = device,
+            Observation::Reach(_) | Observation::Tcp(_) | Observation::Service(_) => {}
         }
+        observation.renumber(device);
         observation
     }
 }
 
-fn device_of(observation: &Observation) -> DeviceId {
-    match observation {
-        Observation::Reach(round) => round.device,
-        Observation::Agent(round) => round.device,
-        Observation::Tcp(reading) => reading.device,
+/// The service gave the answer that it should give.
+fn is_well(reading: &ServiceReading, site: &Site) -> bool {
+    let device = site.devices.get(reading.device.index());
+    let service = device.and_then(|d| d.service(&reading.watch));
+    match (service, &reading.result) {
+        (Some(service), Ok(answer)) => fault(service, answer, reading.wall).is_none(),
+        _ => false,
     }
 }
 
@@ -281,7 +296,7 @@ impl Tape {
 
     /// Unless everything is wanted: what was named, and whatever is not a plain "well, as before".
     fn wanted(&self, observation: &Observation, site: &Site, rules: &Rules) -> bool {
-        let id = device_of(observation);
+        let id = observation.device();
         let named = || {
             site.devices
                 .get(id.index())
@@ -291,6 +306,7 @@ impl Tape {
             Observation::Reach(round) => round.received == round.sent && round.send_error.is_none(),
             Observation::Agent(round) => round.outcome.is_ok(),
             Observation::Tcp(reading) => reading.result.is_ok(),
+            Observation::Service(reading) => is_well(reading, site),
         };
         let up = || matches!(rules.reach().node(id).state, ReachState::Up | ReachState::NotWatched);
         self.wants.all || named() || !well() || !up()

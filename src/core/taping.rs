@@ -21,7 +21,7 @@ impl Core {
             rows: Vec::new(),
             head: self.head.clone(),
             last_row: self.notifier.last_row(),
-            damage: None,
+            ..Restored::default()
         };
         Beginning {
             midway: true,
@@ -73,6 +73,7 @@ impl Core {
             Took::Maintenance(order) => Input::Maintenance(order),
             Took::Committed { batch, result } => Input::Committed { batch, result },
             Took::CommitLate { batch, error } => Input::CommitLate { batch, error },
+            Took::Ledger(news) => Input::Ledger(news),
             Took::Delivered { attempt, outcome } => Input::Delivered { attempt, outcome },
             Took::RouteTested(test) => Input::RouteTested(test),
             Took::Reload { fingerprint } => match site(&fingerprint) {

@@ -1,19 +1,24 @@
 //! The snapshot: a copy of what those who only read may see, made when somebody asks.
 
 use super::circuits;
+use super::commits::Ordered;
 use super::snapshot::{FindingStatus, IncidentSummary, TrapLine};
 use super::{
     Circuits, Core, Counts, DeviceStatus, InterfaceStatus, MaintenanceStatus, MetricStatus, RouteStatus, Snapshot,
 };
 use crate::incident::{Book, Incident};
 use crate::model::maintenance::{By, When};
+use crate::model::words::natural;
 use crate::model::{
     Device, DeviceId, FindingKind, Level, Measure, Metric, Name, Now, Part, Role, Threshold, Wall, WatchKind,
 };
+use crate::notify::text;
+use crate::poll::disbelief::Rejected;
 use crate::poll::observation::Number;
 use crate::poll::{Counter, InterfaceReading};
 use crate::rules::number;
-use crate::sample::Unknown;
+use crate::sample::{PartReading, Unknown};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -60,17 +65,37 @@ pub(super) fn head(core: &Core, now: Now) -> Snapshot {
     }
 }
 
+/// Beside the name of whoever gave an order that the ledger does not hold yet.
+const UNRECORDED: &str = " (not recorded yet)";
+
+/// Incidents, with a word where an acknowledgement is not in the ledger: a crash would undo it.
+pub(super) fn marked(core: &Core, mut incidents: Vec<IncidentSummary>) -> Vec<IncidentSummary> {
+    for incident in &mut incidents {
+        if let Some(by) = &mut incident.acknowledged_by
+            && core.commits.is_unrecorded(&Ordered::Incident(incident.id))
+        {
+            by.push_str(UNRECORDED);
+        }
+    }
+    incidents
+}
+
 fn maintenance(core: &Core) -> Vec<MaintenanceStatus> {
     let planned = core.site.maintenance.iter().map(|m| {
         let (once, weekly) = match &m.when {
             When::Once { start, end } => (Some((*start, *end)), None),
-            When::Weekly(hours) => (None, Some(hours.to_string())),
+            // That work is done on holidays too is a matter of course, and nobody wrote it.
+            When::Weekly(hours) => (None, Some(hours.without_holidays())),
         };
         (&m.name, &m.what, m.by, once, weekly, None)
     });
     let set = core.book.state().windows.iter().map(|w| {
         let once = Some((w.start, w.end));
-        (&w.name, &w.what, w.by, once, None, Some(w.set_by.clone()))
+        let mut set_by = w.set_by.clone();
+        if core.commits.is_unrecorded(&Ordered::Window(w.name.clone())) {
+            set_by.push_str(UNRECORDED);
+        }
+        (&w.name, &w.what, w.by, once, None, Some(set_by))
     });
     let status = |(name, what, by, once, weekly, set_by): (&Name, &Vec<Name>, By, _, _, _)| MaintenanceStatus {
         in_force: core.notifier.in_maintenance(name),
@@ -155,13 +180,14 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
     let reading = core.last[id.index()].reading.as_deref();
     DeviceStatus {
         name: device.name.clone(),
-        address: device.address.to_string(),
+        address: device.host().to_string(),
         owner: device.owner,
         site: device.site.clone(),
         group: device.group.clone(),
         reach: node.state,
         since: node.since,
         rtt_seconds: node.rtt_seconds,
+        rtt_spread: core.sampler.round_trip(id),
         loss_percent: core.sampler.loss(id),
         level: findings.iter().map(|f| f.level).max().unwrap_or_default(),
         findings,
@@ -174,11 +200,21 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
             .agent(&device.name)
             .and_then(|a| a.failure.as_ref())
             .map(failure),
+        rejected: rejected(core, id),
         detection_seconds: device.poll.detection().as_secs_f64(),
         uptime_ticks: reading.and_then(|r| r.uptime),
         traps: if lines { traps(core, &device.name) } else { Vec::new() },
-        readings: reading.map(|r| r.scalars.iter().map(raw).collect()).unwrap_or_default(),
+        notes: super::notes::notes(core, id, device),
+        parts: reading.filter(|_| lines).map(parts).unwrap_or_default(),
+        readings: readings(core, id, device),
     }
+}
+
+/// Parts in the order that people count in.
+fn parts(reading: &crate::poll::AgentReading) -> Vec<PartReading> {
+    let mut parts = crate::sample::parts_of(reading);
+    parts.sort_by(|a, b| a.kind.cmp(&b.kind).then_with(|| natural(&a.label, &b.label)));
+    parts
 }
 
 fn traps(core: &Core, device: &Name) -> Vec<TrapLine> {
@@ -194,7 +230,7 @@ fn traps(core: &Core, device: &Name) -> Vec<TrapLine> {
 /// What an agent's failure means, for people at night.
 pub(super) fn failure(failure: &crate::poll::AgentFailure) -> String {
     use crate::poll::AgentFailure as F;
-    let text = match failure {
+    let words = match failure {
         F::Timeout => "no answer: the agent is stopped, the port is filtered, or the community is wrong",
         F::UnknownUser => "the agent does not know this SNMPv3 user (usmStatsUnknownUserNames)",
         F::WrongKey => "wrong authentication password or protocol (usmStatsWrongDigests)",
@@ -203,8 +239,25 @@ pub(super) fn failure(failure: &crate::poll::AgentFailure) -> String {
         F::NotInTimeWindow => "the agent's SNMPv3 clock does not settle (usmStatsNotInTimeWindows)",
         F::Malformed => "the agent answers with something that is not a valid answer",
         F::ErrorStatus(n) => return format!("the agent answers with error-status {n}"),
+        F::BrokenOff(_) | F::UnknownContext | F::BootsExhausted | F::NotBelieved(_) => {
+            return text::agent_in_english(failure);
+        }
     };
-    text.to_owned()
+    words.to_owned()
+}
+
+/// Lines about answers that were not believed.
+fn rejected(core: &Core, id: DeviceId) -> Vec<(Wall, String)> {
+    let all = core.last[id.index()].rejected.iter().zip(["liveness", "SNMP"]);
+    let line = |(rejected, of): (&Option<Box<(Wall, Rejected)>>, &str)| {
+        let (at, rejected) = &**rejected.as_ref()?;
+        let (why, from) = (
+            text::disbelief_in_english(&rejected.why),
+            rejected.from.ip().to_canonical(),
+        );
+        Some((*at, format!("{of}: {why} (from {from})")))
+    };
+    all.filter_map(line).collect()
 }
 
 pub(super) fn findings(core: &Core, device: &Name) -> Vec<FindingStatus> {
@@ -252,9 +305,17 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
             part: part_name(part),
             which: number.which.as_deref().cloned(),
             value: words(&number.last),
-            level: number.state.level(),
+            level: known_level(number.state.level(), number.last.is_ok()),
             judged_by: number::threshold(device, part, metric)
-                .map(|t| judged_by(t, &number::unit(device, part, metric), metric.sign()))
+                .map(|site| {
+                    let own = number.limits.as_ref().and_then(|limits| limits.threshold(site));
+                    let whose = if own.is_some() { "its own limits: " } else { "" };
+                    let unit = number::unit(device, part, metric);
+                    format!(
+                        "{whose}{}",
+                        judged_by(own.as_ref().unwrap_or(site), &unit, metric.sign())
+                    )
+                })
                 .unwrap_or_default(),
         })
         .collect();
@@ -262,10 +323,11 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
         metric,
         part: None,
         which: None,
+        level: known_level(Level::Ok, value.is_ok()),
         value: words(&value),
-        level: Level::Ok,
         judged_by: String::new(),
     }));
+    all.extend(never(core, id, device, &all));
     for watch in device
         .watches
         .iter()
@@ -282,12 +344,48 @@ fn metrics(core: &Core, id: DeviceId, device: &Device) -> Vec<MetricStatus> {
             metric: Metric::Watch,
             part,
             which: None,
-            level: Level::Ok,
+            level: known_level(Level::Ok, value.is_ok()),
             value,
             judged_by,
         });
     }
+    // The device's own first, then ports and watches as people count them.
+    all.sort_by(|a, b| by_name(a.part.as_deref(), b.part.as_deref()));
     all
+}
+
+fn by_name(a: Option<&str>, b: Option<&str>) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => natural(a, b),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    }
+}
+
+/// No value is no level, unless one holds from before.
+pub(super) fn known_level(level: Level, known: bool) -> Option<Level> {
+    Some(level).filter(|level| known || *level > Level::Ok)
+}
+
+/// Thresholds for all that nothing on this device was ever held against.
+fn never(core: &Core, id: DeviceId, device: &Device, all: &[MetricStatus]) -> Vec<MetricStatus> {
+    if core.last[id.index()].reading.is_none() || device.circuit.is_some() {
+        return Vec::new();
+    }
+    let judged = |metric: &&Metric| {
+        let kind = metric.kind().is_some_and(|kind| device.thresholds.contains_key(&kind));
+        kind && all.iter().all(|m| m.metric.kind() != metric.kind())
+    };
+    let status = |metric: &Metric| MetricStatus {
+        metric: *metric,
+        part: None,
+        which: None,
+        value: Err("the device gives none".to_owned()),
+        level: None,
+        judged_by: number::threshold(device, &Part::Device, *metric)
+            .map(|t| judged_by(t, &number::unit(device, &Part::Device, *metric), metric.sign()))
+            .unwrap_or_default(),
+    };
+    number::WHOLE.iter().filter(judged).map(status).collect()
 }
 
 /// A threshold in words: `warning 70 % (clear 65 %), critical 90 % (clear 85 %), for 3m`.
@@ -320,7 +418,9 @@ fn interfaces(core: &Core, id: DeviceId, device: &Device, lines: bool) -> Vec<In
     let shown = |i: &&InterfaceReading| lines || core.sampler.lines().circuit(&core.site, id, i).is_none();
     let reading = core.last[id.index()].reading.as_deref();
     let ports = reading.into_iter().flat_map(|r| &r.interfaces).filter(shown);
-    ports.map(|i| interface(core, id, i)).collect()
+    let mut ports: Vec<InterfaceStatus> = ports.map(|i| interface(core, id, i)).collect();
+    ports.sort_by(|a, b| natural(&a.name, &b.name));
+    ports
 }
 
 /// A counter of any width.
@@ -340,12 +440,24 @@ fn interface(core: &Core, id: DeviceId, reading: &InterfaceReading) -> Interface
         index: reading.index,
         admin: reading.admin,
         oper: reading.oper,
-        speed_bps: reading.speed_bps,
+        speed_bps: core.sampler.speed(id, &reading.name).or(reading.speed_bps),
         in_bps: words(rates.map(|r| r.in_bps)),
         out_bps: words(rates.map(|r| r.out_bps)),
         in_octets: reading.in_octets.map(wide),
         out_octets: reading.out_octets.map(wide),
     }
+}
+
+/// Objects as read, and what watched services answered last.
+fn readings(core: &Core, id: DeviceId, device: &Device) -> Vec<(String, String)> {
+    let last = &core.last[id.index()];
+    let scalars = last.reading.as_deref().into_iter().flat_map(|r| &r.scalars).map(raw);
+    let watched = |watch: &crate::model::Watch| {
+        let (_, result) = last.services.as_ref()?.get(&watch.name)?;
+        let text = crate::notify::text::answer_in_english(result);
+        Some((watch.name.to_string(), text))
+    };
+    scalars.chain(device.watches.iter().filter_map(watched)).collect()
 }
 
 fn raw(reading: &crate::poll::ScalarReading) -> (String, String) {
@@ -383,6 +495,7 @@ pub fn incident(incident: &Incident) -> IncidentSummary {
         root: incident.root.clone(),
         level: incident.level,
         opened: incident.opened,
+        reopened: incident.reopened(),
         recovered: incident.recovered,
         acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
         muted: incident.muted.clone(),

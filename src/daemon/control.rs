@@ -1,30 +1,37 @@
 //! The control socket: a Unix socket in the state directory that only its owner may open. One JSON line asks, one answers.
 
 use super::messages::ToEngine;
+use super::orders::Ordered;
 use super::words::Word;
 use super::{RunError, Shared};
 use super::{clock, reload};
 use crate::core::snapshot::IncidentSummary;
 use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{DeviceStatus, MaintenanceOrder, Snapshot};
-use crate::model::maintenance::By;
+use crate::model::maintenance::{self, By};
+use crate::model::text::{harmless, is_hostile, signature};
 use crate::model::{Name, Site, Window};
 use crate::notify::text::moment;
+use crate::web::{Places, Progress, Watched};
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 /// Longest request line.
 const LONGEST: u64 = 64 << 10;
-/// A client has this long for its request.
+/// A client has this long for its request, and for taking each piece of the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Clients at a time.
+/// Such a piece.
+const PIECE: usize = 64 << 10;
+/// Clients at a time; those who do not get on make room for the next.
 const CLIENTS: usize = 32;
+/// It is looked so often whether the socket still stands where clients look for it.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What may be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +108,8 @@ pub enum Reply {
     Done(String),
     /// Not done, and why.
     Refused(String),
+    /// In force, but not in the ledger, and why: a restart may undo it.
+    NotRecorded(String),
 }
 
 /// Where the socket of a state directory is.
@@ -125,20 +134,27 @@ pub(super) fn open(state: &Path) -> Result<UnixListener, RunError> {
 }
 
 /// Answers until the runtime ends.
-pub(super) async fn serve(shared: Arc<Shared>, listener: UnixListener) {
-    let room = Arc::new(Semaphore::new(CLIENTS));
+pub(super) async fn serve(shared: Arc<Shared>, mut listener: UnixListener) {
+    let places = Places::new(CLIENTS, CLIENTS);
+    let mut look = tokio::time::interval(LOOK);
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = look.tick() => {
+                if let Some(again) = gone(&shared.state) {
+                    listener = again;
+                }
+                continue;
+            }
         };
-        match listener.accept().await {
+        match accepted {
             Ok((client, _)) => {
                 let shared = Arc::clone(&shared);
-                tokio::spawn(async move {
+                let work = |progress| async move {
                     // A client that went away has nobody to be told.
-                    let _ = one(&shared, client).await;
-                    drop(permit);
-                });
+                    let _ = one(&shared, client, progress).await;
+                };
+                places.seat(None, work).await;
             }
             // Out of file descriptors: wait for some to be closed.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -146,12 +162,27 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: UnixListener) {
     }
 }
 
-async fn one(shared: &Arc<Shared>, client: UnixStream) -> std::io::Result<()> {
-    let (read, mut write) = client.into_split();
+/// Another socket, where ours was removed. What else stands at its path may be another daemon's and is left alone.
+fn gone(state: &Path) -> Option<UnixListener> {
+    let path = path(state);
+    let error = path.symlink_metadata().err()?;
+    if error.kind() != std::io::ErrorKind::NotFound {
+        return None;
+    }
+    let listener = UnixListener::bind(&path).ok()?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).ok()?;
+    Some(listener)
+}
+
+async fn one(shared: &Arc<Shared>, client: UnixStream, progress: Arc<Progress>) -> std::io::Result<()> {
+    let (read, write) = client.into_split();
+    let mut write = Watched::new(write, Arc::clone(&progress));
     let mut line = String::new();
     let mut reader = BufReader::new(read.take(LONGEST));
     let mut tape = None;
-    let reply = match tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await {
+    let request = tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await;
+    progress.asked();
+    let reply = match request {
         Err(_) => Reply::Refused("no request within 10 s".to_owned()),
         Ok(Err(error)) => return Err(error),
         Ok(Ok(_)) => match serde_json::from_str(&line) {
@@ -170,11 +201,19 @@ async fn one(shared: &Arc<Shared>, client: UnixStream) -> std::io::Result<()> {
     };
     let mut text = serde_json::to_vec(&reply)?;
     text.push(b'\n');
-    write.write_all(&text).await?;
+    hand_over(&mut write, &text).await?;
     match tape {
         Some((began, lines)) => play_out(began, lines, reader, write).await,
         None => Ok(()),
     }
+}
+
+/// Writes all of it, as long as the client takes it.
+async fn hand_over(write: &mut (impl AsyncWrite + Unpin), text: &[u8]) -> std::io::Result<()> {
+    for piece in text.chunks(PIECE) {
+        tokio::time::timeout(PATIENCE, write.write_all(piece)).await??;
+    }
+    Ok(())
 }
 
 async fn record(
@@ -197,14 +236,14 @@ async fn play_out(
     began: Line,
     mut lines: mpsc::Receiver<Line>,
     mut client: impl tokio::io::AsyncRead + Unpin,
-    mut write: impl tokio::io::AsyncWrite + Unpin,
+    mut write: impl AsyncWrite + Unpin,
 ) -> std::io::Result<()> {
     let mut next = Some(began);
     let mut hung_up = [0; 1];
     while let Some(line) = next {
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
-        write.write_all(&text).await?;
+        hand_over(&mut write, &text).await?;
         next = tokio::select! {
             line = lines.recv() => line,
             // A client that records has nothing more to say.
@@ -249,6 +288,7 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
             Err(why) => Reply::Refused(why),
         },
         Request::MaintenanceEnd { name, by } => {
+            let (name, by) = (harmless(&name).into_owned(), signature(&by));
             let words = format!("maintenance \"{name}\" ended; what is still bad in 10 min is told");
             let name = name.into();
             maintain(shared, MaintenanceOrder::End { name, by }, words).await
@@ -264,10 +304,36 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
 }
 
 async fn maintain(shared: &Shared, order: MaintenanceOrder, words: String) -> Reply {
-    match shared.ask(|reply| ToEngine::Maintain { order, reply }).await {
-        None => stuck(),
-        Some(Err(why)) => Reply::Refused(why),
-        Some(Ok(())) => Reply::Done(words),
+    let ordered = shared.order(|reply| ToEngine::Maintain { order, reply }).await;
+    let done = Word::Maintenance { what: words.clone() };
+    answered(ordered, done, words)
+}
+
+/// Says done, to the client and in the log, only of what the ledger holds.
+fn answered(ordered: Option<Ordered>, done: Word, words: String) -> Reply {
+    match ordered {
+        None => Reply::Refused(
+            "hinomi does not answer or is ending: look whether the order was taken (`hinomi incidents`, `hinomi maintenance \
+             list`), and see the log"
+                .to_owned(),
+        ),
+        Some(Ordered::Refused(why)) => Reply::Refused(why),
+        Some(Ordered::Recorded) => {
+            done.log();
+            Reply::Done(words)
+        }
+        Some(Ordered::NotRecorded(why)) => {
+            let why = format!(
+                "taken, NOT recorded: the ledger cannot be written ({why}). It is in force now and is recorded as soon as the ledger \
+                 can be written; if hinomi ends before that, give the order again"
+            );
+            Word::OrderNotRecorded {
+                what: words,
+                why: why.clone(),
+            }
+            .log();
+            Reply::NotRecorded(why)
+        }
     }
 }
 
@@ -279,13 +345,19 @@ fn window(
 ) -> Result<Window, String> {
     let read = |text: String| crate::config::moment(&text, &site.operator.timezone);
     let name = name.trim();
-    if name.is_empty() || name.chars().any(char::is_control) || name.chars().count() > 100 {
+    if name.is_empty() || name.chars().any(is_hostile) || name.chars().count() > 100 {
         return Err("the window needs a short, plain name".to_owned());
     }
     let start = start.map(read).transpose()?.unwrap_or_else(|| clock::now().wall);
     let end = match (end, seconds) {
         (Some(end), _) => read(end)?,
-        (None, Some(seconds)) => start.after(Duration::from_secs(seconds)),
+        (None, Some(seconds)) if seconds <= maintenance::LONGEST.as_secs() => start.after(Duration::from_secs(seconds)),
+        (None, Some(_)) => {
+            return Err(format!(
+                "a window is at most {} days long",
+                maintenance::LONGEST.as_secs() / 86_400
+            ));
+        }
         (None, None) => return Err("until when? Give --end or --for".to_owned()),
     };
     Ok(Window {
@@ -294,7 +366,7 @@ fn window(
         by,
         start,
         end,
-        set_by,
+        set_by: signature(&set_by),
     })
 }
 
@@ -303,17 +375,13 @@ fn stuck() -> Reply {
 }
 
 async fn acknowledge(shared: &Shared, incident: u64, by: String) -> Reply {
-    let word = Word::Acknowledged {
+    // It stands in the answer, the log and the ledger.
+    let by = signature(&by);
+    let done = Word::Acknowledged {
         id: incident,
         by: by.clone(),
     };
     let words = format!("incident #{incident} acknowledged by {by}");
-    match shared.ask(|reply| ToEngine::Acknowledge { incident, by, reply }).await {
-        None => stuck(),
-        Some(Err(why)) => Reply::Refused(why),
-        Some(Ok(())) => {
-            word.log();
-            Reply::Done(words)
-        }
-    }
+    let order = shared.order(|reply| ToEngine::Acknowledge { incident, by, reply });
+    answered(order.await, done, words)
 }

@@ -8,13 +8,15 @@ use super::clock;
 use super::health::{Health, Part};
 use super::inbox::EngineInbox;
 use super::messages::{Record, ToCache, ToEngine, ToLedger, Work};
+use super::orders::Orders;
 use super::recorder::{self, Recorder};
 use super::remember::Remember;
 use super::survey::Survey;
 use super::words::Word;
 use crate::core::tape::{Beginning, Line, Wants};
-use crate::core::{Core, Effect, Input};
+use crate::core::{Core, Effect, Input, LedgerNews};
 use crate::incident::{Batch, Event};
+use crate::model::service::Failure;
 use crate::model::{Mono, Now, Site};
 use crate::net::{Drops, Memory, Net};
 use crate::notify::text::event_in_english;
@@ -34,7 +36,7 @@ const PROGRESS: Duration = Duration::from_millis(500);
 /// The kernel's count of dropped datagrams may be this old.
 const DROPS_AGE: Duration = Duration::from_secs(10);
 /// A ledger that has not answered for this long is treated as failed: no notice waits for a hung disk.
-const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
 /// At the end, attempts under way may take this long to tell their outcome, so that fewer mails are sent twice.
 const LAST_ATTEMPTS: Duration = Duration::from_millis(800);
 
@@ -57,6 +59,7 @@ pub(super) struct Engine {
     backlog: VecDeque<Batch>,
     /// Batches without an answer: when they were handed out, and whether the core knows that they are late.
     unanswered: BTreeMap<u64, (Mono, bool)>,
+    orders: Orders,
     /// Mail attempts under way.
     attempts: usize,
     survey: Survey,
@@ -79,6 +82,7 @@ impl Engine {
             links,
             backlog: VecDeque::new(),
             unanswered: BTreeMap::new(),
+            orders: Orders::default(),
             attempts: 0,
             survey: Survey::default(),
             recorder: None,
@@ -186,11 +190,16 @@ impl Engine {
             ToEngine::Acknowledge { incident, by, reply } => {
                 // Who acknowledged wants to see it.
                 self.survey.outdated();
-                let _ = reply.send(self.core.acknowledge(incident, &by, now));
+                let result = self.core.acknowledge(incident, &by, now);
+                self.orders.taken(result, self.core.latest_batch(), reply, now.mono);
             }
             ToEngine::Maintain { order, reply } => {
                 self.survey.outdated();
-                let _ = reply.send(self.core.maintain(order, now));
+                let result = self.core.maintain(order, now);
+                self.orders.taken(result, self.core.latest_batch(), reply, now.mono);
+            }
+            ToEngine::Troubles { reply } => {
+                let _ = reply.send(self.core.own_troubles());
             }
             ToEngine::Device { name, reply } => {
                 let _ = reply.send(self.core.device(&name).map(Box::new));
@@ -203,6 +212,7 @@ impl Engine {
                 self.core.take(Input::Reload(site), now);
                 self.survey.reloaded();
                 self.remember.reloaded();
+                self.tell_refused_contacts();
                 let _ = done.send(clock::mono().since(now.mono));
             }
             ToEngine::Traps { site, seen } => self.traps(&site, seen, now),
@@ -256,13 +266,40 @@ impl Engine {
         match &input {
             Input::Committed { batch, result } => {
                 self.unanswered.remove(batch);
+                if self.orders.committed(*batch, result.as_ref().err().map(String::as_str)) {
+                    self.survey.outdated();
+                }
                 self.tell_ledger_state(result.as_ref().err().cloned());
             }
+            Input::Ledger(news) => self.ledger_news(news),
             Input::Acknowledge { .. } => self.survey.outdated(),
             Input::Delivered { .. } => self.attempts = self.attempts.saturating_sub(1),
             _ => {}
         }
+        let delivered = matches!(input, Input::Delivered { .. });
         self.core.take(input, now);
+        if delivered {
+            self.tell_refused_contacts();
+        }
+    }
+
+    /// For `/readyz`.
+    fn tell_refused_contacts(&self) {
+        let words = |(name, refusal)| format!("contact {name}: no route takes mail for it: {refusal}");
+        self.links
+            .health
+            .set_refused(self.core.refused_contacts().map(words).collect());
+    }
+
+    fn ledger_news(&mut self, news: &LedgerNews) {
+        match news {
+            LedgerNews::Lost { why } => self.tell_ledger_state(Some(why.clone())),
+            LedgerNews::Renewed(renewed) => {
+                let what = renewed.what.clone();
+                self.links.health.ledger_begun_anew(what.clone());
+                Word::LedgerMoved { what }.log();
+            }
+        }
     }
 
     fn tell_ledger_state(&mut self, error: Option<String>) {
@@ -325,6 +362,16 @@ impl Engine {
                     })
                 })
             }
+            Effect::Ask(job) => {
+                let token = job.token;
+                self.links.work.try_send(Work::Ask(job)).err().map(|_| {
+                    Input::Poll(PollInput::Asked {
+                        token,
+                        took: Duration::ZERO,
+                        result: Err(Failure::NotKnown("too much work waits in hinomi".to_owned())),
+                    })
+                })
+            }
             Effect::TcpConnect { token, to, timeout } => {
                 let work = Work::TcpConnect { token, to, timeout };
                 self.links.work.try_send(work).err().map(|_| {
@@ -379,6 +426,8 @@ impl Engine {
                 late.push(*batch);
             }
         }
+        let hangs = self.unanswered.values().any(|(_, told)| *told);
+        self.orders.late(hangs, COMMIT_DEADLINE, now.mono);
         for batch in late {
             if std::mem::replace(&mut self.ledger_works, false) {
                 Word::CommitLate {
@@ -420,7 +469,9 @@ fn dropped(net: &Net, cached: &mut Option<(Mono, Drops)>, now: Now) -> Vec<(&'st
 /// What goes into the ledger also goes into the log.
 fn log_events(batch: &Batch) {
     for text in &batch.events {
+        // An order is logged as done when it is recorded, by the one who answers it.
         let event = serde_json::from_str::<Event>(text).ok();
+        let event = event.filter(|e| !e.body.is_order());
         if let Some((event, what)) = event.and_then(|e| event_in_english(&e).map(|what| (e, what))) {
             let incident = event.incident;
             Word::Event {

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+/// A ledger that was begun anew is shown for so long, so that whoever asks once a minute sees it.
+const SHOWN: Duration = Duration::from_secs(300);
+
 /// Parts that must make progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -35,6 +38,10 @@ pub(crate) struct Health {
     marks: [AtomicU64; 3],
     config_ok: AtomicBool,
     ledger_error: Mutex<Option<String>>,
+    /// Contacts whom no route takes mail for, in words.
+    refused: Mutex<Vec<String>>,
+    /// When the ledger was last begun anew, and why.
+    begun_anew: Mutex<Option<(Mono, String)>>,
 }
 
 impl Health {
@@ -44,6 +51,8 @@ impl Health {
             marks: std::array::from_fn(|_| AtomicU64::new(now)),
             config_ok: AtomicBool::new(true),
             ledger_error: Mutex::new(None),
+            refused: Mutex::default(),
+            begun_anew: Mutex::new(None),
         }
     }
 
@@ -70,6 +79,28 @@ impl Health {
     /// The ledger's words while it does not work.
     pub(crate) fn ledger_error(&self) -> Option<String> {
         self.ledger_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// These contacts cannot be told of anything, in words.
+    pub(crate) fn set_refused(&self, contacts: Vec<String>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = contacts;
+    }
+
+    /// The contacts that cannot be told of anything.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The ledger was damaged or gone, and was begun anew.
+    pub(crate) fn ledger_begun_anew(&self, what: String) {
+        *self.begun_anew.lock().unwrap_or_else(PoisonError::into_inner) = Some((clock::mono(), what));
+    }
+
+    /// Why the ledger was begun anew, for as long as that is to be shown.
+    pub(crate) fn begun_anew(&self, now: Mono) -> Option<String> {
+        let begun = self.begun_anew.lock().unwrap_or_else(PoisonError::into_inner);
+        let recent = begun.as_ref().filter(|(at, _)| now.since(*at) < SHOWN);
+        recent.map(|(_, what)| what.clone())
     }
 
     /// The last reload worked.

@@ -4,13 +4,16 @@
 //! looked up again where the files say, relative to where they stood.
 
 use super::words::Word;
+use crate::files;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const FOLDER: &str = "last-good";
 const INDEX: &str = "files.json";
+/// Longest file that is kept: what the configuration takes.
+const MOST: u64 = 512 * 1024 * 1024;
 
 /// One kept file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,10 +63,12 @@ fn write(files: &[PathBuf], tables: &[PathBuf], folder: &Path) -> std::io::Resul
 }
 
 fn read(path: &Path, table: bool) -> std::io::Result<Kept> {
+    // They were read a moment ago, and may be something else by now.
+    let content = files::read(path, MOST).map_err(std::io::Error::other)?;
     Ok(Kept {
         path: std::path::absolute(path)?,
-        text: std::fs::read_to_string(path)?,
-        private: std::fs::metadata(path)?.permissions().mode() & 0o077 == 0,
+        text: String::from_utf8(content.bytes).map_err(std::io::Error::other)?,
+        private: content.mode & 0o077 == 0,
         table,
     })
 }

@@ -1,11 +1,13 @@
 //! What the parts of the daemon say to each other. The drawing is in [`super`].
 
+use super::orders::Reply;
 use crate::core::snapshot::IncidentSummary;
 use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{Counts, DeviceStatus, Input, MaintenanceOrder, Picture, Snapshot};
 use crate::incident::Batch;
 use crate::model::{Name, Site, Wall};
 use crate::notify::Delivery;
+use crate::poll::AskJob;
 use crate::poll::agent::memory::Memory;
 use crate::poll::trap::TrapSeen;
 use std::net::SocketAddr;
@@ -51,15 +53,20 @@ pub(crate) enum ToEngine {
         incident: u64,
         /// Who says so.
         by: String,
-        /// Done, or why not.
-        reply: oneshot::Sender<Result<(), String>>,
+        /// Where to, when the ledger has answered.
+        reply: Reply,
     },
     /// An operator sets or ends a maintenance window.
     Maintain {
         /// What.
         order: MaintenanceOrder,
-        /// Done, or why not.
-        reply: oneshot::Sender<Result<(), String>>,
+        /// Where to, when the ledger has answered.
+        reply: Reply,
+    },
+    /// What is critical about hinomi itself.
+    Troubles {
+        /// Where to; each in words for people.
+        reply: oneshot::Sender<Vec<String>>,
     },
     /// One device or circuit in full.
     Device {
@@ -130,6 +137,8 @@ pub(crate) enum Work {
         /// AUTH too.
         with_auth: bool,
     },
+    /// Ask a watched service.
+    Ask(AskJob),
     /// Connect, close, tell.
     TcpConnect {
         /// To be returned.

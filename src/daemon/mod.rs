@@ -6,7 +6,7 @@
 //!        64 batches  │ │      │ 1024 pieces         │                               │
 //!                    ▼ │      ▼ of work             │                               │
 //!               ledger     tokio (2 threads) ───────┘                               │
-//!               (1 thread) │ mail attempts, route tests, TCP connections            │
+//!               (1 thread) │ mail attempts, route tests, TCP, watched services      │
 //!               cache      │                                                        │
 //!               (1 thread: what was learned of agents, for the next start)          │
 //!                          │ control socket ◄── hinomi status, ack, reload ─────────┤
@@ -28,9 +28,11 @@ pub mod control;
 pub mod heartbeat;
 pub mod keep;
 pub mod once;
+pub mod plugins;
 pub mod trace;
 pub mod words;
 
+mod ask;
 mod beat;
 mod cache;
 mod engine;
@@ -38,6 +40,7 @@ mod health;
 mod inbox;
 mod ledger;
 mod messages;
+mod orders;
 mod recorder;
 mod reload;
 mod remember;

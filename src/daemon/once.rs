@@ -3,10 +3,11 @@
 //! Nothing is recorded and nobody is told: commits are answered as if done, mails are not sent.
 
 use super::start::RunError;
-use super::{clock, reload};
+use super::{ask, clock, reload};
 use crate::core::{Core, Effect, Input, Snapshot};
 use crate::incident::{Head, Restored};
-use crate::model::{Now, Site};
+use crate::model::service::Failure;
+use crate::model::{Now, PluginSettings, Site};
 use crate::net::{Memory, Net};
 use crate::poll::PollInput;
 use std::net::{SocketAddr, TcpStream};
@@ -63,7 +64,7 @@ pub fn watch(
             core.wake(now);
         }
         for effect in core.effects() {
-            if let Some(answer) = carry_out(effect, &mut net, &connected) {
+            if let Some(answer) = carry_out(effect, &mut net, &connected, &site.plugins) {
                 core.take(answer, now);
             }
         }
@@ -76,7 +77,7 @@ pub fn watch(
     }
 }
 
-fn carry_out(effect: Effect, net: &mut Net, connected: &Sender<PollInput>) -> Option<Input> {
+fn carry_out(effect: Effect, net: &mut Net, connected: &Sender<PollInput>, plugins: &PluginSettings) -> Option<Input> {
     match effect {
         Effect::Send { channel, to, bytes } => {
             net.queue(channel, to, bytes);
@@ -87,6 +88,22 @@ fn carry_out(effect: Effect, net: &mut Net, connected: &Sender<PollInput>) -> Op
             std::thread::spawn(move || {
                 let result = connect(to, timeout);
                 let _ = connected.send(PollInput::TcpEnded { token, result });
+            });
+            None
+        }
+        Effect::Ask(job) => {
+            let (answered, plugins) = (connected.clone(), plugins.clone());
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                let (took, result) = match runtime {
+                    Ok(runtime) => runtime.block_on(ask::ask(&job, &plugins)),
+                    Err(error) => (Duration::ZERO, Err(Failure::NotKnown(error.to_string()))),
+                };
+                let _ = answered.send(PollInput::Asked {
+                    token: job.token,
+                    took,
+                    result,
+                });
             });
             None
         }

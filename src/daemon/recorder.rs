@@ -5,7 +5,6 @@
 use super::words::Word;
 use crate::core::tape::Line;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
 
@@ -51,12 +50,7 @@ impl Recorder {
 
 /// Opens the file of a record. It names devices, addresses of people and what was mailed: only its owner may read it.
 pub(super) fn create(path: &Path) -> io::Result<std::fs::File> {
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
+    crate::files::create_private(path)
 }
 
 /// Writes until the engine has ended, on a thread of its own. A file that cannot be written any more ends the record, nothing else.

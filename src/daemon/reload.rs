@@ -5,12 +5,15 @@ use super::words::Word;
 use super::{Shared, clock, keep, site};
 use crate::model::{Device, Liveness, Measure, Name, Role, Site, Status};
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Polling that stands still for so long is told.
 const WORTH_A_WORD: Duration = Duration::from_millis(100);
+/// Reading and checking may take so long: a nation of circuits takes some seconds.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Reloads. `Ok` says what changed, `Err` why the old configuration runs on; both are logged and counted.
 pub(super) async fn reload(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
@@ -37,10 +40,7 @@ pub(super) async fn reload(shared: &Arc<Shared>, force: bool) -> Result<String, 
 }
 
 async fn attempt(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
-    let path = shared.config.clone();
-    let read = tokio::task::spawn_blocking(move || site::read(&path))
-        .await
-        .map_err(|_| "reading the configuration broke off: a mistake in hinomi, please report it".to_owned())??;
+    let read = read(shared.config.clone()).await?;
     let site = read.site;
     let old = shared.site();
     let summary = compare(&old, &site, force)?;
@@ -60,6 +60,24 @@ async fn attempt(shared: &Arc<Shared>, force: bool) -> Result<String, String> {
     shared.set_site(Arc::clone(&site));
     keep::keep(&read.files, &read.tables, &shared.state);
     Ok(summary)
+}
+
+/// Reads the configuration on a thread of its own. Each file has its deadline; should checking not end all the same, this reload ends
+/// without it, and the next one can begin.
+async fn read(path: PathBuf) -> Result<site::Read, String> {
+    let (done, read) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("hinomi-reload".to_owned())
+        .spawn(move || done.send(site::read(&path)))
+        .map_err(|e| format!("no thread could be started to read the configuration: {e}"))?;
+    match tokio::time::timeout(LONGEST, read).await {
+        Ok(Ok(read)) => read,
+        Ok(Err(_)) => Err("reading the configuration broke off: a mistake in hinomi, please report it".to_owned()),
+        Err(_) => Err(format!(
+            "reading the configuration did not end within {} s: is one of its files on a file system that does not answer?",
+            LONGEST.as_secs()
+        )),
+    }
 }
 
 /// How long nothing was polled, where that is long enough to be asked about.

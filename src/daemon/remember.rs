@@ -4,8 +4,11 @@
 
 use super::clock;
 use super::messages::ToCache;
+use super::words::Word;
 use crate::core::Core;
-use crate::model::{Mono, Now};
+use crate::model::{Mono, Name, Now};
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
@@ -20,6 +23,8 @@ const APART: Duration = Duration::from_millis(8);
 const STEP: usize = 8;
 /// Devices of one message, at most.
 const SLICE: usize = 4_096;
+/// Notes logged by one process, at most.
+const NOTED: usize = 10_000;
 /// At the end the whole copy may take this long; else the one before stays.
 const LAST: Duration = Duration::from_millis(1_000);
 
@@ -31,6 +36,8 @@ pub(super) struct Remember {
     at: Option<usize>,
     /// What the thread had no room for yet.
     waiting: Option<ToCache>,
+    /// Notes that were logged, by a hash of device and note.
+    noted: HashSet<u64>,
 }
 
 impl Remember {
@@ -41,6 +48,7 @@ impl Remember {
             last_slice: now,
             at: None,
             waiting: None,
+            noted: HashSet::new(),
         }
     }
 
@@ -102,6 +110,7 @@ impl Remember {
         let (mut to, mut some) = (from, Vec::new());
         while to < core.devices() && to < from + SLICE && clock::mono().since(began) < share {
             some.append(&mut core.remember(to..to + STEP, now));
+            self.note(core.notes(to..to + STEP));
             to += STEP;
         }
         self.at = Some(to).filter(|to| *to < core.devices());
@@ -111,6 +120,18 @@ impl Remember {
             return false;
         }
         self.at.is_some() || self.hand_over(ToCache::End, cache)
+    }
+
+    /// Logs each note once.
+    fn note(&mut self, notes: Vec<(Name, String)>) {
+        for (device, what) in notes {
+            let mut hash = DefaultHasher::new();
+            (&device, &what).hash(&mut hash);
+            if self.noted.len() < NOTED && self.noted.insert(hash.finish()) {
+                let device = device.to_string();
+                Word::Noted { device, what }.log();
+            }
+        }
     }
 
     /// What finds no room waits.

@@ -1,8 +1,10 @@
 //! What the tokio side of the daemon shares.
 
+use super::engine::COMMIT_DEADLINE;
 use super::health::{Health, Part};
 use super::inbox::EngineSender;
 use super::messages::ToEngine;
+use super::orders::{self, Ordered};
 use super::traps::ToTraps;
 use super::{clock, reload, systemd};
 use crate::core::{Counts, Picture, Snapshot};
@@ -17,6 +19,9 @@ use tokio::sync::oneshot;
 
 /// An engine that has not answered for this long is stuck.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The runtime leaves a mark every 10 s at least.
+const TOKIO_PATIENCE: Duration = Duration::from_secs(30);
 
 /// One picture serves all scrapes for so long.
 const PICTURE_AGE: Duration = Duration::from_secs(1);
@@ -113,12 +118,25 @@ impl Shared {
 
     /// Asks the engine and waits for its answer; `None` if it does not answer.
     pub(crate) async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> ToEngine) -> Option<T> {
+        self.ask_within(ENGINE_PATIENCE, message).await
+    }
+
+    /// Gives the engine an order and waits until the ledger has answered; `None` if the engine does not answer.
+    pub(super) async fn order(&self, message: impl FnOnce(orders::Reply) -> ToEngine) -> Option<Ordered> {
+        self.ask_within(ENGINE_PATIENCE + COMMIT_DEADLINE, message).await
+    }
+
+    async fn ask_within<T>(
+        &self,
+        patience: Duration,
+        message: impl FnOnce(oneshot::Sender<T>) -> ToEngine,
+    ) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         let ask = async {
             self.tell_engine(message(reply)).await;
             answer.await.ok()
         };
-        tokio::time::timeout(ENGINE_PATIENCE, ask).await.ok().flatten()
+        tokio::time::timeout(patience, ask).await.ok().flatten()
     }
 
     /// A picture at most a second old, or taken now; `None` if the engine does not answer.
@@ -157,12 +175,24 @@ impl Shared {
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         problems.extend(self.alive().err());
+        for (part, patience) in [(Part::Ledger, COMMIT_DEADLINE), (Part::Tokio, TOKIO_PATIENCE)] {
+            let age = self.health.age(part);
+            if age >= patience {
+                problems.push(format!(
+                    "{}: it has made no progress for {} s",
+                    part.key(),
+                    age.as_secs()
+                ));
+            }
+        }
         if let Some(error) = self.health.ledger_error() {
             problems.push(format!("ledger: {error}"));
         }
+        problems.extend(self.health.begun_anew(clock::mono()));
         if let Err(error) = self.check_sockets(&self.site()) {
             problems.push(format!("sockets: {error}"));
         }
+        problems.extend(self.health.refused());
         if !self.health.config_ok() {
             problems.push(
                 "configuration: the last reload was refused, the old configuration runs on; see the log".to_owned(),
@@ -201,8 +231,14 @@ impl Pages for WebPages {
         self.0.alive()
     }
 
-    fn ready(&self) -> Result<(), Vec<String>> {
-        let problems = self.0.problems();
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    fn ready(&self) -> Page<Result<(), Vec<String>>> {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let mut problems = shared.problems();
+            // While the engine is stuck, that is among the problems.
+            let own = shared.ask(|reply| ToEngine::Troubles { reply }).await;
+            problems.extend(own.unwrap_or_default());
+            if problems.is_empty() { Ok(()) } else { Err(problems) }
+        })
     }
 }

@@ -69,6 +69,10 @@ impl Surroundings for KeptTables {
         kept.cloned().ok_or_else(|| not_kept(path))
     }
 
+    fn zone(&self, name: &str) -> Result<u32, NotFound> {
+        self.host.zone(name)
+    }
+
     fn certificates(&self, path: &Path) -> Result<(), NotFound> {
         self.host.certificates(path)
     }

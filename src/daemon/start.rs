@@ -217,6 +217,9 @@ fn begin<S>(options: RunOptions, prepare: impl FnOnce() -> io::Result<S>) -> Res
         no_echo,
     ));
     shared.check_sockets(&site).map_err(RunError::Echo)?;
+    if let Some(what) = restored.damage.clone() {
+        shared.health.ledger_begun_anew(what);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("hinomi-io")
@@ -417,6 +420,9 @@ fn prepare_state(path: &Path) -> Result<(), RunError> {
         path: path.to_owned(),
         error,
     };
+    // Ledger, outbox, what was learned, last good configuration: they name people and devices, and are made for the owner alone,
+    // whoever may look into a folder that was there before.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match std::fs::DirBuilder::new().mode(0o700).create(path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(failed(e)),
         _ if !path.is_dir() => Err(failed(io::ErrorKind::NotADirectory.into())),

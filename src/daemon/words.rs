@@ -61,6 +61,13 @@ pub enum Word {
     Stopping,
     /// Ended.
     Stopped,
+    /// Something of a device's answers is not used as it is.
+    Noted {
+        /// Which device.
+        device: String,
+        /// For people.
+        what: String,
+    },
     /// A configuration was taken.
     Reloaded {
         /// What changed, for people.
@@ -144,6 +151,23 @@ pub enum Word {
         /// Who.
         by: String,
     },
+    /// Somebody has set or ended a maintenance window.
+    Maintenance {
+        /// What, for people.
+        what: String,
+    },
+    /// An operator's order is in force and not in the ledger.
+    OrderNotRecorded {
+        /// Which, for people.
+        what: String,
+        /// Why.
+        why: String,
+    },
+    /// The ledger was not where it is held open, and what was done about it.
+    LedgerMoved {
+        /// What was found and done.
+        what: String,
+    },
     /// A part made no progress; the watchdog is not fed.
     Stuck {
         /// Which.
@@ -217,6 +241,7 @@ impl Word {
             }
             Word::Stopping => info!("stopping"),
             Word::Stopped => info!("stopped"),
+            Word::Noted { device, what } => info!(%device, %what, "noted"),
             Word::Reloaded { summary } => info!(%summary, "configuration reloaded"),
             Word::ReloadRefused { why } => error!(%why, "configuration refused, the old one runs on"),
             Word::CommitFailed { error } => {
@@ -257,6 +282,9 @@ impl Word {
             } => info!(id, %what, "incident"),
             Word::Event { incident: None, what } => info!(%what, "event"),
             Word::Acknowledged { id, by } => info!(id, %by, "incident acknowledged"),
+            Word::Maintenance { what } => info!(%what, "maintenance"),
+            Word::OrderNotRecorded { what, why } => warn!(%what, %why, "an operator's order is not recorded"),
+            Word::LedgerMoved { what } => error!(%what, "the ledger is not what hinomi holds open"),
             Word::Stuck { part, age } => error!(part, ?age, "no progress, the watchdog is not fed"),
             Word::LastGoodNotKept { at, error } => {
                 warn!(at = %at.display(), %error, "the copy for emergency mails could not be written");

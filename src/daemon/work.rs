@@ -1,6 +1,7 @@
-//! What tokio does for the engine: mail attempts, route tests, TCP connections. Each piece of work answers the engine once.
+//! What tokio does for the engine: mail attempts, route tests, TCP connections, watched services. Each piece of work answers the engine once.
 
 use super::Shared;
+use super::ask;
 use super::clock;
 use super::messages::{ToEngine, Work};
 use super::words::Word;
@@ -49,6 +50,15 @@ async fn one(shared: &Shared, work: Work) -> Input {
                 .log(),
             }
             Input::RouteTested(test)
+        }
+        Work::Ask(job) => {
+            let plugins = shared.site().plugins.clone();
+            let (took, result) = ask::ask(&job, &plugins).await;
+            Input::Poll(PollInput::Asked {
+                token: job.token,
+                took,
+                result,
+            })
         }
         Work::TcpConnect { token, to, timeout } => Input::Poll(PollInput::TcpEnded {
             token,

@@ -46,6 +46,10 @@ pub struct Restored {
     pub head: Option<Head>,
     /// Highest row number ever used.
     pub last_row: u64,
+    /// Highest number of an incident ever given, recorded or not.
+    pub last_incident: u64,
+    /// An operator said that the ledger is as it is on purpose: it was not compared with where it stood before.
+    pub accepted: bool,
     /// The store was damaged: what was found, what was done about it, what may be missing. In words for people.
     pub damage: Option<String>,
 }

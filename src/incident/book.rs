@@ -2,10 +2,13 @@
 //!
 //! One incident per root finding. Pure: time is an argument. Never here: who is told (that is `notify`), a word of a mail, I/O.
 
-pub use super::state::{Acknowledgement, Hanging, Incident, Phase, State, Told};
+pub use super::state::{
+    Acknowledgement, FEW, Hanging, INCIDENTS, Incident, Phase, State, TIMELINES, Told, Undelivered,
+};
 
 use super::event::{AcknowledgeEnd, Event, EventBody, Tick};
 use super::state::FLAP_WINDOW;
+use crate::model::text::signature;
 use crate::model::{FindingKey, FindingKind, Level, Mono, Name, Now, Part, Wall};
 use crate::rules::{Affected, Cause, FindingChange, Note};
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,6 +138,16 @@ impl Book {
             self.push(Some(id), EventBody::Folded { change, into }, now);
             return;
         }
+        if let Cause::PartOf { root } = &change.cause {
+            let into = self.open_of(root).filter(|into| *into != id);
+            let notes = incident.notes.clone();
+            self.push(Some(id), EventBody::Folded { change, into }, now);
+            // What was listed in its case goes with it.
+            for (key, cause) in notes {
+                self.list_once(into, key, cause, now);
+            }
+            return;
+        }
         if incident.missing > 0 && change.cause != Cause::Removed {
             self.push(Some(id), EventBody::RootGood { change }, now);
             self.check_all_back(id, now);
@@ -187,7 +200,15 @@ impl Book {
         let over = matches!(cause, Cause::SwitchedBack { .. } | Cause::SwitchoverSettled { .. });
         let takes = |i: &Incident| i.is_open() || over && self.may_reopen(i, tick);
         match known.filter(|id| self.state.get(*id).is_some_and(takes)) {
-            Some(id) => self.push(Some(id), EventBody::Noted { key, cause }, now),
+            Some(id) => {
+                self.list_once(Some(id), key, cause, now);
+                // What waits for the case of this one, which is to have none.
+                for (at, key, cause) in self.waiting_notes.remove(&note.key).unwrap_or_default() {
+                    if at.after(NOTE_WAITS) >= tick {
+                        self.list_once(Some(id), key, cause, now);
+                    }
+                }
+            }
             None => {
                 let waiting = self.waiting_notes.entry(note.root.clone()).or_default();
                 waiting.retain(|(at, k, c)| at.after(NOTE_WAITS) >= tick && (k, c) != (&key, &cause));
@@ -195,6 +216,17 @@ impl Book {
                     waiting.push((tick, key, cause));
                 }
             }
+        }
+    }
+
+    /// Lists a part in a case; one that is listed already, word by word, is not listed again (after a restart it is told anew).
+    fn list_once(&mut self, into: Option<u64>, key: FindingKey, cause: Cause, now: Now) {
+        let Some(incident) = into.and_then(|id| self.state.get(id)) else {
+            return;
+        };
+        let part = key.kind == FindingKind::InterfaceDown;
+        if !part || !incident.notes.iter().any(|(k, c)| *k == key && *c == cause) {
+            self.push(into, EventBody::Noted { key, cause }, now);
         }
     }
 
@@ -290,7 +322,7 @@ impl Book {
             return Err(format!("incident #{id} is already over; nothing to acknowledge"));
         }
         let until = self.tick(now).after(ACKNOWLEDGED);
-        let by = by.trim().chars().filter(|c| !c.is_control()).take(80).collect();
+        let by = signature(by);
         self.push(Some(id), EventBody::Acknowledged { by, until }, now);
         Ok(())
     }
@@ -370,6 +402,16 @@ impl Book {
         std::mem::take(&mut self.out)
     }
 
+    /// The ledger has nothing of what was before: the next events end with a checkpoint.
+    pub fn checkpoint_next(&mut self) {
+        self.state.since_checkpoint = CHECKPOINT_EVERY;
+    }
+
+    /// Numbers up to this one were given, whether or not the ledger knows of them.
+    pub fn go_on_after(&mut self, incident: u64) {
+        self.state.last_id = self.state.last_id.max(incident);
+    }
+
     /// Open incidents, by number.
     pub fn open(&self) -> impl Iterator<Item = &Incident> {
         self.state.incidents.iter().filter(|i| i.is_open())
@@ -380,6 +422,16 @@ impl Book {
         self.by_root
             .range(first_key_of(device)..)
             .take_while(move |(key, _)| key.device.as_ref() == Some(device))
+            .filter_map(|(_, id)| self.state.get(*id))
+            .filter(|i| i.is_open())
+    }
+
+    /// Open incidents about this host itself.
+    pub fn open_about_host(&self) -> impl Iterator<Item = &Incident> {
+        self.by_root
+            .iter()
+            .take_while(|(key, _)| key.device.is_none())
+            .filter(|(key, _)| key.part == Part::Host)
             .filter_map(|(_, id)| self.state.get(*id))
             .filter(|i| i.is_open())
     }
@@ -477,12 +529,13 @@ impl Book {
             body,
         };
         let swept = self.state.swept_hour;
+        let before = self.state.incidents.len();
         let applied = self.state.apply(&event);
         debug_assert!(applied.is_ok(), "the book made an impossible event: {applied:?}");
         if applied.is_err() {
             return;
         }
-        if self.state.swept_hour != swept {
+        if self.state.swept_hour != swept || self.state.incidents.len() < before {
             self.index();
         }
         if let Some(id) = incident {

@@ -327,6 +327,13 @@ pub enum EventBody {
         /// Which.
         rows: Vec<u64>,
     },
+    /// The ledger was begun anew from one that was damaged: what became of notices that waited by the events and have no row.
+    OutboxMended {
+        /// Rows that are lost: whom they were for is not told by them.
+        lost: Vec<u64>,
+        /// Rows that were known to be done with.
+        ended: Vec<u64>,
+    },
     /// The whole book, so that a start need not read further back.
     Checkpoint {
         /// Everything.
@@ -345,6 +352,14 @@ impl EventBody {
             | EventBody::Reopened { change } => Some(&change.key),
             _ => None,
         }
+    }
+
+    /// An operator's order, as opposed to what hinomi itself found or did.
+    pub fn is_order(&self) -> bool {
+        matches!(
+            self,
+            EventBody::Acknowledged { .. } | EventBody::MaintenanceSet { .. } | EventBody::MaintenanceEnded { .. }
+        )
     }
 
     /// The device that it names, if it names one.

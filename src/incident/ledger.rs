@@ -1,18 +1,27 @@
 //! The ledger: events and outbox rows in one SQLite file, append-only and hash-chained; committed before any notice leaves.
 //!
 //! The one place of this module that does I/O. One writer, one transaction for all waiting batches, WAL with synchronous FULL.
-//! A damaged file is never written to and never deleted: it is kept aside, and what could still be proven good is carried over.
+//! A damaged file is never written to and never deleted: it is kept aside, and what could still be proven good is carried over. The
+//! files held open are compared with those at their paths, and the file with the anchor beside it, which says where the chain stood.
 //!
 //! Never here: what an event means (but for finding the last checkpoint).
 
+mod anchor;
+mod anew;
+mod place;
 mod read;
+mod undelivered;
 
-use self::read::{Unreadable, open_and_read, read_contents, salvage, start_anew, tail};
+use self::anchor::{Anchor, Found, Mark};
+use self::anew::{ON_PURPOSE, renew, salvage, start_anew};
+use self::place::{Lock, Standing, make_folder, trace};
+use self::read::{Expected, Unreadable, is_damage, open_and_read, read_contents, tail};
 use super::batch::{Batch, Head, Restored, RowChange};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -72,48 +81,101 @@ pub enum LedgerError {
     },
 }
 
+/// The ledger was begun anew while it was open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// What was found and what was done about it, for people.
+    pub what: String,
+    /// It holds all that it held. If not, what is in memory is to be written again: a checkpoint and all rows that wait.
+    pub is_whole: bool,
+}
+
 /// The open ledger; nobody else writes while this lives.
 #[derive(Debug)]
 pub struct Ledger {
     dir: PathBuf,
-    _lock: File,
+    lock: Lock,
+    anchor: Anchor,
+    ledger_id: String,
     /// `None` after a failed commit: what the file holds is unknown until it is read again.
     conn: Option<Connection>,
+    standing: Standing,
     seq: u64,
     hash: [u8; 32],
+    /// Highest numbers that were given, written or not.
+    last_incident: u64,
+    last_row: u64,
     /// Batches that could not be written; they go first next time.
     backlog: Vec<Batch>,
+    /// Events that found no room in the backlog.
+    dropped: usize,
     /// Where the chain stands if the failed commit is in the file after all.
     expected: Option<(u64, [u8; 32])>,
     /// The reserve was used; commits that worked since.
     reserve_freed: Option<u32>,
     /// The last commit failed for want of room.
     was_full: bool,
+    renewed: Option<Renewed>,
 }
 
 impl Ledger {
-    /// Opens or creates the ledger in `dir` (creating that too), verifies the chain since the last checkpoint, and gives back what
-    /// is needed to go on. A damaged file is kept aside; then [`Restored::damage`] says so.
+    /// Opens or creates the ledger in `dir` (creating that too), verifies the chain since the last checkpoint, compares it with its
+    /// anchor, and gives back what is needed to go on. A damaged file is kept aside; then [`Restored::damage`] says so.
     pub fn open(dir: &Path) -> Result<(Ledger, Restored), LedgerError> {
         let path = dir.join("ledger.db");
-        std::fs::create_dir_all(dir).map_err(|e| store(&path, "opened", &io_words(&e)))?;
-        let lock = take_lock(dir)?;
-        let (conn, contents) = match open_and_read(&path) {
+        make_folder(dir).map_err(|e| store(&path, "opened", &io_words(&e)))?;
+        let mut lock = Lock::take(dir)?;
+        let found = Anchor::read(dir)?;
+        let accept = dir.join("ledger.accept");
+        let accepted = accept.exists();
+        let mark = if let Found::Mark(mark, _) = &found {
+            Some(mark.clone())
+        } else {
+            None
+        };
+        let expected = Expected {
+            trace: trace(dir, &lock).filter(|_| !accepted),
+            mark: mark.clone().filter(|_| !accepted),
+        };
+        // Made by a start that was killed before it was put in place: nothing else holds what could be saved.
+        if !path.exists() && anew::fresh(&path).exists() {
+            let _ = std::fs::rename(anew::fresh(&path), &path);
+        }
+        let (conn, mut contents) = match open_and_read(&path, &expected) {
             Ok(opened) => opened,
             Err(Unreadable::Refused(error)) => return Err(error),
             Err(Unreadable::Damaged(what)) => start_anew(&path, &what)?,
         };
+        let restored = &mut contents.restored;
+        if let Some(mark) = &mark {
+            restored.last_incident = restored.last_incident.max(mark.last_incident);
+            restored.last_row = restored.last_row.max(mark.last_row);
+        } else if lock.had_ledger && !accepted && restored.damage.is_none() {
+            restored.damage = Some(without_anchor(dir, &found));
+        }
+        restored.accepted = accepted;
+        lock.sign();
         let mut ledger = Ledger {
             dir: dir.to_owned(),
-            _lock: lock,
+            lock,
+            anchor: Anchor::new(dir, &found),
+            ledger_id: restored.ledger_id.clone(),
             conn: Some(conn),
+            standing: Standing::of(&path),
             seq: contents.seq,
             hash: contents.hash,
+            last_incident: restored.last_incident,
+            last_row: restored.last_row,
             backlog: Vec::new(),
+            dropped: 0,
             expected: None,
             reserve_freed: None,
             was_full: false,
+            renewed: None,
         };
+        ledger.anchor.write(&ledger.mark());
+        ledger.anchor.sync();
+        let _ = std::fs::remove_file(accept);
         if make_reserve(&ledger.reserve()).is_err() {
             ledger.reserve_freed = Some(0);
         }
@@ -128,13 +190,27 @@ impl Ledger {
                 path: path.display().to_string(),
             });
         }
+        // Read first: the ledger of a daemon that runs only goes on.
+        let mark = match Anchor::read(dir) {
+            Ok(Found::Mark(mark, _)) => Some(mark),
+            _ => None,
+        };
+        let expected = Expected { mark, trace: None };
+        if let Err(Unreadable::Damaged(what)) = expected.check_file(&path) {
+            let damage = Some(what);
+            return Ok(Restored {
+                damage,
+                ..Restored::default()
+            });
+        }
         // Without a log beside it the file is complete in itself, and reading it must not need write permission.
         let has_log = with_suffix(&path, "-wal").metadata().is_ok_and(|m| m.len() > 0);
         let mode = if has_log { "mode=ro" } else { "immutable=1" };
         let uri = format!("file:{}?{mode}", uri_path(&path));
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(uri, flags).map_err(|e| sql_store(&path, "read", &e))?;
-        match read_contents(&conn, &path) {
+        let read = read_contents(&conn, &path);
+        match read.and_then(|c| expected.compare(&conn, &c, &path).map(|()| c)) {
             Ok(contents) => Ok(contents.restored),
             Err(Unreadable::Refused(error)) => Err(error),
             Err(Unreadable::Damaged(what)) => {
@@ -148,21 +224,54 @@ impl Ledger {
     /// Writes all batches in one transaction and gives the new head. After an error the batches are kept in memory and go first
     /// with the next commit; the caller lets their notices leave all the same.
     pub fn commit(&mut self, batches: &[Batch]) -> Result<Head, LedgerError> {
-        if let Err(error) = self.reopen() {
+        self.note_numbers(batches);
+        let result = self.try_commit(batches);
+        if result.is_err() {
             self.keep(batches);
-            return Err(error);
         }
+        // Also after a failure: what was given a number leaves in mails now, and no crash may give that number again.
+        self.anchor.write(&self.mark());
+        if result.is_err() {
+            self.anchor.sync();
+        }
+        result
+    }
+
+    fn try_commit(&mut self, batches: &[Batch]) -> Result<Head, LedgerError> {
+        self.stand()?;
+        self.reopen()?;
         match self.write(batches) {
-            Ok(head) => Ok(head),
             Err(_) if self.was_full && self.free_reserve() => {
-                let again = self.reopen().and_then(|()| self.write(batches));
-                again.inspect_err(|_| self.keep(batches))
+                self.reopen()?;
+                self.write(batches)
             }
-            Err(error) => {
-                self.keep(batches);
-                Err(error)
-            }
+            result => result,
         }
+    }
+
+    /// Looks whether the ledger still is where it is held open, and still ends where it was left; begins anew where it is not. To be called
+    /// every second or so.
+    pub fn look(&mut self) -> Result<(), LedgerError> {
+        self.stand()?;
+        let tail = self.conn.as_ref().map(tail);
+        match tail {
+            Some(Ok(tail)) if tail.unwrap_or_else(|| (0, genesis())) != (self.seq, self.hash) => {
+                self.begin_anew("another program has changed its last event")?;
+            }
+            Some(Err(e)) if is_damage(&e) => {
+                self.begin_anew(&format!("it was damaged while hinomi was running: {e}"))?
+            }
+            _ => {}
+        }
+        self.anchor.look();
+        self.anchor.write(&self.mark());
+        self.anchor.sync();
+        Ok(())
+    }
+
+    /// What became of a ledger that was not where it was held open, once.
+    pub fn renewed(&mut self) -> Option<Renewed> {
+        self.renewed.take()
     }
 
     /// The disk was full and the reserve was used: make room.
@@ -183,11 +292,92 @@ impl Ledger {
         self.dir.join("ledger.reserve")
     }
 
+    fn mark(&self) -> Mark {
+        Mark {
+            ledger_id: self.ledger_id.clone(),
+            seq: self.seq,
+            hash: self.hash,
+            last_incident: self.last_incident,
+            last_row: self.last_row,
+        }
+    }
+
+    fn note_numbers(&mut self, batches: &[Batch]) {
+        for batch in batches {
+            let opened = batch.events.iter().filter_map(|line| undelivered::opened(line)).max();
+            self.last_incident = self.last_incident.max(opened.unwrap_or(0));
+            self.last_row = self.last_row.max(batch.rows.iter().map(|r| r.id).max().unwrap_or(0));
+        }
+    }
+
     fn keep(&mut self, batches: &[Batch]) {
         let kept: usize = self.backlog.iter().map(|b| b.events.len()).sum();
-        if kept < BACKLOG {
-            self.backlog.extend_from_slice(batches);
+        match kept < BACKLOG {
+            true => self.backlog.extend_from_slice(batches),
+            false => self.dropped += batches.iter().map(|b| b.events.len()).sum::<usize>(),
         }
+    }
+
+    /// The files held open are those at their paths; if they are not, the ledger is begun anew there.
+    fn stand(&mut self) -> Result<(), LedgerError> {
+        let path = self.path();
+        let moved = self.standing.look();
+        let lock_is_there = self.lock.is_there();
+        match moved.map_err(|e| store(&path, "looked at", &io_words(&e)))? {
+            Some(what) => self.begin_anew(&what),
+            None if lock_is_there => Ok(()),
+            None => {
+                self.take_lock()?;
+                self.renewed = Some(Renewed {
+                    what: "ledger.lock was removed or replaced while hinomi was running; it was made again, the ledger is whole"
+                        .to_owned(),
+                    is_whole: true,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// An error if another daemon was quicker: then the folder is that one's.
+    fn take_lock(&mut self) -> Result<(), LedgerError> {
+        make_folder(&self.dir).map_err(|e| store(&self.path(), "begun anew", &io_words(&e)))?;
+        self.lock = Lock::take(&self.dir)?;
+        self.lock.sign();
+        Ok(())
+    }
+
+    fn begin_anew(&mut self, what: &str) -> Result<(), LedgerError> {
+        let path = self.path();
+        if !self.lock.is_there() {
+            self.take_lock()?;
+        }
+        let anew = renew(&path, self.conn.take(), (self.seq, self.hash)).map_err(|(old, error)| {
+            self.conn = old;
+            error
+        })?;
+        self.conn = Some(anew.conn);
+        self.standing = Standing::of(&path);
+        (self.ledger_id, self.seq, self.hash) = (anew.ledger_id, anew.seq, anew.hash);
+        self.expected = None;
+        if make_reserve(&self.reserve()).is_err() {
+            self.reserve_freed = Some(0);
+        }
+        let holds = match anew.is_whole {
+            true => "with everything that had been recorded",
+            false => "with what hinomi has in memory: open incidents and waiting notices; older history is not in it",
+        };
+        let aside = match anew.aside {
+            Some(aside) => format!("; what stood there is kept as {}", aside.display()),
+            None => String::new(),
+        };
+        self.renewed = Some(Renewed {
+            what: format!(
+                "the ledger {}: {what}; it was begun anew {holds}{aside}; {ON_PURPOSE}",
+                path.display()
+            ),
+            is_whole: anew.is_whole,
+        });
+        Ok(())
     }
 
     /// After a failed commit: reads where the file stands, and forgets the backlog if it is in there after all.
@@ -203,10 +393,10 @@ impl Ledger {
         if self.expected == Some((seq, hash)) {
             self.backlog.clear();
         } else if (seq, hash) != (self.seq, self.hash) {
-            let words =
-                "it was changed by somebody else while hinomi was running; restart hinomi, it will verify the file";
-            return Err(store(&path, "continued", words));
+            drop(conn);
+            return self.begin_anew("it was changed by another program while hinomi was running");
         }
+        self.standing = Standing::of(&path);
         self.seq = seq;
         self.hash = hash;
         self.expected = None;
@@ -227,14 +417,32 @@ impl Ledger {
                 self.conn = Some(conn);
                 (self.seq, self.hash) = chain;
                 self.backlog.clear();
+                self.tell_dropped();
                 self.renew_reserve();
                 Ok(self.head())
             }
             Err(error) => {
+                // Closing removes the log: from now on it may be missing.
+                drop(conn);
+                self.standing = Standing::of(&path);
                 self.expected = Some(chain);
                 self.was_full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
                 Err(sql_store(&path, "written", &error))
             }
+        }
+    }
+
+    /// Too much came while nothing could be written: what is in memory stands for it.
+    fn tell_dropped(&mut self) {
+        let dropped = std::mem::take(&mut self.dropped);
+        if dropped > 0 && self.renewed.is_none() {
+            self.renewed = Some(Renewed {
+                what: format!(
+                    "the ledger could not be written for so long that {dropped} events are lost; open incidents and waiting notices are \
+                     written again from memory"
+                ),
+                is_whole: false,
+            });
         }
     }
 
@@ -318,10 +526,7 @@ fn row_sum(row: &RowChange) -> [u8; 32] {
 }
 
 fn head(seq: u64, hash: &[u8; 32]) -> Head {
-    Head {
-        seq,
-        hash: hash.iter().map(|b| format!("{b:02x}")).collect(),
-    }
+    Head { seq, hash: hex(hash) }
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
@@ -344,39 +549,33 @@ fn uri_path(path: &Path) -> String {
     text.replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }
 
-/// The lock dies with the process, however that dies.
-fn take_lock(dir: &Path) -> Result<File, LedgerError> {
-    let path = dir.join("ledger.lock");
-    let fail = |e: &std::io::Error| store(&path, "locked", &io_words(e));
-    let open = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path);
-    let mut file = open.map_err(|e| fail(&e))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut pid = String::new();
-            let _ = file.read_to_string(&mut pid);
-            let pid = pid.trim();
-            return Err(LedgerError::Locked {
-                path: dir.join("ledger.db").display().to_string(),
-                pid: if pid.is_empty() {
-                    "(unknown)".to_owned()
-                } else {
-                    pid.to_owned()
-                },
-            });
-        }
-        Err(TryLockError::Error(e)) => return Err(fail(&e)),
+/// The ledger is whole as far as it goes, and how far it should go is not known.
+fn without_anchor(dir: &Path, found: &Found) -> String {
+    let state = if *found == Found::Spoiled {
+        "is not what was written"
+    } else {
+        "is missing"
+    };
+    format!(
+        "{} {state}: what the ledger holds is proven good, but whether its end was cut off cannot be known; incidents of the last time may \
+         be missing, look at the devices' state",
+        Anchor::path(dir).display()
+    )
+}
+
+fn hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
     }
-    // The number is for people only: a full disk must not keep the daemon from starting.
-    let _ = file.set_len(0);
-    let _ = file.seek(SeekFrom::Start(0));
-    let _ = writeln!(file, "{}", std::process::id());
-    Ok(file)
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 fn make_reserve(path: &Path) -> std::io::Result<()> {

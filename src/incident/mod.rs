@@ -14,5 +14,5 @@ pub use audit::lint;
 pub use batch::{Batch, Head, Restored, RowChange};
 pub use book::{Book, Incident, Phase};
 pub use event::{Event, EventBody, NoticeKind, Tick};
-pub use ledger::{Ledger, LedgerError};
+pub use ledger::{Ledger, LedgerError, Renewed};
 pub use reading::{ReadAt, Reading};

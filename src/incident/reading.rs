@@ -3,7 +3,8 @@
 //! Never here: a judgement of it; what is kept, and for how long (that is `core::inputs`).
 
 use crate::model::redundancy::Role;
-use crate::model::{FindingKey, FindingKind, Metric, Name, Part, Wall};
+use crate::model::service::{Answer, Failure};
+use crate::model::{ComponentName, FindingKey, FindingKind, Metric, Name, Part, Wall};
 use crate::poll::AgentFailure;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -71,8 +72,8 @@ pub enum Reading {
     },
     /// The state of a fan, a power supply and the like was read.
     Component {
-        /// Its name.
-        name: Name,
+        /// Which.
+        name: ComponentName,
         /// As read.
         code: i64,
         /// What that means, if the profile says so.
@@ -85,6 +86,15 @@ pub enum Reading {
         watch: Name,
         /// Milliseconds to connect, or the system's words.
         result: Result<f64, String>,
+    },
+    /// A watched service was asked.
+    Service {
+        /// The watch's name.
+        watch: Name,
+        /// Milliseconds until the answer was there, or it was given up.
+        took_ms: f64,
+        /// What came back.
+        result: Result<Answer, Failure>,
     },
     /// A member of a redundancy group said something else than before.
     Role {
@@ -137,8 +147,9 @@ impl Reading {
                 R::Port { name: a, .. } | R::PortMissing { name: a },
                 R::Port { name: b, .. } | R::PortMissing { name: b },
             )
-            | (R::Component { name: a, .. }, R::Component { name: b, .. })
-            | (R::Tcp { watch: a, .. }, R::Tcp { watch: b, .. }) => a == b,
+            | (R::Tcp { watch: a, .. }, R::Tcp { watch: b, .. })
+            | (R::Service { watch: a, .. }, R::Service { watch: b, .. }) => a == b,
+            (R::Component { name: a, .. }, R::Component { name: b, .. }) => a == b,
             (R::AgentFailed { .. } | R::AgentAnswered { .. }, R::AgentFailed { .. } | R::AgentAnswered { .. })
             | (R::Liveness { .. }, R::Liveness { .. }) => true,
             // Each change of a role is a reading of its own.
@@ -151,6 +162,9 @@ impl Reading {
         match (self, other) {
             (Reading::Liveness { .. }, Reading::Liveness { .. }) => self.without_time() == other.without_time(),
             (Reading::Tcp { result: Ok(_), .. }, Reading::Tcp { result: Ok(_), .. }) => self.is_of_kind(other),
+            (Reading::Service { result: a, .. }, Reading::Service { result: b, .. }) => {
+                self.is_of_kind(other) && a == b
+            }
             _ => self == other,
         }
     }
@@ -185,7 +199,9 @@ impl Reading {
                 of_port && matches!(&key.part, Part::Interface(port) if port == name)
             }
             Reading::Component { name, .. } => matches!(&key.part, Part::Component(part) if part == name),
-            Reading::Tcp { watch, .. } => matches!(&key.part, Part::Watch(part) if part == watch),
+            Reading::Tcp { watch, .. } | Reading::Service { watch, .. } => {
+                matches!(&key.part, Part::Watch(part) if part == watch)
+            }
             Reading::Role { group, .. } => matches!(&key.part, Part::Redundancy(part) if part == group),
         }
     }

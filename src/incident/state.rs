@@ -18,6 +18,22 @@ pub(super) const FLAP_WINDOW: Duration = Duration::from_secs(30 * 60);
 /// Events of a timeline beyond this are kept in the ledger only.
 const TIMELINE: usize = 400;
 
+/// Events of all timelines together beyond which an incident gets only [`FEW`]: a night in which everything flaps must not eat the host's
+/// memory, nor make a checkpoint of it.
+pub const TIMELINES: usize = 30_000;
+
+/// So many events an incident's timeline has in any case: how it began.
+pub const FEW: usize = 12;
+
+/// Incidents in the book from which on those that ended before [`LATELY`] are put away before their 48 hours.
+pub const INCIDENTS: usize = 5_000;
+
+/// What ended within this time may still be reopened.
+const LATELY: Duration = Duration::from_secs(3600);
+
+/// It is looked at each time so many more are in the book.
+const TRIM_EVERY: usize = 500;
+
 /// Notes of an incident beyond this are kept in the ledger only.
 const NOTES: usize = 200;
 
@@ -141,6 +157,14 @@ impl Incident {
     /// Whose fault, by the last change that said so.
     pub fn isolation(&self) -> Option<&Isolation> {
         self.last.isolation.as_ref()
+    }
+
+    /// When it was last opened again after it had recovered. Of one that did so for days the timeline keeps the first times only; then it
+    /// is when the present spell began.
+    pub fn reopened(&self) -> Option<Wall> {
+        let again = |e: &&Event| matches!(e.body, EventBody::Reopened { .. });
+        let last = self.timeline.iter().rev().find(again)?;
+        Some(if last.tick == self.spell { last.at } else { self.since })
     }
 
     /// Devices unreachable now.
@@ -281,6 +305,34 @@ impl Incident {
     }
 }
 
+/// Outbox rows that wait for delivery by the events alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undelivered(pub BTreeSet<u64>);
+
+impl Undelivered {
+    /// Folds an event in.
+    pub fn apply(&mut self, body: &EventBody) {
+        let done: &[u64] = match body {
+            EventBody::Noticed { row, .. } => {
+                self.0.insert(*row);
+                return;
+            }
+            EventBody::Delivered { row, .. } => std::slice::from_ref(row),
+            EventBody::Collapsed { rows, .. } => rows,
+            EventBody::OutboxMended { lost, ended } => {
+                ended.iter().for_each(|row| _ = self.0.remove(row));
+                lost
+            }
+            _ => return,
+        };
+        done.iter().for_each(|row| _ = self.0.remove(row));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// Everything the fold holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
@@ -298,8 +350,22 @@ pub struct State {
     /// Who is active in each instance of each redundancy group.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub active: BTreeMap<Name, BTreeMap<Name, Name>>,
+    /// Notices that were not delivered yet.
+    #[serde(default, skip_serializing_if = "Undelivered::is_empty")]
+    pub undelivered: Undelivered,
     /// Hour in which old incidents were last put away.
     pub swept_hour: i64,
+    /// Weight of all timelines together; counted, not kept.
+    #[serde(skip)]
+    timelines: usize,
+}
+
+/// What an event takes of a timeline's room.
+fn weight(event: &Event) -> usize {
+    match &event.body {
+        EventBody::Readings { readings, .. } => 1 + readings.len(),
+        _ => 1,
+    }
 }
 
 impl State {
@@ -318,6 +384,7 @@ impl State {
     pub fn apply(&mut self, event: &Event) -> Result<(), String> {
         self.tick = self.tick.max(event.tick);
         self.since_checkpoint += 1;
+        self.undelivered.apply(&event.body);
         self.sweep(event.tick);
         match &event.body {
             EventBody::Checkpoint { book } => {
@@ -325,6 +392,7 @@ impl State {
                 *self = (**book).clone();
                 self.tick = self.tick.max(tick);
                 self.since_checkpoint = 0;
+                self.weigh();
                 return Ok(());
             }
             EventBody::Opened { change } => self.open(event, change)?,
@@ -344,6 +412,7 @@ impl State {
             _ => {}
         }
         let Some(id) = event.incident else { return Ok(()) };
+        let room = if self.timelines < TIMELINES { TIMELINE } else { FEW };
         let Some(incident) = self.get_mut(id) else {
             if is_afterthought(&event.body) {
                 return Ok(());
@@ -353,10 +422,20 @@ impl State {
             ));
         };
         apply_to(incident, event)?;
-        if incident.timeline.len() < TIMELINE && belongs_in_timeline(&event.body) {
+        if incident.timeline.len() < room && belongs_in_timeline(&event.body) {
             incident.timeline.push(event.clone());
+            self.timelines += weight(event);
         }
         Ok(())
+    }
+
+    fn weigh(&mut self) {
+        self.timelines = self.incidents.iter().flat_map(|i| &i.timeline).map(weight).sum();
+    }
+
+    /// Weight of all timelines together, for the test that it stays bounded.
+    pub fn timelines(&self) -> usize {
+        self.timelines
     }
 
     fn open(&mut self, event: &Event, change: &FindingChange) -> Result<(), String> {
@@ -370,8 +449,24 @@ impl State {
             ));
         }
         self.last_id = id;
+        if self.incidents.len() >= INCIDENTS && self.incidents.len().is_multiple_of(TRIM_EVERY) {
+            self.trim(event.tick);
+        }
         self.incidents.push(Incident::new(id, event, change));
         Ok(())
+    }
+
+    /// Puts away what ended, the oldest first, but nothing that is open or ended lately.
+    fn trim(&mut self, tick: Tick) {
+        let mut too_many = (self.incidents.len() + TRIM_EVERY).saturating_sub(INCIDENTS);
+        let before = tick.before(LATELY);
+        self.incidents.retain(|i| {
+            let may_go = !i.is_open() && !i.flapping && i.ended.is_some_and(|t| t <= before);
+            let goes = may_go && too_many > 0;
+            too_many -= usize::from(goes);
+            !goes
+        });
+        self.weigh();
     }
 
     /// Puts away what ended long ago; once an hour, by the events' own time, so that the fold stays a fold.
@@ -385,6 +480,7 @@ impl State {
         self.windows.retain(|w| w.end.0 > before.0);
         self.incidents
             .retain(|i| i.is_open() || i.flapping || i.ended.is_none_or(|t| t > before));
+        self.weigh();
     }
 }
 

@@ -363,7 +363,21 @@ pub const FAMILIES: &[Family] = &[
         Gauge,
         &["device", "metric", "part"],
         Each(rows::numbers, rows::metric_level),
-        "Level of a judged number: 0 ok, 1 warning, 2 critical.",
+        "Level of a judged number: 0 ok, 1 warning, 2 critical; absent while there is no value.",
+    ),
+    family(
+        "hinomi_watch_success",
+        Gauge,
+        &["device", "watch", "kind"],
+        Each(rows::services, rows::watch_success),
+        "Whether a watched service gave the right answer.",
+    ),
+    family(
+        "hinomi_watch_perfdata",
+        Gauge,
+        &["device", "watch", "label", "unit"],
+        Each(rows::perfdata, rows::watch_perfdata),
+        "A number that a plugin gave beside its answer, in its own unit.",
     ),
     family(
         "hinomi_circuit_info",
@@ -400,6 +414,13 @@ pub const FAMILIES: &[Family] = &[
         DEVICE,
         Each(rows::managed, rows::loss),
         "Share of echoes lost in the last five minutes.",
+    ),
+    family(
+        "hinomi_rtt_seconds",
+        Gauge,
+        &["device", "of"],
+        Each(rows::managed, rows::round_trip),
+        "Least (min), most (max) and standard deviation of the round-trip times of the last 5 to 10 minutes.",
     ),
     family(
         "probe_success",

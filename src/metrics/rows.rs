@@ -3,7 +3,7 @@
 //! Labels come from the configuration; of what a device tells, only ports of the operator's own devices carry text.
 
 use super::once;
-use super::text::{Writer, key};
+use super::text::{Writer, key, truth};
 use crate::core::Picture;
 use crate::core::picture::{Port, Row};
 use crate::model::{Circuit, CircuitRole, Device, DeviceId, Measure, Part, ReachState, Role};
@@ -29,6 +29,14 @@ pub(super) fn findings(p: &Picture) -> usize {
     p.findings.len()
 }
 
+pub(super) fn services(p: &Picture) -> usize {
+    p.services.len()
+}
+
+pub(super) fn perfdata(p: &Picture) -> usize {
+    p.perfdata.len()
+}
+
 fn name(p: &Picture, device: DeviceId) -> &str {
     &p.site.device(device).name
 }
@@ -39,7 +47,7 @@ pub(super) fn device_info(p: &Picture, i: usize, w: &mut Writer) {
     w.sample(
         &[
             &d.name,
-            &d.address.to_string(),
+            &d.host().to_string(),
             d.owner.key(),
             d.site.as_deref().unwrap_or_default(),
             d.group.as_deref().unwrap_or_default(),
@@ -53,6 +61,16 @@ pub(super) fn loss(p: &Picture, i: usize, w: &mut Writer) {
     let row = &p.managed[i];
     if let Some(ratio) = row.loss_ratio {
         w.sample(&[name(p, row.device)], ratio);
+    }
+}
+
+pub(super) fn round_trip(p: &Picture, i: usize, w: &mut Writer) {
+    let row = &p.managed[i];
+    if let Some(all) = row.round_trip {
+        let device = name(p, row.device);
+        w.sample(&[device, "min"], all.min_seconds);
+        w.sample(&[device, "max"], all.max_seconds);
+        w.sample(&[device, "deviation"], all.deviation_seconds);
     }
 }
 
@@ -202,6 +220,20 @@ pub(super) fn speed(p: &Picture, i: usize, w: &mut Writer) {
     }
 }
 
+pub(super) fn watch_success(p: &Picture, i: usize, w: &mut Writer) {
+    let row = &p.services[i];
+    // What is not known is neither good nor bad.
+    if let Some(good) = row.good {
+        w.sample(&[name(p, row.device), &row.watch, row.kind], truth(good));
+    }
+}
+
+pub(super) fn watch_perfdata(p: &Picture, i: usize, w: &mut Writer) {
+    let row = &p.perfdata[i];
+    let labels = [name(p, row.device), &row.watch, &row.perf.label, &row.perf.unit];
+    w.sample(&labels, row.perf.value);
+}
+
 pub(super) fn metric(p: &Picture, i: usize, w: &mut Writer) {
     let row = &p.numbers[i];
     // A number that is not known has no sample: absent, never zero.
@@ -213,18 +245,22 @@ pub(super) fn metric(p: &Picture, i: usize, w: &mut Writer) {
 
 pub(super) fn metric_level(p: &Picture, i: usize, w: &mut Writer) {
     let row = &p.numbers[i];
-    let part = row.part.as_deref().unwrap_or_default();
-    w.sample(&[name(p, row.device), &key(&row.metric), part], row.level as u64);
+    // Nor has its level: what is not known is not "ok".
+    if let Some(level) = row.level {
+        let part = row.part.as_deref().unwrap_or_default();
+        w.sample(&[name(p, row.device), &key(&row.metric), part], level as u64);
+    }
 }
 
 pub(super) fn finding_level(p: &Picture, i: usize, w: &mut Writer) {
     let row = &p.findings[i];
     let part = match &row.part {
         Part::Device | Part::Host => "",
+        Part::Component(name) => &name.label,
         Part::Interface(name)
         | Part::Watch(name)
-        | Part::Component(name)
         | Part::Route(name)
+        | Part::Contact(name)
         | Part::Common(name)
         | Part::Redundancy(name) => name,
     };

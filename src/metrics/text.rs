@@ -4,6 +4,7 @@
 
 use super::names::{Emit, FAMILIES, Kind};
 use crate::core::Picture;
+use crate::model::text::is_hostile;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -162,13 +163,13 @@ impl Writer {
     }
 }
 
-/// Escapes a label value, drops control characters and cuts it.
+/// Escapes a label value, drops what is hostile and cuts it.
 fn escape(text: &str, out: &mut String) {
     let plain = |b: u8| (0x20..0x7f).contains(&b) && b != b'"' && b != b'\\';
     if text.len() <= LONGEST_LABEL && text.bytes().all(plain) {
         return out.push_str(text);
     }
-    for c in text.chars().filter(|c| !c.is_control()).take(LONGEST_LABEL) {
+    for c in text.chars().filter(|c| !is_hostile(*c)).take(LONGEST_LABEL) {
         match c {
             '\\' => out.push_str("\\\\"),
             '"' => out.push_str("\\\""),

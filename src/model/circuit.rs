@@ -104,6 +104,24 @@ impl Hours {
         span.map(|(from, _)| at.of_week - from)
     }
 
+    /// The hours alone, without a word on holidays: "Sun 02:00-04:00".
+    pub fn without_holidays(&self) -> String {
+        let plain = Hours {
+            spans: self.spans.clone(),
+            on_holidays: false,
+        };
+        plain.to_string()
+    }
+
+    /// The longest time in a row outside of them, in minutes.
+    pub fn longest_break(&self) -> u16 {
+        let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) else {
+            return WEEK_MINUTES;
+        };
+        let within = self.spans.windows(2).map(|pair| pair[1].0 - pair[0].1);
+        within.max().unwrap_or(0).max(first.0 + (WEEK_MINUTES - last.1))
+    }
+
     /// Spans in minutes since Monday 00:00.
     pub fn spans(&self) -> &[(u16, u16)] {
         &self.spans
@@ -176,6 +194,17 @@ pub struct Circuit {
     pub contact: Option<Name>,
     /// Whether an exceeded utilisation is told, or only shown (the default for class `user`).
     pub tells_utilization: bool,
+}
+
+impl Circuit {
+    /// What is said of all circuits of an institution together: `institution Example Clinic (1312345)`.
+    pub fn institution_label(&self) -> Name {
+        match self.institution == self.institution_id {
+            true => format!("institution {}", self.institution_id),
+            false => format!("institution {} ({})", self.institution, self.institution_id),
+        }
+        .into()
+    }
 }
 
 #[cfg(test)]

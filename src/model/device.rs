@@ -1,10 +1,12 @@
 //! Devices: what is watched, how, and on which path it lies.
 
 use super::circuit::Circuit;
+use super::host_address::{self, HostAddress, Zone};
+use super::service::Service;
 use super::{FindingKind, FindingRule, Name, Threshold, ThresholdKind, snmp::SnmpAccess};
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,6 +145,29 @@ pub struct InterfaceWanted {
     pub expect_up: bool,
     /// `role = "backup"`: down or dormant is healthy.
     pub backup: bool,
+    /// `to = …`: where the cable of this port ends.
+    pub to: Option<LinkEnd>,
+}
+
+/// The far end of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkEnd {
+    /// A device of this site.
+    pub device: Name,
+    /// Its port, by ifName, if that is known.
+    pub interface: Option<Name>,
+}
+
+impl InterfaceWanted {
+    /// It names one interface. A pattern with `*` or `?` does not.
+    pub fn is_named(&self) -> bool {
+        self.is_by_alias() || !self.pattern.contains(['*', '?'])
+    }
+
+    /// It names an interface by its ifAlias, or by the user of its session.
+    pub fn is_by_alias(&self) -> bool {
+        self.pattern.starts_with("alias:") || self.pattern.starts_with("session:")
+    }
 }
 
 /// Anything else that needs monitoring.
@@ -173,6 +198,8 @@ pub enum WatchKind {
         /// Port on the device's address.
         port: u16,
     },
+    /// A certificate, a page, a name server, a clock, a plugin.
+    Service(Arc<Service>),
 }
 
 /// The link that crosses the demarcation point.
@@ -182,6 +209,32 @@ pub struct Demarcation {
     pub device: DeviceId,
     /// Its interface toward the platform, by ifName.
     pub interface: Name,
+    /// `peers = …`: BGP neighbours that are reached over this link. Those in a subnet of the interface count too.
+    pub peers: Vec<IpAddr>,
+    /// `subnet = …`: the addresses on this link; else what the edge device tells of its interface.
+    pub subnet: Option<Subnet>,
+}
+
+/// Addresses that share their first bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Subnet {
+    /// One of them.
+    pub address: IpAddr,
+    /// How many bits they share: at most 32 (IPv4) or 128 (IPv6).
+    pub length: u8,
+}
+
+impl Subnet {
+    /// Is it one of them?
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(v4) => (u128::from(u32::from(v4)) << 96, 32),
+            IpAddr::V6(v6) => (u128::from(v6), 128),
+        };
+        let ((own, width), (other, other_width)) = (bits(self.address), bits(address));
+        let shared = u32::from(self.length).min(width);
+        width == other_width && (own ^ other).checked_shr(128 - shared).unwrap_or(0) == 0
+    }
 }
 
 /// Where a socket is bound: to a network device or to a local address.
@@ -190,7 +243,7 @@ pub enum Bind {
     /// `SO_BINDTODEVICE`.
     Device(String),
     /// A local source address.
-    Address(IpAddr),
+    Address(HostAddress),
 }
 
 /// One watched device; groups and defaults are already folded in. What many have in common is shared, not copied: a nation has
@@ -203,6 +256,8 @@ pub struct Device {
     pub role: Role,
     /// Literal address.
     pub address: IpAddr,
+    /// The link on which the address is one, if it is a link-local one of IPv6.
+    pub zone: Option<Zone>,
     /// Whose.
     pub owner: Owner,
     /// `group = …`.
@@ -240,6 +295,38 @@ pub struct Device {
 }
 
 impl Device {
+    /// The service that a `watch` of this name asks.
+    pub fn service(&self, watch: &str) -> Option<&Arc<Service>> {
+        let watch = self.watches.iter().find(|w| *w.name == *watch)?;
+        match &watch.kind {
+            WatchKind::Service(service) => Some(service),
+            WatchKind::Oid { .. } | WatchKind::Tcp { .. } => None,
+        }
+    }
+
+    /// Its address with its zone, as people write it.
+    pub fn host(&self) -> HostAddress {
+        HostAddress {
+            ip: self.address,
+            zone: self.zone.clone(),
+        }
+    }
+
+    /// Where its service on a port is reached.
+    pub fn at_port(&self, port: u16) -> SocketAddr {
+        host_address::socket(self.address, self.zone.as_ref(), port)
+    }
+
+    /// May a datagram from there be its own? The port does not matter; the zone does, as each link has its own `fe80::1`.
+    pub fn is_at(&self, from: SocketAddr) -> bool {
+        let zone = self.zone.as_ref().map(|z| z.index);
+        let same_link = match (zone, from) {
+            (Some(zone), SocketAddr::V6(v6)) => v6.scope_id() == zone,
+            _ => true,
+        };
+        same_link && self.address.to_canonical() == from.ip().to_canonical()
+    }
+
     /// Looks at what is used of a device in every round (see `core::warm`).
     pub fn warm(&self) {
         black_box(self.circuit.as_ref().map(|c| (c.down_bps, c.tells_utilization)));
@@ -249,6 +336,12 @@ impl Device {
             self.interfaces.len(),
         ));
         black_box((self.poll.interval, self.address.is_ipv6(), self.status));
+    }
+
+    /// The entries of `interfaces` that mean an interface: by its name, and by the `alias:` or `session:` that it was found by.
+    pub fn wants<'w>(&'w self, name: &'w str, found_by: Option<&'w Name>) -> impl Iterator<Item = &'w InterfaceWanted> {
+        let fits = move |w: &&InterfaceWanted| found_by == Some(&w.pattern) || glob(&w.pattern, name);
+        self.interfaces.iter().filter(fits)
     }
 
     /// Level and delay of a finding kind for this device.
@@ -284,7 +377,25 @@ pub fn glob(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::glob;
+    use super::{Subnet, glob};
+
+    #[test]
+    fn a_subnet_holds_what_shares_its_bits() {
+        let subnet = |address: &str, length| Subnet {
+            address: address.parse().expect("an address"),
+            length,
+        };
+        let holds = |s: Subnet, a: &str| s.contains(a.parse().expect("an address"));
+        assert!(holds(subnet("198.51.100.2", 30), "198.51.100.1"));
+        assert!(!holds(subnet("198.51.100.2", 30), "198.51.100.5"));
+        assert!(holds(subnet("198.51.100.2", 31), "198.51.100.3"));
+        assert!(holds(subnet("198.51.100.2", 32), "198.51.100.2"));
+        assert!(!holds(subnet("198.51.100.2", 32), "198.51.100.3"));
+        assert!(holds(subnet("2001:db8::1", 64), "2001:db8::ffff"));
+        assert!(!holds(subnet("2001:db8::1", 64), "2001:db8:0:1::1"));
+        assert!(!holds(subnet("198.51.100.2", 0), "2001:db8::1"), "another family");
+        assert!(holds(subnet("198.51.100.2", 0), "203.0.113.1"));
+    }
 
     #[test]
     fn globs_match_as_an_engineer_expects() {

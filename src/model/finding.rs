@@ -40,8 +40,10 @@ pub enum FindingKind {
     ComponentFailed,
     /// The device answers liveness, its SNMP agent does not.
     AgentSilent,
-    /// A threshold has had no data for three intervals.
+    /// What the operator wrote by name, or what once gave a value, has given none for three intervals.
     NoData,
+    /// A watched service gives a wrong answer or none.
+    WatchFailed,
     /// The device is silent but what is behind it answers.
     ControlPlaneSilent,
     /// Some echoes are lost; shown, no notice.
@@ -52,6 +54,8 @@ pub enum FindingKind {
     RouteNotReady,
     /// No mail route works.
     LastRouteLost,
+    /// No mail route takes a mail for a contact: its addresses are refused, or cannot be written to.
+    ContactRefused,
     /// The ledger cannot be written, or was found damaged.
     LedgerFailed,
     /// Another member of a redundancy group is active.
@@ -70,7 +74,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// Every kind, in the order they are documented.
-    pub const ALL: [FindingKind; 21] = [
+    pub const ALL: [FindingKind; 23] = [
         FindingKind::DeviceDown,
         FindingKind::PlatformDown,
         FindingKind::CircuitSilent,
@@ -80,11 +84,13 @@ impl FindingKind {
         FindingKind::ComponentFailed,
         FindingKind::AgentSilent,
         FindingKind::NoData,
+        FindingKind::WatchFailed,
         FindingKind::ControlPlaneSilent,
         FindingKind::Lossy,
         FindingKind::Blind,
         FindingKind::RouteNotReady,
         FindingKind::LastRouteLost,
+        FindingKind::ContactRefused,
         FindingKind::LedgerFailed,
         FindingKind::SwitchedOver,
         FindingKind::RedundancyLost,
@@ -106,11 +112,13 @@ impl FindingKind {
             FindingKind::ComponentFailed => "component-failed",
             FindingKind::AgentSilent => "agent-silent",
             FindingKind::NoData => "no-data",
+            FindingKind::WatchFailed => "watch-failed",
             FindingKind::ControlPlaneSilent => "control-plane-silent",
             FindingKind::Lossy => "lossy",
             FindingKind::Blind => "blind",
             FindingKind::RouteNotReady => "route-not-ready",
             FindingKind::LastRouteLost => "last-route-lost",
+            FindingKind::ContactRefused => "contact-refused",
             FindingKind::LedgerFailed => "ledger-failed",
             FindingKind::SwitchedOver => "switched-over",
             FindingKind::RedundancyLost => "redundancy-lost",
@@ -132,10 +140,11 @@ impl FindingKind {
                 (Level::Warning, 30)
             }
             FindingKind::AgentSilent | FindingKind::NoData | FindingKind::ControlPlaneSilent => (Level::Warning, 300),
+            FindingKind::WatchFailed => (Level::Warning, 60),
             FindingKind::Lossy => (Level::Ok, 0),
             FindingKind::Blind => (Level::Critical, 0),
             FindingKind::RouteNotReady => (Level::Warning, 600),
-            FindingKind::LastRouteLost => (Level::Critical, 0),
+            FindingKind::LastRouteLost | FindingKind::ContactRefused => (Level::Critical, 0),
             FindingKind::LedgerFailed => (Level::Critical, 60),
             FindingKind::SwitchedOver => (Level::Warning, 0),
             FindingKind::RedundancyLost => (Level::Warning, 60),
@@ -170,16 +179,85 @@ pub enum Part {
     Interface(Name),
     /// A `watch`, by its name.
     Watch(Name),
-    /// A fan, a power supply and the like, by its name.
-    Component(Name),
+    /// A fan, a power supply and the like, by its row.
+    Component(ComponentName),
     /// A mail route, by its name.
     Route(Name),
+    /// A contact, by its name.
+    Contact(Name),
     /// What circuits have in common: `carrier access-carrier-1`, `site tokyo`, `device agg-3`, `card agg-3 ge-0/0`.
     Common(Name),
     /// This monitoring host.
     Host,
     /// A redundancy group, by its name.
     Redundancy(Name),
+}
+
+/// A part of a device that has a row of its own in one of the device's tables. Its identity is the row; what the device calls it is
+/// for people, and may change while the part stays the same (there are makes that write the state into the name).
+#[derive(Clone, Debug)]
+pub struct ComponentName {
+    /// What it is and the index of its row: `power supply 1016`.
+    pub id: Name,
+    /// How it is called.
+    pub label: Name,
+}
+
+impl PartialEq for ComponentName {
+    fn eq(&self, other: &ComponentName) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for ComponentName {}
+
+impl PartialOrd for ComponentName {
+    fn partial_cmp(&self, other: &ComponentName) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ComponentName {
+    fn cmp(&self, other: &ComponentName) -> std::cmp::Ordering {
+        self.id.cmp(&other.id)
+    }
+}
+
+impl std::hash::Hash for ComponentName {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
+/// How it stands in the ledger: one text where both are the same, as in ledgers from before rows were the identity.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    One(Name),
+    Both { id: Name, label: Name },
+}
+
+impl Serialize for ComponentName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (id, label) = (Name::clone(&self.id), Name::clone(&self.label));
+        let written = match id == label {
+            true => Written::One(id),
+            false => Written::Both { id, label },
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ComponentName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<ComponentName, D::Error> {
+        Ok(match Written::deserialize(deserializer)? {
+            Written::One(name) => ComponentName {
+                id: Name::clone(&name),
+                label: name,
+            },
+            Written::Both { id, label } => ComponentName { id, label },
+        })
+    }
 }
 
 /// The identity of a finding. It survives restarts and reloads: it is made of names, never of numbers given at run time.
@@ -191,7 +269,7 @@ pub struct FindingKey {
     pub part: Part,
     /// What is wrong.
     pub kind: FindingKind,
-    /// Which number, for `Threshold` and `NoData`.
+    /// Which number, for `Threshold` and `NoData`; a `NoData` without one is about the state of a port, or of all ports of a device.
     pub metric: Option<super::Metric>,
 }
 
@@ -227,10 +305,11 @@ impl std::fmt::Display for FindingKey {
         f.write_str(self.device.as_deref().unwrap_or("hinomi"))?;
         match &self.part {
             Part::Device | Part::Host => {}
+            Part::Component(n) => write!(f, "/{}", n.label)?,
             Part::Interface(n)
             | Part::Watch(n)
-            | Part::Component(n)
             | Part::Route(n)
+            | Part::Contact(n)
             | Part::Common(n)
             | Part::Redundancy(n) => {
                 write!(f, "/{n}")?;

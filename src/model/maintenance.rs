@@ -4,6 +4,7 @@
 
 use super::{Device, DeviceId, Hours, Name, Wall};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// By whom the work was announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,12 @@ impl By {
         }
     }
 }
+
+/// A window is at most so long: a year. What is longer is a slip, and would keep everybody quiet for good.
+pub const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+/// After the end of a window things get so long to come back before what is still bad is told.
+pub const SETTLING: Duration = Duration::from_secs(600);
 
 /// When.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,31 +9,41 @@ pub mod circuit;
 pub mod contact;
 pub mod device;
 pub mod finding;
+pub mod host_address;
+pub mod mail_address;
 pub mod maintenance;
 pub mod profile;
 pub mod reach;
 pub mod redundancy;
 pub mod role_source;
 pub mod secret;
+pub mod sensor;
+pub mod service;
 pub mod site;
 pub mod snmp;
+pub mod text;
 pub mod threshold;
 pub mod time;
 pub mod verdict;
+pub mod words;
 
 pub use circuit::{Circuit, CircuitRole, Hours, Line, LocalMinute, Measure, Power};
 pub use contact::{Address, Contact, Crossing, Escalation, Match, Party, Procedure, Recipient, Relay, Route, Tls};
 pub use device::{
-    Bind, Confirm, Demarcation, Device, DeviceId, InterfaceWanted, Liveness, Owner, PollSettings, Recover, Role,
-    Status, Watch, WatchKind,
+    Bind, Confirm, Demarcation, Device, DeviceId, InterfaceWanted, LinkEnd, Liveness, Owner, PollSettings, Recover,
+    Role, Status, Subnet, Watch, WatchKind,
 };
-pub use finding::{FindingKey, FindingKind, FindingRule, Level, Name, Part};
+pub use finding::{ComponentName, FindingKey, FindingKind, FindingRule, Level, Name, Part};
+pub use host_address::{HostAddress, Zone};
+pub use mail_address::MailAddress;
 pub use maintenance::{Maintenance, Window};
 pub use profile::{Profile, Profiles};
 pub use reach::ReachState;
 pub use redundancy::{Member, MemberPart, Preferred, Redundancy, RedundancyKind};
 pub use secret::Secret;
-pub use site::{DaemonSettings, Heartbeat, Language, Operator, Site, TrapListen, TrapSettings};
-pub use threshold::{Bound, Metric, Threshold, ThresholdKind};
+pub use sensor::{Limits, Place};
+pub use service::Service;
+pub use site::{DaemonSettings, Heartbeat, Language, Operator, PluginSettings, Site, TrapListen, TrapSettings};
+pub use threshold::{Bound, Metric, Threshold, ThresholdKind, Written};
 pub use time::{Mono, Now, Wall};
-pub use verdict::{Evidence, Isolation, Verdict};
+pub use verdict::{Evidence, FarEnd, Isolation, LinkKnown, Verdict};

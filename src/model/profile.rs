@@ -3,6 +3,7 @@
 //!
 //! Never here: an object identifier of a make, and the reading of a file.
 
+use super::words::{Phrase, Words};
 use super::{Metric, Name};
 use std::sync::Arc;
 
@@ -85,22 +86,79 @@ pub enum Wanted {
     Numbers(Vec<i64>),
     /// This object identifier.
     Oid(Oid),
-    /// A text with one of these words in it, in small letters or capitals.
-    Words(Vec<String>),
+    /// A text with one of these words in it and none of those.
+    Words {
+        /// One of these.
+        some: Vec<Phrase>,
+        /// None of these: `PS 1 Fan` is a fan, `PSU 12V` a voltage.
+        none: Vec<Phrase>,
+    },
+}
+
+impl Wanted {
+    /// Does a label say what is wanted?
+    pub fn says(some: &[Phrase], none: &[Phrase], label: &str) -> bool {
+        let words = Words::of(label);
+        some.iter().any(|p| p.is_in(&words)) && !none.iter().any(|p| p.is_in(&words))
+    }
+}
+
+/// Where the device's own limits of a row stand. They are read when rows are looked up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum LimitSource {
+    /// It has none.
+    #[default]
+    None,
+    /// Columns of the same index, in the row's unit.
+    Columns {
+        /// Where it warns.
+        warning: Option<Oid>,
+        /// Where it takes itself for endangered.
+        critical: Option<Oid>,
+    },
+    /// An entry laid out as entSensorThresholdEntry (CISCO-ENTITY-SENSOR-MIB): the row's index with a number behind it; columns 2
+    /// severity, 3 relation, 4 value.
+    Severities(Oid),
 }
 
 /// Rows of a table: which are meant, and where they are named.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
-    /// `None`: all.
-    pub pick: Option<Pick>,
-    /// A column with the row's name; read only when rows are looked up.
-    pub label: Option<Oid>,
-    /// An ENTITY-SENSOR-MIB entry: scale (column 2) and precision (column 3) give each row its factor.
+    /// The first of these columns in which the row has a cell decides. None: all rows.
+    pub picks: Vec<Pick>,
+    /// Rows that are part of what the others count, and taken off it: buffers and cache within memory. They are not counted with the
+    /// others, whatever `picks` says of them.
+    pub less: Option<Pick>,
+    /// Columns with the row's name, read only when rows are looked up; the first that is not empty counts.
+    pub labels: Vec<Oid>,
+    /// How rows are called that have no name, before their index; and an instance.
+    pub name: Option<Name>,
+    /// An ENTITY-SENSOR-MIB entry: rows of type celsius (column 1) are meant, scale (column 2) and precision (column 3) give each
+    /// row its factor.
     pub sensor: Option<Oid>,
+    /// A column by whose number the row is multiplied (hrStorageAllocationUnits).
+    pub unit: Option<Oid>,
+    /// The device's own limits.
+    pub limits: LimitSource,
 }
 
-/// One metric of a profile. Of several measures of one metric the first that a device answers counts.
+impl Rows {
+    /// Columns that are read only when rows are looked up.
+    fn looked_up(&self) -> impl Iterator<Item = Oid> {
+        let picks = self.picks.iter().chain(&self.less).map(|p| p.column.clone());
+        let sensor = |entry: &Oid| [1, 2, 3].map(|n| column(entry, n));
+        let limits: Vec<Oid> = match &self.limits {
+            LimitSource::None => Vec::new(),
+            LimitSource::Columns { warning, critical } => warning.iter().chain(critical).cloned().collect(),
+            LimitSource::Severities(entry) => [2, 3, 4].map(|n| column(entry, n)).into(),
+        };
+        let sensors = self.sensor.iter().flat_map(sensor);
+        let more = self.labels.iter().chain(&self.unit).cloned();
+        picks.chain(sensors).chain(more).chain(limits)
+    }
+}
+
+/// One metric of a profile. Of several measures of one metric the first counts by which a device gives a plausible number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measure {
     /// What it gives.
@@ -117,10 +175,61 @@ pub struct Measure {
     pub rows: Rows,
     /// Raw values that mean "no reading".
     pub ignore: Vec<i64>,
+    /// Its rows stand beside those of the measure before it, of the same metric: the processors of cards beside those that route.
+    pub joins: bool,
+    /// Of any make: read only where nothing of the make's own gives this metric. [`Profiles::new`] adds these.
+    pub fallback: bool,
+}
+
+/// Values of a row's objects, in their order.
+pub type Values = [Option<f64>; 4];
+
+impl Measure {
+    /// Whether a raw value means "no reading".
+    pub fn ignores(&self, raw: f64) -> bool {
+        self.ignore.iter().any(|ignored| (*ignored as f64 - raw).abs() < 0.5)
+    }
+
+    /// The number that these values make in the metric's unit, times the row's factor if it is no share; `None` if something is
+    /// missing, or if it is none that a device can mean: an answer is not yet a reading.
+    pub fn number(&self, values: &Values, factor: f64) -> Option<f64> {
+        let factor = match self.formula {
+            Formula::Value | Formula::Sensor => factor,
+            Formula::HundredMinus | Formula::UsedOfTotal | Formula::UsedAndFree | Formula::TotalLessFree => 1.0,
+        };
+        self.metric.plausible(self.raw(values)? * factor)
+    }
+
+    fn raw(&self, values: &Values) -> Option<f64> {
+        /// entPhySensorOperStatus: ok
+        const SENSOR_OK: f64 = 1.0;
+        let [first, second, third, fourth] = *values;
+        let share = |used: f64, total: f64| (total > 0.0).then(|| (used / total * 100.0).clamp(0.0, 100.0));
+        match self.formula {
+            Formula::Value => first.map(|v| v * self.scale),
+            Formula::HundredMinus => first.map(|v| 100.0 - v * self.scale),
+            Formula::UsedOfTotal => share(unsigned(first?), unsigned(second?)),
+            Formula::UsedAndFree => share(unsigned(first?), unsigned(first?) + unsigned(second?)),
+            Formula::TotalLessFree => {
+                let free = unsigned(second?) + third.map_or(0.0, unsigned) + fourth.map_or(0.0, unsigned);
+                share(unsigned(first?) - free, unsigned(first?))
+            }
+            // Without a status the value is believed: not every agent has that column.
+            Formula::Sensor => first
+                .filter(|_| second.is_none_or(|s| s == SENSOR_OK))
+                .map(|v| v * self.scale),
+        }
+    }
+}
+
+/// Sizes beyond 2^31 come out negative where an agent uses INTEGER (hrStorageSize).
+pub fn unsigned(size: f64) -> f64 {
+    if size < 0.0 { size + 4_294_967_296.0 } else { size }
 }
 
 /// How a part is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Health {
     /// As it should be, or not there.
     Healthy,
@@ -203,7 +312,9 @@ pub struct Profile {
     /// sysObjectID prefixes, matched on sub-identifier boundaries, longest first; the empty one fits every device. Without any the
     /// profile is chosen by name only.
     pub sys_object_ids: Vec<Oid>,
-    /// Several profiles share a prefix: a device that gives a number here is of this one.
+    /// Words of sysDescr: of profiles that share a prefix a device is of the one whose words it says, the longest first.
+    pub sys_descr: Vec<Phrase>,
+    /// Where sysDescr does not tell profiles of one prefix apart: a device that gives a number here is of this one.
     pub tell_by: Option<Oid>,
     /// Where the facts are from.
     pub source: String,
@@ -221,6 +332,8 @@ pub struct Profile {
     pub left_out: Vec<LeftOut>,
     /// All instances that are asked for without a walk, each once, sorted: [`Profiles::new`] fills this in.
     pub instances: Vec<Oid>,
+    /// Which of them only fallback measures need, by position: [`Profiles::new`] fills this in.
+    pub only_fallback: u64,
 }
 
 impl Profile {
@@ -253,31 +366,72 @@ impl Profile {
         all.into_iter().collect()
     }
 
-    /// All columns that are walked to find rows: those read each round, those that pick rows, and those that name them.
-    pub fn columns(&self) -> impl Iterator<Item = Oid> {
-        let mut all = std::collections::BTreeSet::new();
-        for (rows, objects) in self.parts() {
-            let columns = objects.iter().filter_map(|o| match o {
-                Object::Column(oid) => Some(oid.clone()),
-                Object::Instance(_) => None,
-            });
-            all.extend(columns);
-            all.extend(rows.pick.iter().map(|p| p.column.clone()));
-            all.extend(rows.label.iter().cloned());
-            all.extend(
-                rows.sensor
-                    .iter()
-                    .flat_map(|entry| [column(entry, 2), column(entry, 3)]),
-            );
+    /// Is this part read of any make, where nothing of its own gives the metric?
+    pub fn is_fallback(&self, part: usize) -> bool {
+        self.measures.get(part).is_some_and(|m| m.fallback)
+    }
+
+    /// The columns that have to be walked to find the rows of these parts: those that tell which rows there are come first, then those
+    /// that pick, name and limit them. `known_empty`: of a table without rows nothing else is asked.
+    pub fn columns_of(&self, wanted: impl Fn(usize) -> bool, known_empty: impl Fn(&[u32]) -> bool) -> Vec<Oid> {
+        let mut first = std::collections::BTreeSet::new();
+        let mut then = std::collections::BTreeSet::new();
+        for (part, (rows, objects)) in self.parts().enumerate() {
+            let Some(Object::Column(base)) = objects.first() else {
+                continue;
+            };
+            if !wanted(part) || known_empty(base) {
+                continue;
+            }
+            first.insert(base.clone());
+            then.extend(objects.iter().map(|o| Oid::from(o.oid())));
+            then.extend(rows.looked_up());
         }
-        all.into_iter()
+        let then: Vec<Oid> = then.difference(&first).cloned().collect();
+        first.into_iter().chain(then).collect()
+    }
+
+    /// All columns of the make's own that are walked to find rows.
+    pub fn columns(&self) -> impl Iterator<Item = Oid> {
+        self.columns_of(|part| !self.is_fallback(part), |_| false).into_iter()
     }
 
     /// Everything that is read or looked up, for comparisons with what is known of a make.
     pub fn objects(&self) -> impl Iterator<Item = Oid> {
         self.columns().chain(self.all_instances())
     }
+
+    /// The make's own measures.
+    pub fn own_measures(&self) -> impl Iterator<Item = &Measure> {
+        self.measures.iter().filter(|m| !m.fallback)
+    }
+
+    /// The measures of any make behind those of the make's own.
+    fn fall_back_to(&mut self, any: &[Measure]) {
+        let fallback = |m: &Measure, fallback| Measure { fallback, ..m.clone() };
+        if &*self.name == ANY {
+            // Whatever it is, it has processors and memory; a thermometer that it has not is not missed.
+            let missed = |m: &Measure| matches!(m.metric, Metric::Cpu | Metric::Memory);
+            self.measures = any.iter().map(|m| fallback(m, !missed(m))).collect();
+        } else {
+            self.measures.retain(|m| !m.fallback);
+            self.measures.extend(any.iter().map(|m| fallback(m, true)));
+        }
+        self.instances = self.all_instances();
+        let own: std::collections::BTreeSet<&[u32]> = (0..)
+            .zip(self.parts())
+            .filter(|(part, _)| !self.is_fallback(*part))
+            .flat_map(|(_, (_, objects))| objects)
+            .map(Object::oid)
+            .collect();
+        let only = self.instances.iter().take(MOST_INSTANCES).enumerate();
+        let only = only.filter(|(_, oid)| !own.contains(&***oid));
+        self.only_fallback = only.fold(0, |mask, (i, _)| mask | 1 << i);
+    }
 }
+
+/// The profile whose measures any make falls back to.
+const ANY: &str = "host-resources";
 
 /// A column of a table's entry.
 pub fn column(entry: &[u32], number: u32) -> Oid {
@@ -301,13 +455,17 @@ impl Profiles {
     /// Profiles in order; a later one replaces an earlier one of the same name.
     pub fn new(profiles: impl IntoIterator<Item = Profile>) -> Profiles {
         let mut all: Vec<Arc<Profile>> = Vec::new();
-        for mut profile in profiles {
-            profile.instances = profile.all_instances();
+        for profile in profiles {
             let profile = Arc::new(profile);
             match all.iter_mut().find(|p| p.name == profile.name) {
                 Some(old) => *old = profile,
                 None => all.push(profile),
             }
+        }
+        let any = all.iter().find(|p| &*p.name == ANY);
+        let any: Vec<Measure> = any.map_or(Vec::new(), |p| p.measures.clone());
+        for profile in &mut all {
+            Arc::make_mut(profile).fall_back_to(&any);
         }
         Profiles { all }
     }
@@ -322,7 +480,7 @@ impl Profiles {
         self.all.iter().find(|p| &*p.name == name)
     }
 
-    /// Those whose prefix fits best. More than one only if they share it: then [`Profile::tell_by`] of those that have one tells.
+    /// Those whose prefix fits best. More than one only if they share it: then sysDescr tells, or else [`Profile::tell_by`].
     pub fn candidates(&self, sys_object_id: &[u32]) -> Candidates<'_> {
         let length = |p: &Profile| {
             let fitting = p.sys_object_ids.iter().filter(|x| sys_object_id.starts_with(x));
@@ -351,13 +509,28 @@ impl<'p> Candidates<'p> {
         self.all.iter().filter_map(|p| p.tell_by.as_ref())
     }
 
-    /// The one meant: the first whose question was answered with a number, else the one that asks nothing.
+    /// The one that the device's own words name: of several the one with the longest.
+    pub fn by_words(&self, sys_descr: &str) -> Option<&'p Arc<Profile>> {
+        let words = Words::of(sys_descr);
+        let length = |p: &Profile| {
+            let said = p.sys_descr.iter().filter(|phrase| phrase.is_in(&words));
+            said.map(Phrase::words).max()
+        };
+        let fitting = self.all.iter().filter_map(|p| Some((length(p)?, p)));
+        // Of the same length the first counts.
+        let best = fitting.reduce(|best, next| if next.0 > best.0 { next } else { best });
+        best.map(|(_, p)| *p)
+    }
+
+    /// The one meant where words do not tell: the first whose question was answered with a number, else the one that asks nothing.
     pub fn pick(&self, answered: impl Fn(&[u32]) -> bool) -> Option<&'p Arc<Profile>> {
         let told = self
             .all
             .iter()
             .find(|p| p.tell_by.as_ref().is_some_and(|oid| answered(oid)));
-        told.or_else(|| self.all.iter().find(|p| p.tell_by.is_none())).copied()
+        let silent = |p: &&&Arc<Profile>| p.tell_by.is_none();
+        let plain = || self.all.iter().find(|p| silent(p) && p.sys_descr.is_empty());
+        told.or_else(plain).or_else(|| self.all.iter().find(silent)).copied()
     }
 }
 
@@ -370,6 +543,7 @@ mod tests {
             name: name.into(),
             title: name.into(),
             sys_object_ids: prefixes.iter().map(|p| Oid::from(*p)).collect(),
+            sys_descr: Vec::new(),
             tell_by: tell_by.map(Oid::from),
             source: String::new(),
             verified: true,
@@ -379,6 +553,7 @@ mod tests {
             redundancy: Vec::new(),
             left_out: Vec::new(),
             instances: Vec::new(),
+            only_fallback: 0,
         }
     }
 

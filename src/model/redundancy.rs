@@ -7,7 +7,7 @@
 //! Never here: where a make tells its role (that is `role_source`), what was read.
 
 use super::{DeviceId, FindingKind, FindingRule, Name};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -89,6 +89,9 @@ pub enum Role {
     Standby,
     /// Cannot take over.
     Failed,
+    /// In no cluster: it works by itself, and nobody stands in for it.
+    #[serde(rename = "standalone")]
+    Alone,
 }
 
 impl Role {
@@ -98,11 +101,45 @@ impl Role {
             Role::Active => "active",
             Role::Standby => "standby",
             Role::Failed => "failed",
+            Role::Alone => "standalone",
         }
     }
 
     /// Every role.
-    pub const ALL: [Role; 3] = [Role::Active, Role::Standby, Role::Failed];
+    pub const ALL: [Role; 4] = [Role::Active, Role::Standby, Role::Failed, Role::Alone];
+}
+
+/// An instance as a member calls it, and what tells that another member means the same one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstanceId {
+    /// VRID, group, virtual domain …; empty where the group is one instance.
+    pub number: Name,
+    /// Its virtual addresses, as far as the agent tells them.
+    pub addresses: BTreeSet<IpAddr>,
+    /// The name of the interface that it is on.
+    pub interface: Option<Name>,
+}
+
+impl InstanceId {
+    /// An instance that its number alone tells apart.
+    pub fn numbered(number: impl Into<Name>) -> InstanceId {
+        InstanceId {
+            number: number.into(),
+            ..InstanceId::default()
+        }
+    }
+
+    /// Nothing but its number is known.
+    pub fn is_bare(&self) -> bool {
+        self.addresses.is_empty() && self.interface.is_none()
+    }
+
+    /// Its names where the number is used more than once: `1 192.0.2.1`, `1 Vl10`; the one that other members would give it, too, first.
+    pub fn full_names(&self) -> impl Iterator<Item = Name> {
+        let addresses = self.addresses.iter().map(|a| format!("{} {a}", self.number));
+        let interface = self.interface.iter().map(|i| format!("{} {i}", self.number));
+        addresses.chain(interface).map(Name::from)
+    }
 }
 
 /// What of a device is the member.
@@ -192,14 +229,14 @@ impl Redundancy {
         self.findings.get(&kind).copied().unwrap_or_else(|| kind.default_rule())
     }
 
-    /// The preferred member of an instance. What is written for `51` holds for `51/ipv6` and `51#2` as well, unless these are
+    /// The preferred member of an instance. What is written for `51` holds for `51/ipv6` and `51 192.0.2.1` as well, unless these are
     /// written themselves.
     pub fn preferred(&self, instance: &str) -> Option<usize> {
         match &self.preferred {
             Preferred::Nobody => None,
             Preferred::One(member) => Some(*member),
             Preferred::ByInstance(by) => {
-                let plain = instance.split(['/', '#']).next();
+                let plain = instance.split(['/', ' ']).next();
                 by.get(instance).or_else(|| by.get(plain?)).copied()
             }
         }
@@ -228,6 +265,11 @@ mod tests {
         group.preferred = Preferred::ByInstance([("51".into(), 0)].into());
         assert_eq!((group.preferred("51"), group.preferred("52")), (Some(0), None));
         assert_eq!((group.preferred("51/ipv6"), group.preferred("5")), (Some(0), None));
+        assert_eq!(
+            group.preferred("51 192.0.2.1"),
+            Some(0),
+            "one of several of this number"
+        );
     }
 
     #[test]

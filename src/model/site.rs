@@ -63,6 +63,24 @@ pub struct TrapSettings {
     pub burst: u32,
 }
 
+/// `[plugins]`: the helper that runs the commands of watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginSettings {
+    /// Where it listens.
+    pub socket: PathBuf,
+    /// Plugins that run at once.
+    pub at_once: u32,
+}
+
+impl Default for PluginSettings {
+    fn default() -> PluginSettings {
+        PluginSettings {
+            socket: PathBuf::from("/run/hinomi-plugins/socket"),
+            at_once: 4,
+        }
+    }
+}
+
 /// Where the sockets for notifications come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrapListen {
@@ -103,6 +121,8 @@ pub struct Site {
     pub heartbeat: Option<Heartbeat>,
     /// `[traps]`; without it nothing listens for them.
     pub traps: Option<TrapSettings>,
+    /// `[plugins]`.
+    pub plugins: PluginSettings,
     /// SHA-256 of the configuration files as read, in hexadecimal.
     pub fingerprint: String,
 }

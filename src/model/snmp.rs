@@ -11,6 +11,30 @@ pub struct SnmpAccess {
     pub port: u16,
     /// Version and credentials.
     pub credentials: Credentials,
+    /// What the devices write their texts in.
+    pub text: TextEncoding,
+    /// Interfaces of one device that are read, at most.
+    pub interfaces_max: u32,
+}
+
+impl SnmpAccess {
+    /// Interfaces of one device that are read where nothing else is configured: more than a large chassis has ports, less than what an
+    /// access concentrator has sessions.
+    pub const INTERFACES_MAX: u32 = 4_096;
+}
+
+/// What names and descriptions of a device are written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TextEncoding {
+    /// Found out for each text: UTF-8, else Shift_JIS or EUC-JP.
+    #[default]
+    Auto,
+    /// UTF-8 (RFC 3629), ASCII included.
+    Utf8,
+    /// Shift_JIS as Windows has it (CP932).
+    ShiftJis,
+    /// EUC-JP.
+    EucJp,
 }
 
 /// What proves who asks.

@@ -87,6 +87,12 @@ pub enum Metric {
     BatteryRuntime,
     /// The unit of the `watch`.
     Watch,
+    /// Days until a certificate ends. Lower is worse.
+    CertificateDays,
+    /// Seconds between a clock and ours, without its sign.
+    ClockOffset,
+    /// Seconds until the whole answer was there.
+    AnswerTime,
 }
 
 impl Metric {
@@ -111,6 +117,9 @@ impl Metric {
             Metric::BatteryCharge => "battery-charge",
             Metric::BatteryRuntime => "battery-runtime",
             Metric::Watch => "watch",
+            Metric::CertificateDays => "certificate-days",
+            Metric::ClockOffset => "clock-offset",
+            Metric::AnswerTime => "answer-time",
         }
     }
 
@@ -133,13 +142,33 @@ impl Metric {
             Metric::UpsLoad => ThresholdKind::UpsLoad,
             Metric::BatteryCharge => ThresholdKind::BatteryCharge,
             Metric::BatteryRuntime => ThresholdKind::BatteryRuntime,
-            Metric::Watch => return None,
+            Metric::Watch | Metric::CertificateDays | Metric::ClockOffset | Metric::AnswerTime => return None,
         })
+    }
+
+    /// The value, if a device can mean it: agents write "not known" as 4294967295, 2147483647, 65535, 255, -1 or -273, and a share
+    /// that is a little above the whole is the whole (averages overshoot).
+    pub fn plausible(self, value: f64) -> Option<f64> {
+        /// A battery that lasts longer than a month says that it does not know.
+        const MONTH_SECONDS: f64 = 31.0 * 86_400.0;
+        let (least, most) = match self {
+            Metric::Cpu | Metric::Memory | Metric::SessionsUsed | Metric::BatteryCharge => (0.0, 110.0),
+            // RFC 1628: upsOutputPercentLoad is 0 to 200.
+            Metric::UpsLoad => (0.0, 200.0),
+            // No part of a device is as cold as interstellar dust, or melts lead.
+            Metric::Temperature => (-60.0, 200.0),
+            Metric::Load5 => (0.0, 100_000.0),
+            Metric::Sessions => (0.0, 2_147_483_646.0),
+            Metric::BatteryRuntime => (0.0, MONTH_SECONDS),
+            _ => return Some(value),
+        };
+        let whole = if most == 110.0 { 100.0 } else { most };
+        (value >= least && value <= most).then(|| value.min(whole))
     }
 
     /// Lower is worse.
     pub fn falls(self) -> bool {
-        self.kind().is_some_and(ThresholdKind::falls)
+        self == Metric::CertificateDays || self.kind().is_some_and(ThresholdKind::falls)
     }
 
     /// What a value is multiplied with before it is held against its threshold, and a bound before it is shown: 1, or −1 where
@@ -182,6 +211,19 @@ pub struct Threshold {
     pub hold: Duration,
     /// How long the value must stay at or below `clear` before the level ends (`clear_for`).
     pub clear_hold: Duration,
+    /// Whether it is meant for this very device.
+    pub written: Written,
+}
+
+/// Where a threshold was written. What is meant for one device must be measured there, or its absence is told; what is meant for all
+/// may have nothing to judge on some of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Written {
+    /// For all: in `[thresholds]`, in a class.
+    #[default]
+    ForAll,
+    /// On the device or circuit, or on its group.
+    ByName,
 }
 
 impl Threshold {
@@ -200,7 +242,16 @@ impl Threshold {
                 critical,
                 hold,
                 clear_hold,
+                written: Written::ForAll,
             }),
+        }
+    }
+
+    /// The same, meant for this very device.
+    pub fn by_name(self) -> Threshold {
+        Threshold {
+            written: Written::ByName,
+            ..self
         }
     }
 

@@ -100,6 +100,15 @@ pub enum Evidence {
         /// Bits per second since the fault.
         after_bps: f64,
     },
+    /// Where the far end of an interface's cable is.
+    LinkToward {
+        /// Which device.
+        device: Name,
+        /// ifName.
+        interface: Name,
+        /// The far end.
+        to: FarEnd,
+    },
     /// A router on the way said the target cannot be reached.
     IcmpUnreachable {
         /// Who said so.
@@ -137,12 +146,38 @@ pub enum Evidence {
 pub enum WitnessMissing {
     /// The demarcation interface is not read by SNMP, or gave no data since the fault.
     InterfaceNotRead,
+    /// The demarcation interface is up; how much it carries since the fault is not known yet.
+    RateNotKnown,
     /// It carried too little before the fault for silence to mean anything.
     TooLittleTraffic,
     /// Octets still come in.
     StillFlowing,
     /// No other device of the platform is watched over another way.
     NoOtherRouter,
+}
+
+/// How the far end of a link is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKnown {
+    /// `to` in the configuration.
+    Written,
+    /// The devices tell their neighbours (LLDP, CDP).
+    Learned,
+    /// Both fell at one time, and nothing else explains it.
+    Guessed,
+}
+
+/// The far end of a link, and how it is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FarEnd {
+    /// Which device.
+    pub device: Name,
+    /// Its ifName, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<Name>,
+    /// How.
+    pub known: LinkKnown,
 }
 
 /// A verdict with its evidence. The next step of the guideline's flow follows from the verdict.

@@ -5,7 +5,7 @@
 //!
 //! Pure. Never here: what becomes of an incident when its window is over (that is the notifier).
 
-use crate::model::maintenance::{Subject, Window, subject};
+use crate::model::maintenance::{SETTLING, Subject, Window, subject};
 use crate::model::{
     Device, DeviceId, FindingKey, FindingKind, Measure, Name, Now, Part, Redundancy, Site, Wall, maintenance::When,
 };
@@ -13,8 +13,6 @@ use crate::rules::{Calendar, Cause};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-/// After the end of a window things get so long to come back before what is still bad is told.
-pub(crate) const SETTLING: Duration = Duration::from_secs(600);
 /// Windows are looked at this often: they begin and end on whole minutes.
 const LOOK: Duration = Duration::from_secs(60);
 
@@ -137,6 +135,7 @@ fn always_told(kind: FindingKind) -> bool {
         FindingKind::Blind
             | FindingKind::RouteNotReady
             | FindingKind::LastRouteLost
+            | FindingKind::ContactRefused
             | FindingKind::LedgerFailed
             | FindingKind::NoneActive
             | FindingKind::BothActive
@@ -161,7 +160,10 @@ impl Cover {
                     cover.all(site, |d| carrier(d).as_ref() == Some(&name));
                 }
                 Some(Subject::Institution(name)) => {
-                    cover.all(site, |d| d.circuit.as_ref().is_some_and(|c| c.institution_id == name));
+                    let of = |d: &Device| d.circuit.as_ref().is_some_and(|c| c.institution_id == name);
+                    let label = site.devices.iter().find(|d| of(d)).and_then(|d| d.circuit.as_ref());
+                    cover.commons.extend(label.map(|c| c.institution_label().to_string()));
+                    cover.all(site, of);
                 }
                 // A reload took it away.
                 None => {}

@@ -41,6 +41,13 @@ pub enum NotifyEffect {
         /// AUTH too.
         with_auth: bool,
     },
+    /// For the rules (`contact-refused`).
+    ContactState {
+        /// Whom.
+        contact: Name,
+        /// The last refusal, if every way refuses all its addresses; `None`: a relay took a mail.
+        refused: Option<String>,
+    },
     /// For the rules (`route-not-ready`, `last-route-lost`).
     RouteState {
         /// Which.
@@ -101,6 +108,8 @@ pub struct Notifier {
     mutes: Mutes,
     plan_next: Mono,
     routes: Routes,
+    /// Contacts as they were last found: the last refusal where every way refuses them, nothing where a relay took a mail.
+    contacts: BTreeMap<Name, Option<String>>,
     /// Names of devices that are down, for addresses with `crosses`.
     down: BTreeSet<Name>,
     rows: BTreeMap<u64, Row>,
@@ -131,6 +140,7 @@ impl Notifier {
             site,
             ledger_id: restored.ledger_id.clone(),
             head: restored.head.clone(),
+            contacts: BTreeMap::new(),
             down: BTreeSet::new(),
             rows: BTreeMap::new(),
             together: BTreeMap::new(),
@@ -169,12 +179,21 @@ impl Notifier {
         }
     }
 
-    /// A new configuration. Rows keep their addresses and use the routes there are.
+    /// A new configuration. Rows use the routes there are, and the addresses that their contacts have now; those of contacts that are gone
+    /// keep theirs.
     pub fn reload(&mut self, site: Arc<Site>, now: Now) {
         self.routes.reload(&self.site, &site, now.mono);
         self.planner = Planner::new(&site);
         self.mutes = Mutes::new(&site);
         self.plan_next = now.mono;
+        self.contacts
+            .retain(|name, _| site.contacts.iter().any(|c| c.name == *name));
+        for row in self.rows.values_mut().filter(|r| r.is_pending()) {
+            if row.readdress(&site) {
+                self.changed.insert(row.id);
+                row.due = now.mono;
+            }
+        }
         self.site = site;
         self.down.clear();
         self.hurry(now.mono);
@@ -255,6 +274,12 @@ impl Notifier {
             self.forget_if_done(id);
         }
         changes
+    }
+
+    /// The ledger has no row any more: all that wait are written with the next batch.
+    pub fn write_again(&mut self) {
+        let pending = self.rows.values().filter(|r| r.is_pending());
+        self.changed.extend(pending.map(|r| r.id));
     }
 
     fn forget_if_done(&mut self, id: u64) {
@@ -448,6 +473,11 @@ impl Notifier {
         let Some(row) = self.rows.get_mut(&attempt.row) else {
             return;
         };
+        let known = self.contacts.insert(row.stored.contact.clone(), None);
+        if known != Some(None) {
+            let contact = row.stored.contact.clone();
+            self.effects.push(NotifyEffect::ContactState { contact, refused: None });
+        }
         let duplicate = !row.is_pending();
         let notice = &row.stored.notice;
         let body = EventBody::Delivered {
@@ -504,6 +534,12 @@ impl Notifier {
             reply: text::clean(&reply),
         };
         self.said.push((Some(row.stored.notice.incident), body));
+        row.last_refusal = Some(format!(
+            "{} over {}: {}",
+            attempt.address,
+            attempt.route,
+            text::clean(&reply)
+        ));
         row.refused.insert((attempt.route.clone(), attempt.address.clone()));
         row.due = now;
     }
@@ -526,6 +562,31 @@ impl Notifier {
     /// Is a maintenance window in force, or are things given time to come back after it?
     pub fn in_maintenance(&self, window: &str) -> bool {
         self.mutes.in_force(window)
+    }
+
+    /// Every way has refused all addresses of a row's contact, or failed: somebody else must know.
+    fn refused_everywhere(&mut self, id: u64) {
+        let Some(row) = self.rows.get(&id) else { return };
+        let refused = |route: &Name| {
+            let pair = |a: &super::row::StoredAddress| row.refused.contains(&(route.clone(), a.mail.clone()));
+            row.stored.addresses.iter().all(pair)
+        };
+        if !self.routes.list.iter().any(|r| refused(&r.name)) {
+            return;
+        }
+        let contact = row.stored.contact.clone();
+        let words = row.last_refusal.clone();
+        if self.contacts.insert(contact.clone(), words.clone()) != Some(words.clone()) {
+            let refused = Some(words.unwrap_or_default());
+            self.effects.push(NotifyEffect::ContactState { contact, refused });
+        }
+    }
+
+    /// Contacts whom no relay takes mail for, with the words of the last refusal.
+    pub fn refused_contacts(&self) -> impl Iterator<Item = (&Name, &str)> {
+        self.contacts
+            .iter()
+            .filter_map(|(name, words)| Some((name, words.as_deref()?)))
     }
 
     /// The ledger's identity, part of every Message-ID.

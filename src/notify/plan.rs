@@ -6,7 +6,7 @@ use super::mute::Mutes;
 use crate::incident::{Book, Event, EventBody, Incident, NoticeKind, Phase, Tick};
 use crate::model::contact::CIRCUIT_CONTACT;
 use crate::model::{
-    DeviceId, FindingKey, FindingKind, Isolation, Level, Match, Name, Owner, Part, Procedure, Site, Wall,
+    DeviceId, FindingKey, FindingKind, Isolation, Level, Match, Name, Owner, Part, Party, Procedure, Site, Wall,
 };
 use crate::rules::Cause;
 use serde::{Deserialize, Serialize};
@@ -178,9 +178,22 @@ impl Planner {
         let mut contacts: BTreeSet<Name> = incident.told.keys().cloned().collect();
         match kind {
             NoticeKind::Better => {}
-            NoticeKind::Recovered => contacts.extend(told_of_folded(book, incident)),
+            NoticeKind::Recovered => {
+                // Those told of an earlier spell heard of its end. Of one that planned work kept quiet they know nothing.
+                if incident.told_level == Level::Ok {
+                    contacts.clear();
+                }
+                contacts.extend(told_of_folded(book, incident));
+            }
             NoticeKind::FlappingBegan | NoticeKind::FlappingEnded if incident.level == Level::Ok => {}
             _ => contacts.extend(procedure.iter().flat_map(|p| self.recipients(&p.tell, site, incident))),
+        }
+        if let Some(refused) = refused_contact(incident) {
+            // Whom no relay takes cannot be told that no relay takes it: somebody else hears of it.
+            contacts.remove(refused);
+            if contacts.is_empty() && kind.is_call() {
+                contacts.extend(own_contacts(site, refused));
+            }
         }
         if (procedure.is_none() || contacts.is_empty()) && kind.is_call() {
             planned.nobody.push((incident.id, kind, incident.level));
@@ -238,10 +251,12 @@ impl Planner {
     ) -> impl Iterator<Item = Name> + use<'a> {
         let circuit = self.device(site, incident).and_then(|d| d.circuit.as_ref());
         let of_circuit = circuit.and_then(|c| c.contact.clone());
-        tell.iter().filter_map(move |name| match &**name {
+        let refused = refused_contact(incident).cloned();
+        let named = tell.iter().filter_map(move |name| match &**name {
             CIRCUIT_CONTACT => of_circuit.clone(),
             _ => Some(name.clone()),
-        })
+        });
+        named.filter(move |name| Some(name) != refused.as_ref())
     }
 
     /// Looks anew at when the incident wants something by time, later than `floor`. To be called after every event of it.
@@ -274,6 +289,12 @@ impl Planner {
             let group = site.redundancy.iter().find(|g| g.name == *name)?;
             return group.members.first().map(|m| site.device(m.device));
         }
+        if let Part::Common(label) = &incident.root.part {
+            // An institution is whose its first circuit is.
+            let is = |c: &crate::model::Circuit| label.contains(&*c.institution_id) && c.institution_label() == *label;
+            let of = |d: &&crate::model::Device| d.circuit.as_deref().is_some_and(is);
+            return site.devices.iter().find(of);
+        }
         let id = self.devices.get(incident.root.device.as_ref()?)?;
         site.devices.get(id.index())
     }
@@ -297,7 +318,7 @@ impl Planner {
             cause: incident.cause().clone(),
             isolation: incident.isolation().cloned(),
             owner: device.map(|d| d.owner),
-            address: device.map(|d| d.address.to_string()),
+            address: device.map(|d| d.host().to_string()),
             site: device.and_then(|d| d.site.clone()),
             institution: device.and_then(|d| d.circuit.as_ref()).map(|c| c.institution.clone()),
             opened: incident.opened,
@@ -317,6 +338,27 @@ impl Planner {
             accepted: None,
             at,
         }
+    }
+}
+
+/// The contact that an incident says cannot be told.
+fn refused_contact(incident: &Incident) -> Option<&Name> {
+    match (&incident.root.part, incident.root.kind) {
+        (Part::Contact(name), FindingKind::ContactRefused) => Some(name),
+        _ => None,
+    }
+}
+
+/// The operator's own people but one; if there are none, everybody but that one.
+fn own_contacts(site: &Site, but: &Name) -> Vec<Name> {
+    let others = || site.contacts.iter().filter(|c| c.name != *but);
+    let own: Vec<Name> = others()
+        .filter(|c| c.party == Party::Own)
+        .map(|c| c.name.clone())
+        .collect();
+    match own.is_empty() {
+        true => others().map(|c| c.name.clone()).collect(),
+        false => own,
     }
 }
 

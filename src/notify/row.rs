@@ -68,18 +68,9 @@ impl Stored {
         message_id: String,
         thread: Option<String>,
     ) -> Stored {
-        let name = |id: &crate::model::DeviceId| site.device(*id).name.clone();
-        let crossing = |c: &Crossing| match c {
-            Crossing::Device(id) => vec![name(id)],
-            Crossing::Any(ids) => ids.iter().map(name).collect(),
-        };
-        let addresses = contact.mail.iter().map(|a| StoredAddress {
-            mail: a.mail.clone(),
-            crosses: a.crosses.iter().map(crossing).collect(),
-        });
         Stored {
             contact: contact.name.clone(),
-            addresses: addresses.collect(),
+            addresses: addresses(contact, site),
             language: contact.language.unwrap_or(site.operator.language),
             message_id,
             thread,
@@ -89,6 +80,20 @@ impl Stored {
             ended: None,
         }
     }
+}
+
+/// Where a contact is told, with names for ids.
+fn addresses(contact: &Contact, site: &Site) -> Vec<StoredAddress> {
+    let name = |id: &crate::model::DeviceId| site.device(*id).name.clone();
+    let crossing = |c: &Crossing| match c {
+        Crossing::Device(id) => vec![name(id)],
+        Crossing::Any(ids) => ids.iter().map(name).collect(),
+    };
+    let address = |a: &crate::model::Address| StoredAddress {
+        mail: a.mail.clone(),
+        crosses: a.crosses.iter().map(crossing).collect(),
+    };
+    contact.mail.iter().map(address).collect()
 }
 
 /// A row at run time.
@@ -112,6 +117,8 @@ pub(crate) struct Row {
     pub(crate) tried: BTreeSet<Name>,
     /// Route and address pairs refused with 5xx at RCPT in the present round.
     pub(crate) refused: BTreeSet<(Name, String)>,
+    /// The last refusal of an address: address, route, words.
+    pub(crate) last_refusal: Option<String>,
     /// Temporary refusals by route.
     pub(crate) failing: BTreeMap<Name, Failing>,
     /// Open attempts: number, route, start.
@@ -141,6 +148,7 @@ impl Row {
             due: now,
             tried: BTreeSet::new(),
             refused: BTreeSet::new(),
+            last_refusal: None,
             failing: BTreeMap::new(),
             in_flight: Vec::new(),
             ambiguous: false,
@@ -180,6 +188,21 @@ impl Row {
         self.due = self.due.min(at);
         self.tried.clear();
         self.refused.clear();
+    }
+
+    /// Takes the addresses that the contact has in a new configuration; true if they are others. A contact that is gone keeps its own.
+    pub(crate) fn readdress(&mut self, site: &Site) -> bool {
+        let Some(contact) = site.contacts.iter().find(|c| c.name == self.stored.contact) else {
+            return false;
+        };
+        let addresses = addresses(contact, site);
+        if addresses == self.stored.addresses {
+            return false;
+        }
+        self.stored.addresses = addresses;
+        self.refused.clear();
+        self.tried.clear();
+        true
     }
 
     pub(crate) fn age(&self, now: Mono) -> std::time::Duration {

@@ -8,9 +8,16 @@
 mod en;
 mod ja;
 mod readings;
+mod reasons;
 mod redundancy;
+mod service;
+mod unread;
 
 use super::plan::{NAMES, Notice};
+pub use crate::model::text::clean;
+pub use service::answer_in_english;
+pub use unread::{cut_in_english, disbelief_in_english, end_in_english, unread_in_english};
+
 use crate::incident::{Event, EventBody, Head, Incident, NoticeKind};
 use crate::model::{Evidence, FindingKey, Isolation, Language, Level, Name, Operator, Part, Verdict, Wall};
 use crate::rules::Cause;
@@ -18,8 +25,6 @@ use std::time::Duration;
 
 /// A mail later than this says so.
 const LATE: Duration = Duration::from_secs(60);
-/// Longest piece of foreign text.
-const FOREIGN: usize = 200;
 
 /// What a mail is made of.
 #[derive(Clone, Copy, Debug)]
@@ -390,6 +395,11 @@ pub fn timeline(incident: &Incident) -> Vec<(Wall, String)> {
     read
 }
 
+/// How an agent failed, in English.
+pub fn agent_in_english(failure: &crate::poll::AgentFailure) -> String {
+    en::agent(failure)
+}
+
 /// A cause in one English sentence without the target's name, for `status`, `explain` and logs.
 pub fn cause_in_english(root: &FindingKey, level: Level, cause: &Cause) -> String {
     en::cause(root, level, cause)
@@ -415,7 +425,8 @@ fn device_name(root: &FindingKey) -> String {
 /// The part's name, if it has one.
 fn part_name(root: &FindingKey) -> Option<String> {
     match &root.part {
-        Part::Interface(n) | Part::Watch(n) | Part::Component(n) | Part::Route(n) => Some(clean(n)),
+        Part::Interface(n) | Part::Watch(n) | Part::Route(n) | Part::Contact(n) => Some(clean(n)),
+        Part::Component(n) => Some(clean(&n.label)),
         Part::Device | Part::Common(_) | Part::Host | Part::Redundancy(_) => None,
     }
 }
@@ -423,6 +434,14 @@ fn part_name(root: &FindingKey) -> Option<String> {
 /// `edge-a, xe-0/0/0` for evidence.
 fn interface_of(device: &Name, interface: &Name) -> String {
     format!("{} {}", clean(device), clean(interface))
+}
+
+/// The far end of a link: `agg-1 xe-0`, or the device alone.
+fn far_end(to: &crate::model::FarEnd) -> String {
+    match &to.interface {
+        Some(interface) => interface_of(&to.device, interface),
+        None => clean(&to.device),
+    }
 }
 
 /// A value for people: one digit after the point, small times in milliseconds.
@@ -478,31 +497,4 @@ fn oper_name(oper: u8) -> &'static str {
         7 => "lowerLayerDown",
         _ => "?",
     }
-}
-
-/// Foreign text made harmless: no control characters (C0, C1), no line breaks, no direction marks or invisible characters, and
-/// not too long.
-pub fn clean(text: &str) -> String {
-    let mut out = String::new();
-    let mut count = 0;
-    for c in text.chars() {
-        if is_invisible(c) {
-            continue;
-        }
-        if count == FOREIGN {
-            out.push('…');
-            break;
-        }
-        out.push(if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
-            ' '
-        } else {
-            c
-        });
-        count += 1;
-    }
-    out.trim().to_owned()
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{061C}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}')
 }

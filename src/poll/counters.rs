@@ -11,8 +11,8 @@ pub const LATENESS_BOUNDS: [f64; 9] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0
 /// A reading of the counters of [`super::Poll`]; all only grow.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PollCounters {
-    /// Rounds ended, by kind (`echo`, `snmp-liveness`, `tcp-liveness`, `confirm`, `snmp`, `tcp`) and result (`ok`, `lost`,
-    /// `timeout`, `unknown-user`, `refused` …).
+    /// Rounds ended, by kind (`echo`, `snmp-liveness`, `tcp-liveness`, `confirm`, `snmp`, `tcp`, `tls`, `http`, `dns`, `ntp`,
+    /// `command`) and result (`ok`, `lost`, `malformed`, `not-known`, `timeout`, `unknown-user`, `refused` …).
     pub rounds: BTreeMap<(&'static str, &'static str), u64>,
     /// Datagrams not believed.
     pub dropped: BTreeMap<DropReason, u64>,
@@ -72,6 +72,10 @@ pub(super) fn failure_word(failure: &AgentFailure) -> &'static str {
         AgentFailure::NotInTimeWindow => "not-in-time-window",
         AgentFailure::Malformed => "malformed",
         AgentFailure::ErrorStatus(_) => "error-status",
+        AgentFailure::BrokenOff(_) => "broken-off",
+        AgentFailure::UnknownContext => "unknown-context",
+        AgentFailure::BootsExhausted => "boots-exhausted",
+        AgentFailure::NotBelieved(_) => "not-believed",
     }
 }
 

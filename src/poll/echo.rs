@@ -5,6 +5,7 @@
 //!
 //! Never here: which round is due; what a lost echo means.
 
+use super::disbelief::{Disbelief, Rejected};
 use super::engine::{Poll, Timer};
 use super::inflight::{AttemptState, Round, RoundKey, Rounds};
 use super::{Channel, DropReason, PollEffect, RoundKind};
@@ -66,6 +67,16 @@ pub(super) fn cookie(payload: &[u8], rounds: &Rounds) -> Option<Cookie> {
     })
 }
 
+/// The round that a payload names, believed or not.
+fn key_of(payload: &[u8]) -> Option<RoundKey> {
+    let (slot, rest) = payload.split_first_chunk::<4>()?;
+    let (generation, _) = rest.split_first_chunk::<4>()?;
+    Some(RoundKey {
+        slot: u32::from_be_bytes(*slot),
+        generation: u32::from_be_bytes(*generation),
+    })
+}
+
 /// The latest attempt that is still open: the one that a failed send is about.
 pub(super) fn latest_open(round: &Round) -> Option<usize> {
     round.attempts.iter().rposition(|a| a.state == AttemptState::Waiting)
@@ -105,14 +116,14 @@ impl Poll {
             self.pacer.spend_echo();
             let index = self.begin_attempt(key, None, now);
             let Some(round) = self.rounds.get(key) else { continue };
-            let (address, settings) = (self.site.device(id).address, self.site.device(id).poll);
-            let bytes = request(address.is_ipv6(), self.ident, key, round, index);
+            let (to, settings) = (self.site.device(id).at_port(0), self.site.device(id).poll);
+            let bytes = request(to.is_ipv6(), self.ident, key, round, index);
             let (confirm, last) = (round.kind == RoundKind::Confirm, round.attempts.len() >= round.planned);
             let (begun, awake, (start, gap)) = (round.begun, self.clock.awake(), round.burst);
             let in_burst = u32::try_from(round.attempts.len() - round.first).unwrap_or(u32::MAX);
             self.effect(PollEffect::Send {
                 channel: Channel::Icmp,
-                to: SocketAddr::new(address, 0),
+                to,
                 bytes,
             });
             match (last, confirm) {
@@ -145,13 +156,10 @@ impl Poll {
             Err(_) => self.drop_datagram(DropReason::Malformed),
             Ok(IcmpMessage::Other) => {}
             Ok(IcmpMessage::EchoReply { ident, seq, payload }) => {
-                if ident != self.ident || payload.len() != PAYLOAD {
-                    return self.drop_datagram(DropReason::ForeignEcho);
-                }
+                let whole = ident == self.ident && payload.len() == PAYLOAD;
                 match cookie(payload, &self.rounds) {
-                    Some(Cookie::Ours(key)) => self.echo_reply(key, from, seq, at, now),
-                    Some(Cookie::Over) => self.drop_datagram(DropReason::LateEcho),
-                    Some(Cookie::Foreign) | None => self.drop_datagram(DropReason::ForeignEcho),
+                    Some(Cookie::Ours(key)) if whole => self.echo_reply(key, from, seq, at, now),
+                    whose => self.not_believed(whose, (ident, payload), from, at),
                 }
             }
             Ok(IcmpMessage::Error {
@@ -189,14 +197,60 @@ impl Poll {
         fitting.find(|key| self.rounds.get(*key).is_some_and(|r| attempt_of(r, seq).is_some()))
     }
 
+    /// A reply that answers nothing that was sent. If it seems to come from a device, or knows a cookie of ours, it leaves its trace there.
+    fn not_believed(&mut self, whose: Option<Cookie>, (ident, payload): (u16, &[u8]), from: SocketAddr, at: Mono) {
+        let ours = ident == self.ident;
+        let late = whose == Some(Cookie::Over) && ours && payload.len() == PAYLOAD;
+        self.drop_datagram(if late {
+            DropReason::LateEcho
+        } else {
+            DropReason::ForeignEcho
+        });
+        let known = match whose {
+            Some(Cookie::Ours(key)) => self.rounds.get(key).map(|round| round.device),
+            // Whoever else sends echoes from this host has another identifier.
+            _ if ours => self.addresses.find(from.ip()).next(),
+            _ => None,
+        };
+        let Some(device) = known else { return };
+        let given_up = self.given_up.get(&device);
+        let says_something = payload.iter().any(|b| *b != 0);
+        // A second copy of what was answered in time is no news.
+        if late && given_up.is_none() && says_something {
+            return;
+        }
+        let given_up = given_up.filter(|(key, _)| key_of(payload) == Some(*key));
+        let why = match given_up {
+            _ if payload.len() != PAYLOAD => Disbelief::Payload {
+                octets: payload.len(),
+                sent: PAYLOAD,
+            },
+            Some((_, sent)) if late && says_something => Disbelief::late(at.since(*sent)),
+            _ if late && says_something => Disbelief::TooLate,
+            _ if matches!(whose, Some(Cookie::Ours(_))) => Disbelief::Sequence,
+            _ => Disbelief::Payload {
+                octets: PAYLOAD,
+                sent: PAYLOAD,
+            },
+        };
+        self.reject(device, why, from, at);
+    }
+
+    fn reject(&mut self, device: DeviceId, why: Disbelief, from: SocketAddr, at: Mono) {
+        self.rejected.insert(device, Box::new(Rejected { why, from, at }));
+    }
+
     /// A reply that knows the cookie.
     fn echo_reply(&mut self, key: RoundKey, from: SocketAddr, seq: u16, at: Mono, now: Now) {
         let Some(round) = self.rounds.get_mut(key) else { return };
-        let device = self.site.device(round.device);
-        if device.address.to_canonical() != from.ip().to_canonical() {
+        let id = round.device;
+        let device = self.site.device(id);
+        if !device.is_at(from) {
+            self.reject(id, Disbelief::Source(from), from, at);
             return self.drop_datagram(DropReason::WrongSource);
         }
         let Some(attempt) = attempt_of(round, seq).and_then(|i| round.attempts.get_mut(i)) else {
+            self.reject(id, Disbelief::Sequence, from, at);
             return self.drop_datagram(DropReason::ForeignEcho);
         };
         if attempt.state == AttemptState::Answered {
@@ -205,6 +259,7 @@ impl Poll {
         let rtt = at.since(attempt.sent);
         // In time by its own stamp, or by the time this process was awake (then the stamp is when we got round to reading it).
         if rtt.min(self.clock.awake().since(attempt.sent_awake)) > device.poll.timeout {
+            self.reject(id, Disbelief::late(rtt), from, at);
             return self.drop_datagram(DropReason::LateEcho);
         }
         attempt.state = AttemptState::Answered;
@@ -217,6 +272,7 @@ impl Poll {
         let keys: Vec<_> = self
             .addresses
             .find(to.ip())
+            .filter(|d| self.site.device(*d).is_at(to))
             .filter_map(|d| self.states[d.index()].current)
             .collect();
         for key in keys {

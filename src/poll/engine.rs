@@ -6,6 +6,7 @@
 use super::agent::memory::{Memories, Memory};
 use super::agent::{AgentEvent, Agents};
 use super::counters::{Lateness, PollCounters, failure_word};
+use super::disbelief::Rejected;
 use super::echo::Addresses;
 use super::inflight::{RoundKey, Rounds};
 use super::liveness::PROBE_GAP;
@@ -13,6 +14,7 @@ use super::pace::Pacer;
 use super::schedule::{Due, Schedule, Stream};
 use super::timers::{Awake, StallClock, Timers};
 use super::{AgentReading, Channel, DropReason, Observation, PollEffect, PollInput, RoundKind, TcpReading};
+use crate::model::service::Failure;
 use crate::model::{DeviceId, Mono, Now, Site, Status, WatchKind};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -62,6 +64,8 @@ pub(super) enum TokenUse {
     Liveness(RoundKey),
     /// A TCP watch: device, index.
     Watch(DeviceId, u16),
+    /// A watched service: device, index.
+    Service(DeviceId, u16),
 }
 
 /// Something in flight is to be looked at again.
@@ -77,6 +81,8 @@ pub(super) enum Timer {
     Probe(DeviceId),
     /// The agent of a device was asked for out of turn a second ago: now it may be again.
     AgentProbe(DeviceId),
+    /// A service that failed is asked again: device, index.
+    AskAgain(DeviceId, u16),
     /// Whoever should have told the end of this token has not.
     Guard(u64),
 }
@@ -92,11 +98,17 @@ pub struct Poll {
     pub(super) states: Vec<DeviceState>,
     pub(super) pacer: Pacer,
     pub(super) addresses: Addresses,
+    /// By device: the last reply that was not believed and that no round has told of yet.
+    pub(super) rejected: BTreeMap<DeviceId, Box<Rejected>>,
+    /// By device: its last round, if that is over without an answer, and when its last echo was sent.
+    pub(super) given_up: BTreeMap<DeviceId, (RoundKey, Mono)>,
     pub(super) ident: u16,
     pub(super) rng: StdRng,
     pub(super) tokens: BTreeMap<u64, TokenUse>,
     next_token: u64,
     pub(super) watches_running: BTreeSet<(DeviceId, u16)>,
+    /// Services that are asked again before their next round.
+    pub(super) asked_again: BTreeSet<(DeviceId, u16)>,
     /// Devices whose agent was asked for out of turn within the last second, and whether it was asked for again since.
     pub(super) agent_probes: BTreeMap<DeviceId, bool>,
     pub(super) lateness: Lateness,
@@ -124,11 +136,14 @@ impl Poll {
             states: fresh_states(&site),
             pacer: Pacer::new(),
             addresses: Addresses::new(&site),
+            rejected: BTreeMap::new(),
+            given_up: BTreeMap::new(),
             ident: (rng.next_u32() >> 16) as u16,
             rng,
             tokens: BTreeMap::new(),
             next_token: 0,
             watches_running: BTreeSet::new(),
+            asked_again: BTreeSet::new(),
             agent_probes: BTreeMap::new(),
             lateness: Lateness::default(),
             counted: BTreeMap::new(),
@@ -206,6 +221,8 @@ impl Poll {
             } => self.echo_not_sent(to, &error, now),
             PollInput::SendFailed { channel, to, error } => self.agents.send_failed(channel, to, &error, now),
             PollInput::TcpEnded { token, result } => self.token_ended(token, result, now),
+            PollInput::Asked { token, took, result } => self.asked(token, took, result, now),
+            PollInput::AskAgain(device, watch) => self.ask_again(device, &watch),
             PollInput::ProbeNow(device) => self.probe_now(device, now),
             PollInput::ProbeAgent(device) => self.probe_agent(device, now),
             PollInput::Silent(device, silent) => {
@@ -252,7 +269,7 @@ impl Poll {
                 .get(*key)
                 .is_some_and(|r| r.kind == RoundKind::Regular && r.received() == 0),
             Timer::Guard(token) => tokens.contains_key(token),
-            Timer::Probe(_) | Timer::AgentProbe(_) => true,
+            Timer::Probe(_) | Timer::AgentProbe(_) | Timer::AskAgain(..) => true,
         });
         self.clock.leave(self.next_wakeup());
     }
@@ -303,6 +320,7 @@ impl Poll {
         match due.stream {
             Stream::Liveness => self.liveness_due(due.device, Some(due.at), now),
             Stream::Agent | Stream::Tcp(_) if state.silent => {}
+            Stream::Service(index) => self.start_service(due, index, now),
             // Busy is asked too, so that a round which a reload ended in silence blocks nothing.
             Stream::Agent if state.agent_queued || state.agent_running && self.agents.busy(due.device) => {
                 self.overrun += 1
@@ -361,7 +379,7 @@ impl Poll {
             self.overrun += 1;
             return;
         }
-        let (to, timeout) = (SocketAddr::new(device.address, *port), device.poll.timeout);
+        let (to, timeout) = (device.at_port(*port), device.poll.timeout);
         self.lateness.record(due.at, now.mono);
         self.connect(TokenUse::Watch(due.device, index), to, timeout);
     }
@@ -387,6 +405,11 @@ impl Poll {
         match self.tokens.remove(&token) {
             None => {}
             Some(TokenUse::Liveness(key)) => self.attempt_ended(key, token, result.ok(), now),
+            // A guard: the shell holds the deadline itself, so that its silence says nothing about the service.
+            Some(TokenUse::Service(device, index)) => {
+                let silent = Failure::NotKnown("hinomi itself gave no answer in time".to_owned());
+                self.service_ended((device, index), Duration::ZERO, Err(silent), now);
+            }
             Some(TokenUse::Watch(device, index)) => {
                 self.watches_running.remove(&(device, index));
                 let Some(watch) = self.site.device(device).watches.get(usize::from(index)) else {
@@ -411,6 +434,7 @@ impl Poll {
             Timer::Cut(key) => self.cut(key, now),
             Timer::Probe(device) => self.waiting_probe(device, now),
             Timer::AgentProbe(device) => self.waiting_agent_probe(device, now),
+            Timer::AskAgain(device, index) => self.again_due((device, index)),
             Timer::Guard(token) => self.token_ended(token, Err("timed out".to_owned()), now),
         }
     }

@@ -124,6 +124,7 @@ impl Round {
             rtts: std::mem::take(&mut self.rtts),
             errors: std::mem::take(&mut self.errors),
             send_error: self.send_error.take().filter(|_| failed),
+            rejected: None,
         }
     }
 }

@@ -13,7 +13,6 @@ use super::timers::Awake;
 use super::{Observation, RoundKind};
 use crate::model::{DeviceId, Liveness, Mono, Now, Owner, PollSettings, Status};
 use rand::Rng;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Between the echoes of a confirm burst, at least, where the time allows.
@@ -106,7 +105,7 @@ impl Poll {
                 self.agents.start_liveness(id, token, now);
             }
             Liveness::Tcp(port) => {
-                let (to, timeout) = (SocketAddr::new(device.address, port), device.poll.timeout);
+                let (to, timeout) = (device.at_port(port), device.poll.timeout);
                 let token = self.connect(TokenUse::Liveness(key), to, timeout);
                 self.begin_attempt(key, Some(token), now);
             }
@@ -236,8 +235,19 @@ impl Poll {
     /// A round is over: tell it; a regular one without any answer becomes a confirm burst.
     pub(super) fn end(&mut self, key: RoundKey, now: Now) {
         let Some(round) = self.rounds.get_mut(key) else { return };
-        let report = round.report(now.mono);
+        let mut report = round.report(now.mono);
         let (device, lost) = (round.device, report.received == 0);
+        let sent = round.attempts.last().map(|a| a.sent);
+        if let Some(sent) = sent.filter(|_| lost) {
+            self.given_up.insert(device, (key, sent));
+        } else if !self.given_up.is_empty() {
+            self.given_up.remove(&device);
+        }
+        report.rejected = match self.site.device(device).liveness {
+            Liveness::Snmp => self.agents.rejected(device).filter(|_| lost).cloned().map(Box::new),
+            _ if self.rejected.is_empty() => None,
+            _ => self.rejected.remove(&device),
+        };
         let state = &mut self.states[device.index()];
         let current = state.current == Some(key);
         if state.silent && current {

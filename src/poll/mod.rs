@@ -7,8 +7,11 @@
 
 pub mod agent;
 pub mod counters;
+pub mod disbelief;
 pub mod observation;
+pub mod text;
 pub mod trap;
+pub mod unread;
 
 mod echo;
 mod engine;
@@ -17,17 +20,21 @@ mod liveness;
 mod pace;
 mod reload;
 mod schedule;
+mod services;
 mod timers;
 
+pub(crate) use agent::fits_alias;
 pub use counters::PollCounters;
 pub use engine::Poll;
 pub use observation::{
-    AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Observation, ReachRound, RoleCell, RoleValue,
-    RoundKind, ScalarReading, TableRow, TcpReading,
+    AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Neighbour, Observation, PortAddress, ReachRound,
+    RoleCell, RoleValue, RoundKind, ScalarReading, ServiceReading, TableRow, TcpReading, Topology,
 };
 
-use crate::model::{DeviceId, Mono};
+use crate::model::service::{Answer, Failure};
+use crate::model::{DeviceId, Mono, Name, Service};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which socket a datagram belongs to.
@@ -72,8 +79,19 @@ pub enum PollInput {
         /// Time to connect, or the system's words ("Connection refused", "timed out").
         result: Result<Duration, String>,
     },
+    /// A round of a watched service ended.
+    Asked {
+        /// From [`PollEffect::Ask`].
+        token: u64,
+        /// How long it took.
+        took: Duration,
+        /// What came back.
+        result: Result<Answer, Failure>,
+    },
     /// The rules want a fresh round of this device now.
     ProbeNow(DeviceId),
+    /// The rules want to be sure of a service that failed: another round of this `watch` soon.
+    AskAgain(DeviceId, Name),
     /// Something is said to have changed on this device: a round of its SNMP agent now.
     ProbeAgent(DeviceId),
     /// The rules know this device to be silent (true): one attempt a round, no SNMP, no retry, no confirm; or not any more.
@@ -101,8 +119,23 @@ pub enum PollEffect {
         /// Give up after.
         timeout: Duration,
     },
+    /// Ask a watched service; answer with [`PollInput::Asked`].
+    Ask(AskJob),
     /// Something was learned.
     Observed(Observation),
+}
+
+/// A watched service is to be asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskJob {
+    /// To be returned.
+    pub token: u64,
+    /// The device that the `watch` is written for, by name.
+    pub device: Name,
+    /// The watch's name.
+    pub watch: Name,
+    /// What is asked, and how long an answer may take.
+    pub service: Arc<Service>,
 }
 
 /// Datagrams that were not believed, by kind; for `/metrics` (`hinomi_dropped_total{reason}`).

@@ -23,6 +23,10 @@ impl Poll {
         self.move_rounds(&old, &moved);
         self.move_tokens(&old, &moved);
         self.agent_probes.clear();
+        // Numbers of devices have changed: a trace may not become another one's.
+        self.rejected.clear();
+        self.given_up.clear();
+        self.asked_again.clear();
         for due in self.pacer.forget_starts() {
             let device = moved.get(due.device.index()).copied().flatten();
             if let Some(device) = device.filter(|d| self.states[d.index()].agent_queued) {
@@ -31,7 +35,7 @@ impl Poll {
         }
         self.effects.retain_mut(|effect| match effect {
             PollEffect::Observed(o) => rename(o, &moved),
-            PollEffect::Send { .. } | PollEffect::TcpConnect { .. } => true,
+            PollEffect::Send { .. } | PollEffect::TcpConnect { .. } | PollEffect::Ask(_) => true,
         });
         self.addresses = Addresses::new(&site);
         self.schedule.reload(&site);
@@ -77,18 +81,18 @@ impl Poll {
         let (rounds, site) = (&self.rounds, &self.site);
         self.tokens.retain(|_, usage| match usage {
             TokenUse::Liveness(key) => rounds.get(*key).is_some(),
-            TokenUse::Watch(device, index) => {
+            TokenUse::Watch(device, index) | TokenUse::Service(device, index) => {
                 let found = moved[device.index()].filter(|new| {
                     let (a, b) = (old.device(*device), site.device(*new));
                     let i = usize::from(*index);
-                    a.address == b.address && b.status == Status::Active && a.watches.get(i) == b.watches.get(i)
+                    a.host() == b.host() && b.status == Status::Active && a.watches.get(i) == b.watches.get(i)
                 });
                 *device = found.unwrap_or(*device);
                 found.is_some()
             }
         });
         let watch = |u: &TokenUse| {
-            if let TokenUse::Watch(d, i) = u {
+            if let TokenUse::Watch(d, i) | TokenUse::Service(d, i) = u {
                 Some((*d, *i))
             } else {
                 None
@@ -101,23 +105,18 @@ impl Poll {
 /// Does liveness ask the same thing of the same address?
 fn same_target(a: &Device, b: &Device) -> bool {
     let credentials = a.liveness != Liveness::Snmp || same_agent(a, b);
-    a.address == b.address && a.liveness == b.liveness && b.status == Status::Active && credentials
+    a.host() == b.host() && a.liveness == b.liveness && b.status == Status::Active && credentials
 }
 
 fn same_agent(a: &Device, b: &Device) -> bool {
-    a.address == b.address && a.snmp == b.snmp && a.profile == b.profile && b.status == Status::Active
+    a.host() == b.host() && a.snmp == b.snmp && a.profile == b.profile && b.status == Status::Active
 }
 
 /// Gives an observation the new id of its device; `false` if the device is gone.
 fn rename(observation: &mut Observation, moved: &[Option<DeviceId>]) -> bool {
-    let device = match observation {
-        Observation::Reach(r) => &mut r.device,
-        Observation::Agent(r) => &mut r.device,
-        Observation::Tcp(r) => &mut r.device,
-    };
-    match moved.get(device.index()).copied().flatten() {
+    match moved.get(observation.device().index()).copied().flatten() {
         Some(new) => {
-            *device = new;
+            observation.renumber(new);
             true
         }
         None => false,

@@ -21,6 +21,8 @@ pub(super) enum Stream {
     Agent,
     /// A TCP watch: its index in [`crate::model::Device::watches`].
     Tcp(u16),
+    /// A watched service: the same.
+    Service(u16),
 }
 
 /// A round is due.
@@ -118,17 +120,17 @@ impl Schedule {
     pub(super) fn new(site: &Site, done: Mono) -> Schedule {
         let mut by_period: BTreeMap<u64, Vec<Entry>> = BTreeMap::new();
         for (id, device) in site.iter().filter(|(_, d)| d.status == Status::Active) {
-            let period = period_us(device.poll.interval);
-            let entries = by_period.entry(period).or_default();
-            let mut add = |stream, word: &str| {
+            let mut add_every = |interval, stream, word: &str| {
+                let period = period_us(interval);
                 let ticks = (period / TICK_US).max(1);
                 let phase_us = stable_hash(&[&device.name, word]) % ticks * TICK_US;
-                entries.push(Entry {
+                by_period.entry(period).or_default().push(Entry {
                     phase_us,
                     device: id,
                     stream,
                 });
             };
+            let mut add = |stream, word: &str| add_every(device.poll.interval, stream, word);
             if !matches!(device.liveness, Liveness::None | Liveness::Line) {
                 add(Stream::Liveness, "liveness");
             }
@@ -136,8 +138,11 @@ impl Schedule {
                 add(Stream::Agent, "agent");
             }
             for (i, watch) in device.watches.iter().enumerate() {
-                if let (WatchKind::Tcp { .. }, Ok(i)) = (&watch.kind, u16::try_from(i)) {
-                    add(Stream::Tcp(i), &watch.name);
+                let Ok(i) = u16::try_from(i) else { break };
+                match &watch.kind {
+                    WatchKind::Tcp { .. } => add_every(device.poll.interval, Stream::Tcp(i), &watch.name),
+                    WatchKind::Service(service) => add_every(service.interval, Stream::Service(i), &watch.name),
+                    WatchKind::Oid { .. } => {}
                 }
             }
         }

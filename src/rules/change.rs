@@ -1,7 +1,9 @@
 //! What the rules say: a finding changed its level, or a device is behind a fault.
 
-use crate::model::{FindingKey, Isolation, Level, Name, Wall};
+use super::Fault;
+use crate::model::{FarEnd, FindingKey, Isolation, Level, Name, Wall};
 use crate::poll::AgentFailure;
+use crate::poll::disbelief::Rejected;
 use serde::{Deserialize, Serialize};
 
 /// A finding changed its level. `from != to`, except that a change of verdict alone repeats the level.
@@ -82,6 +84,8 @@ pub enum Absence {
     Gone,
     /// It waits, and nobody is active.
     Standby,
+    /// It is in no cluster: it works by itself, and nobody stands in for it.
+    Alone,
 }
 
 /// A member that is not ready, or not active.
@@ -124,6 +128,9 @@ pub enum Cause {
         sent: u32,
         /// Seconds since the first miss.
         seconds: f64,
+        /// The last answer that was not believed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rejected: Option<Box<Rejected>>,
     },
     /// The operator's port of the circuit is not up, or its session is gone.
     LineDown,
@@ -151,6 +158,18 @@ pub enum Cause {
         /// RFC 2863 number.
         oper: u8,
     },
+    /// The same, of a port that is listed in the case of what is at its far end.
+    LinkDown {
+        /// RFC 2863 number.
+        oper: u8,
+        /// Where the cable ends.
+        to: FarEnd,
+    },
+    /// It is listed in the case of another finding from now on.
+    PartOf {
+        /// That one.
+        root: FindingKey,
+    },
     /// Up again, or put down by an administrator, or down is expected of it.
     OperHealthy {
         /// RFC 2863 number of ifOperStatus, if known.
@@ -160,6 +179,12 @@ pub enum Cause {
     },
     /// The name is no longer in the interface table.
     NameVanished,
+    /// The device has no interface of a name, alias or session that the configuration gives: nothing is known of what it stands for.
+    NameNotFound {
+        /// The circuit that is measured there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        circuit: Option<Name>,
+    },
     /// The name is back.
     NameReturned,
     /// A part says that it is not well.
@@ -218,6 +243,13 @@ pub enum Cause {
     },
     /// It does again.
     TcpWorks,
+    /// A watched service gives a wrong answer or none.
+    WatchFailed {
+        /// What is wrong.
+        fault: Fault,
+    },
+    /// It gives the right one.
+    WatchWorks,
     /// A route test failed.
     RouteFailed {
         /// Stage and words of the last test.
@@ -225,6 +257,13 @@ pub enum Cause {
     },
     /// It works again.
     RouteWorks,
+    /// Every relay that was asked refuses all addresses of a contact, or none of them can be written to.
+    ContactRefused {
+        /// The last refusal: route and words.
+        error: String,
+    },
+    /// A relay has taken a mail for the contact again.
+    ContactTold,
     /// The ledger cannot be written, or was found damaged.
     LedgerFailed {
         /// The store's words.

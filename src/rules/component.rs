@@ -4,14 +4,14 @@
 use super::condition::Conditions;
 use super::{Cause, RuleEffect};
 use crate::model::profile::Health;
-use crate::model::{Device, FindingKey, FindingKind, FindingRule, Level, Mono, Name, Now, Part};
+use crate::model::{ComponentName, Device, FindingKey, FindingKind, FindingRule, Level, Mono, Name, Now, Part};
 use crate::sample::PartSample;
 use std::collections::BTreeSet;
 
-fn key(device: &Device, name: &Name) -> FindingKey {
+fn key(device: &Device, name: &ComponentName) -> FindingKey {
     FindingKey {
         device: Some(Name::clone(&device.name)),
-        part: Part::Component(Name::clone(name)),
+        part: Part::Component(name.clone()),
         kind: FindingKind::ComponentFailed,
         metric: None,
     }

@@ -21,6 +21,12 @@ pub struct Condition {
     pub raised: bool,
     /// Set when raised.
     pub isolation: Option<Isolation>,
+    /// The level that it has by itself, without what it explains.
+    own: Level,
+    /// What it explains wants to be told, and on this level at least.
+    floor: Level,
+    /// It is listed in the case of this finding and has none of its own.
+    pub part_of: Option<FindingKey>,
 }
 
 /// All conditions that hold now.
@@ -45,7 +51,7 @@ impl Conditions {
     ) {
         if let Some(condition) = self.held.get_mut(&key) {
             condition.cause = cause;
-            // It may have been paused.
+            // It may have been paused, and what explained it may be over.
             if !condition.raised && condition.level > Level::Ok {
                 self.due.insert((condition.due, key));
             }
@@ -60,6 +66,9 @@ impl Conditions {
             cause,
             raised: false,
             isolation: None,
+            own: rule.level,
+            floor: Level::Ok,
+            part_of: None,
         };
         if rule.level > Level::Ok {
             self.due.insert((due, key.clone()));
@@ -78,6 +87,9 @@ impl Conditions {
             cause,
             raised: true,
             isolation: None,
+            own: level,
+            floor: Level::Ok,
+            part_of: None,
         };
         self.insert(key, condition);
     }
@@ -138,10 +150,39 @@ impl Conditions {
 
     /// A condition that holds is worse (or better) than it was; the change to tell, if it is a finding.
     pub fn set_level(&mut self, key: &FindingKey, level: Level, now: Now) -> Option<FindingChange> {
+        let condition = self.held.get_mut(key).filter(|_| level > Level::Ok)?;
+        condition.own = level;
+        self.settle(key, now)
+    }
+
+    /// Another finding that this one explains has lasted as long as its own rule says: both are told now, in one case, on the worse of the
+    /// two levels. The change to tell, if it is a finding already.
+    pub(super) fn speak_for(&mut self, key: &FindingKey, level: Level, now: Now) -> Option<FindingChange> {
         let condition = self
             .held
             .get_mut(key)
-            .filter(|c| c.level != level && level > Level::Ok)?;
+            .filter(|c| c.level > Level::Ok && c.floor < level)?;
+        condition.floor = level;
+        // One that is paused or put off is waited for.
+        if !condition.raised && self.due.remove(&(condition.due, key.clone())) {
+            condition.due = condition.due.min(now.mono);
+            self.due.insert((condition.due, key.clone()));
+        }
+        self.settle(key, now)
+    }
+
+    /// What it explained is over, or is told by itself.
+    pub(super) fn speak_for_itself(&mut self, key: &FindingKey, now: Now) -> Option<FindingChange> {
+        self.held.get_mut(key)?.floor = Level::Ok;
+        self.settle(key, now)
+    }
+
+    fn settle(&mut self, key: &FindingKey, now: Now) -> Option<FindingChange> {
+        let condition = self.held.get_mut(key)?;
+        let level = condition.own.max(condition.floor);
+        if condition.level == level {
+            return None;
+        }
         let from = std::mem::replace(&mut condition.level, level);
         if !condition.raised {
             self.due.insert((condition.due, key.clone()));
@@ -193,6 +234,30 @@ impl Conditions {
             cause: condition.cause.clone(),
             isolation: Some(isolation),
         })
+    }
+
+    /// From now on it is listed in the case of another finding; the change to tell, if it had a case of its own.
+    pub(super) fn make_part_of(&mut self, key: &FindingKey, root: &FindingKey, now: Now) -> Option<FindingChange> {
+        let condition = self.held.get_mut(key)?;
+        condition.part_of = Some(root.clone());
+        self.due.remove(&(condition.due, key.clone()));
+        std::mem::take(&mut condition.raised).then(|| FindingChange {
+            key: key.clone(),
+            from: condition.level,
+            to: Level::Ok,
+            since: condition.since_wall,
+            at: now.wall,
+            cause: Cause::PartOf { root: root.clone() },
+            isolation: None,
+        })
+    }
+
+    /// It is judged by itself again, not before `until`.
+    pub(super) fn judge_by_itself(&mut self, key: &FindingKey, until: Mono) {
+        if let Some(condition) = self.held.get_mut(key) {
+            condition.part_of = None;
+        }
+        self.put_off(key, until);
     }
 
     /// Nothing at all holds.

@@ -2,22 +2,31 @@
 
 use super::calendar::Calendar;
 use super::condition::Conditions;
+use super::institution::Institutions;
 use super::interface::Interfaces;
 use super::isolation::Crossings;
 use super::judged::{is_tcp, judged};
-use super::lines::LineStates;
-use super::number::Numbers;
+use super::lines::{LineStates, is_gone_session};
+use super::links::Links;
+use super::number::{Answer, Numbers};
 use super::reach::{Context, Reach, common_key, down_key};
 use super::redundancy::{self, Redundancies};
+use super::service::Services;
 use super::{Cause, FindingChange, RuleEffect, component};
 use crate::model::{
-    Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, LocalMinute, Metric, Mono, Name, Now, Part,
+    Device, DeviceId, FindingKey, FindingKind, FindingRule, Level, LocalMinute, Metric, Mono, Name, Now, Part, Power,
     ReachState, Site, Wall,
 };
+use crate::poll::agent::memory::NumberMemory;
+use crate::poll::unread::BrokenOff;
 use crate::poll::{AgentFailure, AgentReading, AgentRound, Observation, TcpReading};
 use crate::sample::Samples;
+use crate::sample::roles::MemberView;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+/// So many rounds in a row that end at one place are no chance.
+const BROKEN_OFF: u32 = 2;
 
 /// The rules and their state.
 pub struct Rules {
@@ -28,16 +37,41 @@ pub struct Rules {
     pub(super) interfaces: Interfaces,
     pub(super) crossings: Crossings,
     pub(super) lines: LineStates,
+    pub(super) links: Links,
     calendar: Calendar,
     numbers: Numbers,
     pub(super) redundancy: Redundancies,
+    pub(super) institutions: Institutions,
     pub(super) agents: BTreeMap<Name, AgentState>,
     /// Ports that do not take connections: since when, and when last.
     pub(super) tcp_failing: BTreeMap<(Name, Name), (Mono, Mono)>,
-    pub(super) routes: BTreeMap<Name, bool>,
+    pub(super) services: Services,
+    pub(super) routes: BTreeMap<Name, RouteSeen>,
     /// Raised findings whose verdict later readings may settle.
     pub(super) unsettled: BTreeSet<FindingKey>,
     pub(super) out: Vec<RuleEffect>,
+}
+
+/// What is known of a mail route since the start, or since the reload that brought it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RouteSeen {
+    /// Its first test failed: the relay may be starting as we are.
+    NotYet,
+    /// The last test or delivery worked.
+    Works,
+    /// It failed after it had worked, or twice.
+    Fails,
+}
+
+impl RouteSeen {
+    /// After a test or a delivery.
+    fn after(before: Option<RouteSeen>, ready: bool) -> RouteSeen {
+        match (before, ready) {
+            (_, true) => RouteSeen::Works,
+            (None, false) => RouteSeen::NotYet,
+            (Some(_), false) => RouteSeen::Fails,
+        }
+    }
 }
 
 /// How a device's agent behaves.
@@ -49,6 +83,8 @@ pub struct AgentState {
     pub failed_at: Option<Mono>,
     /// How it failed last.
     pub failure: Option<AgentFailure>,
+    /// Rounds in a row that ended at one place.
+    pub broken_off: u32,
 }
 
 pub(super) fn reachable(state: ReachState) -> bool {
@@ -65,12 +101,15 @@ impl Rules {
             interfaces: Interfaces::new(&site),
             crossings: Crossings::default(),
             lines: LineStates::new(&site),
+            links: Links::new(&site),
             calendar: Calendar::new(&site.operator),
-            numbers: Numbers::new(&site),
+            numbers: Numbers::new(&site, now.mono),
             redundancy: Redundancies::new(&site),
+            institutions: Institutions::new(&site),
             site,
             agents: BTreeMap::new(),
             tcp_failing: BTreeMap::new(),
+            services: Services::new(),
             routes: BTreeMap::new(),
             unsettled: BTreeSet::new(),
             out: Vec::new(),
@@ -80,6 +119,10 @@ impl Rules {
         }
         for (root, device) in hanging {
             if let (Part::Common(label), Some(device)) = (&root.part, rules.find(device)) {
+                if rules.institutions.knows(label) {
+                    rules.institutions.restore(device);
+                    continue;
+                }
                 rules.with_reach(now, |reach, c| reach.restore_behind(device, label, c));
                 continue;
             }
@@ -103,7 +146,16 @@ impl Rules {
 
     /// Takes out what was said since the last call.
     pub fn effects(&mut self) -> Vec<RuleEffect> {
-        std::mem::take(&mut self.out)
+        let mut effects = std::mem::take(&mut self.out);
+        // What is listed in the case of a port that is itself a part of another case is listed there.
+        for effect in &mut effects {
+            if let RuleEffect::Note(note) = effect
+                && let Some(root) = self.told_root(&note.root)
+            {
+                note.root = root;
+            }
+        }
+        effects
     }
 
     /// When [`Rules::wake`] wants to be called.
@@ -127,6 +179,19 @@ impl Rules {
     /// Numbers as last judged.
     pub fn numbers(&self) -> &Numbers {
         &self.numbers
+    }
+
+    /// Numbers of a device that the next process has to wait for beyond what is written by name.
+    pub fn waited_for(&self, device: DeviceId) -> Vec<NumberMemory> {
+        self.numbers.waited_for(device, self.site.device(device))
+    }
+
+    /// Takes up what an earlier process waited for.
+    pub fn wait_for(&mut self, device: &Name, numbers: &[NumberMemory], now: Now) {
+        if let Some(id) = self.find(device) {
+            let site = self.site.clone();
+            self.numbers.wait_for(id, site.device(id), numbers, now.mono);
+        }
     }
 
     /// Redundancy groups, parallel to those of the site.
@@ -153,7 +218,7 @@ impl Rules {
         match observation {
             Observation::Reach(round) => self.redundancy.stir(round.device),
             Observation::Agent(round) if round.outcome.is_err() => self.redundancy.fell_silent(round.device),
-            Observation::Agent(_) | Observation::Tcp(_) => {}
+            Observation::Agent(_) | Observation::Tcp(_) | Observation::Service(_) => {}
         }
         for effect in self.out.get(from..).unwrap_or_default() {
             if let RuleEffect::Silent(device, _) = effect {
@@ -196,7 +261,7 @@ impl Rules {
         let site = self.site.clone();
         let id = key.device.as_ref().and_then(|name| self.find(name));
         let device = id.map(|id| site.device(id));
-        let gone = matches!(&key.part, Part::Common(label) if self.reach.common_kind(label).is_none());
+        let gone = matches!(&key.part, Part::Common(label) if !self.knows_common(label));
         if gone || !judged(&site, device, key) {
             self.out.push(RuleEffect::Finding(removed(key, level, since, now)));
             return;
@@ -219,6 +284,26 @@ impl Rules {
             }
             _ => {}
         }
+    }
+
+    fn knows_common(&self, label: &Name) -> bool {
+        self.reach.common_kind(label).is_some() || self.institutions.knows(label)
+    }
+
+    /// Institutions with a circuit that fell silent or was heard.
+    fn judge_institutions(&mut self, now: Now) {
+        if self.institutions.is_empty() {
+            return;
+        }
+        for effect in &self.out {
+            if let RuleEffect::Silent(id, _) = effect {
+                self.institutions.stir(*id);
+            }
+        }
+        let told = self
+            .institutions
+            .judge(&self.site, &self.reach, &mut self.conditions, now);
+        self.out.extend(told);
     }
 
     /// Looks at what is kept of a device (see `core::warm`).
@@ -249,6 +334,10 @@ impl Rules {
             }
             Observation::Agent(round) => self.agent_round(round, samples, now),
             Observation::Tcp(reading) => self.tcp(reading, now),
+            Observation::Service(reading) => {
+                self.judge_numbers(samples, now);
+                self.service(reading, now);
+            }
         }
         self.stir_redundancy(observation, from);
         self.isolate_again(now);
@@ -257,7 +346,8 @@ impl Rules {
 
     /// A mail route was tested or used.
     pub fn route(&mut self, route: &Name, ready: bool, error: &str, now: Now) {
-        self.routes.insert(route.clone(), ready);
+        let before = self.routes.get(route).copied();
+        self.routes.insert(route.clone(), RouteSeen::after(before, ready));
         let key = |part, kind| FindingKey {
             device: None,
             part,
@@ -269,7 +359,7 @@ impl Rules {
         let states = || self.site.routes.iter().map(|r| self.routes.get(&r.name));
         let lost = self.all_routes_lost();
         // After a start nothing is known of the others yet: that ends nothing.
-        let known = lost || states().any(|ready| ready == Some(&true));
+        let known = lost || states().any(|seen| seen == Some(&RouteSeen::Works));
         for (key, holds) in [(one, !ready), (all, lost)].into_iter().take(if known { 2 } else { 1 }) {
             let cause = Cause::RouteFailed {
                 error: error.to_owned(),
@@ -279,6 +369,28 @@ impl Rules {
                 true => self.conditions.hold(key, rule, cause, now.mono, now.mono, now),
                 false => self.end(&key, Cause::RouteWorks, now),
             }
+        }
+        self.wake(now);
+    }
+
+    /// No relay takes mails for a contact (with the words of the last refusal), or one does again.
+    pub fn contact(&mut self, contact: &Name, refused: Option<&str>, now: Now) {
+        let key = FindingKey {
+            device: None,
+            part: Part::Contact(contact.clone()),
+            kind: FindingKind::ContactRefused,
+            metric: None,
+        };
+        match refused {
+            // One that a reload has taken away is nobody's loss any more.
+            Some(error) if judged(&self.site, None, &key) => {
+                let cause = Cause::ContactRefused {
+                    error: error.to_owned(),
+                };
+                let rule = self.site.rule(key.kind);
+                self.conditions.hold(key, rule, cause, now.mono, now.mono, now);
+            }
+            _ => self.end(&key, Cause::ContactTold, now),
         }
         self.wake(now);
     }
@@ -323,6 +435,7 @@ impl Rules {
             silent.into_iter().for_each(|id| self.redundancy.stir(id));
             self.judge_redundancy(now);
         }
+        self.judge_institutions(now);
         while let Some(key) = self.conditions.ripe(now) {
             self.ripe(&key, now);
         }
@@ -365,8 +478,37 @@ impl Rules {
     fn lines(&mut self, round: &AgentRound, reading: &AgentReading, now: Now) {
         let site = self.site.clone();
         let device = site.device(round.device);
-        for of_line in self.lines.take(round.device, device, reading, round.ended, &site) {
+        let (rounds, unknown) = self.lines.take(round.device, device, reading, round.ended, &site);
+        for of_line in rounds {
             self.with_reach(now, |reach, context| reach.round(&of_line, context));
+        }
+        for circuit in unknown {
+            self.with_reach(now, |reach, context| reach.line_unknown(circuit, context));
+        }
+    }
+
+    /// Ports that the device does not have.
+    fn vanished(&mut self, round: &AgentRound, reading: &AgentReading, now: Now) {
+        let site = self.site.clone();
+        let device = site.device(round.device);
+        let local = self.calendar.local(now.wall);
+        for name in &reading.missing {
+            let never = reading.never_found.contains(name);
+            let line = self.lines.named(round.device, name).map(|id| site.device(id));
+            let cause = match line {
+                // A session that is gone is a line that is down, and one of an institution that is closed is not missed.
+                Some(_) if is_gone_session(name, reading) => continue,
+                Some(line) if name.starts_with("session:") && may_be_closed(line, local) => continue,
+                Some(line) => Cause::NameNotFound {
+                    circuit: Some(line.name.clone()),
+                },
+                // A port that only a group watches is the group's, if there ever was one.
+                None if !never && self.redundancy.alone_watches(device, name) => continue,
+                None if never => Cause::NameNotFound { circuit: None },
+                None => Cause::NameVanished,
+            };
+            self.interfaces
+                .vanished(device, (name, cause), round.ended, &mut self.conditions, now);
         }
     }
 
@@ -379,6 +521,7 @@ impl Rules {
         };
         match &round.outcome {
             Err(failure) => {
+                self.numbers.unanswered(round.device, now.mono);
                 let agent = self.agents.entry(device.name.clone()).or_default();
                 agent.failure = Some(failure.clone());
                 agent.failed_at = Some(round.started);
@@ -396,31 +539,80 @@ impl Rules {
             }
             Ok(reading) => {
                 // A finding that was open when the daemon stopped has no failures to remember.
-                if self.agents.remove(&device.name).is_some() || !self.conditions.is_empty() {
+                if let Some(broken) = &reading.broken_off {
+                    self.broke_off(round, device, key, broken, now);
+                } else if self.agents.remove(&device.name).is_some() || !self.conditions.is_empty() {
                     self.end(&key, Cause::AgentBack, now);
+                }
+                if let Some(topology) = &reading.topology {
+                    self.links.learn(&device.name, topology);
                 }
                 self.lines(round, reading, now);
                 for interface in &reading.interfaces {
+                    if self.conditions.has_any_of(&device.name) {
+                        let (conditions, out) = (&mut self.conditions, &mut self.out);
+                        Interfaces::returned(device, interface, conditions, out, now);
+                    }
                     // A line is the circuit's affair, and a port that only a group watches is the group's.
                     let of_circuit = self.lines.circuit(round.device, interface).is_some();
                     if of_circuit || self.redundancy.alone_watches(device, &interface.name) {
                         continue;
                     }
                     let (conditions, out) = (&mut self.conditions, &mut self.out);
-                    self.interfaces
+                    let fell = self
+                        .interfaces
                         .take(round.device, device, interface, conditions, out, now);
+                    if fell {
+                        self.ask_far_end(round.device, &interface.name, interface.at);
+                    }
                 }
-                let port = |name: &&Name| {
-                    !self.lines.is_line(round.device, name) && !self.redundancy.alone_watches(device, name)
-                };
-                let missing: Vec<Name> = reading.missing.iter().filter(port).cloned().collect();
-                self.interfaces
-                    .vanished(device, &missing, round.ended, &mut self.conditions, now);
+                self.vanished(round, reading, now);
                 let (conditions, out) = (&mut self.conditions, &mut self.out);
                 component::take(device, &samples.parts, round.ended, conditions, out, now);
                 self.judge_numbers(samples, now);
-                self.numbers.overdue(round.device, device, &mut self.conditions, now);
+                self.overdue(round, reading, &samples.members, now);
             }
+        }
+    }
+
+    /// A round gave something and ended early. Once is chance; at the same place each time it is a fault that nobody would see otherwise.
+    fn broke_off(&mut self, round: &AgentRound, device: &Device, key: FindingKey, broken: &BrokenOff, now: Now) {
+        let agent = self.agents.entry(device.name.clone()).or_default();
+        let failure = AgentFailure::BrokenOff(Box::new(broken.clone()));
+        let same = matches!(&agent.failure, Some(AgentFailure::BrokenOff(before)) if before.at == broken.at);
+        agent.failed_at = Some(round.started);
+        agent.failure = Some(failure.clone());
+        if !same {
+            (agent.broken_off, agent.failing_since) = (1, Some(round.started));
+            // What it gave of the rest is enough to end whatever was there before.
+            return self.end(&key, Cause::AgentBack, now);
+        }
+        agent.broken_off += 1;
+        let since = *agent.failing_since.get_or_insert(round.started);
+        if agent.broken_off >= BROKEN_OFF && reachable(self.reach.node(round.device).state) {
+            let rule = device.rule(FindingKind::AgentSilent);
+            self.conditions
+                .hold(key, rule, Cause::AgentSilent { failure }, since, since, now);
+        }
+    }
+
+    /// What was wanted and did not come.
+    fn overdue(&mut self, round: &AgentRound, reading: &AgentReading, members: &[MemberView], now: Now) {
+        let (site, id) = (self.site.clone(), round.device);
+        let interval = site.device(id).poll.interval;
+        let answer = Answer {
+            began: round.started,
+            reading,
+            members,
+            interval,
+            step: self.numbers.answered(id, interval, now.mono),
+            now,
+        };
+        let (conditions, out) = (&mut self.conditions, &mut self.out);
+        self.numbers.overdue(id, site.device(id), answer, conditions, out);
+        for circuit in self.lines.judged_on(id) {
+            self.numbers
+                .overdue_line(*circuit, site.device(*circuit), answer, conditions);
         }
     }
 
@@ -462,9 +654,11 @@ impl Rules {
         let devices: BTreeMap<Name, &Device> = site.devices.iter().map(|d| (d.name.clone(), d)).collect();
         self.calendar = Calendar::new(&site.operator);
         self.lines.reload(&site);
+        self.links.reload(&site);
         self.with_reach(now, |reach, context| reach.reload(&old, context));
         self.interfaces.reload(&old, &site, &self.ids);
         self.redundancy.reload(&old, &site);
+        self.institutions.reload(&old, &site);
         self.numbers.reload(&old, &site, &self.ids, &mut self.out, now);
         self.agents
             .retain(|name, _| devices.get(name).is_some_and(|d| d.snmp.is_some()));
@@ -472,6 +666,8 @@ impl Rules {
             let part = Part::Watch(watch.clone());
             devices.get(name).is_some_and(|d| is_tcp(d, &part))
         });
+        self.services
+            .retain(|(name, watch), _| devices.get(name).is_some_and(|d| d.service(watch).is_some()));
         self.routes
             .retain(|name, _| site.routes.iter().any(|r| r.name == *name));
         let gone: Vec<FindingKey> = self
@@ -488,7 +684,7 @@ impl Rules {
 
     fn still_judged(&self, key: &FindingKey) -> bool {
         if let Part::Common(label) = &key.part {
-            return self.reach.common_kind(label).is_some_and(|_| *key == common_key(label));
+            return self.knows_common(label) && *key == common_key(label);
         }
         let id = key.device.as_ref().and_then(|name| self.find(name));
         let silence = matches!(
@@ -502,6 +698,12 @@ impl Rules {
         let lasts = !silence || id.is_some_and(|id| self.reach.node(id).state == ReachState::Down);
         lasts && judged(&self.site, id.map(|id| self.site.device(id)), key)
     }
+}
+
+/// The institution of a circuit may have switched off by now.
+fn may_be_closed(device: &Device, local: LocalMinute) -> bool {
+    let circuit = device.circuit.as_deref();
+    circuit.is_some_and(|c| c.power == Power::MayBeOff && !c.hours.open(local))
 }
 
 fn ids(site: &Site) -> HashMap<Name, DeviceId> {

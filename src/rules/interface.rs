@@ -97,7 +97,31 @@ impl Interfaces {
         list.get_mut(at).map(|(_, seen)| seen)
     }
 
-    /// Takes a reading.
+    /// A name, alias or session that was missing is there.
+    pub(super) fn returned(
+        device: &Device,
+        reading: &InterfaceReading,
+        conditions: &mut Conditions,
+        out: &mut Vec<RuleEffect>,
+        now: Now,
+    ) {
+        for name in std::iter::once(&reading.name).chain(&reading.found_by) {
+            let missing = interface_key(device, name, FindingKind::InterfaceMissing);
+            let ended = conditions.end(&missing, Cause::NameReturned, now);
+            out.extend(ended.map(RuleEffect::Finding));
+        }
+    }
+
+    /// The names of a device's ports that were read, in order.
+    pub(super) fn names(&self, device: DeviceId) -> impl Iterator<Item = &Name> {
+        self.seen
+            .get(device.index())
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
+    }
+
+    /// Takes a reading. True if the port was found down just now.
     pub(super) fn take(
         &mut self,
         id: DeviceId,
@@ -106,16 +130,11 @@ impl Interfaces {
         conditions: &mut Conditions,
         out: &mut Vec<RuleEffect>,
         now: Now,
-    ) {
-        if !conditions.is_empty() {
-            let missing = interface_key(device, &reading.name, FindingKind::InterfaceMissing);
-            let ended = conditions.end(&missing, Cause::NameReturned, now);
-            out.extend(ended.map(RuleEffect::Finding));
-        }
-        let Some(oper) = reading.oper else { return };
+    ) -> bool {
+        let Some(oper) = reading.oper else { return false };
         let up = oper == UP;
         let Some(seen) = self.seen(id, reading, up) else {
-            return;
+            return false;
         };
         if up && !seen.up {
             seen.came_up = reading.at;
@@ -123,7 +142,7 @@ impl Interfaces {
         seen.once_up |= up;
         (seen.up, seen.at) = (up, reading.at);
         if up && conditions.is_empty() {
-            return;
+            return false;
         }
         let once_up = seen.once_up;
         let wanted = device
@@ -142,23 +161,24 @@ impl Interfaces {
             out.extend(conditions.end(&key, cause, now).map(RuleEffect::Finding));
         } else if expected {
             let rule = device.rule(FindingKind::InterfaceDown);
+            let fell = conditions.get(&key).is_none();
             conditions.hold(key, rule, Cause::OperDown { oper }, reading.at, reading.at, now);
+            return fell;
         }
+        false
     }
 
-    /// Names the agent no longer has.
+    /// A name that the agent does not have.
     pub(super) fn vanished(
         &mut self,
         device: &Device,
-        names: &[Name],
+        (name, cause): (&Name, Cause),
         at: Mono,
         conditions: &mut Conditions,
         now: Now,
     ) {
-        for name in names {
-            let key = interface_key(device, name, FindingKind::InterfaceMissing);
-            let rule = device.rule(FindingKind::InterfaceMissing);
-            conditions.hold(key, rule, Cause::NameVanished, at, at, now);
-        }
+        let key = interface_key(device, name, FindingKind::InterfaceMissing);
+        let rule = device.rule(FindingKind::InterfaceMissing);
+        conditions.hold(key, rule, cause, at, at, now);
     }
 }

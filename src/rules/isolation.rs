@@ -5,14 +5,16 @@
 
 use super::interface::Interfaces;
 use super::lines::LineStates;
+use super::links::Links;
 use super::reach::{CommonKind, Reach};
-use super::redundancy::Redundancies;
+use super::redundancy::{Redundancies, Session};
 use crate::model::verdict::WitnessMissing;
 use crate::model::{
     Demarcation, Device, DeviceId, Evidence, Isolation, Measure, Mono, Name, Now, Owner, ReachState, Site, Verdict,
 };
 use crate::sample::CrossingOctets;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Readings kept of a demarcation interface.
@@ -97,6 +99,7 @@ fn rate<'a>(points: impl Iterator<Item = &'a Point> + Clone, min: Duration) -> O
 /// What a verdict is made from.
 pub(super) struct Scene<'a> {
     pub(super) lines: &'a LineStates,
+    pub(super) links: &'a Links,
     pub(super) site: &'a Site,
     pub(super) reach: &'a Reach,
     pub(super) interfaces: &'a Interfaces,
@@ -119,7 +122,10 @@ impl Scene<'_> {
         evidence.extend(
             node.said_unreachable
                 .iter()
-                .map(|from| Evidence::IcmpUnreachable { from: *from }),
+                .map(|(from, ..)| *from)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .map(|from| Evidence::IcmpUnreachable { from }),
         );
         evidence.extend(
             node.send_error
@@ -129,8 +135,13 @@ impl Scene<'_> {
         let verdict = match (device.owner, &device.demarcation) {
             (Owner::Own, _) => Verdict::OwnNetwork,
             (Owner::Platform, Some(crossing)) => self.platform(id, crossing, since, &mut evidence),
-            (Owner::Platform, None) => self.other_router(id, since, &mut evidence),
+            (Owner::Platform, None) => self.other_router(id, since, None, &mut evidence),
             (Owner::Carrier | Owner::Institution, _) => self.line(id, since, &mut evidence),
+        };
+        // What cannot even be sent to accuses nobody else.
+        let verdict = match verdict {
+            Verdict::InstitutionSide if node.send_error.is_some() => Verdict::Undetermined,
+            verdict => verdict,
         };
         Isolation { verdict, evidence }
     }
@@ -174,7 +185,7 @@ impl Scene<'_> {
         }
     }
 
-    fn answers(&self, id: DeviceId) -> Option<Evidence> {
+    pub(super) fn answers(&self, id: DeviceId) -> Option<Evidence> {
         let node = self.reach.node(id);
         let up = matches!(node.state, ReachState::Up | ReachState::Lossy);
         let at = self.now.wall_at(node.last_answer?);
@@ -202,17 +213,16 @@ impl Scene<'_> {
         if up == Some(false) {
             return Verdict::DemarcationLink;
         }
-        // BGP runs over the very link: a session that is down too is somebody else's word for it.
-        let peer = self.site.device(id).address;
-        let session = self
-            .redundancy
-            .session_down(peer, since, (self.site, self.reach, self.now.mono));
-        if let Some(device) = session.filter(|_| up == Some(true)) {
-            evidence.push(Evidence::SessionDown { device, peer });
+        if let Some(mut sessions) = self.sessions_lost(id, crossing, since, up) {
+            evidence.append(&mut sessions);
+            return Verdict::Platform;
+        }
+        // That our own edge has no way to it any more is in the evidence already.
+        if up == Some(true) && self.edge_has_no_way(id, crossing) {
             return Verdict::Platform;
         }
         let (device, interface) = (edge.clone(), interface.clone());
-        match self.crossings.flow(edge, &interface, since) {
+        let missing = match self.crossings.flow(edge, &interface, since) {
             Flow::Stopped { before_bps, after_bps } if up == Some(true) => {
                 evidence.push(Evidence::OctetsInStopped {
                     device,
@@ -228,22 +238,92 @@ impl Scene<'_> {
                     interface,
                     after_bps,
                 });
-                evidence.push(Evidence::NoWitness {
-                    reason: WitnessMissing::StillFlowing,
-                });
+                WitnessMissing::StillFlowing
             }
-            Flow::Unknown(reason) => evidence.push(Evidence::NoWitness { reason }),
-            Flow::Stopped { .. } => {
-                evidence.push(Evidence::NoWitness {
-                    reason: WitnessMissing::InterfaceNotRead,
-                });
-            }
-        }
-        self.other_router(id, since, evidence)
+            Flow::Unknown(WitnessMissing::InterfaceNotRead) if up.is_some() => WitnessMissing::RateNotKnown,
+            Flow::Unknown(reason) => reason,
+            Flow::Stopped { .. } => WitnessMissing::InterfaceNotRead,
+        };
+        self.other_router(id, since, Some(missing), evidence)
     }
 
-    /// The platform's other router, seen over another link, is the other possible witness.
-    fn other_router(&self, id: DeviceId, since: Mono, evidence: &mut Vec<Evidence>) -> Verdict {
+    /// BGP sessions that are down, as own devices tell: with the target, or with a neighbour on the same link while the link is up; or,
+    /// whatever is known of the link, all sessions with the platform, on two devices. Somebody else's word for the silence.
+    fn sessions_lost(
+        &self,
+        id: DeviceId,
+        crossing: &Demarcation,
+        since: Mono,
+        up: Option<bool>,
+    ) -> Option<Vec<Evidence>> {
+        let all = self.redundancy.sessions(since, (self.site, self.reach, self.now.mono));
+        let target = self.site.device(id).address;
+        let told = |sessions: &[&Session]| {
+            let evidence = sessions.iter().map(|s| Evidence::SessionDown {
+                device: self.site.device(s.device).name.clone(),
+                peer: s.peer,
+            });
+            evidence.collect::<Vec<_>>()
+        };
+        let with_target: Vec<&Session> = all.iter().filter(|s| s.down && s.peer == target).collect();
+        let over_link: Vec<&Session> = all.iter().filter(|s| self.is_over(s, crossing)).collect();
+        let lost = |sessions: &[&Session]| !sessions.is_empty() && sessions.iter().all(|s| s.down);
+        if up == Some(true) && !with_target.is_empty() {
+            return Some(told(&with_target));
+        }
+        if up == Some(true) && lost(&over_link) {
+            return Some(told(&over_link));
+        }
+        let crossings = || self.site.devices.iter().filter(|d| d.owner == Owner::Platform);
+        let with_platform = |s: &&Session| {
+            let over = |d: &Device| d.demarcation.as_ref().is_some_and(|c| self.is_over(s, c));
+            crossings().any(|d| d.address == s.peer || over(d))
+        };
+        let with_platform: Vec<&Session> = all.iter().filter(with_platform).collect();
+        let devices: BTreeSet<DeviceId> = with_platform.iter().map(|s| s.device).collect();
+        (lost(&with_platform) && devices.len() > 1).then(|| told(&with_platform))
+    }
+
+    /// Does this session run over the link across the demarcation point? Its neighbour is written as such, or lies in a subnet of the
+    /// interface.
+    fn is_over(&self, session: &Session, crossing: &Demarcation) -> bool {
+        let told = self.links.addresses(&self.site.device(crossing.device).name);
+        let of_interface = told.iter().filter(|a| a.port.as_ref() == Some(&crossing.interface));
+        let mut subnets = crossing.subnet.into_iter().chain(of_interface.map(|a| a.subnet));
+        let beside = session.device == crossing.device && subnets.any(|s| s.contains(session.peer));
+        beside || crossing.peers.contains(&session.peer)
+    }
+
+    /// Our own edge says that it has no route to the target, or that nobody on the link answers for it (RFC 792, RFC 4443).
+    fn edge_has_no_way(&self, id: DeviceId, crossing: &Demarcation) -> bool {
+        let device = self.site.device(crossing.device);
+        let own = |from: &IpAddr| {
+            let told = self.links.addresses(&device.name);
+            device.address == *from || told.iter().any(|a| a.subnet.address == *from)
+        };
+        let mut said = self.reach.node(id).said_unreachable.iter();
+        said.any(|(from, kind, code)| {
+            let no_way = match from {
+                IpAddr::V4(_) => *kind == 3 && matches!(code, 0 | 1),
+                IpAddr::V6(_) => *kind == 1 && matches!(code, 0 | 3),
+            };
+            no_way && own(from)
+        })
+    }
+
+    /// The platform's other router, seen over another link, is the other possible witness. `missing`: why nobody else is one.
+    fn other_router(
+        &self,
+        id: DeviceId,
+        since: Mono,
+        missing: Option<WitnessMissing>,
+        evidence: &mut Vec<Evidence>,
+    ) -> Verdict {
+        let missing = missing.map(|reason| Evidence::NoWitness { reason });
+        // What keeps this host from sending to one of them may keep it from sending to the other.
+        if self.reach.node(id).send_error.is_some() {
+            return Verdict::Undetermined;
+        }
         let device = self.site.device(id);
         let others: Vec<_> = self
             .site
@@ -262,7 +342,7 @@ impl Scene<'_> {
                 .parents
                 .iter()
                 .any(|p| self.answers(*p).is_some());
-            confirmed && edge_up
+            confirmed && edge_up && node.send_error.is_none()
         });
         if let Some((other, d)) = silent {
             let since = self.now.wall_at(self.reach.node(*other).first_miss.unwrap_or(since));
@@ -272,6 +352,7 @@ impl Scene<'_> {
             });
             return Verdict::Platform;
         }
+        evidence.extend(missing);
         match others.iter().find_map(|(other, _)| self.answers(*other)) {
             Some(up) => evidence.push(up),
             None => evidence.push(Evidence::NoWitness {

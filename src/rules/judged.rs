@@ -12,6 +12,7 @@ use crate::model::{Device, FindingKey, FindingKind, Liveness, Part, Role, Site, 
 pub(super) fn judged(site: &Site, device: Option<&Device>, key: &FindingKey) -> bool {
     if key.device.is_none() {
         return match &key.part {
+            Part::Contact(name) => site.contacts.iter().any(|c| c.name == *name),
             Part::Route(name) => site.routes.iter().any(|r| r.name == *name),
             Part::Redundancy(name) => site.redundancy.iter().any(|g| g.name == *name),
             _ => key.kind != FindingKind::LastRouteLost || !site.routes.is_empty(),
@@ -32,7 +33,13 @@ pub(super) fn judged(site: &Site, device: Option<&Device>, key: &FindingKey) -> 
         (FindingKind::InterfaceDown | FindingKind::InterfaceMissing, Part::Interface(name)) => {
             by_snmp && device.interfaces.iter().any(|w| glob(&w.pattern, name))
         }
-        (FindingKind::NoData | FindingKind::Threshold, part) => {
+        (FindingKind::WatchFailed, part) => is_service(device, part),
+        (FindingKind::NoData, part) if is_service(device, part) => true,
+        (FindingKind::NoData, part) => match key.metric {
+            None => by_snmp && number::still_named(site, device, part),
+            Some(metric) => number::awaited(device, part, metric),
+        },
+        (FindingKind::Threshold, part) => {
             is_tcp(device, part) || key.metric.is_some_and(|m| number::judged(device, part, m))
         }
         _ => true,
@@ -44,4 +51,9 @@ pub(super) fn is_tcp(device: &Device, part: &Part) -> bool {
     let Part::Watch(name) = part else { return false };
     let watch = device.watches.iter().find(|w| w.name == *name);
     watch.is_some_and(|w| matches!(w.kind, WatchKind::Tcp { .. }))
+}
+
+/// Is the part a watched service?
+pub(super) fn is_service(device: &Device, part: &Part) -> bool {
+    matches!(part, Part::Watch(name) if device.service(name).is_some())
 }

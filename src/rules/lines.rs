@@ -3,9 +3,13 @@
 //! A circuit whose router has no address is judged by its line alone; of one that has, the line tells the carrier's fault from the
 //! institution's.
 //!
+//! A name that the device does not have says nothing about the line: the port may be renamed, or the configuration wrong. Only a session
+//! that was there before and is gone is a line that is down, because sessions come and go with the line.
+//!
 //! Never here: a finding about a port that is a line; the circuit is what people know.
 
-use crate::model::{Device, DeviceId, Liveness, Mono, Name, Site};
+use super::number;
+use crate::model::{Device, DeviceId, Liveness, Measure, Metric, Mono, Name, Part, Site};
 use crate::poll::{AgentReading, InterfaceReading, ReachRound, RoundKind};
 use crate::sample::lines::Lines;
 use std::collections::HashMap;
@@ -20,14 +24,32 @@ pub(super) struct LineStates {
     lines: Lines,
     /// Up, and when that was read.
     states: HashMap<DeviceId, (bool, Mono)>,
+    /// Circuits whose numbers are judged, by the device that they are measured on.
+    judged: HashMap<DeviceId, Vec<DeviceId>>,
 }
 
 impl LineStates {
     pub(super) fn new(site: &Site) -> LineStates {
+        let mut judged: HashMap<DeviceId, Vec<DeviceId>> = HashMap::new();
+        for (id, device) in site.iter() {
+            if let Some(Measure::Line(line)) = device.circuit.as_ref().map(|c| &c.measure)
+                && [Metric::UtilizationDown, Metric::Errors, Metric::Discards]
+                    .iter()
+                    .any(|metric| number::awaited(device, &Part::Device, *metric))
+            {
+                judged.entry(line.device).or_default().push(id);
+            }
+        }
         LineStates {
             lines: Lines::new(site),
             states: HashMap::new(),
+            judged,
         }
+    }
+
+    /// Circuits that are measured on a device, and whose numbers are judged.
+    pub(super) fn judged_on(&self, device: DeviceId) -> &[DeviceId] {
+        self.judged.get(&device).map_or(&[], Vec::as_slice)
     }
 
     /// States are read anew within one interval.
@@ -46,12 +68,13 @@ impl LineStates {
         by_alias.or_else(|| self.lines.at(device, &reading.name))
     }
 
-    /// Is this name of a port, or `alias:`, or `session:`, a line?
-    pub(super) fn is_line(&self, device: DeviceId, port: &Name) -> bool {
-        self.lines.at(device, port).is_some()
+    /// The circuit whose line this name of a port, or `alias:`, or `session:`, is.
+    pub(super) fn named(&self, device: DeviceId, port: &Name) -> Option<DeviceId> {
+        self.lines.at(device, port)
     }
 
-    /// Takes what a device read; gives the rounds of the circuits that are judged by their line.
+    /// Takes what a device read; gives the rounds of the circuits that are judged by their line, and the circuits of whose line nothing
+    /// is known now.
     pub(super) fn take(
         &mut self,
         id: DeviceId,
@@ -59,11 +82,20 @@ impl LineStates {
         reading: &AgentReading,
         at: Mono,
         site: &Site,
-    ) -> Vec<ReachRound> {
+    ) -> (Vec<ReachRound>, Vec<DeviceId>) {
+        let (mut rounds, mut unknown) = (Vec::new(), Vec::new());
         if self.lines.is_empty() || device.circuit.is_some() {
-            return Vec::new();
+            return (rounds, unknown);
         }
-        let mut rounds = Vec::new();
+        let gone = |name: &Name| is_gone_session(name, reading);
+        for name in reading.missing.iter().filter(|name| !gone(name)) {
+            if let Some(circuit) = self.lines.at(id, name) {
+                self.states.remove(&circuit);
+                if site.device(circuit).liveness == Liveness::Line {
+                    unknown.push(circuit);
+                }
+            }
+        }
         let mut line = |circuit: DeviceId, up: bool, at: Mono| {
             self.states.insert(circuit, (up, at));
             if site.device(circuit).liveness == Liveness::Line {
@@ -77,13 +109,18 @@ impl LineStates {
                 line(circuit, matches!(oper, UP | DORMANT), port.at);
             }
         }
-        for name in &reading.missing {
+        for name in reading.missing.iter().filter(|name| gone(name)) {
             if let Some(circuit) = self.lines.at(id, name) {
                 line(circuit, false, at);
             }
         }
-        rounds
+        (rounds, unknown)
     }
+}
+
+/// A session that was there before and is not any more: its line is down.
+pub(super) fn is_gone_session(name: &Name, reading: &AgentReading) -> bool {
+    name.starts_with("session:") && !reading.never_found.contains(name)
 }
 
 /// A line that is down needs no burst: the device itself says so.
@@ -98,5 +135,6 @@ fn round(circuit: DeviceId, up: bool, at: Mono) -> ReachRound {
         rtts: Vec::new(),
         errors: Vec::new(),
         send_error: None,
+        rejected: None,
     }
 }

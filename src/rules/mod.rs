@@ -7,19 +7,24 @@ pub mod change;
 mod component;
 pub mod condition;
 pub mod engine;
+mod explain;
+mod institution;
 pub mod interface;
 pub mod isolation;
 mod judged;
 mod lines;
+mod links;
 pub mod number;
 pub mod reach;
 pub mod redundancy;
 mod ripe;
+pub mod service;
 pub mod threshold;
 
 pub use calendar::Calendar;
 pub use change::{Absence, Affected, Cause, FindingChange, Missing, Moved, Note};
 pub use engine::Rules;
+pub use service::Fault;
 
 use crate::model::{DeviceId, Name};
 use crate::sample::Sample;
@@ -42,6 +47,8 @@ pub enum RuleEffect {
     ProbeAgent(DeviceId),
     /// A fresh round of this device is wanted now.
     Probe(DeviceId),
+    /// A service that failed is to be asked again soon: the device and the watch.
+    AskAgain(DeviceId, Name),
     /// The device is known to be silent: ask little; or not any more.
     Silent(DeviceId, bool),
 }

@@ -1,20 +1,22 @@
-//! Numbers against their thresholds, and numbers that stopped coming.
+//! Numbers against their thresholds, and numbers that do not come.
+
+mod silence;
+
+pub use silence::WHOLE;
+pub(super) use silence::{Answer, still_named};
 
 use super::condition::Conditions;
-use super::interface::interface_key;
 use super::threshold::{Step, ThresholdState};
 use super::{Cause, FindingChange, RuleEffect};
 use crate::model::device::glob;
 use crate::model::{
-    Device, DeviceId, FindingKey, FindingKind, Level, Liveness, Measure, Metric, Mono, Name, Now, Part, Site, Status,
-    Threshold, WatchKind,
+    Device, DeviceId, FindingKey, FindingKind, InterfaceWanted, Level, Limits, Liveness, Measure, Metric, Mono, Name,
+    Now, Part, Site, Status, Threshold, WatchKind,
 };
 use crate::sample::{Sample, Unknown};
 use std::collections::HashMap;
 use std::hint::black_box;
-
-/// No value for this many intervals is "no data".
-const NO_DATA_INTERVALS: u32 = 3;
+use std::time::Duration;
 
 /// Identity of a number within its device.
 pub type NumberKey = (Part, Metric);
@@ -26,29 +28,50 @@ pub struct Number {
     pub state: ThresholdState,
     /// Last value, or why there is none.
     pub last: Result<f64, Unknown>,
-    /// When the last value came; the first attempt if none has.
+    /// When the last value came; since when it is waited for if none has.
     pub known_at: Mono,
     /// A value has come at least once.
     pub ever: bool,
+    /// When something was last said of it, a value or why there is none.
+    said_at: Mono,
+    /// Why there has been no value since the last one: what was said beside "warming up".
+    why: Option<Unknown>,
+    /// Milliseconds for which the agent has answered without a value of it. While nobody answers it stands still.
+    unheard_ms: u32,
     /// The row of a table that it is from, where one decides; few numbers have one.
     pub which: Option<Box<Name>>,
+    /// The device's own limits for that row.
+    pub limits: Option<Box<Limits>>,
 }
 
 /// All numbers.
 pub struct Numbers {
     /// By [`DeviceId`]; each list is sorted and short.
     numbers: Vec<Vec<(NumberKey, Number)>>,
-    /// By [`DeviceId`]: when its agent answered.
-    agents: Vec<Answered>,
+    /// By [`DeviceId`]: when its agent answered last, and the ports that are wanted by name.
+    agents: Vec<silence::Agent>,
 }
 
-/// When an agent answered.
-#[derive(Clone, Copy, Default)]
-struct Answered {
-    /// Last.
-    last: Mono,
-    /// First after a time without answers: what was not told then is not what is missing.
-    back: Mono,
+impl Number {
+    fn new(at: Mono) -> Number {
+        Number {
+            state: ThresholdState::default(),
+            last: Err(Unknown::WarmingUp),
+            known_at: at,
+            ever: false,
+            said_at: at,
+            why: None,
+            unheard_ms: 0,
+            which: None,
+            limits: None,
+        }
+    }
+
+    /// A value came, or word that there is nothing to judge.
+    fn heard(&mut self, at: Mono) {
+        (self.known_at, self.said_at, self.ever) = (at, at, true);
+        (self.why, self.unheard_ms) = (None, 0);
+    }
 }
 
 /// The threshold that judges a number of a device.
@@ -61,10 +84,20 @@ pub fn threshold<'a>(device: &'a Device, part: &Part, metric: Metric) -> Option<
             .find(|w| w.name == *name)
             .and_then(|w| match &w.kind {
                 WatchKind::Oid { threshold, .. } => threshold.as_ref(),
+                WatchKind::Service(service) => service.threshold(metric),
                 WatchKind::Tcp { .. } => None,
             }),
         (None, _) => None,
     }
+}
+
+/// How often a number of this part is read.
+fn interval(device: &Device, part: &Part) -> Duration {
+    let service = match part {
+        Part::Watch(name) => device.service(name),
+        _ => None,
+    };
+    service.map_or(device.poll.interval, |s| s.interval)
 }
 
 /// The unit people read.
@@ -72,7 +105,8 @@ pub fn unit(device: &Device, part: &Part, metric: Metric) -> String {
     let fixed = match metric {
         Metric::Load5 | Metric::Sessions => "",
         Metric::Temperature => "C",
-        Metric::Rtt | Metric::BatteryRuntime => "s",
+        Metric::Rtt | Metric::BatteryRuntime | Metric::ClockOffset | Metric::AnswerTime => "s",
+        Metric::CertificateDays => "d",
         Metric::Watch => {
             let Part::Watch(name) = part else { return String::new() };
             let watch = device.watches.iter().find(|w| w.name == *name).map(|w| &w.kind);
@@ -96,11 +130,22 @@ fn key(device: &Name, (part, metric): &NumberKey, kind: FindingKind) -> FindingK
 }
 
 impl Numbers {
-    /// None measured yet.
-    pub(super) fn new(site: &Site) -> Numbers {
-        Numbers {
+    /// None measured yet: what is wanted by name is waited for.
+    pub(super) fn new(site: &Site, now: Mono) -> Numbers {
+        let mut numbers = Numbers {
             numbers: vec![Vec::new(); site.devices.len()],
-            agents: vec![Answered::default(); site.devices.len()],
+            agents: silence::agents(site, now),
+        };
+        numbers.wait(site, now);
+        numbers
+    }
+
+    /// Numbers that are wanted by name are there before they come.
+    fn wait(&mut self, site: &Site, now: Mono) {
+        for (id, device) in site.iter() {
+            for (part, metric) in silence::named_numbers(device) {
+                self.at(id, &part, metric, || Number::new(now));
+            }
         }
     }
 
@@ -142,10 +187,8 @@ impl Numbers {
     pub(super) fn restore(&mut self, device: DeviceId, part: &Part, metric: Metric, level: Level, now: Now) {
         let restored = || Number {
             state: ThresholdState::restored(level),
-            last: Err(Unknown::WarmingUp),
-            known_at: now.mono,
             ever: true,
-            which: None,
+            ..Number::new(now.mono)
         };
         if let Some(number) = self.at(device, part, metric, restored) {
             *number = restored();
@@ -161,41 +204,52 @@ impl Numbers {
         out: &mut Vec<RuleEffect>,
         now: Now,
     ) {
-        let fresh = || Number {
-            state: ThresholdState::default(),
-            last: Err(Unknown::WarmingUp),
-            known_at: sample.at,
-            ever: false,
-            which: None,
-        };
+        let fresh = || Number::new(sample.at);
         let Some(number) = self.at(sample.device, &sample.part, sample.metric, fresh) else {
             return;
         };
         let value = match sample.value {
             Err(reason) => {
-                number.last = Err(reason);
-                if reason.neutral() {
-                    number.known_at = sample.at;
+                (number.last, number.said_at) = (Err(reason), sample.at);
+                match reason {
+                    Unknown::TooFewPackets => number.heard(sample.at),
+                    Unknown::WarmingUp => return,
+                    _ => {
+                        number.why = Some(reason);
+                        return;
+                    }
                 }
-                return;
+                None
             }
-            Ok(value) => value,
+            Ok(value) => Some(value),
         };
-        if sample.at.since(number.known_at) >= device.poll.interval * NO_DATA_INTERVALS {
-            number.state.gap();
+        if value.is_some() {
+            if sample.at.since(number.known_at)
+                >= silence::patience(device, sample.metric, interval(device, &sample.part))
+            {
+                number.state.gap();
+            }
+            number.heard(sample.at);
         }
-        (number.last, number.known_at, number.ever) = (Ok(value), sample.at, true);
-        if number.which.as_deref() != sample.which.as_ref() {
-            number.which = sample.which.clone().map(Box::new);
+        if number.limits.as_deref() != sample.limits.as_ref() {
+            number.limits = sample.limits.map(Box::new);
         }
         let id = || (sample.part.clone(), sample.metric);
         if conditions.has_any_of(&device.name) {
             let no_data = key(&device.name, &id(), FindingKind::NoData);
             out.extend(conditions.end(&no_data, Cause::DataBack, now).map(RuleEffect::Finding));
         }
+        let Some(value) = value else { return };
+        number.last = Ok(value);
+        if number.which.as_deref() != sample.which.as_ref() {
+            number.which = sample.which.clone().map(Box::new);
+        }
         let Some(threshold) = threshold(device, &sample.part, sample.metric) else {
             return;
         };
+        // Where the device has limits of its own for what it measures, they judge.
+        let own = sample.limits.and_then(|limits| limits.threshold(threshold));
+        let threshold = own.as_ref().unwrap_or(threshold);
         let suspect = number.state.is_suspect();
         let step = number.state.take(value * sample.metric.sign(), threshold, sample.at);
         if !tells(device, sample.metric) {
@@ -210,50 +264,6 @@ impl Numbers {
         }
     }
 
-    /// Numbers with a threshold that have had no value for three intervals, while the agent answers: it has just answered.
-    pub(super) fn overdue(&mut self, id: DeviceId, device: &Device, conditions: &mut Conditions, now: Now) {
-        let patience = device.poll.interval * NO_DATA_INTERVALS;
-        let Some(agent) = self.agents.get_mut(id.index()) else {
-            return;
-        };
-        if now.mono.since(agent.last) >= patience {
-            agent.back = now.mono;
-        }
-        agent.last = now.mono;
-        let back = agent.back;
-        for ((part, metric), number) in self.numbers.get(id.index()).into_iter().flatten() {
-            let since = number.known_at.max(back);
-            let silent = now.mono.since(since);
-            if silent < patience {
-                continue;
-            }
-            let asked = number.ever || matches!(part, Part::Watch(_));
-            if asked && judged(device, part, *metric) && tells(device, *metric) {
-                // That the port is gone is the finding; that it gives no numbers follows from it.
-                if let Part::Interface(name) = part
-                    && conditions
-                        .get(&interface_key(device, name, FindingKind::InterfaceMissing))
-                        .is_some()
-                {
-                    continue;
-                }
-                let reason = number.last.err().map_or("no answer", Unknown::key).to_owned();
-                let cause = Cause::NoData {
-                    seconds: silent.as_secs_f64(),
-                    reason,
-                };
-                conditions.hold(
-                    key(&device.name, &(part.clone(), *metric), FindingKind::NoData),
-                    device.rule(FindingKind::NoData),
-                    cause,
-                    since,
-                    since,
-                    now,
-                );
-            }
-        }
-    }
-
     /// Takes a new configuration: ends findings whose threshold is gone, and forgets numbers that are not measured any more.
     pub(super) fn reload(
         &mut self,
@@ -264,11 +274,11 @@ impl Numbers {
         now: Now,
     ) {
         let before = std::mem::replace(&mut self.numbers, vec![Vec::new(); new.devices.len()]);
-        let agents = std::mem::replace(&mut self.agents, vec![Answered::default(); new.devices.len()]);
+        let agents = std::mem::replace(&mut self.agents, silence::agents(new, now.mono));
         for ((device, mut numbers), agent) in old.devices.iter().zip(before).zip(agents) {
             let to = ids.get(&device.name).copied();
             if let Some(place) = to.and_then(|id| self.agents.get_mut(id.index())) {
-                *place = agent;
+                place.goes_on(agent);
             }
             let kept = to.map(|id| new.device(id));
             numbers.retain_mut(|(number_key, number)| {
@@ -293,6 +303,7 @@ impl Numbers {
                 *place = numbers;
             }
         }
+        self.wait(new, now.mono);
     }
 }
 
@@ -317,10 +328,26 @@ fn measured(device: &Device, part: &Part, metric: Metric) -> bool {
         (_, Metric::UtilizationDown | Metric::UtilizationUp) => {
             device.circuit.as_ref().is_some_and(|c| c.measure != Measure::Nothing)
         }
-        (Part::Interface(name), _) => device.snmp.is_some() && device.interfaces.iter().any(|w| glob(&w.pattern, name)),
-        (Part::Watch(name), _) => device.watches.iter().any(|w| w.name == *name),
+        (_, Metric::Errors | Metric::Discards) if device.circuit.is_some() => {
+            device.circuit.as_ref().is_some_and(|c| c.measure != Measure::Nothing)
+        }
+        // The name of a port that was found by its alias is not known here.
+        (Part::Interface(name), _) => {
+            let fits = |w: &InterfaceWanted| w.is_by_alias() || glob(&w.pattern, name);
+            device.snmp.is_some() && device.interfaces.iter().any(fits)
+        }
+        (Part::Watch(name), _) => device.watches.iter().any(|w| {
+            let of_service = !matches!(metric, Metric::Watch);
+            w.name == *name && of_service == matches!(w.kind, WatchKind::Service(_))
+        }),
         _ => device.snmp.is_some(),
     }
+}
+
+/// Is it told if it does not come? Whatever is judged, and a `watch`, which is there for its number.
+pub(super) fn awaited(device: &Device, part: &Part, metric: Metric) -> bool {
+    let watched = matches!(part, Part::Watch(_)) && measured(device, part, metric);
+    (watched || judged(device, part, metric)) && tells(device, metric)
 }
 
 /// Is it held against a threshold?

@@ -2,11 +2,14 @@
 //!
 //! Never here: how a condition begins.
 
-use super::engine::{Rules, reachable};
+use super::engine::{RouteSeen, Rules, reachable};
 use super::isolation::Scene;
 use super::reach::down_key;
-use super::{Cause, RuleEffect};
-use crate::model::{Crossing, DeviceId, FindingKey, FindingKind, Isolation, Name, Now, Part, ReachState, Verdict};
+use super::{Cause, RuleEffect, institution};
+use crate::model::{
+    Crossing, DeviceId, Evidence, FarEnd, FindingKey, FindingKind, Isolation, Measure, Name, Now, Part, ReachState,
+    Role, Verdict,
+};
 use std::time::Duration;
 
 /// Beyond a device's timeout, until a round that was asked for has been taken.
@@ -21,18 +24,65 @@ impl Rules {
         if self.rests_on_nothing(key, id, now) {
             return;
         }
-        let isolation = self.isolate(key, id, now);
-        if isolation
-            .as_ref()
-            .is_some_and(|i| i.verdict == Verdict::PlatformOrDemarcation)
-        {
+        let mut far_end = None;
+        if let (FindingKind::InterfaceDown, Some(id)) = (key.kind, id) {
+            match self.port_by_itself(key, id, now) {
+                Ok(known) => far_end = known,
+                Err(()) => return,
+            }
+        }
+        let mut isolation = self.isolate(key, id, now);
+        if let (Some(isolation), Some(to)) = (&mut isolation, far_end) {
+            self.name_far_end(key, to, isolation, now);
+        }
+        if isolation.as_ref().is_some_and(|i| self.is_open(key, id, i.verdict)) {
             self.unsettled.insert(key.clone());
         }
         self.out
             .extend(self.conditions.raise(key, isolation, now).map(RuleEffect::Finding));
         let site = self.site.clone();
+        if let Some(id) = id.filter(|_| key.kind == FindingKind::CircuitSilent) {
+            let lost = self.institutions.redundancy_lost(id, &site, &self.reach);
+            self.out.extend(lost.map(RuleEffect::Note));
+        }
         if let Some(id) = id.filter(|id| down_key(site.device(*id)) == *key) {
             self.with_reach(now, |reach, context| reach.list_below(id, context));
+            if site.device(id).role == Role::Managed {
+                self.list_ports_toward_silent(now);
+            }
+        }
+    }
+
+    /// Both ends of a link are named.
+    fn name_far_end(&self, key: &FindingKey, to: FarEnd, isolation: &mut Isolation, now: Now) {
+        let (Some(device), Part::Interface(interface)) = (&key.device, &key.part) else {
+            return;
+        };
+        let far = self.find(&to.device);
+        isolation.evidence.push(Evidence::LinkToward {
+            device: device.clone(),
+            interface: interface.clone(),
+            to,
+        });
+        isolation
+            .evidence
+            .extend(far.and_then(|far| self.scene(now).answers(far)));
+    }
+
+    /// A witness that comes later may settle the verdict.
+    fn is_open(&self, key: &FindingKey, id: Option<DeviceId>, verdict: Verdict) -> bool {
+        let line = |id: DeviceId| {
+            let circuit = self.site.device(id).circuit.as_deref();
+            circuit.is_some_and(|c| matches!(c.measure, Measure::Line(_)))
+        };
+        match verdict {
+            Verdict::PlatformOrDemarcation => true,
+            Verdict::Undetermined => match key.kind {
+                FindingKind::PlatformDown => true,
+                FindingKind::CircuitSilent => id.is_some_and(line),
+                _ => false,
+            },
+            _ => false,
         }
     }
 
@@ -53,10 +103,18 @@ impl Rules {
                 };
                 !self.answers(id) || self.conditions.get(&missing).is_some()
             }
+            // The silence of the device explains nothing of what stands elsewhere.
+            (FindingKind::NoData, Part::Watch(watch)) if self.is_elsewhere(id, watch) => false,
             (FindingKind::NoData | FindingKind::InterfaceMissing | FindingKind::ComponentFailed, _) => {
                 !self.answers(id)
             }
-            (FindingKind::AgentSilent | FindingKind::Threshold, _) => match id {
+            (FindingKind::WatchFailed, Part::Watch(watch)) if self.is_elsewhere(id, watch) => {
+                if self.reach.blind() {
+                    self.conditions.put_off(key, now.mono + BLIND_AGAIN);
+                }
+                return self.reach.blind();
+            }
+            (FindingKind::AgentSilent | FindingKind::Threshold | FindingKind::WatchFailed, _) => match id {
                 Some(id) if !self.answers(Some(id)) || !self.answered_since(key, id) => {
                     return self.ask_whether_alive(key, id, now);
                 }
@@ -93,11 +151,21 @@ impl Rules {
             self.end(key, Cause::Unreachable, now);
             return true;
         }
+        if self.institutions.speaks_for(id, &self.conditions) {
+            self.conditions.put_off(key, now.mono + institution::AGAIN);
+            return true;
+        }
         let pending = self.reach.common_pending(id, self.site.device(id), now.mono);
         if let Some(at) = pending {
             self.conditions.put_off(key, at + ASKED);
         }
         pending.is_some()
+    }
+
+    /// A service whose silence that of its device does not explain.
+    fn is_elsewhere(&self, id: Option<DeviceId>, watch: &Name) -> bool {
+        let device = id.map(|id| self.site.device(id));
+        device.is_some_and(|d| d.service(watch).is_some_and(|s| !s.is_on(d.address)))
     }
 
     fn answers(&self, id: Option<DeviceId>) -> bool {
@@ -117,6 +185,11 @@ impl Rules {
         let site = self.site.clone();
         let device = site.device(id);
         let (failed, after) = match &key.part {
+            Part::Watch(watch) if key.kind == FindingKind::WatchFailed => {
+                let state = self.services.get(&(device.name.clone(), watch.clone()));
+                let failed = state.and_then(|s| s.failing).map(|(_, last)| last);
+                (failed, device.rule(key.kind).after)
+            }
             Part::Watch(watch) => {
                 let failing = self.tcp_failing.get(&(device.name.clone(), watch.clone()));
                 (failing.map(|(_, last)| *last), device.poll.confirm.over)
@@ -163,22 +236,30 @@ impl Rules {
                     agent.failing_since = None;
                 }
                 self.tcp_failing.retain(|(device, _), _| *device != name);
+                for (_, state) in self.services.iter_mut().filter(|((device, _), _)| *device == name) {
+                    state.failing = None;
+                }
                 self.end(key, Cause::Unreachable, now);
             }
         }
         true
     }
 
-    fn isolate(&self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> Option<Isolation> {
-        let scene = Scene {
+    fn scene(&self, now: Now) -> Scene<'_> {
+        Scene {
             lines: &self.lines,
+            links: &self.links,
             site: &self.site,
             reach: &self.reach,
             interfaces: &self.interfaces,
             crossings: &self.crossings,
             redundancy: &self.redundancy,
             now,
-        };
+        }
+    }
+
+    fn isolate(&self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> Option<Isolation> {
+        let scene = self.scene(now);
         match (key.kind, id, &key.part) {
             (FindingKind::DeviceDown | FindingKind::PlatformDown | FindingKind::CircuitSilent, Some(id), _) => {
                 Some(scene.silent(id))
@@ -191,7 +272,7 @@ impl Rules {
     }
 
     pub(super) fn all_routes_lost(&self) -> bool {
-        let failed = |name: &Name| self.routes.get(name) == Some(&false);
+        let failed = |name: &Name| self.routes.get(name) == Some(&RouteSeen::Fails);
         self.site.routes.iter().all(|r| failed(&r.name))
     }
 
@@ -235,6 +316,7 @@ impl Rules {
                 continue;
             }
             if let Some(isolation) = self.isolate(&key, Some(id), now)
+                && !self.is_open(&key, Some(id), isolation.verdict)
                 && let Some(change) = self.conditions.isolate_again(&key, isolation, now)
             {
                 self.unsettled.remove(&key);

@@ -24,7 +24,7 @@ pub struct Step {
     pub from: Level,
     /// After.
     pub to: Level,
-    /// `raise` of the new level when going up; `clear` of the level that ended when going down.
+    /// `raise` of the new level when going up; `clear` of the level that ended last when going down.
     pub bound: f64,
     /// When the value first crossed that bound, this time.
     pub since: Mono,
@@ -85,20 +85,20 @@ impl ThresholdState {
     fn fall(&self, threshold: &Threshold, at: Mono) -> Option<Step> {
         let ended = |i: usize| self.below_since[i].filter(|s| passed(*s, at, threshold.clear_hold));
         let from = self.level;
-        let (to, since) = match from {
+        let (to, last, since) = match from {
             Level::Ok => return None,
-            Level::Warning => (Level::Ok, ended(0)?),
+            Level::Warning => (Level::Ok, Level::Warning, ended(0)?),
             Level::Critical => {
                 let since = ended(1)?;
                 // Without a warning level, or with the value already below its clear for long enough, nothing remains.
-                if threshold.bound(Level::Warning).is_none() || ended(0).is_some() {
-                    (Level::Ok, since)
-                } else {
-                    (Level::Warning, since)
+                match (threshold.bound(Level::Warning), ended(0)) {
+                    (None, _) => (Level::Ok, Level::Critical, since),
+                    (Some(_), Some(since)) => (Level::Ok, Level::Warning, since),
+                    (Some(_), None) => (Level::Warning, Level::Critical, since),
                 }
             }
         };
-        let bound = threshold.bound(from).map_or(f64::NAN, |b| b.clear());
+        let bound = threshold.bound(last).map_or(f64::NAN, |b| b.clear());
         Some(Step { from, to, bound, since })
     }
 }
@@ -154,6 +154,32 @@ mod tests {
     #[test]
     fn a_fall_to_nothing_skips_the_warning() {
         assert_eq!(changes(&[95.0, 10.0]), [(95.0, Level::Critical), (10.0, Level::Ok)]);
+    }
+
+    #[test]
+    fn the_way_down_names_the_limit_that_ended_last() {
+        let down = |values: &[f64]| {
+            let mut state = ThresholdState::restored(Level::Critical);
+            let steps = (0u64..)
+                .zip(values)
+                .filter_map(|(i, value)| state.take(*value, &cpu(), Mono(i * 60_000_000)));
+            steps.map(|step| (step.to, step.bound)).collect::<Vec<_>>()
+        };
+        let (warning, critical) = (
+            cpu().bound(Level::Warning).unwrap().clear(),
+            cpu().bound(Level::Critical).unwrap().clear(),
+        );
+        let nothing = [0.0; 20];
+        assert_eq!(
+            down(&nothing),
+            [(Level::Ok, warning)],
+            "straight from critical to nothing"
+        );
+        let between = [(warning + critical) / 2.0; 20];
+        assert_eq!(
+            down(&[&between[..], &nothing].concat()),
+            [(Level::Warning, critical), (Level::Ok, warning)]
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! Counters become rates, by the device's own time between two answers and over at least 30 s.
+//! Counters become rates, by the device's own time between two answers and over at least 30 s of ours.
 //!
-//! A restart, a discontinuity, a fall or a rate that the port cannot carry makes that interval unknown, with its reason; the
+//! A device's clock and a port's speed are used only with a witness: its clock with ours ([`super::clock`]), its speed with what the
+//! port was seen to carry. A restart, a discontinuity, a fall or a rate that the port cannot carry makes that interval unknown, with its reason; the
 //! next one starts afresh (guideline 3.2.1(7): figures that say how much of them was measured).
 
 use super::Unknown;
+use super::clock::seconds;
 use crate::model::Mono;
 use crate::poll::{Counter, InterfaceReading};
 use std::collections::VecDeque;
@@ -22,6 +24,34 @@ pub const ERRORS_MIN: u64 = 10;
 const SPEED_TOLERANCE: f64 = 1.1;
 /// No more readings than this are kept, whatever the interval.
 const READINGS_MAX: usize = 400;
+/// A contracted rate is no limit of the port: where nothing else is known of it, twice as much is believed.
+const CONTRACT_TOLERANCE: f64 = 2.0;
+/// Counters that move less often than this are those of an idle port, not of an agent that refreshes them seldom.
+const REFRESH_MAX: Duration = Duration::from_secs(120);
+/// A port that is up for this long and has never counted anything is not measured.
+const ZERO_AT_MOST: Duration = Duration::from_secs(300);
+/// Octets of the largest packet in use: so many octets were at least one packet.
+const LARGEST_PACKET: u64 = 9_216;
+/// RFC 2863: up.
+const UP: u8 = 1;
+
+/// What is known of a port beside its reading.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Contracted rate, bit/s.
+    pub contracted_bps: Option<u64>,
+    /// Can the device's clock be used?
+    pub clock: Result<(), Unknown>,
+}
+
+impl Default for Terms {
+    fn default() -> Terms {
+        Terms {
+            contracted_bps: None,
+            clock: Ok(()),
+        }
+    }
+}
 
 /// Rates as last computed.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,12 +118,24 @@ impl Point {
     fn packets(&self) -> Option<Counter> {
         self.faults.as_ref()?.packets
     }
+
+    fn octets(&self) -> (Option<Counter>, Option<Counter>) {
+        (self.in_octets, self.out_octets)
+    }
 }
 
 /// Readings of one interface since the series last broke.
 pub struct InterfaceCounters {
     points: VecDeque<Point>,
     rates: Rates,
+    /// ifIndex of the last reading.
+    index: u32,
+    /// The port is up, and both counters have stood at zero since.
+    zero_since: Option<Mono>,
+    /// The most that it was seen to carry while its two speeds contradict each other, bit/s.
+    carried_bps: u64,
+    /// The speed that can be used, bit/s.
+    speed_bps: Option<u64>,
 }
 
 impl Default for InterfaceCounters {
@@ -101,6 +143,10 @@ impl Default for InterfaceCounters {
         InterfaceCounters {
             points: VecDeque::new(),
             rates: Rates::all(Unknown::WarmingUp),
+            index: 0,
+            zero_since: None,
+            carried_bps: 0,
+            speed_bps: None,
         }
     }
 }
@@ -133,84 +179,228 @@ impl InterfaceCounters {
         ));
     }
 
+    /// The port's speed, as far as it can be true. Of two that contradict each other it is the smaller one, which makes the worse number,
+    /// until the port was seen to carry more.
+    pub fn speed_bps(&self) -> Option<u64> {
+        self.speed_bps
+    }
+
     /// Takes a reading.
-    pub fn push(&mut self, reading: &InterfaceReading) {
+    pub fn push(&mut self, reading: &InterfaceReading, terms: Terms) {
+        self.settle_speed(reading);
         let point = Point::of(reading);
-        let Some(previous) = self.points.back() else {
-            self.points.push_back(point);
-            return;
-        };
-        if let Err(reason) = continues(previous, &point, reading.speed_bps) {
+        let limits = Limits::of(reading, terms.contracted_bps);
+        if let Err(reason) = self.goes_on(&point, reading, &limits, terms.clock) {
             self.points.clear();
-            self.points.push_back(point);
+            // Without a time of the device it is no point of any series.
+            let timed = !matches!(reason, Unknown::NoUptime | Unknown::DeviceClock);
+            self.points.extend(Some(point).filter(|_| timed));
             self.rates = Rates::all(reason);
             return;
         }
         self.points.push_back(point);
         self.forget_old();
-        self.rates = self.compute(reading.speed_bps);
-        if [&self.rates.in_bps, &self.rates.out_bps]
-            .iter()
-            .any(|r| matches!(r, Err(Unknown::AboveLinkSpeed)))
-        {
+        self.rates = self.compute(&limits);
+        let octets = [&mut self.rates.in_bps, &mut self.rates.out_bps];
+        if reading.octets_mistyped {
+            let missing = octets.into_iter().filter(|r| **r == Err(Unknown::Missing));
+            missing.for_each(|r| *r = Err(Unknown::WrongType));
+        } else if octets.iter().any(|r| matches!(r, Err(Unknown::AboveLinkSpeed))) {
             let last = self.points.pop_back();
             self.points.clear();
             self.points.extend(last);
         }
+        if reading.other_speed_bps.is_some() {
+            let most = [&self.rates.in_bps, &self.rates.out_bps].into_iter().flatten();
+            // A rate is positive and far below 2^63.
+            let most = most.fold(0.0, |a: f64, b| a.max(*b)) as u64;
+            self.carried_bps = self.carried_bps.max(most);
+            self.settle_speed(reading);
+        }
+    }
+
+    /// Whether a reading continues the series.
+    fn goes_on(
+        &mut self,
+        point: &Point,
+        reading: &InterfaceReading,
+        limits: &Limits,
+        clock: Result<(), Unknown>,
+    ) -> Result<(), Unknown> {
+        let other_row = std::mem::replace(&mut self.index, reading.index) != reading.index;
+        if reading.untimed {
+            return Err(Unknown::NoUptime);
+        }
+        clock?;
+        self.counts(point, reading)?;
+        let Some(previous) = self.points.back() else {
+            return Err(Unknown::WarmingUp);
+        };
+        if reading.ambiguous && other_row {
+            return Err(Unknown::Discontinuity);
+        }
+        continues(previous, point, limits)
+    }
+
+    /// A port that is up and has never counted an octet is one whose agent gives zero for all. A session may be new and idle.
+    fn counts(&mut self, point: &Point, reading: &InterfaceReading) -> Result<(), Unknown> {
+        let zero = |c: Option<Counter>| matches!(c, Some(Counter::C64(0) | Counter::C32(0)));
+        let lasting = reading.found_by.is_none();
+        let nothing = lasting && reading.oper == Some(UP) && zero(point.in_octets) && zero(point.out_octets);
+        let since = match nothing {
+            true => *self.zero_since.get_or_insert(point.at),
+            false => {
+                self.zero_since = None;
+                return Ok(());
+            }
+        };
+        match point.at.since(since) < ZERO_AT_MOST {
+            true => Ok(()),
+            false => Err(Unknown::NeverCounted),
+        }
+    }
+
+    fn settle_speed(&mut self, reading: &InterfaceReading) {
+        self.speed_bps = match (reading.speed_bps, reading.other_speed_bps) {
+            (Some(less), Some(more)) if self.carried_bps as f64 > less as f64 * SPEED_TOLERANCE => Some(more),
+            (speed, other) => {
+                if other.is_none() {
+                    self.carried_bps = 0;
+                }
+                speed
+            }
+        };
     }
 
     fn forget_old(&mut self) {
         let Some((newest, faults)) = self.points.back().map(|p| (p.at, p.faults.is_some())) else {
             return;
         };
-        // Rates are taken by the device's clock, which may differ a little from ours.
+        // Readings are not the interval apart to the millisecond.
         let over = if faults {
             ERRORS_OVER
         } else {
             RATE_OVER + RATE_OVER / 10
         };
+        // The oldest one is kept as long as the counters stand where it found them: it tells since when.
+        let moved = |points: &VecDeque<Point>| {
+            let pair = points.front().zip(points.get(1));
+            pair.is_some_and(|(a, b)| a.octets() != b.octets() || newest.since(a.at) >= over + REFRESH_MAX)
+        };
         while self.points.len() > READINGS_MAX
-            || self.points.get(1).is_some_and(|second| newest.since(second.at) >= over)
+            || self.points.get(1).is_some_and(|second| newest.since(second.at) >= over) && moved(&self.points)
         {
             self.points.pop_front();
         }
     }
 
-    fn compute(&self, speed_bps: Option<u64>) -> Rates {
+    fn compute(&self, limits: &Limits) -> Rates {
         let Some(newest) = self.points.back() else {
             return Rates::all(Unknown::WarmingUp);
         };
-        let base = |over: Duration| {
-            self.points
-                .iter()
-                .rev()
-                .find(|p| device_time(p, newest) >= over.as_secs_f64())
-        };
         let mut rates = Rates::all(Unknown::WarmingUp);
-        if let Some(old) = base(RATE_OVER) {
-            rates.in_bps = bps(old, newest, |p| p.in_octets, speed_bps);
-            rates.out_bps = bps(old, newest, |p| p.out_octets, speed_bps);
+        match self.window(newest) {
+            Window::Between(old, new) => {
+                rates.in_bps = bps(old, new, |p| p.in_octets, limits);
+                rates.out_bps = bps(old, new, |p| p.out_octets, limits);
+            }
+            Window::NotRefreshed => (rates.in_bps, rates.out_bps) = (self.rates.in_bps, self.rates.out_bps),
+            Window::TooShort => {}
         }
         // The window of shares may be shorter than 5 min while it fills: packets decide whether it says anything.
-        if let Some(old) = self
-            .points
-            .front()
-            .filter(|p| device_time(p, newest) >= RATE_OVER.as_secs_f64())
-        {
+        if let Some(old) = self.points.front().filter(|p| newest.at.since(p.at) >= RATE_OVER) {
             rates.errors_percent = share(old, newest, |f| f.errors);
             rates.discards_percent = share(old, newest, |f| f.discards);
         }
         rates
     }
+
+    /// The two readings that the rate is taken between. Of counters that are refreshed seldom these are two at which they had just
+    /// moved: between any others there is a refresh too many or too few.
+    fn window<'p>(&'p self, newest: &'p Point) -> Window<'p> {
+        let all = &self.points;
+        let last = all.len() - 1;
+        // Where the counters came to stand where they stand at `at`.
+        let came = |at: usize| {
+            let stays = |i: &usize| all[*i].octets() == all[at].octets();
+            (0..=at).rev().take_while(stays).last().unwrap_or(at)
+        };
+        let old_enough = |p: &Point, new: &Point| new.at.since(p.at) >= RATE_OVER;
+        let plain = || {
+            let base = all.iter().rev().find(|p| old_enough(p, newest));
+            base.map_or(Window::TooShort, |old| Window::Between(old, newest))
+        };
+        let moved = came(last);
+        let before = moved.checked_sub(1).map(came);
+        let stood = before
+            .filter(|from| from + 1 < moved)
+            .map(|from| all[moved].at.since(all[from].at));
+        let seldom = stood.is_some_and(|stood| stood <= REFRESH_MAX);
+        if !seldom {
+            return plain();
+        }
+        let stands = newest.at.since(all[moved].at);
+        if !stands.is_zero() && stood.is_some_and(|stood| stands > stood + stood / 2) {
+            // It stands for longer than ever: nothing passes.
+            return plain();
+        }
+        if !stands.is_zero() {
+            return Window::NotRefreshed;
+        }
+        let new = &all[moved];
+        let mut at = before;
+        while let Some(from) = at {
+            // Since when the first reading's value had stood is not known.
+            let seen_to_move = from > 0 || from + 1 >= all.len() || all[from + 1].octets() != all[from].octets();
+            if old_enough(&all[from], new) && seen_to_move {
+                return Window::Between(&all[from], new);
+            }
+            at = from.checked_sub(1).map(came);
+        }
+        Window::TooShort
+    }
 }
 
-/// Seconds between two readings by the device's own clock. sysUpTime counts 1/100 s modulo 2³².
+/// What a rate is taken from.
+enum Window<'p> {
+    Between(&'p Point, &'p Point),
+    /// The agent has not refreshed the counters since they last moved: the rate is the one before.
+    NotRefreshed,
+    TooShort,
+}
+
+/// How much a port can carry, bit/s.
+struct Limits {
+    /// A higher rate is none.
+    most: Option<f64>,
+    /// What no 32-bit counter of it exceeds, the largest first: the largest that cannot fill the counter once is used.
+    narrow: [Option<f64>; 2],
+}
+
+impl Limits {
+    fn of(reading: &InterfaceReading, contracted_bps: Option<u64>) -> Limits {
+        let speed = reading.speed_bps.max(reading.other_speed_bps);
+        let contracted = contracted_bps.map(|rate| rate as f64);
+        // Whoever sells more than the port says it has knows better.
+        let most = speed.map(|speed| (speed as f64).max(contracted.unwrap_or_default()) * SPEED_TOLERANCE);
+        let narrow = match most {
+            Some(most) => [Some(most), None],
+            None => [
+                contracted.map(|rate| rate * CONTRACT_TOLERANCE),
+                contracted.map(|rate| rate * SPEED_TOLERANCE),
+            ],
+        };
+        Limits { most, narrow }
+    }
+}
+
+/// Seconds between two readings by the device's own clock.
 fn device_time(old: &Point, new: &Point) -> f64 {
-    f64::from(new.uptime.wrapping_sub(old.uptime)) / 100.0
+    seconds(old.uptime, new.uptime)
 }
 
 /// Whether `new` continues the series that `old` is the last point of.
-fn continues(old: &Point, new: &Point, speed_bps: Option<u64>) -> Result<(), Unknown> {
+fn continues(old: &Point, new: &Point, limits: &Limits) -> Result<(), Unknown> {
     let ours = new.at.since(old.at).as_secs_f64();
     let theirs = device_time(old, new);
     // A restart inside the interval leaves an uptime no longer than our own time since then. Anything else that goes
@@ -225,7 +415,7 @@ fn continues(old: &Point, new: &Point, speed_bps: Option<u64>) -> Result<(), Unk
     let seconds = theirs.max(ours);
     for get in [|p: &Point| p.in_octets, |p: &Point| p.out_octets] {
         if let (Some(a), Some(b)) = (get(old), get(new)) {
-            octets(a, b, seconds, speed_bps)?;
+            octets(a, b, seconds, limits)?;
         }
     }
     match (old.packets(), new.packets()) {
@@ -235,22 +425,16 @@ fn continues(old: &Point, new: &Point, speed_bps: Option<u64>) -> Result<(), Unk
 }
 
 /// Octets between two readings of one counter.
-fn octets(old: Counter, new: Counter, seconds: f64, speed_bps: Option<u64>) -> Result<u64, Unknown> {
+fn octets(old: Counter, new: Counter, seconds: f64, limits: &Limits) -> Result<u64, Unknown> {
     match (old, new) {
         (Counter::C64(a), Counter::C64(b)) => b.checked_sub(a).ok_or(Unknown::Decreased),
         (Counter::C32(a), Counter::C32(b)) => {
-            let most = speed_bps.map(|s| s as f64 / 8.0 * seconds * SPEED_TOLERANCE);
             let delta = b.wrapping_sub(a);
-            match most {
-                // The port cannot fill the counter once in this time: a wrap, if any, was one, and is believable only
-                // if the port can carry what it says.
-                Some(most) if most < f64::from(u32::MAX) => {
-                    if f64::from(delta) <= most {
-                        Ok(u64::from(delta))
-                    } else {
-                        Err(Unknown::WrapAmbiguous)
-                    }
-                }
+            // The port cannot fill the counter once in this time: a wrap, if any, was one, and is believable only if the port can carry
+            // what it says.
+            let octets = limits.narrow.iter().flatten().map(|most| most / 8.0 * seconds);
+            match octets.into_iter().find(|most| *most < f64::from(u32::MAX)) {
+                Some(most) if f64::from(delta) <= most => Ok(u64::from(delta)),
                 _ => Err(Unknown::WrapAmbiguous),
             }
         }
@@ -259,25 +443,23 @@ fn octets(old: Counter, new: Counter, seconds: f64, speed_bps: Option<u64>) -> R
     }
 }
 
-fn bps(
-    old: &Point,
-    new: &Point,
-    get: impl Fn(&Point) -> Option<Counter>,
-    speed_bps: Option<u64>,
-) -> Result<f64, Unknown> {
+fn bps(old: &Point, new: &Point, get: impl Fn(&Point) -> Option<Counter>, limits: &Limits) -> Result<f64, Unknown> {
     let (Some(a), Some(b)) = (get(old), get(new)) else {
         return Err(Unknown::Missing);
     };
     let seconds = device_time(old, new);
-    let rate = octets(a, b, seconds, speed_bps)? as f64 * 8.0 / seconds;
-    match speed_bps.filter(|s| *s > 0) {
-        Some(speed) if rate > speed as f64 * SPEED_TOLERANCE => Err(Unknown::AboveLinkSpeed),
+    if seconds < new.at.since(old.at).as_secs_f64() / 2.0 {
+        return Err(Unknown::DeviceClock);
+    }
+    let rate = octets(a, b, seconds, limits)? as f64 * 8.0 / seconds;
+    match limits.most {
+        Some(most) if rate > most => Err(Unknown::AboveLinkSpeed),
         _ => Ok(rate),
     }
 }
 
 fn share(old: &Point, new: &Point, get: impl Fn(&Faults) -> Option<Counter>) -> Result<f64, Unknown> {
-    let (Some(old), Some(new)) = (&old.faults, &new.faults) else {
+    let (Some(before), Some(after)) = (&old.faults, &new.faults) else {
         return Err(Unknown::Missing);
     };
     let delta = |a: Option<Counter>, b: Option<Counter>| match (a, b) {
@@ -285,10 +467,18 @@ fn share(old: &Point, new: &Point, get: impl Fn(&Faults) -> Option<Counter>) -> 
         (Some(Counter::C32(a)), Some(Counter::C32(b))) => Ok(u64::from(b.wrapping_sub(a))),
         _ => Err(Unknown::Missing),
     };
-    let packets = delta(old.packets, new.packets)?;
-    let bad = delta(get(old), get(new))?;
+    let packets = delta(before.packets, after.packets)?;
+    let bad = delta(get(before), get(after))?;
     if packets < PACKETS_MIN {
-        return Err(Unknown::TooFewPackets);
+        let octets = [
+            delta(old.in_octets, new.in_octets),
+            delta(old.out_octets, new.out_octets),
+        ];
+        let least = octets.into_iter().flatten().max().unwrap_or(0) / LARGEST_PACKET;
+        return Err(match least >= PACKETS_MIN {
+            true => Unknown::Contradicted,
+            false => Unknown::TooFewPackets,
+        });
     }
     // A 32-bit difference of nearly 2³² is a counter that was set back, not four billion errors.
     if bad > packets.max(u64::from(u32::MAX) / 2) {

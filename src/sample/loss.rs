@@ -100,6 +100,92 @@ impl LossWindow {
     }
 }
 
+/// Least, most and spread of round-trip times, seconds.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Spread {
+    /// Least.
+    pub min_seconds: f64,
+    /// Most.
+    pub max_seconds: f64,
+    /// Standard deviation.
+    pub deviation_seconds: f64,
+}
+
+/// Round-trip times of the last 5 to 10 minutes, summed up: no single one is kept.
+#[derive(Debug, Default)]
+pub struct RoundTrip {
+    present: Sums,
+    before: Sums,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    began: Mono,
+    count: u32,
+    min: f64,
+    max: f64,
+    mean: f64,
+    /// Sum of squares of the distances from the mean (Welford).
+    squares: f64,
+}
+
+impl Sums {
+    fn add(&mut self, seconds: f64) {
+        (self.min, self.max) = match self.count {
+            0 => (seconds, seconds),
+            _ => (self.min.min(seconds), self.max.max(seconds)),
+        };
+        self.count += 1;
+        let off = seconds - self.mean;
+        self.mean += off / f64::from(self.count);
+        self.squares += off * (seconds - self.mean);
+    }
+
+    /// Both together (Chan, Golub and LeVeque).
+    fn and(self, other: Sums) -> Sums {
+        if other.count == 0 || self.count == 0 {
+            return if self.count == 0 { other } else { self };
+        }
+        let (a, b) = (f64::from(self.count), f64::from(other.count));
+        let apart = other.mean - self.mean;
+        Sums {
+            began: self.began,
+            count: self.count + other.count,
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+            mean: self.mean + apart * b / (a + b),
+            squares: self.squares + other.squares + apart * apart * a * b / (a + b),
+        }
+    }
+}
+
+impl RoundTrip {
+    /// Takes a round.
+    pub fn push(&mut self, round: &ReachRound) {
+        if round.ended.since(self.present.began) >= WINDOW {
+            let fresh = Sums {
+                began: round.ended,
+                ..Sums::default()
+            };
+            self.before = std::mem::replace(&mut self.present, fresh);
+            if round.ended.since(self.before.began) >= WINDOW * 2 {
+                self.before = Sums::default();
+            }
+        }
+        round.rtts.iter().for_each(|rtt| self.present.add(rtt.as_secs_f64()));
+    }
+
+    /// What they were; nothing before the first.
+    pub fn spread(&self) -> Option<Spread> {
+        let all = self.present.and(self.before);
+        (all.count > 0).then(|| Spread {
+            min_seconds: all.min,
+            max_seconds: all.max,
+            deviation_seconds: (all.squares / f64::from(all.count)).sqrt(),
+        })
+    }
+}
+
 impl Many {
     fn push(&mut self, ended: Mono, sent: u32, received: u32) {
         self.rounds.push_back((ended, sent, received));
@@ -134,7 +220,31 @@ mod tests {
             rtts: Vec::new(),
             errors: Vec::new(),
             send_error: None,
+            rejected: None,
         }
+    }
+
+    #[test]
+    fn round_trips_have_least_most_and_spread_of_the_last_minutes() {
+        let mut all = RoundTrip::default();
+        assert_eq!(all.spread(), None);
+        let took = |minute, millis: &[u64]| ReachRound {
+            rtts: millis.iter().map(|ms| Duration::from_millis(*ms)).collect(),
+            ..round(minute, 1)
+        };
+        all.push(&took(0, &[10, 20]));
+        all.push(&took(6, &[30, 40]));
+        let spread = all.spread().expect("four answers");
+        assert_eq!((spread.min_seconds, spread.max_seconds), (0.01, 0.04));
+        // Of 10, 20, 30 and 40 the mean is 25 and the variance 125.
+        assert!((spread.deviation_seconds - 125e-6f64.sqrt()).abs() < 1e-6, "{spread:?}");
+        all.push(&took(12, &[50]));
+        all.push(&took(18, &[]));
+        let spread = all.spread().expect("one answer of late");
+        assert_eq!(
+            (spread.min_seconds, spread.max_seconds, spread.deviation_seconds),
+            (0.05, 0.05, 0.0)
+        );
     }
 
     #[test]

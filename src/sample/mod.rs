@@ -3,21 +3,26 @@
 //!
 //! Never here: a clock, I/O, a judgement.
 
+mod clock;
 pub mod counter;
 pub mod lines;
 pub mod loss;
 mod profile;
 pub mod roles;
 pub mod scalar;
+pub mod service;
+
+pub use loss::Spread;
 
 use crate::model::profile::Health;
 use crate::model::{
-    Circuit, Device, DeviceId, InterfaceWanted, Metric, Mono, Name, Part, Role, Site, ThresholdKind, WatchKind,
+    Circuit, ComponentName, Device, DeviceId, Limits, Metric, Mono, Name, Part, Role, Site, ThresholdKind, WatchKind,
 };
 use crate::poll::{AgentReading, InterfaceReading, Observation, ReachRound};
-use counter::{InterfaceCounters, Rates};
+use clock::DeviceClock;
+use counter::{InterfaceCounters, Rates, Terms};
 use lines::Lines;
-use loss::LossWindow;
+use loss::{LossWindow, RoundTrip};
 use roles::{MemberView, Roles};
 use scalar::Readings;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -28,9 +33,9 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unknown {
-    /// Fewer than 30 s (or 20 echoes) of readings so far. Neutral: not counted as missing data.
+    /// Fewer than 30 s (or 20 echoes) of readings so far. It lasts that long and no longer: then it is missing data.
     WarmingUp,
-    /// Too few packets in the window to speak of a share. Neutral.
+    /// Too few packets in the window to speak of a share: counted, and nothing to judge.
     TooFewPackets,
     /// sysUpTime fell or jumped: the device restarted.
     Restarted,
@@ -44,11 +49,46 @@ pub enum Unknown {
     AboveLinkSpeed,
     /// The agent has no such object, or it is not a number.
     Missing,
+    /// The agent has the object and it cannot be read: its value is malformed, or the agent refuses it or keeps silent.
+    Unreadable,
+    /// A watched service gave no answer.
+    NoAnswer,
     /// Neither a contracted rate nor a port speed is known.
     NoSpeed,
+    /// Where a counter should stand the agent gives another type.
+    WrongType,
+    /// The agent gives no sysUpTime, without which counters are worth nothing.
+    NoUptime,
+    /// The device's sysUpTime stands still, or runs more than 5 % off our clock over 30 s.
+    DeviceClock,
+    /// The port is up, and its counters have stood at zero for 5 minutes.
+    NeverCounted,
+    /// More octets passed than the packets counted can have carried.
+    Contradicted,
+    /// Nothing was read of it: its row was not found, or the agent's answers end before it.
+    NotRead,
 }
 
 impl Unknown {
+    /// Every reason.
+    pub const ALL: [Unknown; 15] = [
+        Unknown::WarmingUp,
+        Unknown::TooFewPackets,
+        Unknown::Restarted,
+        Unknown::Discontinuity,
+        Unknown::Decreased,
+        Unknown::WrapAmbiguous,
+        Unknown::AboveLinkSpeed,
+        Unknown::Missing,
+        Unknown::NoSpeed,
+        Unknown::WrongType,
+        Unknown::NoUptime,
+        Unknown::DeviceClock,
+        Unknown::NeverCounted,
+        Unknown::Contradicted,
+        Unknown::NotRead,
+    ];
+
     /// The word in metrics and on screens.
     pub fn key(self) -> &'static str {
         match self {
@@ -60,13 +100,26 @@ impl Unknown {
             Unknown::WrapAmbiguous => "wrap-ambiguous",
             Unknown::AboveLinkSpeed => "above-link-speed",
             Unknown::Missing => "missing",
+            Unknown::Unreadable => "unreadable",
+            Unknown::NoAnswer => "no-answer",
             Unknown::NoSpeed => "no-speed",
+            Unknown::WrongType => "wrong-type",
+            Unknown::NoUptime => "no-uptime",
+            Unknown::DeviceClock => "device-clock",
+            Unknown::NeverCounted => "never-counted",
+            Unknown::Contradicted => "contradicted",
+            Unknown::NotRead => "not-read",
         }
     }
 
-    /// Says nothing about health and nothing about missing data.
+    /// Says nothing about health.
     pub fn neutral(self) -> bool {
         matches!(self, Unknown::WarmingUp | Unknown::TooFewPackets)
+    }
+
+    /// It is the same for all numbers of the device.
+    pub fn is_of_device(self) -> bool {
+        matches!(self, Unknown::NoUptime | Unknown::DeviceClock)
     }
 }
 
@@ -81,9 +134,12 @@ pub struct Sample {
     pub metric: Metric,
     /// The number.
     pub value: Result<f64, Unknown>,
-    /// The row of a table that decides, where one does: the hottest sensor.
+    /// The row of a table that decides, where one does: the hottest sensor; or of how many rows it is the mean.
     #[serde(default)]
     pub which: Option<Name>,
+    /// The device's own limits for that row: they judge it, not those of the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
     /// When it was measured.
     pub at: Mono,
 }
@@ -91,14 +147,57 @@ pub struct Sample {
 /// The state of a part: a fan, a power supply.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PartSample {
-    /// Its name, unique within the device.
-    pub name: Name,
+    /// Which, unique within the device.
+    pub name: ComponentName,
     /// What it is one of.
     pub component: Name,
     /// As read, and as the MIB calls it.
     pub code: i64,
     /// What that means; `None`: the profile does not say.
     pub state: Option<(Name, Health)>,
+}
+
+/// What a device tells of one of its parts, for people who look.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct PartReading {
+    /// What it is: a fan, a power supply, a temperature, a processor.
+    pub kind: Name,
+    /// How it is called.
+    pub label: Name,
+    /// What it tells.
+    #[serde(flatten)]
+    pub value: PartValue,
+}
+
+/// What a part tells.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "tells")]
+pub enum PartValue {
+    /// Its state.
+    State {
+        /// As read.
+        code: i64,
+        /// As the MIB calls it, if the profile says so.
+        word: Option<Name>,
+        /// What that means.
+        health: Option<Health>,
+    },
+    /// A number.
+    Number {
+        /// Which.
+        metric: Metric,
+        /// In the metric's unit.
+        value: f64,
+        /// The device's own limits for it.
+        limits: Option<Limits>,
+    },
+}
+
+/// Everything that a reading tells of the device's parts, healthy or not.
+pub fn parts_of(reading: &AgentReading) -> Vec<PartReading> {
+    let readings = Readings::new(&reading.scalars);
+    let profile = reading.profile.as_deref();
+    profile.map_or(Vec::new(), |p| profile::list(p, &reading.rows, &readings))
 }
 
 /// The octet counters of an interface at a demarcation point, as evidence for the verdict.
@@ -146,6 +245,9 @@ struct DeviceSamples {
     /// A threshold is on its loss, on its round-trip time. Most devices have neither, and a round of theirs makes no number.
     judged: Judged,
     loss: LossWindow,
+    /// Of an operator's device; round-trip times of circuits are not shown.
+    round_trip: Option<Box<RoundTrip>>,
+    clock: DeviceClock,
     /// Sorted by name.
     interfaces: Vec<(Name, InterfaceCounters)>,
 }
@@ -172,6 +274,8 @@ impl DeviceSamples {
             silent: false,
             judged: Judged::of(device),
             loss: LossWindow::new(&device.poll),
+            round_trip: (device.role == Role::Managed).then(Box::default),
+            clock: DeviceClock::default(),
             interfaces: Vec::new(),
         }
     }
@@ -212,20 +316,24 @@ impl Sampler {
         for device in &site.devices {
             let kept = old.remove(&device.name).filter(|(i, _)| {
                 let before = &self.site.devices[*i];
-                before.address == device.address && before.snmp == device.snmp
+                before.host() == device.host() && before.snmp == device.snmp
             });
             let mut state = DeviceSamples::new(device);
             if let Some((i, kept)) = kept {
                 let same = self.site.devices[i].poll == device.poll;
-                state.interfaces = kept.interfaces;
+                (state.interfaces, state.clock) = (kept.interfaces, kept.clock);
                 state.silent = kept.silent;
                 state.loss = if same { kept.loss } else { state.loss };
+                state.round_trip = kept
+                    .round_trip
+                    .filter(|_| device.role == Role::Managed)
+                    .or(state.round_trip);
             }
             self.devices.push(state);
         }
         self.crossings = crossings(&site);
         self.lines = Lines::new(&site);
-        self.roles = Roles::new(&site);
+        self.roles.reload(&self.site, &site);
         self.site = site;
     }
 
@@ -241,9 +349,28 @@ impl Sampler {
 
     /// Last rates of an interface, in bit/s in and out.
     pub fn rates(&self, device: DeviceId, interface: &str) -> Option<&Rates> {
+        self.counters(device, interface).map(InterfaceCounters::rates)
+    }
+
+    fn counters(&self, device: DeviceId, interface: &str) -> Option<&InterfaceCounters> {
         let interfaces = &self.devices.get(device.index())?.interfaces;
         let at = interfaces.binary_search_by(|(name, _)| (**name).cmp(interface)).ok()?;
-        interfaces.get(at).map(|(_, counters)| counters.rates())
+        interfaces.get(at).map(|(_, counters)| counters)
+    }
+
+    /// The speed of an interface that can be used, bit/s: of two that contradict each other, the one that its traffic fits.
+    pub fn speed(&self, device: DeviceId, interface: &str) -> Option<u64> {
+        self.counters(device, interface)?.speed_bps()
+    }
+
+    /// Can the clock of a device be used?
+    pub fn clock(&self, device: DeviceId) -> Result<(), Unknown> {
+        self.devices.get(device.index()).map_or(Ok(()), |d| d.clock.verdict())
+    }
+
+    /// Round-trip times of the last minutes.
+    pub fn round_trip(&self, device: DeviceId) -> Option<Spread> {
+        self.devices.get(device.index())?.round_trip.as_ref()?.spread()
     }
 
     /// Echo loss in percent over the window, if there are enough echoes.
@@ -276,6 +403,8 @@ impl Sampler {
         if let Some(state) = self.devices.get_mut(device.index()).filter(|s| s.silent != silent) {
             state.silent = silent;
             state.loss = LossWindow::new(&site.device(device).poll);
+            // What it answered before it fell silent says nothing of the way as it is after that.
+            state.round_trip.iter_mut().for_each(|all| **all = RoundTrip::default());
         }
     }
 
@@ -307,6 +436,11 @@ impl Sampler {
                 }
             }
             Observation::Tcp(_) => {}
+            Observation::Service(reading) => {
+                if let Some(device) = self.site.devices.get(reading.device.index()) {
+                    service::numbers(device, reading, &mut out.numbers);
+                }
+            }
         }
         for sample in &out.numbers {
             if let Err(reason) = sample.value {
@@ -324,6 +458,9 @@ impl Sampler {
             return;
         }
         state.loss.push(round);
+        if let Some(all) = &mut state.round_trip {
+            all.push(round);
+        }
         out.loss = state.loss.percent();
         let mut number = |metric, value| {
             out.numbers.push(Sample {
@@ -332,6 +469,7 @@ impl Sampler {
                 metric,
                 value,
                 which: None,
+                limits: None,
                 at: round.ended,
             });
         };
@@ -349,12 +487,26 @@ impl Sampler {
         };
         let readings = Readings::new(&reading.scalars);
         if let Some(profile) = reading.profile.as_deref() {
-            profile::numbers(profile, &reading.rows, &readings, (device, at), &mut out.numbers);
+            profile::numbers(
+                profile,
+                &reading.rows,
+                &readings,
+                (device, wanted, at),
+                &mut out.numbers,
+            );
             out.parts = profile::parts(profile, &reading.rows, &readings);
         }
         for watch in wanted.watches.iter() {
             if let WatchKind::Oid { oid, scale, .. } = &watch.kind {
-                let value = readings.find(oid).map(|v| v * scale).ok_or(Unknown::Missing);
+                let unread = || reading.unread.iter().any(|u| *u.oid == **oid);
+                let value = readings.find(oid).map(|v| v * scale);
+                let value = value.ok_or_else(|| {
+                    if unread() {
+                        Unknown::Unreadable
+                    } else {
+                        Unknown::Missing
+                    }
+                });
                 let part = Part::Watch(watch.name.clone());
                 out.numbers.push(Sample {
                     device,
@@ -362,6 +514,7 @@ impl Sampler {
                     metric: Metric::Watch,
                     value,
                     which: None,
+                    limits: None,
                     at,
                 });
             }
@@ -375,20 +528,42 @@ impl Sampler {
         ) else {
             return;
         };
+        let clock = match reading.untimed {
+            true => Ok(()),
+            false => state.clock.take(reading.at, reading.uptime),
+        };
+        let line = match wanted.circuit {
+            Some(_) => None,
+            None => self.lines.circuit(&self.site, device, reading),
+        };
+        let circuit = wanted.circuit.as_deref().or(line.map(|(_, circuit)| circuit));
+        let contracted = match circuit {
+            Some(circuit) => circuit.down_bps.max(circuit.up_bps),
+            None => wanted
+                .wants(&reading.name, reading.found_by.as_ref())
+                .find_map(|w| w.rate_bps),
+        };
+        let terms = Terms {
+            contracted_bps: contracted,
+            clock,
+        };
         let counters = state.interface(&reading.name);
-        counters.push(reading);
-        let rates = counters.rates();
+        counters.push(reading, terms);
+        let (rates, speed) = (counters.rates(), counters.speed_bps());
         if let Some(circuit) = wanted.circuit.as_deref() {
             // At the institution's router, what comes in from the network goes down to the institution.
-            circuit_numbers(device, circuit, (rates.in_bps, rates.out_bps), reading, out);
-        } else if let Some((id, circuit)) = self.lines.circuit(&self.site, device, reading) {
-            // At the operator's port, what goes out goes down to the institution.
-            circuit_numbers(id, circuit, (rates.out_bps, rates.in_bps), reading, out);
+            circuit_numbers((device, circuit), (rates.in_bps, rates.out_bps), speed, reading.at, out);
             if judges_faults(wanted) {
+                fault_numbers(device, &Part::Device, rates, reading, out);
+            }
+        } else if let Some((id, circuit)) = line {
+            // At the operator's port, what goes out goes down to the institution.
+            circuit_numbers((id, circuit), (rates.out_bps, rates.in_bps), speed, reading.at, out);
+            if judges_faults(wanted) || judges_faults(self.site.device(id)) {
                 fault_numbers(id, &Part::Device, rates, reading, out);
             }
         } else {
-            port_numbers(device, wanted, rates, reading, out);
+            port_numbers((device, wanted), rates, contracted.or(speed), reading, out);
         }
         if self.crossings.contains(&(device, reading.name.clone())) {
             let octets = counters.octets();
@@ -403,14 +578,22 @@ impl Sampler {
 }
 
 fn share(bps: Result<f64, Unknown>, speed: Option<u64>) -> Result<f64, Unknown> {
-    Ok(bps? / speed.filter(|s| *s > 0).ok_or(Unknown::NoSpeed)? as f64 * 100.0)
+    match (bps?, speed.filter(|s| *s > 0)) {
+        (bps, Some(speed)) => Ok(bps / speed as f64 * 100.0),
+        // Nothing is no share of whatever the port could carry. A port without a link has no speed.
+        (0.0, None) => Ok(0.0),
+        (_, None) => Err(Unknown::NoSpeed),
+    }
 }
 
-/// Utilisation of a port of the operator's own.
-fn port_numbers(device: DeviceId, wanted: &Device, rates: &Rates, reading: &InterfaceReading, out: &mut Samples) {
-    let fits = |w: &&InterfaceWanted| crate::model::device::glob(&w.pattern, &reading.name);
-    let contracted = wanted.interfaces.iter().filter(fits).find_map(|w| w.rate_bps);
-    let speed = contracted.or(reading.speed_bps);
+/// Utilisation of a port of the operator's own. `speed`: its contracted rate, or what it can carry.
+fn port_numbers(
+    (device, wanted): (DeviceId, &Device),
+    rates: &Rates,
+    speed: Option<u64>,
+    reading: &InterfaceReading,
+    out: &mut Samples,
+) {
     let part = Part::Interface(reading.name.clone());
     for (metric, bps) in [
         (Metric::UtilizationIn, rates.in_bps),
@@ -422,6 +605,7 @@ fn port_numbers(device: DeviceId, wanted: &Device, rates: &Rates, reading: &Inte
             metric,
             value: share(bps, speed),
             which: None,
+            limits: None,
             at: reading.at,
         });
     }
@@ -447,6 +631,7 @@ fn fault_numbers(device: DeviceId, part: &Part, rates: &Rates, reading: &Interfa
             metric,
             value,
             which: None,
+            limits: None,
             at: reading.at,
         });
     }
@@ -454,10 +639,10 @@ fn fault_numbers(device: DeviceId, part: &Part, rates: &Rates, reading: &Interfa
 
 /// Utilisation of an access circuit, of its contracted rate in each direction, else of the port's speed.
 fn circuit_numbers(
-    device: DeviceId,
-    circuit: &Circuit,
+    (device, circuit): (DeviceId, &Circuit),
     (down, up): (Result<f64, Unknown>, Result<f64, Unknown>),
-    reading: &InterfaceReading,
+    speed: Option<u64>,
+    at: Mono,
     out: &mut Samples,
 ) {
     for (metric, bps, rate) in [
@@ -468,9 +653,10 @@ fn circuit_numbers(
             device,
             part: Part::Device,
             metric,
-            value: share(bps, rate.or(reading.speed_bps)),
+            value: share(bps, rate.or(speed)),
             which: None,
-            at: reading.at,
+            limits: None,
+            at,
         });
     }
 }

@@ -1,9 +1,13 @@
 //! The HTTP listener: `/metrics`, `/healthz`, `/readyz`, and 404 for everything else.
 //!
-//! A slow or silent client costs one connection for at most a minute: the header timer is set (hyper has none by itself),
-//! connections are counted, and each serves one request.
+//! A slow or silent client costs one connection for at most a minute, and less when others want its place: the header timer is set
+//! (hyper has none by itself), connections are counted, and each serves one request.
 //!
 //! Never here: what the pages say ([`Pages`] does), a way to change anything.
+
+mod places;
+
+pub use places::{Places, Progress, Watched};
 
 use crate::metrics::Text;
 use http_body_util::Full;
@@ -12,14 +16,15 @@ use hyper::header::{ALLOW, CONTENT_TYPE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use nix::sys::socket::{MsgFlags, recv};
 use std::convert::Infallible;
 use std::future::Future;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
 /// For the request's head.
 const HEAD: Duration = Duration::from_secs(10);
@@ -29,6 +34,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const BUFFER: usize = 128 << 10;
 /// At a time, per listener.
 const CONNECTIONS: usize = 512;
+/// Of them, for one address: from then on it first gives up its own that do not get on.
+const OF_PEER: usize = 32;
+/// Connections that the kernel keeps until they are accepted: a burst of others must not make a scrape wait for a second SYN.
+const BACKLOG: i32 = 4096;
 
 /// A future of a page.
 pub type Page<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -39,8 +48,8 @@ pub trait Pages: Send + Sync + 'static {
     fn metrics(&self) -> Page<Option<Text>>;
     /// `/healthz`: the process lives; `Err` says what does not.
     fn health(&self) -> Result<(), String>;
-    /// `/readyz`: everything works; `Err` lists what does not.
-    fn ready(&self) -> Result<(), Vec<String>>;
+    /// `/readyz`: everything works; `Err` lists all that does not.
+    fn ready(&self) -> Page<Result<(), Vec<String>>>;
 }
 
 /// Which pages a listener has.
@@ -56,18 +65,24 @@ pub enum Offer {
 
 /// Serves until the runtime ends.
 pub async fn serve(listener: TcpListener, pages: Arc<dyn Pages>, offer: Offer) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    // Where the kernel refuses, the shorter queue of the start stays.
+    let _ = socket2::SockRef::from(&listener).listen(BACKLOG);
+    let places = Places::new(CONNECTIONS, OF_PEER);
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
-            Ok((client, _)) => {
+            Ok((client, from)) => {
                 let pages = Arc::clone(&pages);
-                tokio::spawn(async move {
-                    let _ = tokio::time::timeout(PATIENCE, connection(client, pages, offer)).await;
-                    drop(permit);
-                });
+                let has_asked = has_asked(&client);
+                let work = |progress: Arc<Progress>| {
+                    if has_asked {
+                        progress.asked();
+                    }
+                    async move {
+                        let serve = connection(Watched::new(client, Arc::clone(&progress)), pages, offer, progress);
+                        let _ = tokio::time::timeout(PATIENCE, serve).await;
+                    }
+                };
+                places.seat(Some(from.ip().to_canonical()), work).await;
             }
             // Out of file descriptors: wait for some to be closed.
             Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -75,8 +90,21 @@ pub async fn serve(listener: TcpListener, pages: Arc<dyn Pages>, offer: Offer) {
     }
 }
 
-async fn connection(client: TcpStream, pages: Arc<dyn Pages>, offer: Offer) {
+/// Whether a whole head waits to be read: on a busy host the one who has asked must not be taken for one who is silent.
+fn has_asked(client: &TcpStream) -> bool {
+    let mut head = [0; 4096];
+    let peeked = recv(
+        client.as_raw_fd(),
+        &mut head,
+        MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT,
+    );
+    let read = peeked.ok().and_then(|n| head.get(..n));
+    read.is_some_and(|read| read.windows(4).any(|w| w == b"\r\n\r\n"))
+}
+
+async fn connection(client: Watched<TcpStream>, pages: Arc<dyn Pages>, offer: Offer, progress: Arc<Progress>) {
     let service = service_fn(move |request| {
+        progress.asked();
         let pages = Arc::clone(&pages);
         async move { Ok::<_, Infallible>(answer(&request, &*pages, offer).await) }
     });
@@ -116,7 +144,7 @@ async fn answer(request: &Request<Incoming>, pages: &dyn Pages, offer: Offer) ->
             Ok(()) => text(StatusCode::OK, "ok\n"),
             Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
         },
-        _ => match pages.ready() {
+        _ => match pages.ready().await {
             Ok(()) => text(StatusCode::OK, "ready\n"),
             Err(what) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{}\n", what.join("\n"))),
         },

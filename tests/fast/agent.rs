@@ -5,8 +5,10 @@
 pub(crate) mod fake;
 mod lies;
 mod memory;
+mod nameless;
 mod roles;
 pub(crate) mod site;
+mod trouble;
 
 use async_snmp::{PduType, Value, Version};
 use fake::{World, v1, v2c, v3};
@@ -221,11 +223,106 @@ fn a_table_that_is_away_says_nothing_about_the_ports() {
 }
 
 #[test]
-fn counters_without_sysuptime_are_not_handed_on() {
+fn counters_without_sysuptime_are_not_handed_on_and_the_state_is() {
     let mut world = World::new(v2c(), &["a"]);
     world.fake.objects.remove(UPTIME.as_slice());
     let reading = world.honest();
-    assert_eq!((reading.uptime, ports(&reading).len()), (None, 0));
+    let port = &reading.interfaces[0];
+    assert_eq!((reading.uptime, port.untimed, port.oper), (None, true, Some(1)));
+    assert_eq!((port.in_octets, port.out_octets, port.errors), (None, None, None));
+}
+
+#[test]
+fn names_are_found_step_by_step_where_getbulk_is_not_answered() {
+    for refuses in [false, true] {
+        let mut world = World::new(v2c(), &["a", "b"]);
+        let mut rounds = 0;
+        let reading = loop {
+            let round = world.round(|world, asked| match (asked.kind, refuses) {
+                (PduType::GetBulkRequest, false) => Vec::new(),
+                (PduType::GetBulkRequest, true) => {
+                    let echo = asked.oids.iter().map(|o| fake::bind(o, Value::Null)).collect();
+                    let refusal = fake::response(asked.request_id, (5, 1), echo);
+                    vec![world.datagram(fake::community(async_snmp::Version::V2c, fake::COMMUNITY, refusal))]
+                }
+                _ => vec![world.truth(asked)],
+            });
+            rounds += 1;
+            let reading = round.outcome.unwrap();
+            if !reading.interfaces.is_empty() {
+                break reading;
+            }
+            assert!(missing(&reading).is_empty(), "nothing is known of the ports");
+            world.pass(Duration::from_secs(60));
+        };
+        assert!(rounds <= if refuses { 1 } else { 4 }, "{rounds} rounds");
+        assert_eq!((ports(&reading).len(), reading.step_by_step), (2, true));
+    }
+}
+
+#[test]
+fn of_two_rows_with_one_name_the_port_is_read_and_not_the_layer_above_it() {
+    let kind = |world: &mut World, index: u32, kind: i32| {
+        world
+            .fake
+            .set(&[1, 3, 6, 1, 2, 1, 2, 2, 1, 3, index], Value::Integer(kind));
+    };
+    // The port, and its MPLS layer above (higher index) or below it; the layer counts a part of what the port counts.
+    for (port, layer) in [(1, 9), (9, 1)] {
+        let mut world = World::new(v2c(), &["a"]);
+        world.fake.remove_port(1);
+        let (mut a, mut b) = (1_000_000, 2_000);
+        for round in 0..6u64 {
+            world.fake.port(port, "a", a);
+            world.fake.port(layer, "a", b);
+            kind(&mut world, port, 6);
+            kind(&mut world, layer, 166);
+            let reading = world.honest();
+            let read = &reading.interfaces[0];
+            assert_eq!((reading.interfaces.len(), read.ambiguous, read.twins), (1, true, 1));
+            assert!(round == 0 || read.index == port, "round {round}: {}", read.index);
+            world.pass(Duration::from_secs(60));
+            (a, b) = (a + 10_000_000, b + 100_000);
+        }
+    }
+    // Nothing tells the rows apart but what they carry: the one that carries more.
+    let mut world = World::new(v2c(), &["a"]);
+    for round in 0..6u64 {
+        world.fake.port(1, "a", 1_000 + round * 10_000_000);
+        world.fake.port(9, "a", 1_000 + round * 100_000);
+        let index = world.honest().interfaces[0].index;
+        assert!(round < 2 || index == 1, "round {round}: {index}");
+        world.pass(Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn of_two_rows_with_one_alias_one_is_the_port() {
+    let mut world = World::new(v2c(), &["alias:N-0004242", "b"]);
+    let alias = |world: &mut World, index: u32| {
+        let text = b"cust N-0004242".to_vec();
+        world.fake.set(
+            &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 18, index],
+            Value::OctetString(text.into()),
+        );
+    };
+    for round in 0..4u64 {
+        world.fake.port(1, "a", 1_000 + round * 10_000_000);
+        world.fake.port(2, "b", 1_000 + round * 200_000);
+        (1..=2).for_each(|index| alias(&mut world, index));
+        let reading = world.honest();
+        world.pass(Duration::from_secs(60));
+        if round < 2 {
+            continue;
+        }
+        let found = |i: &hinomi::poll::InterfaceReading| (i.name.to_string(), i.found_by.is_some(), i.twins);
+        let all: Vec<_> = reading.interfaces.iter().map(found).collect();
+        assert_eq!(
+            all,
+            [("a".to_owned(), true, 1), ("b".to_owned(), false, 0)],
+            "b is wanted by its name as well"
+        );
+    }
 }
 
 #[test]
@@ -362,7 +459,7 @@ fn a_restart_and_a_wrap_of_uptime_make_it_look_again() {
 
 #[test]
 fn too_big_halves_and_is_remembered() {
-    for (limit, slim) in [(700, false), (330, true)] {
+    for limit in [700, 330, 150] {
         for credentials in [v1(), v2c(), v3()] {
             let mut world = World::new(credentials, &["a", "b"]);
             world.fake.limit = limit;
@@ -378,12 +475,10 @@ fn too_big_halves_and_is_remembered() {
             let first = refused(&world);
             let reading = world.honest();
             assert_eq!(ports(&reading).len(), 2);
-            if slim && world.asked[0].version != Version::V1 {
-                assert_eq!(
-                    reading.interfaces[0].alias, None,
-                    "limit {limit}: only what health needs"
-                );
-            }
+            assert!(
+                reading.interfaces[0].alias.is_some(),
+                "limit {limit}: a row is cut, not shortened"
+            );
             assert!(
                 refused(&world) == 0 || first > refused(&world),
                 "limit {limit}: {:?}",
@@ -519,6 +614,8 @@ fn a_demarcation_interface_is_read_though_nobody_listed_it() {
     platform.demarcation = Some(hinomi::model::Demarcation {
         device: DeviceId(0),
         interface: Name::from("b"),
+        peers: Vec::new(),
+        subnet: None,
     });
     let mut world = World::of(edge.clone());
     world.agents = Agents::new(site::site(vec![edge, platform]), [1; 32]);

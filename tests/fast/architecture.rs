@@ -10,12 +10,13 @@ use std::path::Path;
 const IMPORTS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("wire", &[]),
-    ("config", &["model"]),
+    ("files", &[]),
+    ("config", &["model", "files"]),
     ("poll", &["model", "wire"]),
     ("sample", &["model", "poll"]),
     ("rules", &["model", "poll", "sample"]),
     ("incident", &["model", "poll", "rules"]),
-    ("notify", &["model", "poll", "rules", "incident"]),
+    ("notify", &["model", "files", "poll", "rules", "incident"]),
     (
         "core",
         &["model", "wire", "poll", "sample", "rules", "incident", "notify"],
@@ -40,6 +41,7 @@ const CORE_ONLY: &[&str] = &["Core", "Input", "Effect"];
 
 /// Files and folders that may touch the outside world.
 const SHELL: &[&str] = &[
+    "files.rs",
     "config/load.rs",
     "incident/ledger.rs",
     "incident/ledger/",
@@ -103,6 +105,25 @@ fn the_house_rules_hold() {
         breaches.len(),
         breaches.join("\n- ")
     );
+}
+
+/// The unit has `ProcSubset=pid`: of /proc only the folders of processes are there. What is read elsewhere works in a shell and not there.
+#[test]
+fn what_the_unit_hides_is_not_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &root, &mut files);
+    let unit = std::fs::read_to_string(root.join("../systemd/hinomi.service")).unwrap();
+    assert!(
+        unit.contains("ProcSubset=pid"),
+        "the unit no longer hides it: drop this test"
+    );
+    for (path, text) in &files {
+        let own = |rest: &&str| rest.starts_with("self/") || rest.starts_with('{');
+        let read = text.split("\"/proc/").skip(1).filter(|rest| !own(rest));
+        assert_eq!(read.count(), 0, "{path} reads of /proc what the unit hides");
+        assert!(!text.contains("\"/sys/"), "{path} reads /sys");
+    }
 }
 
 /// One planted breach a rule: (path, text, what the sentence must say).

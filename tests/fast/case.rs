@@ -3,6 +3,7 @@
 
 mod book;
 mod ledger;
+mod loss;
 mod outbox;
 mod plan;
 mod random;

@@ -5,8 +5,12 @@
     reason = "a test reads the clock to see that it ends in time"
 )]
 
+mod holds;
 mod isolate;
+mod orders;
+mod readme;
 mod record;
+mod watches;
 
 use crate::relay::{Relay, Script};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -843,12 +847,13 @@ fn route_test_shows_the_transaction_and_tells_which_route_failed() {
 fn the_units_are_valid_and_little_exposed() {
     let folder = Folder::new();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
-    for name in ["hinomi.service", "hinomi-alarm@.service"] {
+    let units = ["hinomi.service", "hinomi-alarm@.service", "hinomi-plugins.service"];
+    for name in units {
         let unit = std::fs::read_to_string(root.join(name)).unwrap();
         let here = unit.replace("/usr/bin/hinomi", env!("CARGO_BIN_EXE_hinomi"));
         std::fs::write(folder.0.join(name), here).unwrap();
     }
-    for name in ["hinomi.service", "hinomi-alarm@.service"] {
+    for name in units {
         let unit = folder.0.join(name);
         let unit = unit.to_str().unwrap();
         let security = ["security", "--offline=true", "--threshold=20", "--no-pager", unit];

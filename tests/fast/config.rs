@@ -9,6 +9,7 @@ mod defaults;
 mod host;
 mod mutations;
 mod site;
+mod watches;
 
 use hinomi::config::{self, Found, Host, Loaded, NotFound, SecretFrom, SourceFile, Surroundings};
 use hinomi::model::{Secret, Site};

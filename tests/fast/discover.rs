@@ -122,6 +122,10 @@ fn posing(profile: &str) -> Fake {
     fake.objects.retain(|oid, _| !oid.starts_with(&[1, 3, 6, 1, 2, 1, 25]));
     let id = Value::ObjectIdentifier(Oid::from_slice(&oid(text(posed, "object_id"))));
     fake.set(&[1, 3, 6, 1, 2, 1, 1, 2, 0], id);
+    if posed.contains_key("sys_descr") {
+        let words = text(posed, "sys_descr").as_bytes().to_vec();
+        fake.set(&[1, 3, 6, 1, 2, 1, 1, 1, 0], Value::OctetString(words.into()));
+    }
     for (object, posed) in posed["objects"].as_table().unwrap() {
         fake.set(&oid(object), value(posed));
     }
@@ -174,11 +178,14 @@ fn other_makes_are_told_with_their_interfaces_and_redundancy() {
     );
     for wanted in [
         "# 127.0.0.1: Cisco IOS, IOS-XE, verified objects.",
-        "cpu 71.0 %, memory 75.0 %",
+        "cpu 71.0 % (cpu 2), memory 75.0 % (memory 1)",
         "temperature 38.5 C (Switch 1 Inlet)",
-        "hsrp GigabitEthernet0/9 10 active  (HSRP (CISCO-HSRP-MIB))",
-        "bgp  198.51.100.1 established  (BGP (RFC 4273))",
-        "ospf 192.0.2.9 full  (OSPF (RFC 4750))",
+        "hsrp GigabitEthernet0/9 10 active  (CISCO-HSRP-MIB)",
+        "bgp  198.51.100.1 established  (BGP4-MIB (RFC 4273))",
+        "ospf 192.0.2.9 full  (OSPF-MIB (RFC 4750))",
+        "# kind = \"hsrp\"",
+        "# members = ['edge \"a\"', \"NAME OF THE OTHER DEVICE\"]",
+        "# sysObjectID: 1.3.6.1.4.1.9.1",
         "lag  GigabitEthernet0/9 1  (link aggregation",
         "1.00 Gbit/s, up, \"to PE-1",
     ] {
@@ -188,6 +195,93 @@ fn other_makes_are_told_with_their_interfaces_and_redundancy() {
     assert!(
         !stanza.contains("\n[[device]]\u{fffd}"),
         "a device's text stays inside its comment: {stanza}"
+    );
+}
+
+/// An agent that answers these objects, and says who it is.
+fn agent(id: &str, description: &str, objects: &[(&str, Value)]) -> Posed {
+    let mut fake = Fake::new();
+    fake.objects.retain(|oid, _| !oid.starts_with(&[1, 3, 6, 1, 2, 1, 25]));
+    let id = Value::ObjectIdentifier(Oid::from_slice(&oid(id)));
+    fake.set(&[1, 3, 6, 1, 2, 1, 1, 2, 0], id);
+    let text = |text: &str| Value::OctetString(text.as_bytes().to_vec().into());
+    fake.set(&[1, 3, 6, 1, 2, 1, 1, 1, 0], text(description));
+    for (object, value) in objects {
+        fake.set(&oid(object), value.clone());
+    }
+    Posed::new(fake)
+}
+
+fn words(text: &str) -> Value {
+    Value::OctetString(text.as_bytes().to_vec().into())
+}
+
+#[test]
+fn what_the_daemon_reads_of_a_cluster_is_printed_and_written_as_a_group() {
+    let agent = agent(
+        "1.3.6.1.4.1.25461.2.3.54",
+        "Example firewall\n  of a series",
+        &[
+            ("1.3.6.1.4.1.25461.2.1.2.1.11.0", words("active")),
+            ("1.3.6.1.4.1.25461.2.1.2.1.12.0", words("passive")),
+        ],
+    );
+    let folder = Folder::new("panos-ha", b"s3cret-community\n");
+    let (stanza, site) = folder.stanza(agent.port);
+    for wanted in [
+        "# sysObjectID: 1.3.6.1.4.1.25461.2.3.54",
+        "# sysDescr: Example firewall of a series",
+        "ha   own unit active  (PAN-COMMON-MIB",
+        "ha   peer unit standby  (PAN-COMMON-MIB",
+        "answered nothing: cpu",
+    ] {
+        assert!(stanza.contains(wanted), "{wanted}\n{stanza}");
+    }
+    let group = &site.redundancy[0];
+    assert_eq!((group.kind.key(), group.members.len()), ("ha", 1), "{stanza}");
+}
+
+#[test]
+fn neighbours_over_ipv6_are_told_by_their_addresses() {
+    let state = "1.3.6.1.4.1.30065.4.1.1.2.1.13.1";
+    let v6 = format!("{state}.2.16.32.1.13.184.0.5.0.64.0.0.0.0.0.18.0.1");
+    let local = format!("{state}.4.20.254.128.0.0.0.0.0.0.0.0.0.0.0.0.0.7.0.0.0.3");
+    let v4 = format!("{state}.1.4.192.0.2.9");
+    let objects = [
+        (&*v4, Value::Integer(6)),
+        (&*v6, Value::Integer(3)),
+        (&*local, Value::Integer(6)),
+    ];
+    let agent = agent("1.3.6.1.4.1.30065.1", "Example switch", &objects);
+    let folder = Folder::new("bgp-v6", b"s3cret-community\n");
+    let (stanza, _) = folder.stanza(agent.port);
+    for wanted in [
+        "bgp  192.0.2.9 established  (ARISTA-BGP4V2-MIB)",
+        "bgp  2001:db8:5:40::12:1 active  (ARISTA-BGP4V2-MIB)",
+        "bgp  fe80::7 established  (ARISTA-BGP4V2-MIB)",
+        "peer = \"2001:db8:5:40::12:1\" }",
+    ] {
+        assert!(stanza.contains(wanted), "{wanted}\n{stanza}");
+    }
+}
+
+#[test]
+fn aggregates_and_instances_on_many_interfaces_are_told_by_their_interfaces() {
+    let name = |index: u32, name: &'static str| (format!("1.3.6.1.2.1.31.1.1.1.1.{index}"), words(name));
+    let hsrp = |index: u32, role: i32| {
+        (
+            format!("1.3.6.1.4.1.9.9.106.1.2.1.1.15.{index}.1"),
+            Value::Integer(role),
+        )
+    };
+    let all = [name(40, "Vl40"), name(50, "Vl50"), hsrp(40, 6), hsrp(50, 5)];
+    let objects: Vec<(&str, Value)> = all.iter().map(|(oid, value)| (&**oid, value.clone())).collect();
+    let agent = agent("1.3.6.1.4.1.9.1.1745", "Cisco IOS Software, example", &objects);
+    let folder = Folder::new("hsrp-vlans", b"s3cret-community\n");
+    let (stanza, _) = folder.stanza(agent.port);
+    assert!(
+        stanza.contains("hsrp Vl40 1 active  (") && stanza.contains("hsrp Vl50 1 standby  ("),
+        "{stanza}"
     );
 }
 
@@ -207,6 +301,34 @@ fn what_shares_a_prefix_is_told_apart() {
         let folder = Folder::new(profile, b"s3cret-community\n");
         let (_, site) = folder.stanza(agent.port);
         assert_eq!(site.devices[0].profile.as_deref(), Some(profile));
+    }
+}
+
+#[test]
+fn a_probe_lists_the_parts_that_are_well_too() {
+    let agent = Posed::new(posing("nokia-sros"));
+    let folder = Folder::new("probe", b"s3cret-community\n");
+    let (stanza, _) = folder.stanza(agent.port);
+    let main = folder.0.join("hinomi.toml");
+    let device = format!("[operator]\nname = \"x\"\n\n{stanza}liveness = \"snmp\"\n");
+    std::fs::write(&main, device).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_hinomi"))
+        .args(["probe", "edge \"a\"", "--config"])
+        .arg(&main)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let told = String::from_utf8_lossy(&output.stderr);
+    let says = |words: &[&str]| shown.lines().any(|line| words.iter().all(|w| line.contains(w)));
+    for line in [
+        &["fan 1.1", "ok", "healthy"][..],
+        &["fan 1.2", "failed"],
+        &["AC power supply 1.2", "notEquipped", "healthy"],
+        &["DC power supply 1.2", "outOfService", "failed"],
+        &["temperature", "hardware", "44.0 C", "critical 75.0 C"],
+    ] {
+        assert!(says(line), "{line:?}\n{shown}\n{told}");
     }
 }
 

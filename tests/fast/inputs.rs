@@ -5,6 +5,7 @@ use crate::world::World;
 use hinomi::incident::EventBody;
 use hinomi::model::Site;
 use hinomi::notify::text::timeline;
+use hinomi::wire::snmp::{DecodeError, Value};
 use std::time::Duration;
 
 const SITE: &str = r#"
@@ -115,6 +116,29 @@ fn a_port_shows_its_state_as_read_and_a_group_what_its_members_say() {
     let group = lines(&world, "hinomi/way out switched-over");
     let said = at(&group, "read: edge in way out: edge ge-0/0/1 is failed");
     assert!(said < at(&group, "opened"), "{group:#?}");
+}
+
+/// The device answers, its agent answers, and no port of it is measured: somebody has to hear of it.
+#[test]
+fn a_round_that_ends_at_the_same_place_each_time_is_a_finding() {
+    let mut world = world();
+    let unreadable = Value::Unreadable {
+        tag: 0x43,
+        contents: Vec::new(),
+        why: DecodeError::Range,
+    };
+    let uptime = vec![1, 3, 6, 1, 2, 1, 1, 3, 0];
+    world.run_to(s(300));
+    world.agent("edge").values.insert(uptime.clone(), unreadable);
+    world.run_to(s(1_800));
+    world.agent("edge").values.remove(&uptime);
+    world.run_to(s(3_000));
+    let told = lines(&world, "edge agent-silent");
+    let opened = at(&told, "its answers end at 1.3.6.1.2.1.1.3.0 each time");
+    assert!(
+        opened <= at(&told, "opened") && at(&told, "opened") < at(&told, "ended"),
+        "{told:#?}"
+    );
 }
 
 #[test]

@@ -631,18 +631,22 @@ fn starttls_taken_out_on_the_way_is_not_plain_text() {
     assert!(error.contains("does not speak TLS"), "{error}");
 }
 
+fn source(address: &str) -> Option<Bind> {
+    Some(Bind::Address(address.parse::<std::net::IpAddr>().unwrap().into()))
+}
+
 /// Row 30: the source is the one that was written.
 #[test]
 fn a_route_is_bound_to_its_source() {
     let relay = Relay::start(Script::default());
     let bound = Route {
-        bind: Some(Bind::Address("127.0.0.9".parse().unwrap())),
+        bind: source("127.0.0.9"),
         ..to(&relay)
     };
     assert!(matches!(send(&bound, &mail(), LONG), Outcome::Accepted { .. }));
     assert_eq!(relay.mails()[0].peer.ip().to_string(), "127.0.0.9");
     let foreign = Route {
-        bind: Some(Bind::Address("192.0.2.77".parse().unwrap())),
+        bind: source("192.0.2.77"),
         ..to(&relay)
     };
     let (stage, error) = failed(send(&foreign, &mail(), LONG));
@@ -656,10 +660,67 @@ fn a_route_is_bound_to_its_source() {
     assert_eq!(stage, Stage::Connect);
     assert!(error.contains("hinomi-none"), "{error}");
     let six = Route {
-        bind: Some(Bind::Address("::1".parse().unwrap())),
+        bind: source("::1"),
         ..to(&relay)
     };
     assert_eq!(failed(send(&six, &mail(), LONG)).0, Stage::Resolve);
+}
+
+/// What the configuration takes as an address arrives as it is written, in the envelope and in the headers.
+#[test]
+fn quoted_local_parts_and_address_literals_arrive_as_written() {
+    for address in [
+        "\"foo..bar\"@docomo.ne.jp",
+        "noc@[192.0.2.1]",
+        "noc@[IPv6:2001:db8::1]",
+        "\"a@b\"@example.net",
+    ] {
+        let relay = Relay::start(Script::default());
+        let route = Route {
+            from: address.to_owned(),
+            ..to(&relay)
+        };
+        let to = Mail {
+            to: address.to_owned(),
+            ..mail()
+        };
+        assert!(matches!(send(&route, &to, LONG), Outcome::Accepted { .. }), "{address}");
+        let got = &relay.mails()[0];
+        assert_eq!((got.from.as_str(), got.to[0].as_str()), (address, address));
+        assert_eq!(got.header("To").as_deref(), Some(address));
+        assert!(
+            got.header("From").unwrap().ends_with(&format!("<{address}>")),
+            "{:?}",
+            got.header("From")
+        );
+    }
+}
+
+/// EHLO keywords are words, whatever stands around them; a relay that refuses EHLO is greeted by HELO.
+#[test]
+fn what_a_relay_offers_is_read_as_words() {
+    for offer in [
+        "250-relay\r\n250-STARTTLS \r\n250 AUTH PLAIN",
+        "250-relay\r\n250 starttls REQUIRED",
+        "250-relay\r\n250-\tStartTLS\r\n\r\n250",
+        "250-relay\r\n250-\r\n250 STARTTLS",
+    ] {
+        let relay = Relay::start(Script {
+            rules: vec![Rule::at(At::Ehlo).reply(offer).times(1)],
+            tls: Encryption::StartTls,
+            ..Script::default()
+        });
+        let outcome = send(&secure(&relay, Tls::StartTls), &mail(), LONG);
+        assert!(matches!(outcome, Outcome::Accepted { .. }), "{offer:?}: {outcome:?}");
+    }
+    for code in ["500 what?", "502 5.5.1 no", "504 no", "550 5.5.1 command rejected"] {
+        let relay = Relay::start(Script {
+            rules: vec![Rule::at(At::Ehlo).reply(code).times(1)],
+            ..Script::default()
+        });
+        let outcome = send(&to(&relay), &mail(), LONG);
+        assert!(matches!(outcome, Outcome::Accepted { .. }), "{code}: {outcome:?}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod profiles;
 mod random;
 mod readme;
 mod scenarios;
+mod silence;
 mod snmpd;
 mod trap;
 mod wire;

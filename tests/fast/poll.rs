@@ -5,10 +5,15 @@
 mod net;
 mod raw;
 
-use hinomi::model::{DeviceId, Liveness, Mono, Owner, Status, Watch, WatchKind};
-use hinomi::poll::{Channel, DropReason, Observation, PollEffect, PollInput, ReachRound, RoundKind};
+use hinomi::model::service::{Answer, Ask, Endpoint, Failure, Trust};
+use hinomi::model::{DeviceId, Liveness, Mono, Owner, Service, Status, Watch, WatchKind};
+use hinomi::poll::disbelief::Disbelief;
+use hinomi::poll::{Channel, DropReason, Observation, PollEffect, PollInput, ReachRound, RoundKind, ServiceReading};
 use net::{Behaviour, Net, device, icmp_error, ms, packet, secs, site};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 const D: DeviceId = DeviceId(0);
 
@@ -140,25 +145,60 @@ fn twenty_percent_loss_for_ten_minutes_brings_nothing_down() {
 #[test]
 fn only_the_true_answer_is_believed() {
     type Forge = fn(&[u8]) -> (&'static str, Vec<u8>);
-    // What comes instead of the answer, from whom, and how it is counted. Offsets are in the ICMP message.
-    let cases: [(Forge, DropReason); 6] = [
-        (|b| ("192.0.2.99", b.to_vec()), DropReason::WrongSource),
-        (|b| ("192.0.2.1", net::flip(b, 4)), DropReason::ForeignEcho),
-        (|b| ("192.0.2.1", net::flip(b, 6)), DropReason::ForeignEcho),
-        (|b| ("192.0.2.1", net::flip(b, 23)), DropReason::ForeignEcho),
-        (|b| ("192.0.2.1", net::flip(b, 11)), DropReason::ForeignEcho),
-        (|b| ("192.0.2.1", b[..20].to_vec()), DropReason::ForeignEcho),
+    let payload = |octets| Disbelief::Payload { octets, sent: 16 };
+    let elsewhere = Disbelief::Source(([192, 0, 2, 99], 0).into());
+    // What comes instead of the answer, from whom, how it is counted and what is told of it. Offsets are in the ICMP message.
+    let cases: [(Forge, DropReason, Disbelief); 9] = [
+        (|b| ("192.0.2.99", b.to_vec()), DropReason::WrongSource, elsewhere),
+        (
+            |b| ("192.0.2.1", net::flip(b, 4)),
+            DropReason::ForeignEcho,
+            Disbelief::Sequence,
+        ),
+        (
+            |b| ("192.0.2.1", net::flip(b, 6)),
+            DropReason::ForeignEcho,
+            Disbelief::Sequence,
+        ),
+        (
+            |b| ("192.0.2.1", net::flip(b, 23)),
+            DropReason::ForeignEcho,
+            payload(16),
+        ),
+        (
+            |b| ("192.0.2.1", net::flip(b, 11)),
+            DropReason::ForeignEcho,
+            payload(16),
+        ),
+        (
+            |b| ("192.0.2.1", b[..20].to_vec()),
+            DropReason::ForeignEcho,
+            payload(12),
+        ),
+        (|b| ("192.0.2.1", b[..16].to_vec()), DropReason::ForeignEcho, payload(8)),
+        (
+            |b| ("192.0.2.1", [b, &[0; 40]].concat()),
+            DropReason::ForeignEcho,
+            payload(56),
+        ),
+        (
+            |b| ("192.0.2.1", [&b[..8], &[0; 16]].concat()),
+            DropReason::ForeignEcho,
+            payload(16),
+        ),
     ];
-    for (i, (forge, reason)) in cases.into_iter().enumerate() {
+    for (i, (forge, reason, why)) in cases.into_iter().enumerate() {
         let mut net = Net::new(site(vec![device("edge-a", "192.0.2.1")]));
         net.set("192.0.2.1", Behaviour::Forged(forge));
-        net.run_for(secs(30));
+        net.run_for(secs(40));
         assert!(down_at(&net, D).is_some(), "case {i} was believed");
         assert!(
             dropped(&net, reason) > 10,
             "case {i}: {:?}",
             net.poll.counters().dropped
         );
+        let (_, round) = net.reach(D).last().expect("a round");
+        assert_eq!(round.rejected.as_ref().map(|r| r.why.clone()), Some(why), "case {i}");
     }
 }
 
@@ -189,6 +229,10 @@ fn duplicates_and_late_answers_are_counted_and_change_nothing() {
         down_at(&net, D).is_some(),
         "answers later than the timeout are no answers"
     );
+    let late = |r: &hinomi::poll::ReachRound| r.rejected.as_ref().map(|r| r.why.clone());
+    net.run_for(secs(25));
+    let (_, last) = net.reach(D).last().expect("a round");
+    assert_eq!(late(last), Some(Disbelief::Late { tenths: 21 }));
     assert!(dropped(&net, DropReason::LateEcho) > 10);
 }
 
@@ -544,6 +588,127 @@ fn a_tcp_watch_is_told_each_interval() {
     assert_eq!(readings.len(), 4);
     assert_eq!((&*readings[0].watch, &readings[0].result), ("bgp", &Ok(ms(5))));
     assert_eq!(readings[3].result, Err("Connection refused".to_owned()));
+}
+
+fn page(name: &str, address: &str, interval: Duration) -> Watch {
+    let to = Endpoint {
+        host: address.to_owned(),
+        port: 443,
+        address: None,
+    };
+    Watch {
+        name: name.into(),
+        kind: WatchKind::Service(Arc::new(Service {
+            ask: Ask::Tls { to, trust: Trust::Any },
+            interval,
+            timeout: secs(2),
+            number: None,
+            within: None,
+            failed: Default::default(),
+        })),
+    }
+}
+
+/// Seconds after the first at which a service was to be asked.
+fn asked(net: &Net, watch: &str) -> Vec<u64> {
+    let of = net.asks.iter().filter(|(_, job)| *job.watch == *watch);
+    let times: Vec<Mono> = of.map(|(at, _)| *at).collect();
+    times.iter().map(|at| at.since(times[0]).as_secs()).collect()
+}
+
+/// The shell answers the last question about a service.
+fn answer(net: &mut Net, watch: &str, result: Result<Answer, Failure>) {
+    let of = net.asks.iter().rev().find(|(_, job)| *job.watch == *watch);
+    let token = of.map(|(_, job)| job.token).expect("it was asked");
+    let took = ms(20);
+    net.input(PollInput::Asked { token, took, result });
+}
+
+fn readings<'n>(net: &'n Net, watch: &str) -> Vec<&'n ServiceReading> {
+    let all = net.seen.iter();
+    all.filter_map(|(_, o)| match o {
+        Observation::Service(reading) if *reading.watch == *watch => Some(&**reading),
+        _ => None,
+    })
+    .collect()
+}
+
+fn refused() -> Result<Answer, Failure> {
+    Err(Failure::NoAnswer("Connection refused".to_owned()))
+}
+
+#[test]
+fn a_service_has_an_interval_of_its_own_and_the_shell_forgetting_it_says_nothing_of_it() {
+    let mut d = device("edge-a", "192.0.2.1");
+    d.watches = [page("slow", "192.0.2.1", secs(40)), page("quick", "192.0.2.1", secs(5))].into();
+    let mut net = Net::new(site(vec![d]));
+    net.run_for(secs(100));
+    let slow = readings(&net, "slow");
+    assert!((2..=3).contains(&slow.len()), "{slow:?}");
+    assert!(
+        slow.iter().all(|r| matches!(r.result, Err(Failure::NotKnown(_)))),
+        "{slow:?}"
+    );
+    // 2 s of timeout and 5 s of guard: every other round of 5 s finds the last one running.
+    assert!((9..=11).contains(&readings(&net, "quick").len()));
+    assert!(net.poll.counters().overrun > 0);
+}
+
+#[test]
+fn a_service_that_fails_is_asked_again_soon_and_only_when_the_rules_want_it() {
+    let mut d = device("edge-a", "192.0.2.1");
+    d.watches = [page("certificate", "192.0.2.1", secs(600))].into();
+    let mut net = Net::new(site(vec![d]));
+    while net.asks.is_empty() {
+        net.run_for(secs(1));
+    }
+    answer(&mut net, "certificate", refused());
+    for _ in 0..3 {
+        net.input(PollInput::AskAgain(D, "certificate".into()));
+    }
+    net.input(PollInput::AskAgain(D, "no such watch".into()));
+    net.run_for(secs(100));
+    assert_eq!(asked(&net, "certificate").len(), 2, "once, whoever wants it how often");
+    assert!((14..=16).contains(&asked(&net, "certificate")[1]));
+    assert_eq!(readings(&net, "certificate")[0].took, ms(20));
+}
+
+#[test]
+fn silence_of_a_device_stops_what_lives_on_it_and_nothing_else() {
+    let mut d = device("edge-a", "192.0.2.1");
+    d.watches = [
+        page("here", "192.0.2.1", secs(10)),
+        page("there", "192.0.2.9", secs(10)),
+        page("named", "example.net", secs(10)),
+    ]
+    .into();
+    let mut net = Net::new(site(vec![d]));
+    net.input(PollInput::Silent(D, true));
+    net.run_for(secs(15));
+    let all: BTreeSet<&str> = net.asks.iter().map(|(_, job)| &*job.watch).collect();
+    assert_eq!(all, BTreeSet::from(["there", "named"]));
+    net.input(PollInput::Silent(D, false));
+    net.run_for(secs(15));
+    assert!(net.asks.iter().any(|(_, job)| &*job.watch == "here"));
+}
+
+#[test]
+fn an_answer_to_a_service_that_a_reload_changed_is_dropped() {
+    let mut d = device("edge-a", "192.0.2.1");
+    d.watches = [page("certificate", "192.0.2.1", secs(10))].into();
+    let mut net = Net::new(site(vec![d.clone()]));
+    net.run_for(secs(11));
+    d.watches = [page("certificate", "192.0.2.1", secs(20))].into();
+    while net.asks.len() < 2 {
+        net.run_for(ms(100));
+    }
+    let (now, told) = (net.clock(), readings(&net, "certificate").len());
+    net.poll.reload(site(vec![d]), now);
+    answer(&mut net, "certificate", refused());
+    assert_eq!(readings(&net, "certificate").len(), told);
+    let before = net.asks.len();
+    net.run_for(secs(21));
+    assert!(net.asks.len() > before, "it is asked anew");
 }
 
 #[test]

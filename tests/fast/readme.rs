@@ -146,7 +146,7 @@ fn the_profile_of_the_readme_is_taken_as_it_stands_and_every_profile_is_named() 
         let loaded = load_with(&file, &Host::new().without_secrets());
         let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
         let site = loaded.site.unwrap_or_else(|| panic!("{name}: {}", problems.join("\n")));
-        assert_eq!(site.profiles.by_name("site-router").unwrap().measures.len(), 2);
+        assert_eq!(site.profiles.by_name("site-router").unwrap().own_measures().count(), 2);
         for built_in in hinomi::config::builtin_profiles().iter().map(|p| &p.name) {
             let box_switch = built_in.starts_with("alaxala-") && !text.contains(&**built_in);
             assert!(

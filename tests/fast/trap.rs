@@ -322,6 +322,18 @@ fn text_of_a_device_is_harmless_and_short() {
     let details = seen.unwrap().details;
     assert!(details.starts_with("message 1b5b324a"), "{details}");
     assert!(details.chars().all(|c| !c.is_control()) && details.chars().count() <= 161);
+    // Three octets that turn the direction of writing.
+    evil[place..place + 4].copy_from_slice("\u{202e}X".as_bytes());
+    let (_, seen, _) = take(&mut traps(), EDGE, &evil, at(0));
+    let details = seen.unwrap().details;
+    assert!(
+        details.starts_with("message X") && !details.contains(hinomi::model::text::is_hostile),
+        "{details}"
+    );
+    // Japanese, in Shift_JIS.
+    evil[place..place + 4].copy_from_slice(b"\x93\x64\x8c\xb9");
+    let (_, seen, _) = take(&mut traps(), EDGE, &evil, at(0));
+    assert!(seen.unwrap().details.starts_with("message 電源"));
 }
 
 #[test]

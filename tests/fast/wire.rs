@@ -14,8 +14,8 @@ use cfb_mode::Decryptor;
 use cfb_mode::cipher::KeyIvInit;
 use hinomi::wire::snmp::usm::{Auth, MasterKey, Privacy};
 use hinomi::wire::snmp::{
-    DecodeError, Message, Names, Pdu, PduKind, Request, Scoped, ScopedData, ScopedPdu, V3Header, Value, VarBind,
-    Version, decode, encode_community, encode_v3, number_of,
+    DecodeError, Message, Names, Pdu, PduKind, Request, Scoped, ScopedData, ScopedPdu, V3Header, Value, ValueView,
+    VarBind, Version, decode, encode_community, encode_v3, number_of,
 };
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -347,7 +347,7 @@ fn not_exactly_one_message_is_none() {
 }
 
 #[test]
-fn a_nest_of_four_thousand_sequences_is_refused() {
+fn a_nest_of_four_thousand_sequences_is_a_value_that_cannot_be_read() {
     let mut nest = Vec::new();
     for depth in 0..4_000usize {
         let len = nest.len();
@@ -389,7 +389,11 @@ fn a_nest_of_four_thousand_sequences_is_refused() {
     let list = wrap(0x30, wrap(0x30, varbind));
     let pdu = wrap(0xa2, [vec![2, 1, 7, 2, 1, 0, 2, 1, 0], list].concat());
     let message = wrap(0x30, [vec![2, 1, 1, 4, 1, b'p'], pdu].concat());
-    assert_eq!(decode(&message), Err(DecodeError::Tag { found: 0x30 }));
+    // Nothing goes down into it: the value is one that cannot be read, and the rest of the answer counts.
+    let Ok(Message::Community { pdu, .. }) = decode(&message) else {
+        panic!("the envelope is whole");
+    };
+    assert!(matches!(pdu.varbinds[0].value, ValueView::Unreadable { tag: 0x30, .. }));
 }
 
 fn any_value() -> impl Strategy<Value = (Value, TheirValue)> {
@@ -451,4 +455,53 @@ proptest! {
         let _ = hinomi::wire::icmp::parse(false, &bytes);
         let _ = hinomi::wire::icmp::parse(true, &bytes);
     }
+}
+
+/// Reads a seed of a fuzz target, and all that one cut or one flipped bit makes of it.
+fn damaged(kind: &str, read: impl Fn(&[u8])) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fuzz/seeds")
+        .join(kind);
+    let mut seeds = 0;
+    for seed in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(seed.unwrap().path()).unwrap();
+        seeds += 1;
+        read(&bytes);
+        for at in 0..bytes.len() {
+            read(&bytes[..at]);
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                read(&flipped);
+            }
+        }
+    }
+    assert!(seeds > 0, "no seed of {kind}");
+}
+
+#[test]
+fn no_cut_or_flip_of_what_watches_read_panics() {
+    use hinomi::wire::{certificate, dns, ntp, perfdata};
+    let nonce = 0x0102_0304_0506_0708;
+    damaged("ntp", |bytes| {
+        if let Ok(read) = ntp::reply(bytes, nonce) {
+            let _ = ntp::offset_and_delay(ntp::Stamp(0), &read, ntp::Stamp(u64::MAX));
+        }
+    });
+    for kind in [dns::Kind::A, dns::Kind::Mx, dns::Kind::Txt, dns::Kind::Cname] {
+        damaged("dns", |bytes| {
+            if let Ok(read) = dns::reply(bytes, 7, "ehr.example.jp", kind) {
+                assert!(read.records.len() < 500);
+            }
+        });
+    }
+    damaged("certificate", |bytes| {
+        if let Ok(read) = certificate::read(bytes) {
+            assert!(read.subject.chars().count() <= 200 && read.names.len() <= 20);
+        }
+    });
+    damaged("perfdata", |bytes| {
+        let read = perfdata::read(bytes);
+        assert!(read.numbers.iter().all(|n| n.value.is_finite()));
+    });
 }

@@ -18,6 +18,7 @@ mod routers;
 mod runner;
 mod site;
 mod story_kill;
+mod story_links;
 mod story_mail_out;
 mod story_network;
 mod story_platform;
@@ -101,6 +102,30 @@ const STORIES: &[Story] = &[
         usual: 150,
         limit: Duration::from_secs(420),
         run: story_port::run,
+    },
+    Story {
+        name: "links",
+        headline: "an aggregation device, an edge, one end, a cable: one incident each, the ports inside; nobody tells where cables end",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd"],
+        usual: 460,
+        limit: Duration::from_secs(900),
+        run: story_links::unknown,
+    },
+    Story {
+        name: "links-lldp",
+        headline: "the same, and lldpd tells where cables end",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd", "lldpd", "snmpwalk"],
+        usual: 460,
+        limit: Duration::from_secs(900),
+        run: story_links::told_by_lldp,
+    },
+    Story {
+        name: "links-written",
+        headline: "the same, and the configuration tells where cables end",
+        needs: &["root", "ip", "nft", "snmpd", "smtpd"],
+        usual: 460,
+        limit: Duration::from_secs(900),
+        run: story_links::written,
     },
     Story {
         name: "vrrp",

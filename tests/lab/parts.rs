@@ -422,7 +422,7 @@ pub(crate) fn missing(need: &str) -> Option<String> {
                 "nft" => "nftables",
                 "smtpd" => "opensmtpd",
                 "ping" => "iputils-ping",
-                "snmpget" => "snmp",
+                "snmpget" | "snmpwalk" => "snmp",
                 "systemd-nspawn" => "systemd-container",
                 "nsenter" => "util-linux",
                 other => other,

@@ -238,4 +238,29 @@ pub(crate) const KEPT: &[(u64, &str, &str)] = &[
         "split-brain",
         "what was over in the moment it was told was told by the procedure of something that is well",
     ),
+    (
+        961472,
+        "redundancy-mixed",
+        "a port that LACP had put out of its aggregate was good when the table of LACP vanished",
+    ),
+    (
+        950372,
+        "redundancy-mixed",
+        "a loss of redundancy waited for the delay of a fault that came later",
+    ),
+    (
+        721173,
+        "redundancy-mixed",
+        "a flip that counters proved was dropped because both were active right after it",
+    ),
+    (
+        562791,
+        "roles-flap",
+        "a row that moved while it was read lost the count of the one before",
+    ),
+    (
+        967222,
+        "redundancy-mixed",
+        "after both had been active one old reading was enough to call it a switchover",
+    ),
 ];

@@ -11,7 +11,7 @@ mod redundancy;
 use super::agent::Lie;
 use super::dice::Dice;
 use super::kinds::{self as table, Kind};
-use super::town::{Scene, Tier, Town};
+use super::town::{Cable, Scene, Tier, Town};
 use super::truth::{At, SECOND};
 use hinomi::model::redundancy::Role;
 use hinomi::poll::trap::TrapKind;
@@ -101,6 +101,8 @@ pub(crate) enum What {
     Mute(usize),
     /// A port of a device.
     Port(usize, usize),
+    /// A cable is cut: both ends fall.
+    Cable(Cable),
     Agent(usize),
     /// This host is cut off.
     Host,
@@ -181,6 +183,7 @@ fn scene(dice: &mut Dice) -> Scene {
         fast: dice.chance(3),
         strict: false,
         groups: false,
+        links: false,
     }
 }
 
@@ -225,7 +228,18 @@ impl Plot {
         let to = from + lasts;
         for (at, on) in [(from, true), (to, false)] {
             match &what {
-                What::Dead(i) => self.act(at, Act::Dead(*i, on)),
+                What::Dead(i) => {
+                    self.act(at, Act::Dead(*i, on));
+                    // What has no power gives no light: the other ends of its cables fall with it.
+                    for (device, port) in self.far_ends(*i) {
+                        self.act(at, Act::Port(device, port, on));
+                    }
+                }
+                What::Cable(ends) => {
+                    for (device, port) in ends {
+                        self.act(at, Act::Port(*device, *port, on));
+                    }
+                }
                 What::Mute(i) => self.act(at, Act::Mute(*i, on)),
                 What::Port(i, port) => self.act(at, Act::Port(*i, *port, on)),
                 What::Agent(i) => self.act(at, Act::Agent(*i, !on)),
@@ -240,6 +254,15 @@ impl Plot {
         }
         self.faults.push(Fault { kind, from, to, what });
         self.ends = self.ends.max(to + 330 * SECOND);
+    }
+
+    fn far_ends(&self, device: usize) -> Vec<(usize, usize)> {
+        let cables = self.town.cables.iter();
+        let far = |cable: &Cable| match cable {
+            [own, far] | [far, own] if own.0 == device => Some(*far),
+            _ => None,
+        };
+        cables.filter_map(far).collect()
     }
 
     fn one_of(&self, tier: Tier, dice: &mut Dice) -> Option<usize> {

@@ -42,6 +42,8 @@ pub(crate) struct Scene {
     pub(crate) strict: bool,
     /// There are redundancy groups.
     pub(crate) groups: bool,
+    /// Aggregation devices hang on both edges by cables whose ends are read.
+    pub(crate) links: bool,
 }
 
 /// What a device is in the town.
@@ -67,7 +69,12 @@ pub(crate) struct Town {
     pub(crate) ports: Vec<Vec<String>>,
     /// Redundancy groups, parallel to those of the site.
     pub(crate) rings: Vec<Ring>,
+    /// Cables whose ends are read.
+    pub(crate) cables: Vec<Cable>,
 }
+
+/// A cable: device and port at each end.
+pub(crate) type Cable = [(usize, usize); 2];
 
 const SECOND: Duration = Duration::from_secs(1);
 /// The first device's address.
@@ -78,6 +85,8 @@ pub(crate) const CPU: [u32; 10] = [1, 3, 6, 1, 4, 1, 99_999, 1, 1, 0];
 static PROFILES: LazyLock<Arc<Profiles>> = LazyLock::new(hinomi::config::builtin_profiles);
 static ACCESS: LazyLock<Arc<SnmpAccess>> = LazyLock::new(|| {
     Arc::new(SnmpAccess {
+        text: Default::default(),
+        interfaces_max: SnmpAccess::INTERFACES_MAX,
         name: "all".into(),
         port: 161,
         credentials: Credentials::V2c {
@@ -126,6 +135,7 @@ struct Builder<'a> {
     tiers: Vec<Tier>,
     ways: Vec<Vec<u32>>,
     ports: Vec<Vec<String>>,
+    cables: Vec<Cable>,
     user_hours: Arc<Hours>,
     always: Arc<Hours>,
     of_circuits: Arc<BTreeMap<ThresholdKind, Threshold>>,
@@ -155,6 +165,7 @@ impl Town {
             tiers: Vec::new(),
             ways: Vec::new(),
             ports: Vec::new(),
+            cables: Vec::new(),
             user_hours: Arc::new(Hours::new((0..5).map(day).collect(), false).expect("spans within a week")),
             always: Arc::new(Hours::new(vec![(0, 7 * 1440)], true).expect("a week")),
             of_circuits: Arc::default(),
@@ -215,6 +226,7 @@ impl Builder<'_> {
             name: name.into(),
             role: Role::Managed,
             address: IpAddr::V4(Ipv4Addr::from(FIRST + index)),
+            zone: None,
             owner,
             group: None,
             site: None,
@@ -268,7 +280,7 @@ impl Builder<'_> {
             let witness = self.scene.witness;
             let interval = if witness { 10 } else { *self.dice.pick(&[10, 30, 30]) };
             let groups = self.scene.groups;
-            let snmp = witness || groups || self.dice.chance(70) && !self.scene.unread;
+            let snmp = witness || groups || self.scene.links || self.dice.chance(70) && !self.scene.unread;
             let mut ports: Vec<String> = ["xe-0", "xe-1", "xe-2"].map(str::to_owned).to_vec();
             let listed = ports.len();
             if groups && name == "edge-a" {
@@ -320,6 +332,8 @@ impl Builder<'_> {
                 device.demarcation = Some(Demarcation {
                     device: DeviceId(over),
                     interface: "xe-0".into(),
+                    peers: Vec::new(),
+                    subnet: None,
                 });
                 self.devices.len() as u32 - 1
             })
@@ -341,13 +355,13 @@ impl Builder<'_> {
         let first = self.devices.len() as u32;
         for i in 0..self.scene.aggregations {
             let single = self.dice.chance(30);
-            let ways = if single {
+            let ways = if single && !self.scene.links {
                 vec![edge + i as u32 % 2]
             } else {
                 vec![edge, edge + 1]
             };
             let interval = *self.dice.pick(&[30, 30, 60]);
-            let speaks = self.scene.lines || self.scene.groups && i < 2;
+            let speaks = self.scene.lines || self.scene.links || self.scene.groups && i < 2;
             let device = self.add(
                 format!("agg-{}", i + 1),
                 Tier::Aggregation,
@@ -365,9 +379,54 @@ impl Builder<'_> {
             let aggregation = first + (i % self.scene.aggregations) as u32;
             self.circuit(i, aggregation);
         }
+        if self.scene.links {
+            self.cables(edge as usize, first as usize);
+        }
         for i in first as usize..first as usize + self.scene.aggregations {
             let wanted: Vec<InterfaceWanted> = self.ports[i].iter().map(|p| wanted(p, false)).collect();
             self.devices[i].interfaces = wanted.into();
+        }
+        self.write_cables();
+    }
+
+    /// Each aggregation device hangs on both edges.
+    fn cables(&mut self, edge: usize, first: usize) {
+        for i in 0..self.scene.aggregations {
+            for side in 0..2 {
+                let (above, below) = (edge + side, first + i);
+                let ends = [(above, format!("agg-{}", i + 1)), (below, format!("up-{side}"))];
+                self.cables.push(ends.map(|(device, port)| {
+                    self.ports[device].push(port);
+                    (device, self.ports[device].len() - 1)
+                }));
+            }
+        }
+    }
+
+    /// Where the cables end is written at both ends, at one, or nowhere; what is not written is guessed.
+    fn write_cables(&mut self) {
+        for cable in self.cables.clone() {
+            let (both, one) = (self.dice.chance(40), self.dice.chance(50));
+            for (end, (device, port)) in cable.into_iter().enumerate() {
+                let (other, other_port) = cable[1 - end];
+                let to = LinkEnd {
+                    device: self.devices[other].name.clone(),
+                    interface: self
+                        .dice
+                        .chance(50)
+                        .then(|| self.ports[other][other_port].as_str().into()),
+                };
+                let name = self.ports[device][port].clone();
+                let written = both || one && end == 0;
+                let entry = InterfaceWanted {
+                    to: written.then_some(to),
+                    ..wanted(&name, true)
+                };
+                let mut all = self.devices[device].interfaces.to_vec();
+                all.retain(|w| *w.pattern != *name);
+                all.push(entry);
+                self.devices[device].interfaces = all.into();
+            }
         }
     }
 
@@ -455,6 +514,7 @@ impl Builder<'_> {
             redundancy,
             maintenance: Vec::new(),
             traps: None,
+            plugins: Default::default(),
             heartbeat: None,
             fingerprint: String::new(),
         };
@@ -464,6 +524,7 @@ impl Builder<'_> {
             ways: self.ways,
             ports: self.ports,
             rings,
+            cables: self.cables,
         }
     }
 
@@ -479,6 +540,7 @@ fn wanted(port: &str, expect_up: bool) -> InterfaceWanted {
         rate_bps: None,
         expect_up,
         backup: false,
+        to: None,
     }
 }
 

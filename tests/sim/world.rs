@@ -384,6 +384,7 @@ impl World {
                     let after = timeout.as_micros() as At;
                     self.push(after, Input::Poll(PollInput::TcpEnded { token, result }));
                 }
+                Effect::Ask(_) => {}
                 Effect::Commit(batch) => self.commit(batch),
                 Effect::Deliver(delivery) => self.deliver(delivery),
                 Effect::TestRoute { route, with_auth } => {

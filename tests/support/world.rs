@@ -7,8 +7,10 @@ use hinomi::core::tape::{Beginning, Line, Wants};
 use hinomi::core::{Core, Effect, Input, MaintenanceOrder};
 use hinomi::incident::{Batch, Head, Restored, RowChange};
 use hinomi::model::maintenance::By;
+use hinomi::model::service::{Answer, Failure};
 use hinomi::model::{Mono, Now, Site, Wall, Window};
 use hinomi::notify::{Delivery, Outcome, RouteTest, Stage};
+use hinomi::poll::agent::memory::Memories;
 use hinomi::poll::{Channel, PollInput};
 use hinomi::wire::snmp::{Message, Pdu, PduKind, Value, VarBind, Version, decode, encode_community};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +34,7 @@ pub(super) struct Taken {
 #[derive(Clone, Debug)]
 pub(super) struct Port {
     pub(super) name: String,
+    pub(super) alias: String,
     pub(super) up: bool,
     pub(super) admin_up: bool,
     pub(super) speed_mbps: u32,
@@ -51,6 +54,24 @@ pub(super) struct Agent {
     pub(super) ports: Vec<Port>,
     pub(super) booted: Duration,
     pub(super) values: BTreeMap<Vec<u32>, Value>,
+    /// Where it does not tell the truth: the start of identifiers, how, and what stood there when it began to.
+    lies: Vec<(Vec<u32>, Lie, Objects)>,
+}
+
+/// Values by identifier.
+type Objects = BTreeMap<Vec<u32>, Value>;
+
+/// How an agent may be wrong about an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lie {
+    /// It has none.
+    Lacks,
+    /// Its value stands.
+    Freezes,
+    /// It has another type.
+    Retypes,
+    /// It is 0.
+    Zero,
 }
 
 struct Host {
@@ -67,8 +88,14 @@ pub(super) struct World {
     pub(super) taken: Vec<Taken>,
     pub(super) relays_down: BTreeSet<String>,
     pub(super) uplink_up: bool,
+    /// Addresses that this host cannot send to.
+    pub(super) unsendable: BTreeSet<IpAddr>,
+    /// Who says of an address that it cannot be reached.
+    pub(super) says_unreachable: BTreeMap<IpAddr, IpAddr>,
     pub(super) loss_percent: u32,
     pub(super) commit_fails: bool,
+    /// What watched services answer, by the watch's name, and how long that takes.
+    pub(super) answers: BTreeMap<String, (Duration, Result<Answer, Failure>)>,
     /// How often the core was woken or given something.
     pub(super) wakes: u64,
     /// What the ledger holds.
@@ -119,8 +146,11 @@ impl World {
             taken: Vec::new(),
             relays_down: BTreeSet::new(),
             uplink_up: true,
+            unsendable: BTreeSet::new(),
+            says_unreachable: BTreeMap::new(),
             loss_percent: 0,
             commit_fails: false,
+            answers: BTreeMap::new(),
             wakes: 0,
             events: Vec::new(),
             rows: BTreeMap::new(),
@@ -206,9 +236,12 @@ impl World {
                 ports: device
                     .interfaces
                     .iter()
+                    // What is found by another text than its name is made by the story.
+                    .filter(|wanted| !wanted.pattern.contains(':'))
                     .enumerate()
                     .map(|(i, wanted)| Port {
                         name: wanted.pattern.replace('*', "0"),
+                        alias: "port".to_owned(),
                         up: true,
                         admin_up: true,
                         speed_mbps: 1000,
@@ -221,6 +254,7 @@ impl World {
                     .collect(),
                 booted: Duration::ZERO,
                 values: BTreeMap::new(),
+                lies: Vec::new(),
             });
             self.hosts.entry(device.address).or_insert(Host {
                 up: true,
@@ -338,6 +372,15 @@ impl World {
                     };
                     self.push(LATENCY, Input::Poll(PollInput::TcpEnded { token, result }));
                 }
+                Effect::Ask(job) => {
+                    let unscripted = || {
+                        let why = "the story says nothing of it".to_owned();
+                        (LATENCY, Err(Failure::NotKnown(why)))
+                    };
+                    let (took, result) = self.answers.get(&*job.watch).cloned().unwrap_or_else(unscripted);
+                    let token = job.token;
+                    self.push(took, Input::Poll(PollInput::Asked { token, took, result }));
+                }
                 Effect::Commit(batch) => {
                     // As the real ledger does: what could not be written is written before the next batch.
                     self.unwritten.push(batch.clone());
@@ -441,6 +484,23 @@ impl World {
     }
 
     fn send(&mut self, channel: Channel, to: SocketAddr, bytes: &[u8]) {
+        if self.unsendable.contains(&to.ip()) {
+            let error = "Network is unreachable (os error 101)".to_owned();
+            let failed = PollInput::SendFailed { channel, to, error };
+            return self.push(Duration::ZERO, Input::Poll(failed));
+        }
+        let router = self.says_unreachable.get(&to.ip()).copied();
+        if let Some(router) =
+            router.filter(|r| channel == Channel::Icmp && self.reachable(*r) && !self.reachable(to.ip()))
+        {
+            let datagram = PollInput::Datagram {
+                channel,
+                from: SocketAddr::new(router, 0),
+                at: Mono(0),
+                bytes: unreachable(router, to.ip(), bytes),
+            };
+            return self.push(LATENCY, Input::Poll(datagram));
+        }
         // Lost on the way there, or on the way back.
         if !self.reachable(to.ip()) || self.lost() || self.lost() {
             return;
@@ -498,6 +558,15 @@ impl World {
             .unwrap_or_else(|| panic!("`{device}` has no snmp in the story's site"))
     }
 
+    /// From now on the agent of a device lies about the objects that begin with this.
+    pub(super) fn lie(&mut self, device: &str, object: &[u32], lie: Lie) {
+        let now = self.now;
+        let agent = self.agent(device);
+        let stood = agent.table(now).into_iter().filter(|(oid, _)| oid.starts_with(object));
+        let stood = stood.collect();
+        agent.lies.push((object.to_vec(), lie, stood));
+    }
+
     /// The daemon is killed and starts again `down_for` later, with what the ledger holds.
     pub(super) fn restart(&mut self, down_for: Duration) {
         self.queue.clear();
@@ -515,6 +584,22 @@ impl World {
         self.core = Core::new(self.site.clone(), restored, [9; 32], self.clock());
         self.record(began);
         self.carry();
+    }
+
+    /// As [`World::restart`], and what was learned of agents was kept, as the daemon keeps it.
+    pub(super) fn restart_with_memory(&mut self, down_for: Duration) {
+        let memories = Memories {
+            at: self.clock().wall,
+            profiles: self.core.profiles_mark(),
+            devices: self
+                .core
+                .remember(0..usize::MAX, self.clock())
+                .into_iter()
+                .map(|m| (m.name().clone(), m))
+                .collect(),
+        };
+        self.restart(down_for);
+        self.core.recall(memories, self.clock());
     }
 
     /// Another configuration.
@@ -566,6 +651,34 @@ impl World {
     }
 }
 
+/// The headers of an IPv4 packet with ICMP inside.
+fn ipv4(from: IpAddr, to: IpAddr, length: usize) -> Vec<u8> {
+    let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0];
+    packet[2..4].copy_from_slice(&((20 + length) as u16).to_be_bytes());
+    for address in [from, to] {
+        let IpAddr::V4(v4) = address else {
+            panic!("{address} is not IPv4")
+        };
+        packet.extend(v4.octets());
+    }
+    let sum = checksum(&packet);
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    packet
+}
+
+/// A router has no route: net unreachable, with the echo that it is about.
+fn unreachable(router: IpAddr, target: IpAddr, request: &[u8]) -> Vec<u8> {
+    let us: IpAddr = [192, 0, 2, 250].into();
+    let mut icmp = vec![3, 0, 0, 0, 0, 0, 0, 0];
+    icmp.extend(ipv4(us, target, request.len()));
+    icmp.extend(request);
+    let sum = checksum(&icmp);
+    icmp[2..4].copy_from_slice(&sum.to_be_bytes());
+    let mut packet = ipv4(router, us, icmp.len());
+    packet.extend(icmp);
+    packet
+}
+
 fn echo_reply(from: IpAddr, request: &[u8]) -> Vec<u8> {
     let mut icmp = request.to_vec();
     icmp[0] = if from.is_ipv4() { 0 } else { 129 };
@@ -573,13 +686,7 @@ fn echo_reply(from: IpAddr, request: &[u8]) -> Vec<u8> {
     if let IpAddr::V4(from) = from {
         let sum = checksum(&icmp);
         icmp[2..4].copy_from_slice(&sum.to_be_bytes());
-        let length = (20 + icmp.len()) as u16;
-        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0];
-        packet[2..4].copy_from_slice(&length.to_be_bytes());
-        packet.extend(from.octets());
-        packet.extend([192, 0, 2, 250]);
-        let sum = checksum(&packet);
-        packet[10..12].copy_from_slice(&sum.to_be_bytes());
+        let mut packet = ipv4(from.into(), [192, 0, 2, 250].into(), icmp.len());
         packet.extend(icmp);
         return packet;
     }
@@ -595,6 +702,24 @@ fn checksum(bytes: &[u8]) -> u16 {
         sum = (sum & 0xffff) + (sum >> 16);
     }
     !(sum as u16)
+}
+
+impl Lie {
+    /// What it makes of a value.
+    fn of(self, value: &Value) -> Value {
+        let zero = self == Lie::Zero;
+        match value {
+            Value::Counter64(_) if zero => Value::Counter64(0),
+            Value::Counter32(_) if zero => Value::Counter32(0),
+            Value::Gauge32(_) if zero => Value::Gauge32(0),
+            Value::TimeTicks(_) if zero => Value::TimeTicks(0),
+            Value::Integer(_) if zero => Value::Integer(0),
+            _ if zero => Value::OctetString(Vec::new()),
+            Value::Counter64(v) => Value::Gauge32(*v as u32),
+            Value::OctetString(_) => Value::Integer(7),
+            _ => Value::OctetString(b"unreadable".to_vec()),
+        }
+    }
 }
 
 impl Agent {
@@ -639,10 +764,39 @@ impl Agent {
                 put(&wide(column), index, Value::Counter64(0));
             }
             put(&wide(15), index, Value::Gauge32(port.speed_mbps));
-            put(&wide(18), index, Value::OctetString(b"port".to_vec()));
+            put(&wide(18), index, Value::OctetString(port.alias.clone().into_bytes()));
             put(&wide(19), index, Value::TimeTicks(0));
         }
+        for (object, lie, stood) in &self.lies {
+            let lied: Vec<Vec<u32>> = all.keys().filter(|oid| oid.starts_with(object)).cloned().collect();
+            for oid in lied {
+                match (lie, all.get(&oid)) {
+                    (Lie::Lacks, _) => drop(all.remove(&oid)),
+                    (Lie::Freezes, _) => drop(stood.get(&oid).map(|value| all.insert(oid, value.clone()))),
+                    (Lie::Retypes | Lie::Zero, Some(value)) => {
+                        let other = lie.of(value);
+                        all.insert(oid, other);
+                    }
+                    (_, None) => {}
+                }
+            }
+        }
+        let broken = self
+            .values
+            .iter()
+            .filter(|(_, v)| matches!(v, Value::Unreadable { .. }));
+        all.extend(broken.map(|(oid, value)| (oid.clone(), value.clone())));
         all
+    }
+
+    /// A value of its own, an INTEGER.
+    pub(super) fn set(&mut self, oid: &[u32], value: i64) {
+        self.values.insert(oid.to_vec(), Value::Integer(value));
+    }
+
+    /// A value of its own, a Gauge32.
+    pub(super) fn set_gauge(&mut self, oid: &[u32], value: u32) {
+        self.values.insert(oid.to_vec(), Value::Gauge32(value));
     }
 
     fn answer(&self, bytes: &[u8], now: Duration) -> Option<Vec<u8>> {

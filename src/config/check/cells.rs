@@ -1,6 +1,7 @@
 //! What a cell says, as the tree of TOML would have it: numbers, lists, tables from dotted columns.
 
 use crate::config::csv::Cell;
+use crate::config::lookalike::looks_like;
 use crate::config::raw::{Entry, Node, Place, Table, Value};
 use crate::config::report::Ctx;
 use crate::config::values;
@@ -123,7 +124,8 @@ pub(super) fn take<T>(
     match take(text) {
         Ok(value) => Some(value),
         Err(refusal) => {
-            ctx.error(at, format!("`{key}` {}", refusal.what), refusal.hint);
+            let hint = looks_like(text).unwrap_or(refusal.hint);
+            ctx.error(at, format!("`{key}` {}", refusal.what), hint);
             None
         }
     }

@@ -100,7 +100,10 @@ impl<'b> Builder<'b> {
         let device = self.device(given);
         let status = self.word(given, STATUS, STATUSES).unwrap_or_default();
         let measure = self.measure(given, device);
-        let address = given.cells[ADDRESS].map(|_| self.cell(given, ADDRESS, values::address).unwrap_or(UNKNOWN));
+        let address = given.cells[ADDRESS].map(|_| {
+            let read = |text: &str| values::host_address(text, &|name| self.ctx.zone(name));
+            self.cell(given, ADDRESS, read).unwrap_or_else(|| UNKNOWN.into())
+        });
         let liveness = self.liveness(given, &measure);
         let snmp = self.snmp(given, &measure, liveness);
         let can = Judged {
@@ -113,10 +116,12 @@ impl<'b> Builder<'b> {
         let Some((id, at)) = id else { return };
         self.want_port(&circuit, status);
         let parent = device.and_then(|d| self.inventory.devices.get(d.index()));
+        let address = address.or(parent.map(Device::host)).unwrap_or_else(|| UNKNOWN.into());
         let device = Device {
             name: id,
             role: Role::Circuit,
-            address: address.or(parent.map(|p| p.address)).unwrap_or(UNKNOWN),
+            address: address.ip,
+            zone: address.zone,
             owner: Owner::Institution,
             group: None,
             site: parent.and_then(|p| p.site.clone()),
@@ -496,6 +501,7 @@ impl<'b> Builder<'b> {
                 rate_bps: None,
                 expect_up: false,
                 backup: false,
+                to: None,
             }]
             .into()
         };

@@ -40,7 +40,8 @@ impl Settings {
         let empty = Class::default();
         let class_part = defaults.classes.get(class).unwrap_or(&empty);
         let parts = [&common.thresholds, &class_part.thresholds, &own.thresholds];
-        let thresholds = thresholds(&defaults.thresholds, &parts).into_iter();
+        let (shared, named) = parts.split_at(2);
+        let thresholds = thresholds(&defaults.thresholds, shared, named).into_iter();
         Settings {
             poll: poll::settle(ctx, &[&defaults.poll, &PollPart::one_echo(), &common.poll, &own.poll]),
             thresholds: Arc::new(thresholds.filter(|(kind, _)| can.be_judged_by(*kind)).collect()),
@@ -71,16 +72,14 @@ impl Judged {
 }
 
 /// The thresholds in force, the weakest first. Loss and round-trip time from [thresholds] do not reach institutions.
-fn thresholds(top: &ThresholdPart, parts: &[&ThresholdPart]) -> BTreeMap<ThresholdKind, Threshold> {
+fn thresholds(
+    top: &ThresholdPart,
+    shared: &[&ThresholdPart],
+    named: &[&ThresholdPart],
+) -> BTreeMap<ThresholdKind, Threshold> {
     let foreign = |kind: &ThresholdKind| matches!(kind, ThresholdKind::Loss | ThresholdKind::Rtt);
-    let mut lines: ThresholdPart = top.iter().filter(|(k, _)| !foreign(k)).map(|(k, t)| (*k, *t)).collect();
-    for part in parts {
-        lines.extend(part.iter().map(|(k, t)| (*k, *t)));
-    }
-    lines
-        .into_iter()
-        .filter_map(|(kind, line)| line.map(|t| (kind, t)))
-        .collect()
+    let top = top.iter().filter(|(k, _)| !foreign(k)).map(|(k, t)| (*k, *t));
+    super::thresholds::settle(top, shared, named)
 }
 
 fn sets_utilization(part: &ThresholdPart) -> bool {

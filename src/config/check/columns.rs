@@ -4,6 +4,7 @@
 
 use super::cells::place;
 use crate::config::csv::Cell;
+use crate::config::lookalike::{self, looks_like};
 use crate::config::mask;
 use crate::config::raw::Place;
 use crate::config::reader::did_you_mean;
@@ -103,14 +104,14 @@ fn unknown(ctx: &Ctx<'_>, key: &str, at: Place, keys: &Keys) -> bool {
         return false;
     }
     let all = || keys.plain.iter().copied().chain(keys.dotted.iter().map(String::as_str));
-    let meant = did_you_mean(key, all());
+    let meant = did_you_mean(&lookalike::plain(key), all());
     // Every row would be called incomplete, for the same reason.
     let explains = keys.required.iter().any(|k| {
         meant
             .as_ref()
             .is_some_and(|m| m.contains(&format!("`{}`", keys.plain[*k])))
     });
-    let hint = meant.unwrap_or_else(|| {
+    let hint = looks_like(key).or(meant).unwrap_or_else(|| {
         let dotted = if keys.dotted.is_empty() {
             String::new()
         } else {

@@ -5,6 +5,7 @@ use super::columns::Keys;
 use super::contacts::PARTIES;
 use super::operator::LANGUAGES;
 use super::tables::{self, Row};
+use crate::config::lookalike::looks_like;
 use crate::config::raw::At;
 use crate::config::reader::{Walk, did_you_mean, listing};
 use crate::config::report::{Ctx, Draft};
@@ -96,7 +97,8 @@ fn word<T: Copy>(ctx: &Ctx<'_>, row: &Row<'_, '_>, key: usize, words: &[(&str, T
     let found = words.iter().find(|(w, _)| *w == text).map(|(_, v)| *v);
     if found.is_none() {
         let all = || words.iter().map(|(w, _)| *w);
-        let hint = did_you_mean(text, all()).unwrap_or_else(|| format!("one of: {}", listing(all())));
+        let near = looks_like(text).or_else(|| did_you_mean(text, all()));
+        let hint = near.unwrap_or_else(|| format!("one of: {}", listing(all())));
         ctx.error(
             at,
             format!("`{}` cannot be \"{text}\"", KEYS[key]),

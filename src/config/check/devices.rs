@@ -7,14 +7,15 @@ use super::operator::Daemon;
 use super::poll::{self, PollPart};
 use super::snmp::Accesses;
 use super::thresholds::ThresholdPart;
-use super::{Unique, device_rows, paths, share};
+use super::{Unique, device_rows, doubts_paths, paths, share};
 use crate::config::names::NameMap;
 use crate::config::raw::{At, Node, Place, Value};
 use crate::config::reader::{Walk, unknown_reference};
 use crate::config::report::Ctx;
 use crate::config::values;
 use crate::model::{
-    Crossing, Device, DeviceId, Liveness, Name, Owner, Role, Status, Threshold, ThresholdKind, WatchKind,
+    Crossing, Device, DeviceId, HostAddress, Liveness, Name, Owner, Role, Status, Subnet, Threshold, ThresholdKind,
+    WatchKind,
 };
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -109,10 +110,17 @@ impl Inventory {
 pub(super) struct Written {
     pub(super) name: At<String>,
     group: Option<At<String>>,
-    address: Option<At<IpAddr>>,
+    address: Option<At<HostAddress>>,
     pub(super) layer: Layer,
-    /// Device, its place, interface.
-    pub(super) demarcation: Option<(At<String>, At<String>)>,
+    pub(super) demarcation: Option<WrittenDemarcation>,
+}
+
+/// `demarcation`, before its device is resolved.
+pub(super) struct WrittenDemarcation {
+    pub(super) device: At<String>,
+    pub(super) interface: At<String>,
+    pub(super) peers: Vec<IpAddr>,
+    pub(super) subnet: Option<Subnet>,
 }
 
 impl Written {
@@ -152,6 +160,7 @@ pub(super) fn inventory(top: &Walk<'_>, defaults: &Defaults<'_>, daemon: &Daemon
     }
     circuits::circuits(top, defaults, &mut inventory);
     paths::uplinks(ctx, &mut inventory, daemon, &poll::settle(ctx, &[&defaults.poll]));
+    doubts_paths::doubts(ctx, &inventory, &written, &defaults.groups);
     inventory
 }
 
@@ -161,7 +170,7 @@ fn read(walk: Walk<'_>) -> Option<Written> {
         "every device has a name; everything else refers to it",
         walk.name("name"),
     );
-    let address = walk.text("address", values::address);
+    let address = walk.text("address", |s| values::host_address(s, &|name| walk.ctx.zone(name)));
     let address = walk.required("address", "the literal IPv4 or IPv6 address that is polled", address);
     let group = walk.name("group");
     let layer = layer::layer(&walk);
@@ -176,7 +185,7 @@ fn read(walk: Walk<'_>) -> Option<Written> {
     })
 }
 
-fn demarcation(walk: &Walk<'_>) -> Option<(At<String>, At<String>)> {
+fn demarcation(walk: &Walk<'_>) -> Option<WrittenDemarcation> {
     let hint = "the link that crosses the demarcation point: { device = \"edge-a\", interface = \"xe-0/0/0\" }";
     let entry = walk.get("demarcation")?;
     let table = Walk::of(walk.ctx, &entry.node, "`demarcation`", hint)?;
@@ -189,8 +198,19 @@ fn demarcation(walk: &Walk<'_>) -> Option<(At<String>, At<String>)> {
         false => values::name(s),
     });
     let interface = table.required("interface", hint, interface);
+    let peers = table.list(
+        "peers",
+        "BGP neighbours over this link: [\"198.51.100.1\"]",
+        |ctx, node| crate::config::reader::text(ctx, "peers", node, values::address),
+    );
+    let subnet = table.text("subnet", values::subnet);
     table.finish();
-    Some((device?, interface?))
+    Some(WrittenDemarcation {
+        device: device?,
+        interface: interface?,
+        peers: peers.map_or_else(Vec::new, |p| p.value),
+        subnet: subnet.map(|s| s.value),
+    })
 }
 
 fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
@@ -220,7 +240,8 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
     let mut thresholds = thresholds(
         owner,
         &defaults.thresholds,
-        &[&class_part.thresholds, &group_part.thresholds, &own.thresholds],
+        &class_part.thresholds,
+        &[&group_part.thresholds, &own.thresholds],
     );
     if first(own, group, |l| l.snmp.as_ref()).is_none() {
         // From [thresholds] they reach every device; where nothing can be read they would only ever miss their data.
@@ -232,7 +253,8 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
         address: written
             .address
             .as_ref()
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.value),
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.value.ip),
+        zone: written.address.as_ref().and_then(|a| a.value.zone.clone()),
         owner,
         group: written.group.as_ref().map(|g| Arc::from(g.value.as_str())),
         site: first(own, group, |l| l.site.as_ref()).map(|s| Arc::from(s.value.as_str())),
@@ -262,21 +284,16 @@ fn build(ctx: &Ctx<'_>, written: &Written, defaults: &Defaults<'_>) -> Device {
 }
 
 /// The thresholds in force. Loss and round-trip time from [thresholds] do not reach beyond the own network (design section 3).
-fn thresholds(owner: Owner, top: &ThresholdPart, parts: &[&ThresholdPart]) -> BTreeMap<ThresholdKind, Threshold> {
+fn thresholds(
+    owner: Owner,
+    top: &ThresholdPart,
+    class: &ThresholdPart,
+    named: &[&ThresholdPart],
+) -> BTreeMap<ThresholdKind, Threshold> {
     let foreign = matches!(owner, Owner::Platform | Owner::Institution);
     let off = |kind: &ThresholdKind| foreign && matches!(kind, ThresholdKind::Loss | ThresholdKind::Rtt);
-    let mut lines: ThresholdPart = top
-        .iter()
-        .filter(|(kind, _)| !off(kind))
-        .map(|(k, t)| (*k, *t))
-        .collect();
-    for part in parts {
-        lines.extend(part.iter().map(|(k, t)| (*k, *t)));
-    }
-    lines
-        .into_iter()
-        .filter_map(|(kind, line)| line.map(|t| (kind, t)))
-        .collect()
+    let top = top.iter().filter(|(kind, _)| !off(kind)).map(|(k, t)| (*k, *t));
+    super::thresholds::settle(top, &[class], named)
 }
 
 pub(super) fn access(

@@ -241,7 +241,7 @@ fn covers(wide: &Match, narrow: &Match) -> bool {
 fn route_doubts(ctx: &Ctx<'_>, inventory: &Inventory, placed: &Placed) {
     let route = &placed.route;
     for (relay, at) in route.relays.iter().zip(&placed.relays) {
-        let literal = relay.host.parse::<IpAddr>().ok();
+        let literal = relay.host.split('%').next().and_then(|h| h.parse::<IpAddr>().ok());
         let here = literal.is_some_and(|a| a.is_loopback()) || relay.host == "localhost";
         if route.out_of_band && literal.is_none() && !here {
             let what = format!(

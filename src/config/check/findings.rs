@@ -12,10 +12,11 @@ pub(super) const LEVELS: &[(&str, Level)] = &[
 ];
 
 /// What belongs to this host, not to a device.
-const OF_THE_HOST: [FindingKind; 4] = [
+const OF_THE_HOST: [FindingKind; 5] = [
     FindingKind::Blind,
     FindingKind::RouteNotReady,
     FindingKind::LastRouteLost,
+    FindingKind::ContactRefused,
     FindingKind::LedgerFailed,
 ];
 

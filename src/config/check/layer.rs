@@ -46,6 +46,8 @@ pub(super) struct Layer {
     /// Inner `None` is `"auto"`.
     pub(super) profile: Option<Option<Name>>,
     pub(super) interfaces: Option<At<Vec<InterfaceWanted>>>,
+    /// Devices that `to` of an interface names.
+    pub(super) links: Vec<At<String>>,
     pub(super) watches: Option<At<Vec<Watch>>>,
     pub(super) parents: Option<At<Vec<At<String>>>>,
     pub(super) poll: PollPart,
@@ -91,6 +93,7 @@ pub(super) fn groups(top: &Walk<'_>) -> BTreeMap<String, Layer> {
 /// The keys that groups and devices share.
 pub(super) fn layer(walk: &Walk<'_>) -> Layer {
     let name = walk.name.clone();
+    let (interfaces, links) = interfaces::interfaces(walk);
     Layer {
         owner: walk.word("owner", OWNERS).map(|o| o.value),
         site: walk.name("site"),
@@ -104,7 +107,8 @@ pub(super) fn layer(walk: &Walk<'_>) -> Layer {
         profile: walk
             .text("profile", |text| profile_name(text, &walk.ctx.profiles()))
             .map(|p| p.value),
-        interfaces: interfaces::interfaces(walk),
+        interfaces,
+        links,
         watches: watches::watches(walk),
         parents: walk.names(
             "parents",

@@ -8,11 +8,12 @@ use crate::config::hours::hours;
 use crate::config::raw::At;
 use crate::config::reader::{self, Walk, unknown_reference};
 use crate::config::values::{Refusal, Taken, refuse};
-use crate::model::maintenance::{By, Maintenance, When, subject};
+use crate::model::maintenance::{By, LONGEST, Maintenance, SETTLING, When, subject};
 use crate::model::{Device, Name, Operator, Wall};
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::sync::Arc;
+use std::time::Duration;
 
 const WHAT: &str = "a list of devices, circuits, ports as \"edge-a/xe-0/0/1\", \"site:NAME\", \"group:NAME\", \"carrier:NAME\" or \
     \"institution:ID\"";
@@ -91,11 +92,32 @@ fn when(walk: &Walk<'_>, zone: &str) -> Option<When> {
             );
             None
         }
-        (false, true) => every.map(|e| When::Weekly(e.value)),
+        (false, true) => {
+            let every = every?;
+            if Duration::from_secs(u64::from(every.value.longest_break()) * 60) <= SETTLING {
+                walk.ctx.error(
+                    every.at,
+                    "`every` leaves no time at which anybody would be told: 10 minutes after a window things may still come back",
+                    "if something is not to be watched any more: status = \"ended\"",
+                );
+                return None;
+            }
+            Some(When::Weekly(every.value))
+        }
         (_, false) => {
             let start = walk.required("start", MOMENT, start);
             let end = walk.required("end", MOMENT, end);
             let (start, end) = (start?, end?);
+            if end.value.since(start.value) > LONGEST {
+                let days = LONGEST.as_secs() / 86_400;
+                let what = format!("the window is longer than {days} days: nobody would be told for so long");
+                walk.ctx.error(
+                    end.at,
+                    what,
+                    "if something is not to be watched any more: status = \"ended\"",
+                );
+                return None;
+            }
             if end.value <= start.value {
                 walk.ctx.error(end.at, "`end` is not after `start`", MOMENT);
                 return None;

@@ -14,19 +14,22 @@ mod device_rows;
 mod devices;
 mod doubts;
 mod doubts_circuits;
+mod doubts_paths;
 mod findings;
 mod holidays;
 mod interfaces;
 mod layer;
 pub(in crate::config) mod maintenance;
-mod operator;
+pub(in crate::config) mod operator;
 mod paths;
+mod plugins;
 mod poll;
 mod ports;
 mod procedures;
 mod profiles;
 mod redundancy;
 mod routes;
+mod services;
 mod share;
 mod snmp;
 mod tables;
@@ -114,6 +117,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let heartbeat = heartbeat(&top);
     let maintenance = maintenance::maintenance(&top, &inventory, operator.as_ref());
     let traps = traps::traps(&top);
+    let plugins = plugins::plugins(&top);
     top.finish();
     doubts::doubts(ctx, &inventory, &daemon, &contacts, &routes, &procedures);
     doubts_circuits::doubts(ctx, &inventory, &procedures);
@@ -132,6 +136,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         maintenance,
         heartbeat,
         traps,
+        plugins,
         fingerprint,
     })
 }

@@ -4,11 +4,14 @@ use crate::config::raw::At;
 use crate::config::reader::{self, Walk};
 use crate::config::report::{Ctx, Draft};
 use crate::config::values;
-use crate::model::{DaemonSettings, Language, Operator};
-use std::net::{IpAddr, SocketAddr};
+use crate::model::{DaemonSettings, HostAddress, Language, Operator};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub(super) const LANGUAGES: &[(&str, Language)] = &[("ja", Language::Japanese), ("en", Language::English)];
+
+/// `[operator] timezone` where nothing is written.
+pub(in crate::config) const DEFAULT_ZONE: &str = "Asia/Tokyo";
 
 /// `[operator]`; `None` if it is missing or wrong.
 pub(super) fn operator(top: &Walk<'_>) -> Option<Operator> {
@@ -31,7 +34,7 @@ pub(super) fn operator(top: &Walk<'_>) -> Option<Operator> {
     Some(Operator {
         name: name?.value,
         language: language.map_or(Language::Japanese, |l| l.value),
-        timezone: timezone.map_or_else(|| "Asia/Tokyo".to_string(), |t| t.value),
+        timezone: timezone.map_or_else(|| DEFAULT_ZONE.to_string(), |t| t.value),
         holidays: super::holidays::holidays(top.ctx).into(),
     })
 }
@@ -50,7 +53,7 @@ fn timezone(text: &str) -> values::Taken<String> {
 pub(super) struct Daemon {
     pub(super) settings: DaemonSettings,
     /// Addresses of `uplinks` and their places.
-    pub(super) uplinks: Vec<At<IpAddr>>,
+    pub(super) uplinks: Vec<At<HostAddress>>,
     /// Where the section or `uplinks` stands, for doubts.
     pub(super) at: crate::config::raw::Place,
 }
@@ -74,10 +77,10 @@ pub(super) fn daemon(top: &Walk<'_>) -> Daemon {
     if let Some(state) = path(&walk, "state") {
         daemon.settings.state = state.value;
     }
-    if let Some(listen) = walk.text("listen", listener) {
+    if let Some(listen) = walk.text("listen", |s| listener(s, walk.ctx)) {
         daemon.settings.listen = listen.value;
     }
-    if let Some(metrics) = walk.text("metrics", listener) {
+    if let Some(metrics) = walk.text("metrics", |s| listener(s, walk.ctx)) {
         if metrics.value == daemon.settings.listen {
             walk.ctx.error(
                 metrics.at,
@@ -89,7 +92,9 @@ pub(super) fn daemon(top: &Walk<'_>) -> Daemon {
     }
     let hint = "a list of literal addresses, such as [\"192.0.2.1\", \"192.0.2.11\"]";
     let read = |ctx: &Ctx<'_>, node: &crate::config::raw::Node| {
-        let value = reader::text(ctx, "uplinks", node, values::address)?;
+        let value = reader::text(ctx, "uplinks", node, |s| {
+            values::host_address(s, &|name| ctx.zone(name))
+        })?;
         Some(At { value, at: node.at })
     };
     if let Some(uplinks) = walk.list("uplinks", hint, read) {
@@ -100,14 +105,8 @@ pub(super) fn daemon(top: &Walk<'_>) -> Daemon {
     daemon
 }
 
-fn listener(text: &str) -> values::Taken<SocketAddr> {
-    match text.parse::<SocketAddr>() {
-        Ok(address) => Ok(address),
-        Err(_) => values::refuse(
-            format!("is not an address with a port: \"{text}\""),
-            "a literal address and a port: \"127.0.0.1:9730\" or \"[::1]:9730\"",
-        ),
-    }
+fn listener(text: &str, ctx: &Ctx<'_>) -> values::Taken<SocketAddr> {
+    values::listener(text, "\"127.0.0.1:9730\" or \"[::1]:9730\"", &|name| ctx.zone(name))
 }
 
 /// A path, resolved against the folder of the file it stands in.

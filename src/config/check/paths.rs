@@ -5,14 +5,18 @@ use super::layer::{Layer, first};
 use super::operator::Daemon;
 use crate::config::raw::At;
 use crate::config::report::Ctx;
-use crate::model::{Confirm, Demarcation, Device, DeviceId, Liveness, Owner, PollSettings, Role, Status};
+use crate::model::{Confirm, Demarcation, Device, DeviceId, HostAddress, Liveness, Owner, PollSettings, Role, Status};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Fills in parents and demarcation links.
 pub(super) fn connect(ctx: &Ctx<'_>, inventory: &mut Inventory, written: &[Written], groups: &BTreeMap<String, Layer>) {
+    for group in groups.values() {
+        for name in &group.links {
+            inventory.resolve(ctx, name);
+        }
+    }
     for (i, device) in written.iter().enumerate() {
         let group = inventory.devices[i].group.as_deref().and_then(|g| groups.get(g));
         let names = first(&device.layer, group, |l| l.parents.as_ref());
@@ -31,15 +35,29 @@ pub(super) fn connect(ctx: &Ctx<'_>, inventory: &mut Inventory, written: &[Writt
             }
         }
         inventory.devices[i].parents = parents;
+        links(ctx, inventory, device);
         demarcation(ctx, inventory, i, device);
     }
     circles(ctx, inventory, written);
 }
 
+/// Every far end of a link is a device, and another one.
+fn links(ctx: &Ctx<'_>, inventory: &Inventory, written: &Written) {
+    for name in &written.layer.links {
+        if name.value == written.name.value {
+            let what = format!("a link of `{}` to itself", name.value);
+            ctx.error(name.at, what, "`to` names the device at the other end of the cable");
+        } else {
+            inventory.resolve(ctx, name);
+        }
+    }
+}
+
 fn demarcation(ctx: &Ctx<'_>, inventory: &mut Inventory, i: usize, written: &Written) {
-    let Some((edge, interface)) = &written.demarcation else {
+    let Some(crossing) = &written.demarcation else {
         return;
     };
+    let (edge, interface) = (&crossing.device, &crossing.interface);
     let owner = inventory.devices[i].owner;
     if owner != Owner::Platform {
         let what = format!("`demarcation` on a device with owner = \"{}\"", owner.key());
@@ -77,6 +95,8 @@ fn demarcation(ctx: &Ctx<'_>, inventory: &mut Inventory, i: usize, written: &Wri
     device.demarcation = Some(Demarcation {
         device: id,
         interface: Arc::from(interface.value.as_str()),
+        peers: crossing.peers.clone(),
+        subnet: crossing.subnet,
     });
 }
 
@@ -128,7 +148,7 @@ fn circles(ctx: &Ctx<'_>, inventory: &Inventory, written: &[Written]) {
 pub(super) fn uplinks(ctx: &Ctx<'_>, inventory: &mut Inventory, daemon: &Daemon, top: &PollSettings) {
     let poll = uplink_poll(&inventory.devices, top);
     for uplink in &daemon.uplinks {
-        let device = inventory.devices.iter().position(|d| d.address == uplink.value);
+        let device = inventory.devices.iter().position(|d| d.host() == uplink.value);
         let id = device.unwrap_or(inventory.devices.len());
         let id = DeviceId(u32::try_from(id).unwrap_or(u32::MAX));
         if inventory.uplinks.contains(&id) {
@@ -158,7 +178,7 @@ pub(super) fn uplinks(ctx: &Ctx<'_>, inventory: &mut Inventory, daemon: &Daemon,
     }
 }
 
-fn make(ctx: &Ctx<'_>, inventory: &mut Inventory, uplink: &At<IpAddr>, poll: PollSettings) {
+fn make(ctx: &Ctx<'_>, inventory: &mut Inventory, uplink: &At<HostAddress>, poll: PollSettings) {
     let name = format!("uplink {}", uplink.value);
     if inventory.ids.contains_key(name.as_str()) {
         ctx.error(
@@ -171,7 +191,8 @@ fn make(ctx: &Ctx<'_>, inventory: &mut Inventory, uplink: &At<IpAddr>, poll: Pol
     inventory.devices.push(Device {
         name: Arc::from(name),
         role: Role::UplinkOnly,
-        address: uplink.value,
+        address: uplink.value.ip,
+        zone: uplink.value.zone.clone(),
         owner: Owner::Own,
         group: None,
         site: None,

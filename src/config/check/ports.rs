@@ -50,6 +50,7 @@ fn uncovered(there: &[InterfaceWanted], wanted: &[Wanted]) -> Vec<InterfaceWante
                 rate_bps: None,
                 expect_up: false,
                 backup: want.role == CircuitRole::Backup,
+                to: None,
             });
         }
     }

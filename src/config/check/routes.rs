@@ -118,14 +118,12 @@ fn relay(text: &str, tls: Option<Tls>) -> Taken<Relay> {
             "write `user` and `password` as keys of the route",
         );
     }
-    let (host, port) = match rest.parse::<std::net::SocketAddr>() {
-        Ok(address) => (address.ip().to_string(), Some(address.port())),
-        Err(_) => match rest.strip_prefix('[').and_then(|r| r.strip_suffix(']')) {
-            Some(literal) => (literal.to_string(), Some(port)),
-            None => match rest.split_once(':') {
-                Some((host, digits)) => (host.to_string(), digits.parse().ok()),
-                None => (rest.to_string(), Some(port)),
-            },
+    let (host, port) = match rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+        Some((literal, "")) => (literal, Some(port)),
+        Some((literal, behind)) => (literal, behind.strip_prefix(':').and_then(|p| p.parse().ok())),
+        None => match rest.split_once(':') {
+            Some((host, digits)) => (host, digits.parse().ok()),
+            None => (rest, Some(port)),
         },
     };
     let Some(port) = port.filter(|p| *p > 0) else {
@@ -134,12 +132,17 @@ fn relay(text: &str, tls: Option<Tls>) -> Taken<Relay> {
             "an IPv6 address stands in brackets: \"smtp://[2001:db8::25]:587\"; a port is 1 to 65535",
         );
     };
-    let host = if host.parse::<IpAddr>().is_ok() {
-        host
-    } else {
-        self::host(&host)?
+    // The network device of a zone is looked up with each mail: that of a modem comes and goes.
+    let host = match bare(host).parse::<IpAddr>() {
+        Ok(_) => values::host_address(host, &|_| Ok(0))?.to_string(),
+        Err(_) => self::host(host)?,
     };
     Ok(Relay { host, port, tls })
+}
+
+/// A literal address without its zone.
+fn bare(host: &str) -> &str {
+    host.split('%').next().unwrap_or(host)
 }
 
 /// A host name, or a literal address.
@@ -177,13 +180,13 @@ fn bind(walk: &Walk<'_>) -> Option<At<Bind>> {
     let entry = walk.get("bind")?;
     let table = Walk::of(walk.ctx, &entry.node, "`bind`", hint)?;
     let device = table.text("device", |s| match s.len() {
-        1..=15 if !s.contains(|c: char| c == '/' || c.is_whitespace() || c.is_control()) => Ok(s.to_string()),
+        _ if values::is_device_name(s) => Ok(s.to_string()),
         _ => values::refuse(
             format!("is not the name of a network device: \"{s}\""),
             "as `ip link` shows it, at most 15 characters: \"wwan0\"",
         ),
     });
-    let address = table.text("address", values::address);
+    let address = table.text("address", |s| values::host_address(s, &|name| walk.ctx.zone(name)));
     let given = table.get("device").is_some() as u8 + table.get("address").is_some() as u8;
     table.finish();
     if given != 1 {
@@ -202,10 +205,10 @@ fn bind(walk: &Walk<'_>) -> Option<At<Bind>> {
 
 /// A socket bound to an IPv4 address cannot reach an IPv6 relay, and the other way round.
 fn same_family(ctx: &Ctx<'_>, bind: &At<Bind>, relays: &[At<Relay>]) {
-    let Bind::Address(local) = bind.value else { return };
+    let Bind::Address(local) = &bind.value else { return };
     for relay in relays {
-        if let Ok(remote) = relay.value.host.parse::<IpAddr>()
-            && remote.is_ipv4() != local.is_ipv4()
+        if let Ok(remote) = bare(&relay.value.host).parse::<IpAddr>()
+            && remote.is_ipv4() != local.ip.is_ipv4()
         {
             let what = format!("`bind` is {local}, from which the relay {remote} cannot be reached");
             ctx.error(bind.at, what, "both have to be IPv4, or both IPv6");

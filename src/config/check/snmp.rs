@@ -1,11 +1,11 @@
-//! `[snmp.NAME]`: version, credentials, port; and how a secret is written.
+//! `[snmp.NAME]`: version, credentials, port, encoding of texts; and how a secret is written.
 
 use crate::config::raw::{At, Node, Value};
 use crate::config::reader::{Walk, listing};
 use crate::config::report::Ctx;
 use crate::config::{SecretFrom, values};
 use crate::model::Secret;
-use crate::model::snmp::{AuthProtocol, Credentials, PrivacyProtocol, SnmpAccess, V3User};
+use crate::model::snmp::{AuthProtocol, Credentials, PrivacyProtocol, SnmpAccess, TextEncoding, V3User};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,6 +20,12 @@ enum Version {
 }
 
 const VERSIONS: &[(&str, Version)] = &[("1", Version::V1), ("2c", Version::V2c), ("3", Version::V3)];
+const TEXT: &[(&str, TextEncoding)] = &[
+    ("auto", TextEncoding::Auto),
+    ("utf-8", TextEncoding::Utf8),
+    ("shift-jis", TextEncoding::ShiftJis),
+    ("euc-jp", TextEncoding::EucJp),
+];
 const AUTH: &[(&str, AuthProtocol)] = &[
     ("sha1", AuthProtocol::Sha1),
     ("sha224", AuthProtocol::Sha224),
@@ -48,6 +54,10 @@ fn section(name: &str, walk: Walk<'_>) -> Option<SnmpAccess> {
     let version = walk.word("version", VERSIONS);
     let version = walk.required("version", "one of \"1\", \"2c\", \"3\"", version);
     let port = walk.number("port", 1..=65_535).map_or(161, |p| p.value);
+    let interfaces_max = walk
+        .number("interfaces_max", 1..=100_000)
+        .map_or(SnmpAccess::INTERFACES_MAX, |n| n.value);
+    let text = walk.word("text", TEXT).map_or(TextEncoding::Auto, |t| t.value);
     let credentials = match version.map(|v| v.value) {
         Some(Version::V3) => v3(&walk),
         Some(v) => community(&walk, v),
@@ -64,6 +74,8 @@ fn section(name: &str, walk: Walk<'_>) -> Option<SnmpAccess> {
         name: name.to_string(),
         port: u16::try_from(port).unwrap_or(161),
         credentials: credentials?,
+        text,
+        interfaces_max,
     })
 }
 

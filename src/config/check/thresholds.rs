@@ -62,6 +62,25 @@ pub(super) fn part(walk: &Walk<'_>, name: &str) -> ThresholdPart {
     part
 }
 
+/// The thresholds in force, the weakest first: for all, then those that are meant for this very device.
+pub(super) fn settle(
+    top: impl Iterator<Item = (ThresholdKind, Option<Threshold>)>,
+    shared: &[&ThresholdPart],
+    named: &[&ThresholdPart],
+) -> BTreeMap<ThresholdKind, Threshold> {
+    let mut lines: ThresholdPart = top.collect();
+    for part in shared {
+        lines.extend(part.iter().map(|(k, t)| (*k, *t)));
+    }
+    for part in named {
+        lines.extend(part.iter().map(|(k, t)| (*k, t.map(Threshold::by_name))));
+    }
+    lines
+        .into_iter()
+        .filter_map(|(kind, line)| line.map(|t| (kind, t)))
+        .collect()
+}
+
 /// One line: a table, or `"off"` (inner `None`).
 fn line(ctx: &Ctx<'_>, key: &str, node: &Node, unit: (Unit, bool)) -> Option<Option<Threshold>> {
     match &node.value {
@@ -96,7 +115,7 @@ pub(super) fn levels(walk: &Walk<'_>, unit: Unit) -> Option<Option<Threshold>> {
 }
 
 /// The same; `falls`: lower is worse. Such a threshold holds negated numbers (see `ThresholdKind::falls`).
-fn read_levels(walk: &Walk<'_>, (unit, falls): (Unit, bool)) -> Option<Option<Threshold>> {
+pub(super) fn read_levels(walk: &Walk<'_>, (unit, falls): (Unit, bool)) -> Option<Option<Threshold>> {
     let sign = if falls { -1.0 } else { 1.0 };
     let warning = number(walk, "warning", unit);
     let critical = number(walk, "critical", unit);

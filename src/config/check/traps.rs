@@ -4,6 +4,7 @@
 
 use crate::config::raw::{At, Value};
 use crate::config::reader::{self, Walk, wrong_type};
+use crate::config::report::Ctx;
 use crate::config::values;
 use crate::model::{TrapListen, TrapSettings};
 use std::net::SocketAddr;
@@ -41,7 +42,7 @@ fn listen(walk: &Walk<'_>) -> Option<At<TrapListen>> {
         Value::Array(nodes) => {
             let mut all: Vec<At<SocketAddr>> = Vec::new();
             for node in nodes {
-                let Some(value) = reader::text(ctx, key, node, address) else {
+                let Some(value) = reader::text(ctx, key, node, |s| address(s, ctx)) else {
                     continue;
                 };
                 if all.iter().any(|known| known.value == value) {
@@ -61,14 +62,8 @@ fn listen(walk: &Walk<'_>) -> Option<At<TrapListen>> {
     })
 }
 
-fn address(text: &str) -> values::Taken<SocketAddr> {
-    match text.parse::<SocketAddr>() {
-        Ok(address) => Ok(address),
-        Err(_) => values::refuse(
-            format!("is not an address with a port: \"{text}\""),
-            "a literal address and a port: \"0.0.0.0:162\" or \"[::]:162\"",
-        ),
-    }
+fn address(text: &str, ctx: &Ctx<'_>) -> values::Taken<SocketAddr> {
+    values::listener(text, "\"0.0.0.0:162\" or \"[::]:162\"", &|name| ctx.zone(name))
 }
 
 fn per_source(walk: &Walk<'_>) -> (u32, u32) {

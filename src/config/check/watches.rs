@@ -1,6 +1,6 @@
 //! `watch` of a device: anything else that needs monitoring.
 
-use super::thresholds;
+use super::{services, thresholds};
 use crate::config::raw::{At, Node, Value};
 use crate::config::reader::{Walk, wrong_type};
 use crate::config::report::Ctx;
@@ -31,44 +31,35 @@ pub(super) fn watches(walk: &Walk<'_>) -> Option<At<Vec<Watch>>> {
 
 fn watch(ctx: &Ctx<'_>, node: &Node) -> Option<Watch> {
     let walk = Walk::of(ctx, node, "an entry of `watch`", HINT)?;
-    let mut not_yet = false;
-    for key in ["tls", "command", "http", "dns"] {
-        if let Some(entry) = walk.get(key) {
-            ctx.error(
-                entry.key_at,
-                format!("a watch by `{key}` is not supported yet"),
-                "watches by `oid` and by `tcp` are; remove this one or comment it out",
-            );
-            not_yet = true;
-        }
-    }
-    if not_yet {
-        return None;
-    }
     let name = walk.required("name", "it is shown in mails and tables", walk.name("name"));
-    let oid = walk.text("oid", values::oid);
-    let tcp = walk.number("tcp", 1..=65_535);
-    let kind = match (walk.get("oid"), walk.get("tcp")) {
-        (Some(_), None) => number(&walk, oid.map(|o| o.value)),
-        (None, Some(_)) => tcp
-            .and_then(|t| u16::try_from(t.value).ok())
-            .map(|port| WatchKind::Tcp { port }),
-        (Some(_), Some(tcp)) => {
-            ctx.error(
-                tcp.key_at,
-                "a watch with both `oid` and `tcp`",
-                "write two watches, each with its name",
-            );
-            None
+    let asked: Vec<&'static str> = KINDS.into_iter().filter(|key| walk.has(key)).collect();
+    for key in KINDS.into_iter().filter(|key| !asked.contains(key)) {
+        let _ = walk.get(key);
+    }
+    let kind = match asked.as_slice() {
+        ["oid"] => number(&walk, walk.text("oid", values::oid).map(|o| o.value)),
+        ["tcp"] => {
+            let port = walk.number("tcp", 1..=65_535);
+            let port = port.and_then(|t| u16::try_from(t.value).ok());
+            port.map(|port| WatchKind::Tcp { port })
         }
-        (None, None) => {
-            walk.missing(
-                "oid",
-                "or `tcp`: what is asked; such as oid = \"1.3.6.1.…\" or tcp = 179",
-            );
-            for key in ["unit", "scale", "warning", "critical", "clear", "for", "clear_for"] {
+        [key] => services::service(&walk, key).map(|service| WatchKind::Service(Arc::new(service))),
+        [first, second, ..] => {
+            for key in &asked {
                 let _ = walk.get(key);
             }
+            let at = walk.get(second).map_or(node.at, |entry| entry.key_at);
+            let what = format!("a watch with both `{first}` and `{second}`");
+            ctx.error(at, what, "write two watches, each with its name");
+            known(&walk);
+            None
+        }
+        [] => {
+            walk.missing(
+                "oid",
+                "or `tcp`, `tls`, `http`, `dns`, `ntp`, `command`: what is asked; such as oid = \"1.3.6.1.…\" or tcp = 179",
+            );
+            known(&walk);
             None
         }
     };
@@ -77,6 +68,17 @@ fn watch(ctx: &Ctx<'_>, node: &Node) -> Option<Watch> {
         name: Arc::from(name?.value),
         kind: kind?,
     })
+}
+
+/// What a watch may ask, by its key.
+const KINDS: [&str; 7] = ["oid", "tcp", "tls", "http", "dns", "ntp", "command"];
+
+/// Keys of any kind of watch: where the kind is not known, none of them is a mistake.
+fn known(walk: &Walk<'_>) {
+    let of_oids = ["unit", "scale", "warning", "critical", "clear", "for", "clear_for"];
+    for key in of_oids.into_iter().chain(services::KEYS) {
+        let _ = walk.get(key);
+    }
 }
 
 fn number(walk: &Walk<'_>, oid: Option<Vec<u32>>) -> Option<WatchKind> {

@@ -3,8 +3,11 @@
 //! `metric` says which. What is read stands in one of these sets of keys: `value`; `free_percent` (100 minus it); `used` and `total`;
 //! `used` and `free`; `total` and `free`, perhaps with `buffers` and `cached`, which count as free; `sensor` (an entry laid out as in
 //! ENTITY-SENSOR-MIB, of which the sensors in degrees Celsius count). Beside it: `scale`; `over` for several rows: `mean`, `worst`
-//! (which is named) or `sum`; `where` picks rows; `label` names them; `ignore` lists raw values that mean "no reading".
-//! Of several measures of one metric the first that a device answers counts.
+//! (which is named) or `sum`; `ignore` lists raw values that mean "no reading"; `joins` puts its rows beside those of the measure before
+//! it. The keys of rows: `where` picks them, by one column or by the first of several that has a cell; `less` takes some off the
+//! others; `label` (one column or several, the first that is not empty) and `name_of_rows` say how they are called; `unit` is a column that
+//! multiplies them; `limit_warning`, `limit_critical` or `limits` (an entry laid out as entSensorThresholdEntry) are the device's own.
+//! Of several measures of one metric the first counts by which a device gives a plausible number.
 //!
 //! Never here: how the number is worked out (that is `sample`).
 
@@ -12,9 +15,12 @@ use super::{column, integer, object};
 use crate::config::raw::{Node, Value};
 use crate::config::reader::{Walk, listing, text, wrong_type};
 use crate::config::report::Ctx;
-use crate::config::values;
-use crate::model::Metric;
-use crate::model::profile::{self, Formula, Measure, Object, Oid, Over, Pick, Rows, Wanted};
+use crate::config::values::{self, Taken, refuse};
+use crate::model::profile::{
+    Formula, LimitSource, Measure, Object, Oid, Over, Pick, Rows, Wanted, column as column_of,
+};
+use crate::model::words::Phrase;
+use crate::model::{Metric, Name};
 
 const METRICS: &[(&str, Metric)] = &[
     ("cpu", Metric::Cpu),
@@ -39,11 +45,9 @@ const FORMULAS: &[(Formula, &[&str])] = &[
     (Formula::TotalLessFree, &["total", "free", "buffers", "cached"]),
 ];
 
-/// entPhySensorType: celsius
-const CELSIUS: i64 = 8;
-
 /// Reads one.
-pub(super) fn measure(walk: Walk<'_>) -> Option<Measure> {
+/// `before`: the metric of the measure before it.
+pub(super) fn measure(walk: Walk<'_>, before: Option<Metric>) -> Option<Measure> {
     let metric = walk.required("metric", "which number this is", walk.word("metric", METRICS));
     let mut rows = rows(&walk);
     let objects = ["value", "free_percent", "used", "total", "free", "buffers", "cached"]
@@ -51,6 +55,15 @@ pub(super) fn measure(walk: Walk<'_>) -> Option<Measure> {
     let sensor = walk.text("sensor", values::oid).map(|o| o.value);
     let read = formula(&walk, &objects, sensor, &mut rows);
     let scale = walk.read("scale", factor).map_or(1.0, |s| s.value);
+    let joins = walk.flag("joins").filter(|j| j.value);
+    if let Some(joins) = joins
+        .as_ref()
+        .filter(|_| before.is_none() || before != metric.as_ref().map(|m| m.value))
+    {
+        let what = format!("{} joins nothing", walk.name);
+        let hint = "the measure before it has to be of the same metric: its rows stand beside those";
+        walk.ctx.error(joins.at, what, hint);
+    }
     let over = walk.word("over", OVERS).map(|o| o.value);
     let ignore = walk.list("ignore", "a list of whole numbers", |ctx, node| {
         integer(ctx, "ignore", node)
@@ -75,6 +88,8 @@ pub(super) fn measure(walk: Walk<'_>) -> Option<Measure> {
         over: over.unwrap_or(Over::Worst),
         rows,
         ignore: ignore.map_or(Vec::new(), |i| i.value),
+        joins: joins.is_some(),
+        fallback: false,
     })
 }
 
@@ -92,11 +107,7 @@ fn formula(
             walk.ctx.error(walk.at(), what, "one or the other: write two measures");
         }
         let entry: Oid = sensor?.into();
-        rows.pick = Some(Pick {
-            column: profile::column(&entry, 1),
-            wanted: Wanted::Numbers(vec![CELSIUS]),
-        });
-        let objects = [4, 5].map(|n| Object::Column(profile::column(&entry, n)));
+        let objects = [4, 5].map(|n| Object::Column(column_of(&entry, n)));
         rows.sensor = Some(entry);
         return Some((Formula::Sensor, objects.into()));
     }
@@ -135,33 +146,80 @@ fn formula(
     (found.len() == written.len()).then_some((*formula, found))
 }
 
-/// `where` and `label`.
+/// Which rows are meant, how they are called, and the limits that they have.
 pub(super) fn rows(walk: &Walk<'_>) -> Rows {
     Rows {
-        pick: walk.read("where", pick).map(|p| p.value),
-        label: walk.text("label", column).map(|l| l.value),
+        picks: walk.read("where", picks).map_or(Vec::new(), |p| p.value),
+        less: walk
+            .read("less", |ctx, key, node| pick(ctx, key, node))
+            .map(|p| p.value),
+        labels: walk.read("label", labels).map_or(Vec::new(), |l| l.value),
+        name: walk.text("name_of_rows", values::name).map(|n| Name::from(n.value)),
         sensor: None,
+        unit: walk.text("unit", column).map(|u| u.value),
+        limits: limits(walk),
     }
 }
 
-/// `where = { column = "….*", is = [8] }`, or with `oid` or `has`.
-fn pick<'a>(ctx: &'a Ctx<'a>, _: &str, node: &'a Node) -> Option<Pick> {
+/// The device's own limits.
+fn limits(walk: &Walk<'_>) -> LimitSource {
+    let limit = |key| walk.text(key, column).map(|c| c.value);
+    let (warning, critical) = (limit("limit_warning"), limit("limit_critical"));
+    let entry = walk.text("limits", values::oid).map(|o| Oid::from(o.value));
+    match (entry, warning.is_some() || critical.is_some()) {
+        (Some(_), true) => {
+            let what = "`limits` stands beside `limit_warning` or `limit_critical`";
+            walk.ctx
+                .error(walk.at(), what, "one or the other: where the device keeps its limits");
+            LimitSource::None
+        }
+        (Some(entry), false) => LimitSource::Severities(entry),
+        (None, true) => LimitSource::Columns { warning, critical },
+        (None, false) => LimitSource::None,
+    }
+}
+
+/// One column, or several in their order.
+fn labels<'a>(ctx: &'a Ctx<'a>, key: &str, node: &'a Node) -> Option<Vec<Oid>> {
+    match &node.value {
+        Value::Array(all) => all.iter().map(|node| text(ctx, key, node, column)).collect(),
+        _ => Some(vec![text(ctx, key, node, column)?]),
+    }
+}
+
+/// One `where`, or several in their order.
+fn picks<'a>(ctx: &'a Ctx<'a>, key: &str, node: &'a Node) -> Option<Vec<Pick>> {
+    match &node.value {
+        Value::Array(all) => all.iter().map(|node| pick(ctx, key, node)).collect(),
+        _ => Some(vec![pick(ctx, key, node)?]),
+    }
+}
+
+/// `where = { column = "….*", is = [8] }`, or with `oid`, or with `has` and perhaps `has_not`.
+fn pick<'a>(ctx: &'a Ctx<'a>, key: &str, node: &'a Node) -> Option<Pick> {
     const HINT: &str =
         "such as { column = \"1.3.6.1.2.1.99.1.1.1.1.*\", is = [8] }; or oid = \"…\", or has = [\"fan\"]";
-    let walk = Walk::of(ctx, node, "`where`", HINT)?;
+    let walk = Walk::of(ctx, node, format!("`{key}`"), HINT)?;
     let column = walk.required("column", HINT, walk.text("column", column));
     let numbers = walk.list("is", "a list of whole numbers", |ctx, node| integer(ctx, "is", node));
     let oid = walk.text("oid", values::oid);
-    let words = walk.list("has", "a list of words", |ctx, node| {
-        text(ctx, "has", node, values::name).map(|w| w.to_lowercase())
+    let some = walk.list("has", "a list of words", |ctx, node| text(ctx, "has", node, phrase));
+    let none = walk.list("has_not", "a list of words", |ctx, node| {
+        text(ctx, "has_not", node, phrase)
     });
-    let wanted = match (numbers, oid, words) {
+    if none.is_some() && some.is_none() {
+        walk.missing("has", "`has_not` takes rows out of those that `has` finds");
+    }
+    let wanted = match (numbers, oid, some) {
         (Some(numbers), None, None) => Some(Wanted::Numbers(numbers.value)),
         (None, Some(oid), None) => Some(Wanted::Oid(oid.value.into())),
-        (None, None, Some(words)) => Some(Wanted::Words(words.value)),
+        (None, None, Some(some)) => Some(Wanted::Words {
+            some: some.value,
+            none: none.map_or(Vec::new(), |n| n.value),
+        }),
         _ => {
             if ["is", "oid", "has"].iter().filter(|k| walk.has(k)).count() != 1 {
-                ctx.error(node.at, "`where` says not once what the column must say", HINT);
+                ctx.error(node.at, format!("`{key}` says not once what the column must say"), HINT);
             }
             None
         }
@@ -171,6 +229,17 @@ fn pick<'a>(ctx: &'a Ctx<'a>, _: &str, node: &'a Node) -> Option<Pick> {
         column: column?.value,
         wanted: wanted?,
     })
+}
+
+/// Words that labels are searched for.
+pub(super) fn phrase(text: &str) -> Taken<Phrase> {
+    match Phrase::new(text) {
+        Some(phrase) if text.len() <= 60 => Ok(phrase),
+        _ => refuse(
+            format!("is no word: \"{text}\""),
+            "letters and digits, such as \"power supply\"",
+        ),
+    }
 }
 
 fn factor(ctx: &Ctx<'_>, key: &str, node: &Node) -> Option<f64> {

@@ -5,7 +5,8 @@
 //! - `name`, `title`, `source` (where the facts are from), `verified` (were the identifiers seen in a MIB or in a definition in use),
 //!   `note` (what an operator should know);
 //! - `sys_object_ids`: prefixes of sysObjectID, matched on sub-identifier boundaries, the longest wins; `"*"` fits every device; an
-//!   empty list: chosen by name only. `tell_by`: where several profiles share a prefix, an instance that only devices of this one have;
+//!   empty list: chosen by name only. Where several profiles share a prefix, `sys_descr` lists words of sysDescr by which devices of
+//!   this one are known, and `tell_by` an instance that only these have, for those whose words do not tell;
 //! - `[[profile.measure]]`: see [`measure`]; `[[profile.component]]`: see [`component`]; `[[profile.redundancy]]`: see [`redundancy`];
 //! - `[[profile.left_out]]` with `oids` and `reason`: what is known of the make and not read.
 //!
@@ -24,11 +25,12 @@ use super::reader::{Walk, text, wrong_type};
 use super::report::{Ctx, Problem};
 use super::values::{self, Taken, refuse};
 use super::{SourceFile, Surroundings};
-use crate::model::profile::{LeftOut, MOST_INSTANCES, Object, Oid, Profile, Profiles};
+use crate::model::profile::{LeftOut, MOST_INSTANCES, Measure, Object, Oid, Profile, Profiles};
 use std::sync::{Arc, LazyLock};
 
 /// The profiles built in, by file.
 const BUILTIN: &[(&str, &str)] = &[
+    ("a10", include_str!("../../model/profiles/a10.toml")),
     ("alaxala", include_str!("../../model/profiles/alaxala.toml")),
     (
         "allied-telesis",
@@ -37,19 +39,26 @@ const BUILTIN: &[(&str, &str)] = &[
     ("apresia", include_str!("../../model/profiles/apresia.toml")),
     ("arista", include_str!("../../model/profiles/arista.toml")),
     ("century", include_str!("../../model/profiles/century.toml")),
+    ("checkpoint", include_str!("../../model/profiles/checkpoint.toml")),
     ("cisco", include_str!("../../model/profiles/cisco.toml")),
     ("comware", include_str!("../../model/profiles/comware.toml")),
+    ("extreme", include_str!("../../model/profiles/extreme.toml")),
     ("f5", include_str!("../../model/profiles/f5.toml")),
     ("fitelnet", include_str!("../../model/profiles/fitelnet.toml")),
     ("fortinet", include_str!("../../model/profiles/fortinet.toml")),
+    ("hpe-aruba", include_str!("../../model/profiles/hpe-aruba.toml")),
     ("huawei", include_str!("../../model/profiles/huawei.toml")),
+    ("infoblox", include_str!("../../model/profiles/infoblox.toml")),
     ("juniper", include_str!("../../model/profiles/juniper.toml")),
     ("mikrotik", include_str!("../../model/profiles/mikrotik.toml")),
     ("nec-ix", include_str!("../../model/profiles/nec-ix.toml")),
     ("net-snmp", include_str!("../../model/profiles/net-snmp.toml")),
+    ("netscaler", include_str!("../../model/profiles/netscaler.toml")),
+    ("nokia", include_str!("../../model/profiles/nokia.toml")),
     ("paloalto", include_str!("../../model/profiles/paloalto.toml")),
     ("seil", include_str!("../../model/profiles/seil.toml")),
     ("si-r", include_str!("../../model/profiles/si-r.toml")),
+    ("sonicwall", include_str!("../../model/profiles/sonicwall.toml")),
     ("standard", include_str!("../../model/profiles/standard.toml")),
     ("ups", include_str!("../../model/profiles/ups.toml")),
     ("yamaha", include_str!("../../model/profiles/yamaha.toml")),
@@ -133,6 +142,11 @@ fn profile(walk: Walk<'_>, unique: &mut Unique<'_>) -> Option<Profile> {
     let prefixes = walk.list("sys_object_ids", PREFIXES, prefix);
     let prefixes = walk.required("sys_object_ids", PREFIXES, prefixes);
     let tell_by = walk.text("tell_by", instance);
+    let words = walk.list(
+        "sys_descr",
+        "a list of words of sysDescr, such as [\"IOS XR\"]",
+        |ctx, node| text(ctx, "sys_descr", node, measure::phrase),
+    );
     let source = walk.required(
         "source",
         "where the object identifiers are from",
@@ -144,18 +158,20 @@ fn profile(walk: Walk<'_>, unique: &mut Unique<'_>) -> Option<Profile> {
         walk.flag("verified"),
     );
     let note = walk.text("note", line);
+    let mut measures: Vec<Measure> = Vec::new();
+    for walk in super::check::tables(&walk, "measure") {
+        measures.extend(measure::measure(walk, measures.last().map(|m| m.metric)));
+    }
     let profile = Profile {
         name: name.as_ref().map_or("", |n| &n.value).into(),
         title: title.or(name.clone()).map_or(String::new(), |t| t.value),
         sys_object_ids: prefixes.map_or(Vec::new(), |p| p.value),
+        sys_descr: words.map_or(Vec::new(), |w| w.value),
         tell_by: tell_by.map(|t| t.value),
         source: source.map_or(String::new(), |s| s.value),
         verified: verified.is_some_and(|v| v.value),
         note: note.map(|n| n.value),
-        measures: super::check::tables(&walk, "measure")
-            .into_iter()
-            .filter_map(measure::measure)
-            .collect(),
+        measures,
         components: super::check::tables(&walk, "component")
             .into_iter()
             .filter_map(component::component)
@@ -170,6 +186,7 @@ fn profile(walk: Walk<'_>, unique: &mut Unique<'_>) -> Option<Profile> {
             .flatten()
             .collect(),
         instances: Vec::new(),
+        only_fallback: 0,
     };
     let read = profile.objects().count();
     if read > MOST_INSTANCES {

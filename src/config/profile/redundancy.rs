@@ -1,4 +1,5 @@
-//! `[[profile.redundancy]]`: where a make tells the redundancy it takes part in.
+//! `[[profile.redundancy]]`: what a make tells of its redundancy beside the roles that groups are judged by (those are in
+//! `model::role_source`); `hinomi discover` shows it.
 //!
 //! `kind`, `title`, `state` (the object), `index` (what a row's index is made of: `interface`, `number`, `ipv4`, `rest`), `states`
 //! (words of the MIB with their codes), `none` (a value that means there is nothing).

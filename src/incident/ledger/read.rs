@@ -1,12 +1,16 @@
-//! Reading the ledger: its format, the chain, the rows' sums; and what is done about a file that is not what was written.
+//! Reading the ledger: its format, the chain, the rows' sums, and whether it is the ledger that was last written here.
 
+use super::anchor::Mark;
+use super::undelivered::known;
 use super::{
     FULL_CHECK, LedgerError, ROWS_KEPT, SCHEMA, connect, genesis, head, io_words, link, row_sum, signed, sql_store,
-    store, unsigned, with_suffix, write_batches,
+    store, unsigned,
 };
-use crate::incident::batch::{Batch, Restored, RowChange};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
-use std::path::{Path, PathBuf};
+use crate::incident::batch::{Restored, RowChange};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
 
 /// What one reading of the file gave.
 pub(super) struct Contents {
@@ -23,15 +27,95 @@ pub(super) enum Unreadable {
     Refused(LedgerError),
 }
 
-pub(super) fn open_and_read(path: &Path) -> Result<(Connection, Contents), Unreadable> {
+/// What is known of a ledger before its file is opened.
+#[derive(Debug, Default)]
+pub(super) struct Expected {
+    /// Where it stood.
+    pub(super) mark: Option<Mark>,
+    /// What says that there was one.
+    pub(super) trace: Option<&'static str>,
+}
+
+impl Expected {
+    /// A folder in which hinomi has run before has a ledger with something in it.
+    pub(super) fn check_file(&self, path: &Path) -> Result<(), Unreadable> {
+        let refused = |e: &std::io::Error| Unreadable::Refused(store(path, "read", &io_words(e)));
+        let size = match path.metadata() {
+            Ok(m) => Some(m.len()),
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) => return Err(refused(&e)),
+        };
+        match (size, self.trace) {
+            (None, Some(trace)) => Err(Unreadable::Damaged(format!(
+                "it is gone, but {trace} beside it is there"
+            ))),
+            (Some(0), Some(trace)) => Err(Unreadable::Damaged(format!(
+                "it is empty, but {trace} beside it is there"
+            ))),
+            (None | Some(0), None) => Ok(()),
+            (Some(_), _) => {
+                let mut header = [0; 20];
+                let mut file = std::fs::File::open(path).map_err(|e| refused(&e))?;
+                let read = file.read(&mut header).map_err(|e| refused(&e))?;
+                // SQLite takes any other format for one that a newer SQLite can write.
+                match header[18..] {
+                    [1..=2, 1..=2] => Ok(()),
+                    _ if read < header.len() => Ok(()),
+                    _ => Err(Unreadable::Damaged(
+                        "its header names a format that never was".to_owned(),
+                    )),
+                }
+            }
+        }
+    }
+
+    /// A ledger may be ahead of its mark (a kill between the two), never behind it.
+    pub(super) fn compare(&self, conn: &Connection, contents: &Contents, path: &Path) -> Result<(), Unreadable> {
+        let Some(mark) = &self.mark else { return Ok(()) };
+        if contents.restored.ledger_id != mark.ledger_id {
+            let words = "it is another ledger than the one that hinomi last wrote here";
+            return Err(Unreadable::Damaged(words.to_owned()));
+        }
+        if contents.seq < mark.seq {
+            return Err(Unreadable::Damaged(format!(
+                "it ends with event {}, but hinomi had written event {}: the last {} are missing",
+                contents.seq,
+                mark.seq,
+                mark.seq - contents.seq
+            )));
+        }
+        let stored: Option<[u8; 32]> = conn
+            .query_row("SELECT hash FROM events WHERE seq = ?1", [signed(mark.seq)], |r| {
+                r.get(0)
+            })
+            .optional()
+            .map_err(|e| unreadable(path, &e))?;
+        if mark.seq > 0 && stored != Some(mark.hash) {
+            return Err(Unreadable::Damaged(format!(
+                "its event {} is another one than hinomi wrote",
+                mark.seq
+            )));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn open_and_read(path: &Path, expected: &Expected) -> Result<(Connection, Contents), Unreadable> {
+    expected.check_file(path)?;
     let conn = connect(path).map_err(|e| unreadable(path, &e))?;
     let version: i64 = conn
         .pragma_query_value(None, "user_version", |r| r.get(0))
         .map_err(|e| unreadable(path, &e))?;
     if version == 0 && is_empty(&conn).map_err(|e| unreadable(path, &e))? {
+        if let Some(trace) = expected.trace {
+            return Err(Unreadable::Damaged(format!(
+                "it holds nothing, but {trace} beside it is there"
+            )));
+        }
         create(&conn).map_err(|e| unreadable(path, &e))?;
     }
     let contents = read_contents(&conn, path)?;
+    expected.compare(&conn, &contents, path)?;
     let keep = i64::try_from(contents.restored.last_row.saturating_sub(ROWS_KEPT)).unwrap_or(0);
     // Making room is not worth an error.
     let _ = conn.execute("DELETE FROM rows WHERE pending = 0 AND id < ?1", [keep]);
@@ -43,7 +127,7 @@ fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// All or nothing: a kill in between leaves an empty file.
-fn create(conn: &Connection) -> rusqlite::Result<()> {
+pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(
         "BEGIN;
          CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -66,6 +150,10 @@ pub(super) fn tail(conn: &Connection) -> rusqlite::Result<Option<(u64, [u8; 32])
     .optional()
 }
 
+pub(super) fn ledger_id(conn: &Connection) -> rusqlite::Result<String> {
+    conn.query_row("SELECT value FROM meta WHERE key = 'ledger_id'", [], |r| r.get(0))
+}
+
 pub(super) fn read_contents(conn: &Connection, path: &Path) -> Result<Contents, Unreadable> {
     let fail = |e: rusqlite::Error| unreadable(path, &e);
     let version: i64 = conn
@@ -84,13 +172,17 @@ pub(super) fn read_contents(conn: &Connection, path: &Path) -> Result<Contents, 
     }
     check_structure(conn, path)?;
     let mut restored = Restored {
-        ledger_id: conn
-            .query_row("SELECT value FROM meta WHERE key = 'ledger_id'", [], |r| r.get(0))
-            .map_err(fail)?,
+        ledger_id: ledger_id(conn).map_err(fail)?,
         ..Restored::default()
     };
     let (seq, hash) = read_events(conn, &mut restored.events).map_err(|e| e.into_unreadable(path))?;
-    read_rows(conn, &mut restored).map_err(|e| e.into_unreadable(path))?;
+    let mut rows = Rows::default();
+    rows.read(conn).map_err(fail)?;
+    let known = known(&restored.events);
+    rows.check(&known.waiting.0).map_err(Unreadable::Damaged)?;
+    restored.rows = rows.pending;
+    restored.last_row = rows.last;
+    restored.last_incident = known.last_incident;
     restored.head = (seq > 0).then(|| head(seq, &hash));
     Ok(Contents { restored, seq, hash })
 }
@@ -109,7 +201,7 @@ fn check_structure(conn: &Connection, path: &Path) -> Result<(), Unreadable> {
 }
 
 /// Reading stopped: by SQLite, or because the contents contradict their sums.
-enum Stop {
+pub(super) enum Stop {
     Sql(rusqlite::Error),
     Broken(String),
 }
@@ -130,8 +222,9 @@ impl Stop {
 }
 
 /// Events since the last checkpoint, each proven by the chain. What was read before a break stays in `events`.
-fn read_events(conn: &Connection, events: &mut Vec<String>) -> Result<(u64, [u8; 32]), Stop> {
+pub(super) fn read_events(conn: &Connection, events: &mut Vec<String>) -> Result<(u64, [u8; 32]), Stop> {
     let from: Option<i64> = conn.query_row("SELECT max(seq) FROM events WHERE checkpoint = 1", [], |r| r.get(0))?;
+    let is_checkpointed = from.is_some();
     let from = from.map_or(1, unsigned);
     let before = conn
         .query_row(
@@ -156,97 +249,87 @@ fn read_events(conn: &Connection, events: &mut Vec<String>) -> Result<(u64, [u8;
                 "event {number} is not what was written: its hash does not fit"
             )));
         }
+        if is_checkpointed && events.is_empty() && !super::is_checkpoint(&text) {
+            // Neither the mark of a checkpoint nor the index of these marks is under a sum: a false one would hide what is before it.
+            return Err(Stop::Broken(format!(
+                "event {number} is marked as a checkpoint and is none"
+            )));
+        }
         (seq, hash) = (number, stored);
         events.push(text);
+    }
+    if is_checkpointed && events.is_empty() {
+        return Err(Stop::Broken("the last checkpoint is missing".to_owned()));
     }
     Ok((seq, hash))
 }
 
-/// Pending rows, each proven by its sum.
-fn read_rows(conn: &Connection, restored: &mut Restored) -> Result<(), Stop> {
-    restored.last_row = conn
-        .query_row("SELECT max(id) FROM rows", [], |r| r.get::<_, Option<i64>>(0))?
-        .map_or(0, unsigned);
-    let mut broken = None;
-    let mut statement = conn.prepare("SELECT id, pending, sum, json FROM rows WHERE pending <> 0 ORDER BY id")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let change = RowChange {
-            id: unsigned(row.get(0)?),
-            pending: row.get(1)?,
-            json: row.get(3)?,
-        };
-        let sum: [u8; 32] = row.get(2)?;
-        if sum == row_sum(&change) {
-            restored.rows.push(change);
-        } else {
-            broken = Some(change.id);
+/// Outbox rows, each proven by its sum, whether or not it says that it waits.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    /// Those that wait.
+    pub(super) pending: Vec<RowChange>,
+    /// Those that ended.
+    pub(super) ended: BTreeSet<u64>,
+    broken: Option<u64>,
+    /// Highest number.
+    pub(super) last: u64,
+}
+
+impl Rows {
+    /// What was read before an error stays.
+    pub(super) fn read(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let mut statement = conn.prepare("SELECT id, pending, sum, json FROM rows ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let id = unsigned(row.get(0)?);
+            self.last = self.last.max(id);
+            let change = || -> rusqlite::Result<(RowChange, [u8; 32])> {
+                let change = RowChange {
+                    id,
+                    pending: row.get(1)?,
+                    json: row.get(3)?,
+                };
+                Ok((change, row.get(2)?))
+            };
+            match change() {
+                Ok((change, sum)) if sum == row_sum(&change) => match change.pending {
+                    true => self.pending.push(change),
+                    false => _ = self.ended.insert(id),
+                },
+                _ => self.broken = Some(id),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether they are whole, and those that wait by the events wait here, too.
+    fn check(&self, waiting: &BTreeSet<u64>) -> Result<(), String> {
+        if let Some(id) = self.broken {
+            return Err(format!("outbox row {id} is not what was written"));
+        }
+        let pending: BTreeSet<u64> = self.pending.iter().map(|r| r.id).collect();
+        match waiting.difference(&pending).next() {
+            None => Ok(()),
+            Some(id) if self.ended.contains(id) => Err(format!(
+                "outbox row {id} says that it is delivered, but no event says so"
+            )),
+            Some(id) => Err(format!("outbox row {id}, which waits for delivery, is missing")),
         }
     }
-    match broken {
-        None => Ok(()),
-        Some(id) => Err(Stop::Broken(format!("outbox row {id} is not what was written"))),
-    }
-}
-
-/// Whatever can still be proven good of a damaged file.
-pub(super) fn salvage(conn: &Connection) -> Restored {
-    let mut restored = Restored::default();
-    let _ = read_events(conn, &mut restored.events);
-    let _ = read_rows(conn, &mut restored);
-    restored
-}
-
-/// Keeps the damaged file aside and begins a new one with what could be saved.
-pub(super) fn start_anew(path: &Path, what: &str) -> Result<(Connection, Contents), LedgerError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let saved = Connection::open_with_flags(path, flags)
-        .map(|c| salvage(&c))
-        .unwrap_or_default();
-    let aside = put_aside(path)?;
-    let (mut conn, mut contents) = open_and_read(path).map_err(|e| match e {
-        Unreadable::Refused(error) => error,
-        Unreadable::Damaged(words) => store(path, "begun anew", &words),
-    })?;
-    let batch = Batch {
-        id: 0,
-        events: saved.events.clone(),
-        rows: saved.rows.clone(),
-    };
-    let mut chain = (contents.seq, contents.hash);
-    write_batches(&mut conn, [&batch].into_iter(), &mut chain).map_err(|e| sql_store(path, "written", &e))?;
-    (contents.seq, contents.hash) = chain;
-    contents.restored.damage = Some(format!(
-        "the ledger was damaged ({what}); it is kept as {}, a new one was begun with {} events and {} waiting notices that could \
-         be proven good; incidents since then may be missing, look at the devices' state",
-        aside.display(),
-        saved.events.len(),
-        saved.rows.len()
-    ));
-    contents.restored.head = (chain.0 > 0).then(|| head(chain.0, &chain.1));
-    contents.restored.events = saved.events;
-    contents.restored.rows = saved.rows;
-    contents.restored.last_row = saved.last_row;
-    Ok((conn, contents))
-}
-
-fn put_aside(path: &Path) -> Result<PathBuf, LedgerError> {
-    let free = |n: &u32| !with_suffix(path, &format!(".damaged-{n}")).exists();
-    let n = (1..u32::MAX).find(free).unwrap_or(u32::MAX);
-    let aside = with_suffix(path, &format!(".damaged-{n}"));
-    for suffix in ["-wal", "-shm", ""] {
-        let from = with_suffix(path, suffix);
-        if from.exists() {
-            std::fs::rename(&from, with_suffix(&aside, suffix)).map_err(|e| store(path, "put aside", &io_words(&e)))?;
-        }
-    }
-    Ok(aside)
 }
 
 /// Damage is what SQLite calls corrupt, what is no database, and tables that are not ours.
-fn unreadable(path: &Path, e: &rusqlite::Error) -> Unreadable {
+pub(super) fn unreadable(path: &Path, e: &rusqlite::Error) -> Unreadable {
+    match is_damage(e) {
+        true => Unreadable::Damaged(e.to_string()),
+        false => Unreadable::Refused(sql_store(path, "read", e)),
+    }
+}
+
+pub(super) fn is_damage(e: &rusqlite::Error) -> bool {
     use rusqlite::Error as E;
-    let damaged = match e {
+    match e {
         E::SqliteFailure(f, _) => matches!(
             f.code,
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown | ErrorCode::TypeMismatch
@@ -254,9 +337,5 @@ fn unreadable(path: &Path, e: &rusqlite::Error) -> Unreadable {
         E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..) | E::InvalidColumnType(..) => true,
         E::QueryReturnedNoRows | E::Utf8Error(..) => true,
         _ => false,
-    };
-    if damaged {
-        return Unreadable::Damaged(e.to_string());
     }
-    Unreadable::Refused(sql_store(path, "read", e))
 }

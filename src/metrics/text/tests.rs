@@ -7,6 +7,7 @@ use crate::config::{Host, SourceFile, check};
 use crate::core::picture::{CircuitPort, FindingRow, ManagedRow, NumberRow, Port, PortRow, Row};
 use crate::core::{ReachState, Snapshot};
 use crate::model::{DeviceId, FindingKind, Level, Metric, Part, Role, Site};
+use crate::sample::Spread;
 
 /// Devices, and circuits measured at the institution after them.
 fn site(devices: &[&str], circuits: usize) -> Arc<Site> {
@@ -64,6 +65,11 @@ fn picture(devices: &[&str], circuits: usize) -> Picture {
         p.managed.push(ManagedRow {
             device: id,
             loss_ratio: Some(0.05),
+            round_trip: Some(Spread {
+                min_seconds: 0.01,
+                max_seconds: 0.25,
+                deviation_seconds: 0.03125,
+            }),
             uptime_ticks: Some(4_294_967_295),
             profile: None,
         });
@@ -79,7 +85,7 @@ fn picture(devices: &[&str], circuits: usize) -> Picture {
             metric: Metric::UtilizationIn,
             part: Some("xe-0/0/0".into()),
             value: Some(71.5),
-            level: Level::Warning,
+            level: Some(Level::Warning),
         });
     }
     p
@@ -99,6 +105,7 @@ fn device_text_is_escaped_and_cleaned() {
         format!("ifHCInOctets{labels} 18446744073709551615\n"),
         "sysUpTime{device=\"a\"} 4294967295\n".to_owned(),
         "probe_icmp_duration_seconds{device=\"a\",phase=\"rtt\"} 0.0125\n".to_owned(),
+        "hinomi_rtt_seconds{device=\"a\",of=\"max\"} 0.25\n".to_owned(),
         "hinomi_device_info{device=\"a\",address=\"192.0.2.1\",owner=\"own\",site=\"tokyo\"} 1\n".to_owned(),
     ] {
         assert!(text.contains(&wanted), "{wanted}{text}");

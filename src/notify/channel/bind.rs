@@ -3,8 +3,9 @@
 //! A literal address needs no name service: the way out must not depend on what may be broken.
 
 use super::smtp::{Fault, system};
-use crate::model::{Bind, Relay, Route};
+use crate::model::{Bind, HostAddress, Relay, Route, Zone};
 use crate::notify::Stage;
+use nix::net::if_::if_nametoindex;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
@@ -40,8 +41,8 @@ async fn addresses(route: &Route, relay: &Relay, deadline: Instant) -> Result<Ve
         error,
     };
     let host = relay.host.trim_start_matches('[').trim_end_matches(']');
-    let mut found: Vec<SocketAddr> = if let Ok(literal) = host.parse::<IpAddr>() {
-        vec![SocketAddr::new(literal, relay.port)]
+    let mut found: Vec<SocketAddr> = if let Some(literal) = literal(host, relay.port).map_err(&broken)? {
+        vec![literal]
     } else {
         let until = deadline.min(Instant::now() + RESOLVE);
         match timeout_at(until, tokio::net::lookup_host((host, relay.port))).await {
@@ -60,8 +61,8 @@ async fn addresses(route: &Route, relay: &Relay, deadline: Instant) -> Result<Ve
         }
     };
     found.dedup();
-    if let Some(Bind::Address(own)) = route.bind {
-        found.retain(|a| a.is_ipv4() == own.is_ipv4());
+    if let Some(Bind::Address(own)) = &route.bind {
+        found.retain(|a| a.is_ipv4() == own.ip.is_ipv4());
     }
     // Two of each family are enough: every one costs a share of the deadline.
     found.truncate(4);
@@ -71,6 +72,29 @@ async fn addresses(route: &Route, relay: &Relay, deadline: Instant) -> Result<Ve
         )));
     }
     Ok(found)
+}
+
+/// A literal address with its zone, whose network device is looked up each time: it may come and go. `None`: it is a name.
+fn literal(host: &str, port: u16) -> Result<Option<SocketAddr>, String> {
+    let (plain, zone) = match host.split_once('%') {
+        Some((plain, zone)) => (plain, Some(zone)),
+        None => (host, None),
+    };
+    let Ok(ip) = plain.parse::<IpAddr>() else {
+        return Ok(None);
+    };
+    let index = |name: &str| name.parse().ok().or_else(|| if_nametoindex(name).ok());
+    let zone = zone.map(|name| match index(name) {
+        Some(index) => Ok(Zone {
+            name: name.into(),
+            index,
+        }),
+        None => Err(format!(
+            "this host has no network device {name}, over which {plain} would be reached"
+        )),
+    });
+    let zone = zone.transpose()?;
+    Ok(Some(HostAddress { ip, zone }.with_port(port)))
 }
 
 async fn connect_one(bind: Option<&Bind>, to: SocketAddr, until: Instant) -> Result<TcpStream, String> {
@@ -87,7 +111,7 @@ async fn connect_one(bind: Option<&Bind>, to: SocketAddr, until: Instant) -> Res
                 system(&e)
             )
         })?,
-        Some(Bind::Address(own)) => socket.bind(SocketAddr::new(*own, 0)).map_err(|e| {
+        Some(Bind::Address(own)) => socket.bind(own.with_port(0)).map_err(|e| {
             format!(
                 "cannot send from {own} ({}): is the address still on this host?",
                 system(&e)

@@ -247,9 +247,10 @@ async fn encrypt(
 }
 
 fn host_port(relay: &Relay) -> String {
-    match relay.host.parse::<IpAddr>() {
-        Ok(address) => SocketAddr::new(address, relay.port).to_string(),
-        Err(_) => format!("{}:{}", relay.host, relay.port),
+    // An address of IPv6 stands in brackets, with its zone.
+    match relay.host.contains(':') {
+        true => format!("[{}]:{}", relay.host.trim_matches(['[', ']']), relay.port),
+        false => format!("{}:{}", relay.host, relay.port),
     }
 }
 
@@ -267,8 +268,8 @@ fn hello_name(route: &Route, local: Option<SocketAddr>) -> String {
     if let Some(name) = &route.helo {
         return message::clean(name, 255);
     }
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    if let Some(name) = full_name(read("/proc/sys/kernel/hostname").trim(), &read("/etc/hosts")) {
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    if let Some(name) = full_name(&host_name(), &hosts) {
         return name;
     }
     match local.map(|a| a.ip()) {
@@ -276,6 +277,11 @@ fn hello_name(route: &Route, local: Option<SocketAddr>) -> String {
         Some(IpAddr::V6(a)) => format!("[IPv6:{a}]"),
         None => "[127.0.0.1]".to_owned(),
     }
+}
+
+/// What this host calls itself, by uname(2): the file of /proc that has it as well is hidden from the unit (`ProcSubset=pid`).
+pub(crate) fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().trim().to_owned()
 }
 
 /// The full name of `host`: itself if it has a dot, else the name with a dot on its line in the hosts file.

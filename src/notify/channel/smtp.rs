@@ -109,8 +109,8 @@ pub(super) struct Session<'a> {
     peer: IpAddr,
     encrypted: bool,
     unread: Vec<u8>,
-    /// EHLO keywords with their parameters, upper case.
-    features: Vec<String>,
+    /// What the relay offers: of each line of its answer to EHLO the words, upper case, the keyword first.
+    features: Vec<Vec<String>>,
     /// Nothing waits longer than this.
     pub(super) deadline: Instant,
     log: &'a mut Transcript,
@@ -141,16 +141,16 @@ impl<'a> Session<'a> {
         self.expect(Stage::Greeting, &reply, 2)
     }
 
-    /// EHLO, or HELO for a relay that knows no other.
+    /// EHLO, or HELO for a relay that knows no other (RFC 5321 section 3.2; 550 as well, section 4.1.1.1 has it among the answers).
     pub(super) async fn hello(&mut self, name: &str) -> Result<(), Fault> {
         let reply = self.command(Stage::Greeting, &format!("EHLO {name}")).await?;
-        if matches!(reply.code, 500 | 502 | 504) {
+        if matches!(reply.code, 500 | 501 | 502 | 504 | 550) {
             self.features.clear();
             let reply = self.command(Stage::Greeting, &format!("HELO {name}")).await?;
             return self.expect(Stage::Greeting, &reply, 2);
         }
         self.expect(Stage::Greeting, &reply, 2)?;
-        self.features = reply.lines.iter().skip(1).map(|l| l.to_ascii_uppercase()).collect();
+        self.features = reply.lines.iter().skip(1).map(|l| words(l)).collect();
         Ok(())
     }
 
@@ -160,7 +160,7 @@ impl<'a> Session<'a> {
             stage: Stage::Tls,
             error: error.to_owned(),
         };
-        if !self.features.iter().any(|f| f == "STARTTLS") {
+        if !self.offers("STARTTLS") {
             return Err(broken(
                 "the relay does not offer STARTTLS, or somebody on the way took the offer out; nothing is sent in plain text",
             ));
@@ -174,6 +174,13 @@ impl<'a> Session<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// Does the relay offer this extension? Its parameters, if any, do not matter.
+    fn offers(&self, keyword: &str) -> bool {
+        self.features
+            .iter()
+            .any(|line| line.first().is_some_and(|k| k == keyword))
     }
 
     /// Takes the session apart: the stream, and the transcript for the session to come.
@@ -192,12 +199,11 @@ impl<'a> Session<'a> {
                 "the password is not sent over plain text: use starttls or smtps for this route",
             ));
         }
-        let mechanisms: Vec<String> = self
+        let mechanisms = self
             .features
             .iter()
-            .filter_map(|f| f.strip_prefix("AUTH ").or_else(|| f.strip_prefix("AUTH=")))
-            .flat_map(|list| list.split_whitespace().map(str::to_owned))
-            .collect();
+            .filter(|line| line.first().is_some_and(|k| k == "AUTH"));
+        let mechanisms: Vec<String> = mechanisms.flat_map(|line| line[1..].to_vec()).collect();
         let offers = |name: &str| mechanisms.iter().any(|m| m == name);
         let (plain, login) = auth_words(user, password);
         self.log.hide_auth(user, password);
@@ -295,6 +301,11 @@ impl<'a> Session<'a> {
         loop {
             let line = self.line(stage).await?;
             self.log.note("< ", &line);
+            if line.is_empty() && !lines.is_empty() && lines.len() < REPLY_LINES {
+                // A line end too many within an answer that goes on.
+                lines.push(String::new());
+                continue;
+            }
             let code = line
                 .get(..3)
                 .and_then(|c| c.parse::<u16>().ok())
@@ -355,6 +366,18 @@ impl<'a> Session<'a> {
 /// A refusal for who we are, not for whom the mail is: 530 (AUTH wanted) or an enhanced code 5.7.x (RFC 3463).
 fn is_policy(reply: &Reply) -> bool {
     reply.code == 530 || reply.code >= 500 && reply.lines.iter().any(|l| l.starts_with("5.7."))
+}
+
+/// The words of one line of an answer to EHLO (RFC 5321 section 4.1.1.1: a keyword, then parameters, whatever blanks lie around), upper
+/// case. `AUTH=LOGIN`, the form before RFC 4954, is `AUTH LOGIN`.
+fn words(line: &str) -> Vec<String> {
+    let line = line.to_ascii_uppercase();
+    let line = line.trim_start();
+    let line = match line.strip_prefix("AUTH=") {
+        Some(mechanisms) => format!("AUTH {mechanisms}"),
+        None => line.to_owned(),
+    };
+    line.split_whitespace().map(str::to_owned).collect()
 }
 
 fn spoken(reply: &Reply) -> String {

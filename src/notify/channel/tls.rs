@@ -2,12 +2,16 @@
 //!
 //! Never here: a way to go on without a valid certificate.
 
+use crate::files;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, client::TlsStream};
+
+/// Longest file of `tls_ca`: all authorities of a host have some 200 kB.
+const MOST_CERTIFICATES: u64 = 16 * 1024 * 1024;
 
 /// Does the handshake with `name` expected in the certificate. `ca` replaces the host's own roots. The caller holds the deadline.
 pub(crate) async fn handshake<S>(io: S, name: &str, ca: Option<&Path>) -> Result<TlsStream<S>, String>
@@ -29,10 +33,7 @@ where
 }
 
 fn client_config(ca: Option<&Path>) -> Result<ClientConfig, String> {
-    let roots = match ca {
-        Some(path) => roots_of(path)?,
-        None => native_roots()?,
-    };
+    let roots = roots(ca)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -41,10 +42,18 @@ fn client_config(ca: Option<&Path>) -> Result<ClientConfig, String> {
         .with_no_client_auth())
 }
 
+/// The authorities of a PEM file, else those of this host.
+pub(crate) fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
+    match ca {
+        Some(path) => roots_of(path),
+        None => native_roots(),
+    }
+}
+
 fn roots_of(path: &Path) -> Result<RootCertStore, String> {
     let shown = path.display();
-    let list: Result<Vec<CertificateDer<'static>>, _> =
-        CertificateDer::pem_file_iter(path).and_then(|certificates| certificates.collect());
+    let content = files::read(path, MOST_CERTIFICATES).map_err(|e| format!("tls_ca {shown} cannot be read: {e}"))?;
+    let list: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(&content.bytes).collect();
     let list = list.map_err(|e| format!("tls_ca {shown} cannot be read as PEM ({e})"))?;
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(list);

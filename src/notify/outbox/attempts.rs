@@ -96,6 +96,8 @@ impl Notifier {
             Choice::Go(route, address) => self.attempt(id, route, address, now),
             Choice::Wait => row.blocked = true,
             Choice::RoundOver if row.in_flight.is_empty() => {
+                self.refused_everywhere(id);
+                let Some(row) = self.rows.get_mut(&id) else { return };
                 row.tried.clear();
                 row.refused.clear();
                 row.due = next_slot(row.started, now.mono);

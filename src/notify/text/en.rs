@@ -1,13 +1,13 @@
 //! English.
 
 use super::{
-    Clock, Facts, Label, Words, bits, bound, clean, device_name, interface_of, oper_name, part_name, quantity,
-    redundancy, seconds,
+    Clock, Facts, Label, Words, bits, bound, clean, device_name, far_end, interface_of, oper_name, part_name, quantity,
+    redundancy, seconds, service, unread,
 };
 use crate::incident::event::AcknowledgeEnd;
 use crate::incident::{Event, EventBody, NoticeKind};
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, FindingKey, FindingKind, Level, Metric, Owner, Verdict};
+use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Verdict};
 use crate::notify::plan::Notice;
 use crate::poll::AgentFailure;
 use crate::poll::trap::TrapKind;
@@ -35,12 +35,20 @@ fn metric(metric: Metric, root: &FindingKey) -> String {
         Metric::UpsLoad => "UPS load",
         Metric::BatteryCharge => "battery charge",
         Metric::BatteryRuntime => "battery runtime",
+        Metric::CertificateDays => "validity left",
+        Metric::ClockOffset => "offset",
+        Metric::AnswerTime => "answer time",
         Metric::Watch => return part_name(root).unwrap_or_else(|| "watch".to_owned()),
     };
     match part_name(root) {
         Some(part) => format!("{part} {word}"),
         None => word.to_owned(),
     }
+}
+
+/// What a finding without a number is about.
+pub(super) fn port_or_all(root: &FindingKey, all: &str) -> String {
+    part_name(root).unwrap_or_else(|| all.to_owned())
 }
 
 fn what(root: &FindingKey) -> String {
@@ -56,12 +64,15 @@ fn what(root: &FindingKey) -> String {
         FindingKind::InterfaceMissing => format!("{part} missing"),
         FindingKind::ComponentFailed => format!("{part} fault"),
         FindingKind::AgentSilent => "SNMP silent".to_owned(),
+        FindingKind::NoData if number.is_empty() => "no data: interfaces".to_owned(),
         FindingKind::NoData => format!("no data: {number}"),
+        FindingKind::WatchFailed => format!("{part} failed"),
         FindingKind::ControlPlaneSilent => "control plane silent".to_owned(),
         FindingKind::Lossy => "packet loss".to_owned(),
         FindingKind::Blind => "monitoring host cut off".to_owned(),
         FindingKind::RouteNotReady => format!("mail route {part} not ready"),
         FindingKind::LastRouteLost => "no mail route works".to_owned(),
+        FindingKind::ContactRefused => format!("no mail reaches {part}"),
         FindingKind::LedgerFailed => "ledger not written".to_owned(),
         kind @ (FindingKind::SwitchedOver
         | FindingKind::RedundancyLost
@@ -82,6 +93,17 @@ pub(super) fn agent(failure: &AgentFailure) -> String {
         AgentFailure::NotInTimeWindow => "the agent's SNMPv3 clock cannot be followed".to_owned(),
         AgentFailure::Malformed => "its answers are not valid SNMP".to_owned(),
         AgentFailure::ErrorStatus(n) => format!("it answers with error status {n}"),
+        AgentFailure::BrokenOff(broken) => unread::broken_off_in_english(broken),
+        AgentFailure::UnknownContext => "the agent does not know the SNMPv3 context".to_owned(),
+        AgentFailure::BootsExhausted => {
+            "its snmpEngineBoots stands at the maximum: give the agent a new engine ID".to_owned()
+        }
+        AgentFailure::NotBelieved(rejected) => {
+            format!(
+                "no answer that can be believed: {}",
+                unread::disbelief_in_english(&rejected.why)
+            )
+        }
     }
 }
 
@@ -117,7 +139,17 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::ComponentFailed { word, code, .. } => format!("{part} says {} (state {code})", clean(word)),
         Cause::ComponentHealthy { word } => format!("{part} is well again ({})", clean(word)),
         Cause::ComponentGone => format!("{part} is not there any more, while others of its kind are: taken out"),
-        Cause::NoAnswer { sent, seconds } => format!("does not answer: {sent} tries in {seconds:.1} s, none answered"),
+        Cause::NoAnswer {
+            sent,
+            seconds,
+            rejected,
+        } => {
+            let why = rejected
+                .as_ref()
+                .map(|r| format!("; {}", unread::disbelief_in_english(&r.why)));
+            let why = why.unwrap_or_default();
+            format!("does not answer: {sent} tries in {seconds:.1} s, none answered{why}")
+        }
         Cause::LineDown => "the line is down (the port on our side is not up, or its session is gone)".to_owned(),
         Cause::CircuitsLost { lost, of } => format!("{lost} of {of} circuits fell silent together"),
         Cause::CircuitsBack { back, of } => format!("{back} of {of} lost circuits are back"),
@@ -125,13 +157,34 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             format!("answers again, was silent for {}", duration(seconds(*silent_seconds)))
         }
         Cause::OperDown { oper } => format!("{part} is not up ({})", oper_name(*oper)),
+        Cause::LinkDown { oper, to } => format!("{part} is not up ({}): {}", oper_name(*oper), link(to)),
+        Cause::PartOf { root } => format!("goes on as a part of: {} {}", device_name(root), what(root)),
         Cause::OperHealthy { admin_down: true, .. } => format!("{part} was switched off by an administrator"),
         Cause::OperHealthy { oper, .. } => format!("{part} is healthy again ({})", oper.map_or("unknown", oper_name)),
         Cause::NameVanished => format!("{part} is gone from the interface table (card, module or stack member lost?)"),
+        Cause::NameNotFound { circuit } => {
+            let unknown = circuit
+                .as_ref()
+                .map(|c| format!("; the state of circuit {} is not known", clean(c)));
+            format!(
+                "the device has no interface {part} (renamed, or a slip in the configuration?){}",
+                unknown.unwrap_or_default()
+            )
+        }
         Cause::NameReturned => format!("{part} is in the interface table again"),
         Cause::NoData { seconds: s, reason } => {
-            format!("no value of {number} for {}: {}", duration(seconds(*s)), clean(reason))
+            let number = if root.metric.is_some() {
+                number
+            } else {
+                port_or_all(root, "any interface")
+            };
+            format!(
+                "no value of {number} for {}: {}",
+                duration(seconds(*s)),
+                super::reasons::in_english(reason)
+            )
         }
+        Cause::DataBack if root.metric.is_none() => format!("values of {} again", port_or_all(root, "interfaces")),
         Cause::DataBack => format!("values of {number} again"),
         Cause::AgentSilent { failure } => format!("answers, but its SNMP agent does not: {}", agent(failure)),
         Cause::AgentBack => "the SNMP agent answers again".to_owned(),
@@ -151,8 +204,17 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         ),
         Cause::TcpFailed { error } => format!("{part} does not take connections: {}", clean(error)),
         Cause::TcpWorks => format!("{part} takes connections again"),
+        Cause::WatchFailed { fault } => service::in_english(&part, fault),
+        Cause::WatchWorks => format!("{part} gives the right answer again"),
         Cause::RouteFailed { error } => format!("mail route does not work: {}", clean(error)),
         Cause::RouteWorks => "mail route works again".to_owned(),
+        Cause::ContactRefused { error } => {
+            format!(
+                "every way refuses the addresses of {part}, who is told of nothing: {}",
+                clean(error)
+            )
+        }
+        Cause::ContactTold => format!("a relay takes mails for {part} again"),
         Cause::LedgerFailed { error } => format!("the ledger cannot be written: {}", clean(error)),
         Cause::LedgerWorks => "the ledger is written again".to_owned(),
         Cause::Unreachable => "unreachable: everything on its path is down".to_owned(),
@@ -169,6 +231,15 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         | Cause::PreferredInactive { .. }
         | Cause::PreferredAgain => redundancy::in_english(root, cause, what),
         Cause::Loss { percent } => format!("{percent:.1} % of the echoes are lost"),
+    }
+}
+
+/// Where the cable of a port ends.
+fn link(to: &FarEnd) -> String {
+    let end = far_end(to);
+    match to.known {
+        LinkKnown::Written | LinkKnown::Learned => format!("the link toward {end}"),
+        LinkKnown::Guessed => format!("probably the link toward {end}"),
     }
 }
 
@@ -247,6 +318,9 @@ impl Words for English {
                 interface_of(device, interface),
                 bits(*after_bps)
             ),
+            Evidence::LinkToward { device, interface, to } => {
+                format!("{}: {}", interface_of(device, interface), link(to))
+            }
             Evidence::IcmpUnreachable { from } => format!("router {from} says the target cannot be reached"),
             Evidence::SessionDown { device, peer } => {
                 format!("{}: the BGP session with {peer} is down", clean(device))
@@ -259,9 +333,12 @@ impl Words for English {
                 };
                 format!("all {uplinks} uplinks of this host are silent{gateway}")
             }
-            Evidence::SendFailed { error } => format!("sending fails on this host: {}", clean(error)),
+            Evidence::SendFailed { error } => format!("this host cannot send to it: {}", clean(error)),
             Evidence::NoWitness { reason } => match reason {
                 WitnessMissing::InterfaceNotRead => "no second witness: the demarcation interface gives no data",
+                WitnessMissing::RateNotKnown => {
+                    "no second witness: how much the demarcation interface carries since the fault is not known yet"
+                }
                 WitnessMissing::TooLittleTraffic => {
                     "no second witness: too little traffic before the fault to judge by"
                 }
@@ -525,6 +602,9 @@ pub(super) fn event(event: &Event) -> Option<String> {
             format!("notices {} told inside notice {into}", rows.join(", "))
         }
         EventBody::NotLedgered { rows } => format!("{} notices left before the ledger could be written", rows.len()),
+        EventBody::OutboxMended { lost, .. } => {
+            format!("{} notices that waited are lost with the damaged ledger", lost.len())
+        }
         EventBody::Checkpoint { .. } | EventBody::Readings { .. } => return None,
     })
 }

@@ -1,11 +1,13 @@
 //! 日本語
 
+use super::unread;
 use super::{
-    Clock, Facts, Label, Words, bits, bound, clean, interface_of, oper_name, part_name, quantity, redundancy, seconds,
+    Clock, Facts, Label, Words, bits, bound, clean, device_name, far_end, interface_of, oper_name, part_name, quantity,
+    redundancy, seconds, service,
 };
 use crate::incident::NoticeKind;
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, FindingKey, FindingKind, Level, Metric, Owner, Verdict};
+use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Verdict};
 use crate::notify::plan::Notice;
 use crate::poll::AgentFailure;
 use crate::rules::Cause;
@@ -32,6 +34,9 @@ fn metric(metric: Metric, root: &FindingKey) -> String {
         Metric::UpsLoad => "UPS負荷率",
         Metric::BatteryCharge => "バッテリ残量",
         Metric::BatteryRuntime => "バッテリ残り時間",
+        Metric::CertificateDays => "有効期限までの残り",
+        Metric::ClockOffset => "時刻のずれ",
+        Metric::AnswerTime => "応答所要時間",
         Metric::Watch => return part_name(root).unwrap_or_else(|| "個別監視".to_owned()),
     };
     match part_name(root) {
@@ -53,12 +58,15 @@ fn what(root: &FindingKey) -> String {
         FindingKind::InterfaceMissing => format!("{part} 消失"),
         FindingKind::ComponentFailed => format!("{part} 異常"),
         FindingKind::AgentSilent => "SNMP応答なし".to_owned(),
+        FindingKind::NoData if number.is_empty() => "インタフェース データなし".to_owned(),
         FindingKind::NoData => format!("{number} データなし"),
+        FindingKind::WatchFailed => format!("{part} 異常"),
         FindingKind::ControlPlaneSilent => "制御部 応答なし".to_owned(),
         FindingKind::Lossy => "パケット損失".to_owned(),
         FindingKind::Blind => "監視装置の孤立".to_owned(),
         FindingKind::RouteNotReady => format!("通知経路 {part} 不通"),
         FindingKind::LastRouteLost => "通知経路 全て不通".to_owned(),
+        FindingKind::ContactRefused => format!("連絡先 {part} 配信不能"),
         FindingKind::LedgerFailed => "台帳 書き込み不可".to_owned(),
         kind @ (FindingKind::SwitchedOver
         | FindingKind::RedundancyLost
@@ -69,7 +77,7 @@ fn what(root: &FindingKey) -> String {
     }
 }
 
-fn agent(failure: &AgentFailure) -> String {
+pub(super) fn agent(failure: &AgentFailure) -> String {
     match failure {
         AgentFailure::Timeout => {
             "応答がありません（エージェント停止、ポート遮断、またはコミュニティ名の誤り）".to_owned()
@@ -81,6 +89,17 @@ fn agent(failure: &AgentFailure) -> String {
         AgentFailure::NotInTimeWindow => "SNMPv3の時刻同期ができません".to_owned(),
         AgentFailure::Malformed => "応答がSNMPとして正しくありません".to_owned(),
         AgentFailure::ErrorStatus(n) => format!("エラー応答（error-status {n}）を返しています"),
+        AgentFailure::BrokenOff(broken) => unread::broken_off_in_japanese(broken),
+        AgentFailure::UnknownContext => "SNMPv3のコンテキストが機器に存在しません".to_owned(),
+        AgentFailure::BootsExhausted => {
+            "snmpEngineBootsが上限に達しています。機器に新しいエンジンIDを設定してください".to_owned()
+        }
+        AgentFailure::NotBelieved(rejected) => {
+            format!(
+                "信頼できる応答がありません: {}",
+                unread::disbelief_in_japanese(&rejected.why)
+            )
+        }
     }
 }
 
@@ -117,7 +136,17 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         }
         Cause::ComponentHealthy { word } => format!("{part} は正常に戻りました（{}）", clean(word)),
         Cause::ComponentGone => format!("{part} がなくなりました（同種の部品は応答しています。取り外しの可能性）"),
-        Cause::NoAnswer { sent, seconds } => format!("応答がありません（{seconds:.1}秒間に{sent}回確認、全て無応答）"),
+        Cause::NoAnswer {
+            sent,
+            seconds,
+            rejected,
+        } => {
+            let why = rejected
+                .as_ref()
+                .map(|r| format!("。{}", unread::disbelief_in_japanese(&r.why)));
+            let why = why.unwrap_or_default();
+            format!("応答がありません（{seconds:.1}秒間に{sent}回確認、全て無応答）{why}")
+        }
         Cause::LineDown => "回線断です（当社側のポートがダウン、またはセッションが消失）".to_owned(),
         Cause::CircuitsLost { lost, of } => format!("{of}回線中{lost}回線が一斉に応答しなくなりました"),
         Cause::CircuitsBack { back, of } => format!("断となった{of}回線中{back}回線が戻りました"),
@@ -125,17 +154,42 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             format!("応答が戻りました（無応答 {}）", duration(seconds(*silent_seconds)))
         }
         Cause::OperDown { oper } => format!("{part} がダウンしています（ifOperStatus: {}）", oper_name(*oper)),
+        Cause::LinkDown { oper, to } => format!(
+            "{part} がダウンしています（ifOperStatus: {}）。{}",
+            oper_name(*oper),
+            link(to)
+        ),
+        Cause::PartOf { root } => format!("次の障害の一部として継続: {} {}", device_name(root), what(root)),
         Cause::OperHealthy { admin_down: true, .. } => format!("{part} は管理者により閉塞されました"),
         Cause::OperHealthy { oper, .. } => format!("{part} は正常に戻りました（{}）", oper.map_or("不明", oper_name)),
         Cause::NameVanished => {
             format!("{part} がインタフェース表から消えました（カード、モジュール、スタックの脱落の可能性）")
         }
+        Cause::NameNotFound { circuit } => {
+            let unknown = circuit
+                .as_ref()
+                .map(|c| format!("。回線 {} の状態は不明です", clean(c)));
+            format!(
+                "装置に {part} というインタフェースがありません（名称変更、または設定の誤りの可能性）{}",
+                unknown.unwrap_or_default()
+            )
+        }
         Cause::NameReturned => format!("{part} がインタフェース表に戻りました"),
         Cause::NoData { seconds: s, reason } => {
+            let number = match root.metric {
+                Some(_) => number,
+                None => super::en::port_or_all(root, "インタフェース"),
+            };
             format!(
                 "{number} の値が{}取得できていません: {}",
                 duration(seconds(*s)),
-                clean(reason)
+                super::reasons::in_japanese(reason)
+            )
+        }
+        Cause::DataBack if root.metric.is_none() => {
+            format!(
+                "{} の値が再び取得できています",
+                super::en::port_or_all(root, "インタフェース")
             )
         }
         Cause::DataBack => format!("{number} の値が再び取得できています"),
@@ -156,8 +210,17 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         }
         Cause::TcpFailed { error } => format!("{part} に接続できません: {}", clean(error)),
         Cause::TcpWorks => format!("{part} に再び接続できます"),
+        Cause::WatchFailed { fault } => service::in_japanese(&part, fault),
+        Cause::WatchWorks => format!("{part} が再び正しく応答しています"),
         Cause::RouteFailed { error } => format!("通知経路が使えません: {}", clean(error)),
         Cause::RouteWorks => "通知経路が再び使えます".to_owned(),
+        Cause::ContactRefused { error } => {
+            format!(
+                "すべての経路が連絡先 {part} の宛先を拒否しており、何も伝わっていません: {}",
+                clean(error)
+            )
+        }
+        Cause::ContactTold => format!("連絡先 {part} 宛のメールが再び受理されました"),
         Cause::LedgerFailed { error } => format!("台帳に記録できません: {}", clean(error)),
         Cause::LedgerWorks => "台帳への記録が再開しました".to_owned(),
         Cause::Unreachable => "到達できません（経路上の機器が全てダウン）".to_owned(),
@@ -174,6 +237,15 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         | Cause::PreferredInactive { .. }
         | Cause::PreferredAgain => redundancy::in_japanese(root, cause, what),
         Cause::Loss { percent } => format!("エコーの{percent:.1} %が失われています"),
+    }
+}
+
+/// ポートのケーブルの接続先
+fn link(to: &FarEnd) -> String {
+    let end = far_end(to);
+    match to.known {
+        LinkKnown::Written | LinkKnown::Learned => format!("{end} への接続リンク"),
+        LinkKnown::Guessed => format!("おそらく {end} への接続リンク"),
     }
 }
 
@@ -250,6 +322,9 @@ impl Words for Japanese {
                 interface_of(device, interface),
                 bits(*after_bps)
             ),
+            Evidence::LinkToward { device, interface, to } => {
+                format!("{}: {}", interface_of(device, interface), link(to))
+            }
             Evidence::IcmpUnreachable { from } => format!("ルータ {from} が到達不能を通知"),
             Evidence::SessionDown { device, peer } => {
                 format!("{}: {peer} とのBGPセッションがダウン", clean(device))
@@ -262,9 +337,10 @@ impl Words for Japanese {
                 };
                 format!("この監視装置の上位回線{uplinks}本が全て無応答{gateway}")
             }
-            Evidence::SendFailed { error } => format!("この監視装置で送信に失敗: {}", clean(error)),
+            Evidence::SendFailed { error } => format!("この監視装置から送信できません: {}", clean(error)),
             Evidence::NoWitness { reason } => match reason {
                 WitnessMissing::InterfaceNotRead => "第二の根拠なし: 責任分界点のインタフェースの値が取得できません",
+                WitnessMissing::RateNotKnown => "第二の証拠なし: 障害後の責任分界点インタフェースの流量がまだ不明",
                 WitnessMissing::TooLittleTraffic => "第二の根拠なし: 発生前の通信量が少なく判断できません",
                 WitnessMissing::StillFlowing => "第二の根拠なし: 責任分界点では受信が続いています",
                 WitnessMissing::NoOtherRouter => "第二の根拠なし: 相互接続基盤の他のルータを監視していません",

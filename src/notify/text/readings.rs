@@ -3,6 +3,7 @@
 //! Never here: mails; what is kept (that is `core::inputs`).
 
 use super::en::{agent, duration};
+use super::service::answer_in_english;
 use super::{clean, oper_name, quantity};
 use crate::incident::{ReadAt, Reading};
 use crate::model::redundancy::Role;
@@ -64,7 +65,8 @@ fn reading(reading: &Reading) -> String {
             unknown,
         } => {
             let of = match part {
-                Part::Interface(name) | Part::Watch(name) | Part::Component(name) => format!("{} ", clean(name)),
+                Part::Interface(name) | Part::Watch(name) => format!("{} ", clean(name)),
+                Part::Component(name) => format!("{} ", clean(&name.label)),
                 _ => String::new(),
             };
             let value = match (value, unknown) {
@@ -84,13 +86,16 @@ fn reading(reading: &Reading) -> String {
         Reading::PortMissing { name } => format!("{}: no such interface", clean(name)),
         Reading::Component { name, code, state } => {
             let state = state.as_deref().map(|s| format!(" ({})", clean(s))).unwrap_or_default();
-            format!("{}: state {code}{state}", clean(name))
+            format!("{}: state {code}{state}", clean(&name.label))
         }
         Reading::Tcp { watch, result: Ok(ms) } => format!("{}: connected in {ms:.1} ms", clean(watch)),
         Reading::Tcp {
             watch,
             result: Err(why),
         } => format!("{}: {}", clean(watch), clean(why)),
+        Reading::Service { watch, took_ms, result } => {
+            format!("{}: {} ({took_ms:.1} ms)", clean(watch), answer_in_english(result))
+        }
         Reading::Role {
             group,
             instance,

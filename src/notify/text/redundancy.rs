@@ -94,6 +94,7 @@ pub(super) fn in_english(root: &FindingKey, cause: &Cause, what: impl Fn(&Findin
                 Absence::NotTold => "its agent does not tell its role; daemon stopped?",
                 Absence::Gone => "not listed any more",
                 Absence::Standby => "standby",
+                Absence::Alone => "in no cluster (standalone)",
             };
             format!("{}: {why}", clean(&m.member))
         };
@@ -201,6 +202,7 @@ pub(super) fn in_japanese(root: &FindingKey, cause: &Cause, what: impl Fn(&Findi
                 Absence::NotTold => "役割を取得できず（デーモン停止の可能性）",
                 Absence::Gone => "一覧から消失",
                 Absence::Standby => "待機",
+                Absence::Alone => "クラスタ未参加（単独動作）",
             };
             format!("{} {why}", clean(&m.member))
         };

@@ -8,16 +8,19 @@ mod recall;
 
 use super::learn::Learned;
 use super::roles;
-use super::round::{Round, Spare, fit};
+use super::round::{Ask, Round, Spare, fit};
 use super::session::Session;
 use super::table::Table;
 use super::template::{Library, Plan};
+use super::topology::Cables;
 use super::wanted::{ProfileWish, Wanted};
 use crate::model::snmp::SnmpAccess;
 use crate::model::{Device, Mono, Name, Profile, Profiles};
+use crate::poll::disbelief::Rejected;
+use crate::poll::unread::{Cut, NotRead, UNREAD_MAX, Unread};
 use crate::poll::{AgentFailure, AgentReading};
-use crate::wire::snmp::{Names, PduKind};
-use std::collections::BTreeSet;
+use crate::wire::snmp::{Names, PduKind, ber};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,10 +28,20 @@ use std::time::Duration;
 
 /// Octets of a whole answer that fits one unfragmented datagram on any path of use.
 const ANSWER: u16 = 1_400;
-/// Below this, halving a request makes no sense.
-const SMALLEST: u16 = 160;
+/// No request is made for less; what is larger even so is cut into pieces by number.
+const SMALLEST: u16 = 64;
+/// An agent that wanted smaller requests is asked for more again after this long, then less often.
+const LARGER_AGAIN: Duration = Duration::from_secs(600);
+/// An object that an agent has trouble with is asked for again after this long, then less often.
+const TROUBLES_AGAIN: Duration = Duration::from_secs(300);
+/// But at least this often.
+const AT_LEAST: Duration = Duration::from_secs(3_600);
+/// More such objects are not remembered.
+const TROUBLES_MAX: usize = 256;
 /// Rows asked of a GETBULK.
 const REPETITIONS: u8 = 16;
+/// A round that has lasted so long begins no further walk over a profile's column, or for cables.
+const NO_MORE_WALKS: Duration = Duration::from_secs(20);
 /// Look for the instances of a profile's columns again at most this often because one of them is gone, or a column has none.
 const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
 /// And this often without any reason.
@@ -51,6 +64,7 @@ pub(super) struct Agent {
     learned: Option<Learned>,
     learned_at: Mono,
     table: Table,
+    cables: Cables,
     /// Rows of the tables that tell roles.
     roles: roles::Rows,
     uptime: Option<u32>,
@@ -59,7 +73,28 @@ pub(super) struct Agent {
     /// Octets of answer a request may cause; halved by tooBig and by loss.
     room: u16,
     repetitions: u8,
-    slim: bool,
+    /// Objects that a request may ask for.
+    most: u16,
+    /// When larger requests are tried again.
+    larger: Again,
+    /// Objects with which the agent refuses, or does not answer, the whole request.
+    troubles: BTreeMap<Box<[u8]>, NotRead>,
+    /// When they are tried again.
+    retry: Again,
+    /// Counts rounds: what is found once may be chance.
+    rounds: u32,
+    /// Objects that kept the agent silent in one of the last rounds.
+    suspected: BTreeMap<Box<[u8]>, Suspicion>,
+    /// Rounds in a row that found a limit of what may be asked for at once.
+    limited: Suspicion,
+    /// `room` and `most` as they were before this round found them too large; the next round asks as before.
+    tentative: Option<(u16, u16)>,
+    /// Columns that were not walked to their end.
+    cuts: Vec<Cut>,
+    /// The last answer that was not believed and was not told of yet.
+    pub(super) rejected: Option<Box<Rejected>>,
+    /// Number of the last request that was given up, and when it was sent.
+    pub(super) given_up: Option<(i32, Mono)>,
     /// v1: objects whose mention makes the agent refuse the whole request.
     absent: BTreeSet<Box<[u8]>>,
     /// Names or rows were learned that other devices may have too.
@@ -92,7 +127,7 @@ impl Agent {
         Agent {
             name: Name::clone(&device.name),
             access: Arc::clone(access),
-            target: SocketAddr::new(device.address, access.port),
+            target: device.at_port(access.port),
             channel,
             timeout: device.poll.timeout,
             session: Session::new(access),
@@ -103,12 +138,23 @@ impl Agent {
             learned: None,
             learned_at: Mono::default(),
             table: Table::default(),
+            cables: Cables::default(),
             roles: roles::Rows::default(),
             uptime: None,
             plan: None,
             room: ANSWER,
             repetitions: REPETITIONS,
-            slim: false,
+            most: u16::MAX,
+            larger: Again::new(LARGER_AGAIN),
+            troubles: BTreeMap::new(),
+            retry: Again::new(TROUBLES_AGAIN),
+            rounds: 0,
+            suspected: BTreeMap::new(),
+            limited: Suspicion::default(),
+            tentative: None,
+            cuts: Vec::new(),
+            rejected: None,
+            given_up: None,
             absent: BTreeSet::new(),
             unshared: false,
         }
@@ -129,6 +175,7 @@ impl Agent {
         self.timeout = timeout;
         if self.wanted.patterns != wanted.patterns {
             self.table.rewanted(&wanted.patterns);
+            self.cables.look_again();
         }
         if self.wanted.roles != wanted.roles {
             self.roles.forget();
@@ -164,11 +211,59 @@ impl Agent {
 
     /// Begins a round; the caller has made sure that none is under way.
     pub(super) fn begin_round(&mut self, library: &mut Library, spare: &mut Spare, now: Mono) {
+        self.try_again(now);
+        self.rounds = self.rounds.wrapping_add(1);
+        if let Some((room, most)) = self.tentative.take() {
+            (self.room, self.most, self.plan) = (room, most, None);
+        }
         if self.plan.is_none() {
             let items = self.settled_items();
-            self.plan = Some(library.plan(items, self.room()));
+            self.plan = Some(library.plan(items, self.room(), self.most()));
         }
         self.round = Some(spare.round(self.plan.clone(), now));
+    }
+
+    /// What was given up long enough ago is tried in this round.
+    fn try_again(&mut self, now: Mono) {
+        if now >= self.retry.at {
+            self.retry.at = Mono::NEVER;
+            self.troubles.clear();
+        }
+        if now >= self.larger.at {
+            self.larger.given_up(now);
+            self.room = self.room.saturating_mul(2).min(ANSWER);
+            self.most = self.most.saturating_mul(2);
+            self.repetitions = self.repetitions.saturating_mul(2).clamp(1, REPETITIONS);
+            self.plan = None;
+        }
+    }
+
+    /// Tells what was asked for and not read.
+    fn unread(&self, round: &mut Round, reading: &mut AgentReading) {
+        if !round.unread.is_empty() || !self.troubles.is_empty() {
+            let known = self.troubles.iter().filter_map(|(name, why)| {
+                Some(Unread {
+                    oid: ber::oid(name).ok()?.into(),
+                    why: why.clone(),
+                })
+            });
+            let all = std::mem::take(&mut round.unread).into_iter().chain(known);
+            reading.unread = all.take(UNREAD_MAX).collect();
+        }
+        reading.cuts.clone_from(&self.cuts);
+    }
+
+    /// Ports are read, whose counters are worth nothing without sysUpTime.
+    pub(super) fn has_rows(&self) -> bool {
+        self.table.rows.as_ref().is_some_and(|rows| !rows.is_empty())
+    }
+
+    /// Where the round stands: the first object that is asked for, or the column.
+    pub(super) fn place(&self) -> Option<Arc<[u32]>> {
+        match self.round.as_ref()?.ask.as_ref()? {
+            Ask::Get(get) => get.begins_with().and_then(|name| ber::oid(name).ok()).map(Arc::from),
+            Ask::Walk(walk) => Some(walk.base.as_slice().into()),
+        }
     }
 
     /// Ends the round: what was read, for the caller to hand out.
@@ -192,11 +287,16 @@ impl Agent {
             (self.plan, self.unshared) = (None, true);
             self.share(library);
         }
+        if complete && self.troubles.is_empty() {
+            self.retry = Again::new(TROUBLES_AGAIN);
+        }
         let mut reading = spare.reading();
         reading.partial = !complete;
+        self.unread(&mut round, &mut reading);
         reading.uptime = round.uptime;
         reading.engine = self.session.engine(now);
         reading.rtt = round.rtt;
+        reading.step_by_step = self.repetitions == 0;
         reading.profile.clone_from(&self.profile);
         reading.rows = match &self.learned {
             Some(learned) => Arc::clone(&learned.rows),
@@ -205,12 +305,58 @@ impl Agent {
         std::mem::swap(&mut reading.scalars, &mut round.scalars);
         std::mem::swap(&mut reading.roles, &mut round.roles);
         self.table.readings(&mut round.rows, &mut reading.interfaces);
+        if std::mem::take(&mut self.cables.untold) {
+            reading.topology = Some(Box::new(self.cables.known.clone()));
+        }
         reading.missing.extend_from_slice(self.table.missing_names());
         fit(&mut reading.scalars);
         fit(&mut reading.roles);
         fit(&mut reading.interfaces);
+        reading.never_found.extend(self.table.never_found().cloned());
         fit(&mut reading.missing);
+        fit(&mut reading.never_found);
         Some((round, reading))
+    }
+}
+
+/// When something that was given up is tried again: soon, then less and less often.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Again {
+    at: Mono,
+    wait: Duration,
+}
+
+impl Again {
+    fn new(first: Duration) -> Again {
+        Again {
+            at: Mono::NEVER,
+            wait: first,
+        }
+    }
+
+    /// It was given up now.
+    fn given_up(&mut self, now: Mono) {
+        self.at = now + self.wait;
+        self.wait = (self.wait * 2).min(AT_LEAST);
+    }
+}
+
+/// How often something was found in rounds that followed each other. A network that loses datagrams shows the same now and then.
+#[derive(Clone, Copy, Debug, Default)]
+struct Suspicion {
+    times: u8,
+    round: u32,
+}
+
+impl Suspicion {
+    /// It was found in this round; in how many rounds in a row by now.
+    fn again(&mut self, round: u32) -> u8 {
+        if self.round != round {
+            let in_a_row = self.times > 0 && self.round.wrapping_add(1) == round;
+            self.times = if in_a_row { self.times.saturating_add(1) } else { 1 };
+            self.round = round;
+        }
+        self.times
     }
 }
 

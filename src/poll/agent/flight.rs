@@ -57,6 +57,15 @@ pub(super) struct Flight {
     pub(super) deadline: Mono,
     /// What an unauthenticated Report said; true only if nothing better comes.
     pub(super) hint: Option<AgentFailure>,
+    /// Of a discovery: engines that have answered it.
+    pub(super) engines: Vec<Vec<u8>>,
+}
+
+impl Flight {
+    /// Where it lies.
+    pub(super) fn slot(&self) -> u32 {
+        self.id.cast_unsigned() & SLOT_MASK
+    }
 }
 
 /// When it is, the slot, and the number that was in it then.
@@ -161,6 +170,7 @@ mod tests {
             sent: Mono(0),
             deadline: Mono(deadline),
             hint: None,
+            engines: Vec::new(),
         }
     }
 

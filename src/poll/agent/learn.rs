@@ -3,12 +3,15 @@
 //!
 //! Never here: what the values mean for anybody's health.
 
-use super::text;
-use crate::model::Name;
-use crate::model::profile::{MOST_INSTANCES, Object, Oid, Pick, Profile, Rows, Wanted, column};
+mod rows;
+
+use crate::model::profile::{MOST_INSTANCES, Object, Oid, Profile};
+use crate::model::snmp::TextEncoding;
+use crate::model::{Metric, Name, Place};
 use crate::poll::observation::Number;
 use crate::poll::{ScalarReading, TableRow};
 use crate::wire::snmp::Value;
+use rows::{Reader, dotted, made_up};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +35,9 @@ pub(super) struct Learned {
     /// The first complete round has shown what is answered.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     settled: bool,
+    /// What any make may answer is read where nothing of the make's own gives a number.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    deep: bool,
     /// A metric of the profile has nothing that answers, or not all columns were walked.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     lacking: bool,
@@ -43,8 +49,13 @@ fn none_dropped(dropped: &u64) -> bool {
 
 impl Learned {
     /// Rows from walks; everything is asked for until it is known what is answered.
-    /// `cut`: not all columns were walked, so that there is more to learn.
-    pub(super) fn of(profile: Option<&Profile>, found: &Found, cut: bool) -> Learned {
+    /// `cut`: not all columns were walked, so that there is more to learn. `deep`: what any make may answer was walked too.
+    pub(super) fn of(
+        profile: Option<&Profile>,
+        (found, text): (&Found, TextEncoding),
+        cut: bool,
+        deep: bool,
+    ) -> Learned {
         let Some(profile) = profile else {
             return Learned::default();
         };
@@ -53,20 +64,41 @@ impl Learned {
             let Some(Object::Column(base)) = objects.first() else {
                 continue;
             };
-            let name = part
+            if profile.is_fallback(part) && !deep {
+                continue;
+            }
+            let measure = profile.measures.get(part);
+            let component = part
                 .checked_sub(profile.measures.len())
                 .and_then(|i| profile.components.get(i));
-            let name = name.map(|c| &*c.name);
-            rows.extend(meant(base, which, found).take(MOST_ROWS).map(|index| TableRow {
-                part: u16::try_from(part).unwrap_or(u16::MAX),
-                label: label(which, index, name, found),
-                factor: factor(which, index, found),
-                index: index.as_slice().into(),
+            let read = Reader::new(which, base, (found, text));
+            let metric = measure.map(|m| m.metric);
+            let of_part = rows.len();
+            rows.extend(read.meant(base).take(MOST_ROWS).map(|(index, less)| {
+                let row = TableRow {
+                    part: u16::try_from(part).unwrap_or(u16::MAX),
+                    label: read.label(index, component.map(|c| &*c.name)),
+                    id: component.map(|c| format!("{} {}", c.name, dotted(index)).into()),
+                    factor: read.factor(index) * if less { -1.0 } else { 1.0 },
+                    limits: read.limits(index),
+                    place: Place::Air,
+                    index: index.as_slice().into(),
+                };
+                let place = row.label.as_deref().filter(|_| metric == Some(Metric::Temperature));
+                TableRow {
+                    place: place.map_or(Place::Air, Place::of),
+                    ..row
+                }
             }));
+            let unnamed = rows.len() - of_part > 1;
+            for row in rows[of_part..].iter_mut().filter(|r| r.label.is_none()) {
+                row.label = made_up(which, &row.index, metric, unnamed);
+            }
         }
         distinct(&mut rows);
         Learned {
             rows: rows.into(),
+            deep,
             lacking: cut,
             ..Learned::default()
         }
@@ -74,9 +106,11 @@ impl Learned {
 
     /// Everything to be read in a round; an object of two parts comes twice.
     pub(super) fn asked<'a>(&'a self, profile: Option<&'a Profile>) -> impl Iterator<Item = Vec<u32>> + 'a {
-        profile.into_iter().flat_map(|profile| {
+        profile.into_iter().flat_map(move |profile| {
             let all = profile.instances.iter().enumerate();
-            let instances = all.filter(|(i, _)| self.keeps(*i)).map(|(_, oid)| oid.to_vec());
+            let own = move |i: usize| self.deep || i >= MOST_INSTANCES || profile.only_fallback & (1 << i) == 0;
+            let instances = all.filter(move |(i, _)| self.keeps(*i) && own(*i));
+            let instances = instances.map(|(_, oid)| oid.to_vec());
             let cells = self.rows.iter().flat_map(|row| {
                 let objects = profile.objects_of(usize::from(row.part)).iter();
                 objects.map(|o| [o.oid(), &*row.index].concat())
@@ -107,23 +141,39 @@ impl Learned {
         self.lacking
     }
 
-    /// After the first complete round: of several measures of one metric, and of several components of one name, the first that is
-    /// answered is read from now on; and nothing that does not answer. `read` is sorted. True if this was that round.
+    /// The columns of what any make may answer, for the metrics of which nothing of the make's own gives a number; `None` where
+    /// nothing is lacking. `read` is sorted.
+    pub(super) fn deeper(&self, profile: &Profile, read: &[ScalarReading]) -> Option<Vec<Oid>> {
+        if self.deep || self.settled {
+            return None;
+        }
+        let measures = || profile.measures.iter().enumerate();
+        let own = measures().filter(|(_, m)| !m.fallback);
+        let served: BTreeSet<&str> = own
+            .filter(|(part, _)| self.answers(profile, *part, read))
+            .map(|(_, m)| m.metric.key())
+            .collect();
+        let lacks = |part: usize| {
+            let measure = profile.measures.get(part).filter(|m| m.fallback);
+            measure.is_some_and(|m| !served.contains(m.metric.key()))
+        };
+        let lacking = measures().any(|(part, _)| lacks(part));
+        lacking.then(|| profile.columns_of(lacks, |_| false))
+    }
+
+    /// After the first complete round: of several measures of one metric, and of several components of one name, the first that
+    /// gives something plausible is read from now on; and nothing that does not answer. `read` is sorted. True if this was that round.
     pub(super) fn settle(&mut self, profile: Option<&Profile>, read: &[ScalarReading]) -> bool {
         let Some(profile) = profile.filter(|_| !self.settled) else {
             return false;
         };
-        let names = profile.measures.iter().map(|m| m.metric.key());
-        let names: Vec<&str> = names.chain(profile.components.iter().map(|c| &*c.name)).collect();
-        let measures = profile.measures.len();
-        let mut served: BTreeSet<(bool, &str)> = BTreeSet::new();
-        let mut kept = vec![false; names.len()];
-        for (part, name) in names.iter().enumerate() {
-            let answers = self.answers(profile, part, read);
-            kept[part] = answers && served.insert((part < measures, name));
-        }
-        let lacks = |(part, name): (usize, &&str)| part < measures && !served.contains(&(true, *name));
-        self.lacking |= names.iter().enumerate().any(lacks);
+        let kept = self.kept(profile, read);
+        let served: BTreeSet<&str> = (profile.measures.iter().zip(&kept))
+            .filter(|(_, kept)| **kept)
+            .map(|(m, _)| m.metric.key())
+            .collect();
+        let own = profile.measures.iter().filter(|m| !m.fallback);
+        self.lacking |= own.map(|m| m.metric.key()).any(|metric| !served.contains(metric));
         let rows = self
             .rows
             .iter()
@@ -148,26 +198,43 @@ impl Learned {
         true
     }
 
-    /// Does the device give what this part cannot do without?
+    /// Which parts are read: of each metric and of each name the first that answers, and of measures those that join it.
+    fn kept(&self, profile: &Profile, read: &[ScalarReading]) -> Vec<bool> {
+        let measures = profile.measures.iter().map(|m| (m.metric.key(), m.joins));
+        let components = profile.components.iter().map(|c| (&*c.name, false));
+        let (count, mut group) = (profile.measures.len(), 0);
+        let mut served: BTreeMap<(bool, &str), usize> = BTreeMap::new();
+        let mut kept = Vec::with_capacity(count + profile.components.len());
+        for (part, (name, joins)) in measures.chain(components).enumerate() {
+            group = if joins { group } else { part };
+            let answers = self.answers(profile, part, read);
+            kept.push(answers && *served.entry((part < count, name)).or_insert(group) == group);
+        }
+        kept
+    }
+
+    /// Does the device give what this part cannot do without, and, of a measure, a number that can be meant?
     fn answers(&self, profile: &Profile, part: usize, read: &[ScalarReading]) -> bool {
-        let measure = profile.measures.get(part);
-        let (needs, ignore) = measure.map_or((1, &[][..]), |m| (m.formula.needs(), &m.ignore));
-        let given = |oid: &[u32], index: &[u32]| {
-            value(oid, index, read).is_some_and(|v| {
-                v.as_f64()
-                    .is_none_or(|v| !ignore.iter().any(|i| (*i as f64 - v).abs() < 0.5))
-            })
-        };
         let objects = profile.objects_of(part);
-        let answered = |object: &Object| match object {
-            Object::Instance(oid) => given(oid, &[]),
-            Object::Column(base) => self
-                .rows
-                .iter()
-                .filter(|r| usize::from(r.part) == part)
-                .any(|r| given(base, &r.index)),
+        let number = |oid: &[u32], index: &[u32]| value(oid, index, read).and_then(Number::as_f64);
+        let answered = |index: &[u32], factor: f64| match profile.measures.get(part) {
+            Some(measure) => {
+                let value = |i: usize| number(objects.get(i)?.oid(), index).filter(|raw| !measure.ignores(*raw));
+                measure.number(&[0, 1, 2, 3].map(value), factor).is_some()
+            }
+            None => objects.first().is_some_and(|o| value(o.oid(), index, read).is_some()),
         };
-        !objects.is_empty() && objects.iter().take(needs).all(answered)
+        match objects.first() {
+            Some(Object::Column(_)) => {
+                let mut rows = self
+                    .rows
+                    .iter()
+                    .filter(|r| usize::from(r.part) == part && r.factor > 0.0);
+                rows.any(|row| answered(&row.index, row.factor))
+            }
+            Some(Object::Instance(_)) => answered(&[], 1.0),
+            None => false,
+        }
     }
 }
 
@@ -178,55 +245,7 @@ fn value<'r>(oid: &[u32], index: &[u32], read: &'r [ScalarReading]) -> Option<&'
     read.get(at)?.value.as_ref()
 }
 
-/// The indices of the rows that are meant.
-fn meant<'a>(base: &[u32], which: &'a Rows, found: &'a Found) -> impl Iterator<Item = &'a Vec<u32>> {
-    let rows = found.get(base).into_iter().flatten().map(|(index, _)| index);
-    rows.filter(|index| which.pick.as_ref().is_none_or(|pick| picked(pick, index, found)))
-}
-
-fn picked(pick: &Pick, index: &[u32], found: &Found) -> bool {
-    let Some(value) = cell(&pick.column, index, found) else {
-        return false;
-    };
-    match (&pick.wanted, value) {
-        (Wanted::Numbers(wanted), Value::Integer(v)) => wanted.contains(v),
-        (Wanted::Numbers(wanted), Value::Gauge32(v)) => wanted.contains(&i64::from(*v)),
-        (Wanted::Oid(wanted), Value::Oid(v)) => **wanted == **v,
-        (Wanted::Words(wanted), value) => {
-            let text = text::label_of(value).unwrap_or_default().to_lowercase();
-            wanted.iter().any(|word| text.contains(word.as_str()))
-        }
-        _ => false,
-    }
-}
-
-fn cell<'a>(column: &[u32], index: &[u32], found: &'a Found) -> Option<&'a Value> {
-    let rows = found.get(column)?;
-    // A walk gives them in order.
-    let at = rows.binary_search_by(|(i, _)| i.as_slice().cmp(index)).ok()?;
-    rows.get(at).map(|(_, value)| value)
-}
-
-/// How the row is called: its label; a component's says also what it is, if the label does not.
-fn label(which: &Rows, index: &[u32], component: Option<&str>, found: &Found) -> Option<Name> {
-    let label = which
-        .label
-        .as_ref()
-        .and_then(|column| text::label_of(cell(column, index, found)?));
-    match (component, label) {
-        (None, label) => label.map(Name::from),
-        (Some(name), None) => {
-            let dotted: Vec<String> = index.iter().map(u32::to_string).collect();
-            Some(format!("{name} {}", dotted.join(".")).into())
-        }
-        (Some(name), Some(label)) => {
-            let says = label.to_lowercase().contains(&name.to_lowercase());
-            Some(if says { label } else { format!("{name} {label}") }.into())
-        }
-    }
-}
-
-/// A finding is known by its part's name: two parts of one name get their index behind it.
+/// People tell parts apart by their names: two of one name get their index behind it.
 fn distinct(rows: &mut [TableRow]) {
     let mut count: BTreeMap<(u16, Name), usize> = BTreeMap::new();
     for row in rows.iter() {
@@ -238,20 +257,7 @@ fn distinct(rows: &mut [TableRow]) {
         if let Some(label) = row.label.clone()
             && count.get(&(row.part, Name::clone(&label))).is_some_and(|n| *n > 1)
         {
-            let dotted: Vec<String> = row.index.iter().map(u32::to_string).collect();
-            row.label = Some(format!("{label} ({})", dotted.join(".")).into());
+            row.label = Some(format!("{label} ({})", dotted(&row.index)).into());
         }
     }
-}
-
-/// 10 to the power of scale and precision (RFC 3433): a sensor in millivolts with one decimal counts ten-thousandths.
-fn factor(which: &Rows, index: &[u32], found: &Found) -> f64 {
-    let Some(entry) = &which.sensor else { return 1.0 };
-    let number = |n: u32| match cell(&column(entry, n), index, found) {
-        Some(Value::Integer(v)) => i32::try_from(*v).ok(),
-        _ => None,
-    };
-    let scale = number(2).filter(|s| (1..=17).contains(s)).unwrap_or(9);
-    let precision = number(3).filter(|p| (0..=9).contains(p)).unwrap_or(0);
-    10f64.powi(3 * (scale - 9) - precision)
 }

@@ -9,8 +9,9 @@
 use super::device::Agent;
 use super::learn::Learned;
 use super::wanted::{ProfileWish, Wanted};
-use crate::model::snmp::{Credentials, SnmpAccess};
-use crate::model::{Mono, Name, Wall};
+use crate::model::snmp::{Credentials, SnmpAccess, TextEncoding};
+use crate::model::{Metric, Mono, Name, Part, Wall};
+use crate::poll::Topology;
 use crate::poll::schedule::stable_hash;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -44,6 +45,29 @@ pub struct Memory {
     pub(super) sizes: Option<Sizes>,
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub(super) engine: Option<Box<EngineMemory>>,
+    /// Cables: while a neighbour is down nobody tells of it.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub(super) cables: Option<Box<Topology>>,
+    /// Numbers that are waited for because they were once given, or have not been given for a while.
+    #[serde(rename = "w", default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<NumberMemory>,
+}
+
+/// A number that is waited for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NumberMemory {
+    /// Of which part.
+    #[serde(rename = "p")]
+    pub part: Part,
+    /// Which.
+    #[serde(rename = "m")]
+    pub metric: Metric,
+    /// It was given once.
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    pub ever: bool,
+    /// Milliseconds for which the agent has answered without it.
+    #[serde(rename = "u", default)]
+    pub unheard_ms: u32,
 }
 
 /// Rows that bear wanted names.
@@ -59,6 +83,9 @@ pub(super) struct TableMemory {
     pub(super) narrow: Vec<u32>,
     #[serde(rename = "d", default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) by_descr: bool,
+    /// Rows that are called by their ifDescr, as they have no ifName.
+    #[serde(rename = "x", default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) called_by_descr: Vec<u32>,
     /// ifNumber and ifTableLastChange.
     #[serde(rename = "v", default)]
     pub(super) version: (Option<i64>, Option<u32>),
@@ -85,9 +112,18 @@ pub(super) struct Sizes {
     /// Rows asked of a GETBULK.
     #[serde(rename = "r")]
     pub(super) repetitions: u8,
-    /// Rows are read without what health does not need.
-    #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) slim: bool,
+    /// Objects.
+    #[serde(rename = "m", default = "unlimited", skip_serializing_if = "is_unlimited")]
+    pub(super) most: u16,
+}
+
+fn unlimited() -> u16 {
+    u16::MAX
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_unlimited(most: &u16) -> bool {
+    *most == u16::MAX
 }
 
 /// An SNMPv3 engine. Its keys are made anew from the passwords.
@@ -166,9 +202,18 @@ pub(super) fn mark(target: SocketAddr, access: &SnmpAccess, wanted: &Wanted) -> 
         IpAddr::V4(v4) => sum.add(&v4.octets()),
         IpAddr::V6(v6) => sum.add(&v6.octets()),
     }
+    if let SocketAddr::V6(v6) = target
+        && v6.scope_id() != 0
+    {
+        sum.add(&v6.scope_id().to_be_bytes());
+    }
     sum.add(&target.port().to_be_bytes());
     for word in [version, &access.name, user, context, profile] {
         sum.add(word.as_bytes());
+    }
+    // The usual one adds nothing, so that what was written down before still fits.
+    if access.text != TextEncoding::Auto {
+        sum.add(&[access.text as u8]);
     }
     for names in wanted.patterns.lists() {
         sum.add(b"/");

@@ -11,6 +11,7 @@
 
 mod device;
 mod flight;
+mod get;
 mod learn;
 pub mod memory;
 mod oids;
@@ -22,10 +23,13 @@ mod share;
 mod table;
 mod template;
 mod text;
+mod topology;
 mod walk;
 mod wanted;
 
 use crate::model::{DeviceId, Mono, Name, Now, Profiles, Site};
+use crate::poll::disbelief::{Disbelief, Rejected};
+use crate::poll::unread::{BrokenOff, NotRead};
 use crate::poll::{AgentFailure, AgentReading, AgentRound, Channel, DropReason, UDP_SOCKETS};
 use crate::wire::snmp::{DecodeError, Names, PduKind, Version, decode, number_of};
 use device::Agent;
@@ -38,16 +42,21 @@ use session::{KeyRing, Question, Session};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use template::Library;
 use wanted::{Also, Wanted};
+
+pub(crate) use wanted::fits_alias;
 
 /// Tries of one request in a round: the first and two more.
 const TRIES: u8 = 3;
 /// Discoveries and resynchronisations within one round or probe: enough for an engine that was replaced (discover, then set the
 /// clock) after its old identity was tried, few enough that forged Reports cannot keep a round busy.
 const DETOURS: u8 = 3;
+
+/// Requests of a round that may be lost after the agent has answered something: silence to one object is found out within that.
+const LOST_MAX: u8 = 12;
 
 /// What the state machine wants done or has learned.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,6 +99,8 @@ pub struct Agents {
     probes: BTreeSet<(u32, u32)>,
     library: Library,
     profiles: Arc<Profiles>,
+    /// Of their contents, made when it is asked for: they are long.
+    profiles_mark: OnceLock<u32>,
     uptime: UpTime,
     keys: KeyRing,
     random: StdRng,
@@ -128,6 +139,7 @@ impl Agents {
             probes: BTreeSet::new(),
             library: Library::default(),
             profiles: Arc::clone(&site.profiles),
+            profiles_mark: OnceLock::new(),
             uptime: UpTime(Arc::new(Names::new(std::iter::once(oids::SYS_UP_TIME)))),
             keys: KeyRing::default(),
             salt: random.next_u64(),
@@ -157,6 +169,7 @@ impl Agents {
         let other_profiles = self.profiles != site.profiles;
         if other_profiles {
             self.profiles = Arc::clone(&site.profiles);
+            self.profiles_mark = OnceLock::new();
         }
         let (also, nothing) = (Also::of(site), Also::default());
         let mut moved: HashMap<u32, u32> = HashMap::new();
@@ -172,7 +185,7 @@ impl Agents {
                 };
                 let same = |a: &Agent| {
                     a.access == *access
-                        && a.target == SocketAddr::new(device.address, access.port)
+                        && a.target == device.at_port(access.port)
                         && a.wanted.profile == wanted.profile
                         && (!other_profiles || a.is_named_alike(&self.profiles))
                 };
@@ -215,7 +228,11 @@ impl Agents {
 
     /// Stands for the profiles in use.
     pub fn profiles_mark(&self) -> u32 {
-        memory::short(&[&format!("{:?}", self.profiles)])
+        *self.profiles_mark.get_or_init(|| {
+            let all: Vec<String> = self.profiles.iter().map(|p| format!("{p:?}")).collect();
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            memory::short(&all)
+        })
     }
 
     /// What was learned of some of the devices, by [`DeviceId`]. Nothing is said of one that was not spoken to yet.
@@ -346,7 +363,7 @@ impl Agents {
     pub fn take(&mut self, channel: Channel, from: SocketAddr, at: Mono, bytes: &[u8], now: Now) {
         let reason = match decode(bytes) {
             Err(error) => {
-                self.suspect(channel, from);
+                self.suspect((channel, from), at, &error, number_of(bytes));
                 Some(match error {
                     DecodeError::TrailingBytes => DropReason::TrailingBytes,
                     _ => DropReason::Malformed,
@@ -359,9 +376,25 @@ impl Agents {
         }
     }
 
+    /// The last answer of a device that was not believed and that no round has told of yet.
+    pub fn rejected(&self, device: DeviceId) -> Option<&Rejected> {
+        self.agents.get(device.index())?.as_ref()?.rejected.as_deref()
+    }
+
+    /// Remembers an answer that is not believed, for whoever wonders at the silence.
+    fn reject(&mut self, device: u32, why: Disbelief, from: SocketAddr, at: Mono) {
+        if let Some(agent) = self.agent(device) {
+            agent.rejected = Some(Box::new(Rejected { why, from, at }));
+        }
+    }
+
     fn unanswered(&mut self, flight: Flight, now: Now) {
         if let Some(agent) = self.agent(flight.device) {
             agent.session.doubt();
+            agent.given_up = Some((flight.id, flight.sent));
+        }
+        if self.is_out_still(&flight) {
+            return;
         }
         if let Owner::Liveness { token, started, .. } = flight.owner {
             self.events.push(AgentEvent::Liveness {
@@ -377,23 +410,69 @@ impl Agents {
             return;
         };
         let Some(round) = &mut agent.round else { return };
-        round.slot = None;
         if flight.stage == Stage::Diagnosis {
             return self.end(flight.device, Some(AgentFailure::Timeout), now);
         }
         round.hint = flight.hint.or(round.hint.take());
-        agent.lost();
+        agent.lost(now.mono);
         let Some(round) = self.agent(flight.device).and_then(|a| a.round.as_mut()) else {
             return;
         };
-        if round.tries < TRIES {
+        let why = match round.hint {
+            Some(AgentFailure::Malformed) => NotRead::Malformed,
+            _ => NotRead::Silence,
+        };
+        let patient = round.lost <= LOST_MAX;
+        let again = patient && round.tries < TRIES;
+        if again || patient && self.agent(flight.device).is_some_and(|a| a.go_without(why, now.mono)) {
             return self.go_on(flight.device, now);
         }
+        let Some(round) = self.agent(flight.device).and_then(|a| a.round.as_mut()) else {
+            return;
+        };
         let failure = round.hint.take().unwrap_or(AgentFailure::Timeout);
         if failure == AgentFailure::Timeout && round.last_answer.is_none() && self.diagnose(flight.device, now) {
             return;
         }
         self.end(flight.device, Some(failure), now);
+    }
+
+    /// The question of a request that has just landed is out in another one, too.
+    fn is_out_still(&mut self, flight: &Flight) -> bool {
+        let slot = flight.slot();
+        match flight.owner {
+            Owner::Liveness { .. } => !self.siblings(flight).is_empty(),
+            Owner::Round => {
+                let Some(round) = self.agent(flight.device).and_then(|a| a.round.as_mut()) else {
+                    return false;
+                };
+                round.beside.retain(|s| *s != slot);
+                if round.slot == Some(slot) {
+                    round.slot = round.beside.pop();
+                }
+                if round.slot.is_some() {
+                    round.hint = flight.hint.clone().or(round.hint.take());
+                }
+                round.slot.is_some()
+            }
+        }
+    }
+
+    /// Slots of requests that ask the same for the same owner.
+    fn siblings(&mut self, flight: &Flight) -> Vec<u32> {
+        match flight.owner {
+            Owner::Round => {
+                let round = self.agent(flight.device).and_then(|a| a.round.as_mut());
+                round.map_or(Vec::new(), |r| r.beside.drain(..).chain(r.slot.take()).collect())
+            }
+            Owner::Liveness { token, .. } => {
+                let same = |f: &Flight| matches!(f.owner, Owner::Liveness { token: t, .. } if t == token);
+                let probes = self.probes.range((flight.device, 0)..=(flight.device, u32::MAX));
+                let mut slots: Vec<u32> = probes.map(|p| p.1).collect();
+                slots.retain(|s| self.flights.get(*s).is_some_and(same));
+                slots
+            }
+        }
     }
 
     /// Agents that cannot decrypt a request may keep silent (net-snmp does, and RFC 3414 lets them): the operator would be told "agent
@@ -439,14 +518,36 @@ impl Agents {
         let Some(agent) = self.agents.get_mut(device as usize).and_then(Option::as_deref_mut) else {
             return;
         };
+        // Nobody waits for them any more.
+        let round = agent.round.as_mut();
+        let open = round.map_or(Vec::new(), |r| r.beside.drain(..).chain(r.slot.take()).collect());
+        open.into_iter().for_each(|slot: u32| drop(self.flights.land(slot)));
+        let place = agent.place().filter(|_| failure.is_some());
         let (library, spare) = (&mut self.library, &mut self.spare);
-        let Some((round, reading)) = agent.end_round(failure.is_none(), library, spare, now.mono) else {
+        let Some((round, mut reading)) = agent.end_round(failure.is_none(), library, spare, now.mono) else {
             return;
         };
         if failure.is_some() && round.last_answer.is_none() {
             agent.session.start_afresh();
         }
-        // A round that has read something has not failed.
+        reading.broken_off = match (&failure, place) {
+            (Some(how), Some(at)) => Some(Box::new(BrokenOff { at, how: how.clone() })),
+            // Everything was answered but that without which counters are worth nothing.
+            (None, _) if round.uptime.is_none() && round.last_answer.is_some() && agent.has_rows() => {
+                Some(Box::new(BrokenOff {
+                    at: oids::SYS_UP_TIME.into(),
+                    how: AgentFailure::Malformed,
+                }))
+            }
+            _ => None,
+        };
+        let rejected = agent.rejected.take();
+        // Something answered: that is another fault than silence.
+        let failure = match (failure, &rejected) {
+            (Some(AgentFailure::Timeout), Some(rejected)) => Some(AgentFailure::NotBelieved(rejected.clone())),
+            (failure, _) => failure,
+        };
+        // A round that has read something has not failed; that it broke off is told with it.
         let refused = round
             .refused
             .map(AgentFailure::ErrorStatus)
@@ -460,6 +561,7 @@ impl Agents {
             started: round.started,
             ended: round.last_answer.filter(|_| outcome.is_ok()).unwrap_or(now.mono),
             outcome,
+            rejected,
         }));
         self.spare.take_round(round);
     }
@@ -528,6 +630,7 @@ impl Agents {
             sent: now.mono,
             deadline: now.mono + agent.timeout,
             hint: None,
+            engines: Vec::new(),
         };
         self.events.push(AgentEvent::Send {
             channel: Channel::Udp(agent.channel),

@@ -3,6 +3,8 @@
 //!
 //! Never here: what a vendor's objects mean (that is `model::profile`).
 
+/// sysDescr.0
+pub(super) const SYS_DESCR: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 1, 0];
 /// sysObjectID.0
 pub(super) const SYS_OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 2, 0];
 /// sysUpTime.0
@@ -13,6 +15,9 @@ pub(super) const IF_NUMBER: &[u32] = &[1, 3, 6, 1, 2, 1, 2, 1, 0];
 pub(super) const IF_TABLE_LAST_CHANGE: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 5, 0];
 /// usmStats; the counter and its instance follow.
 pub(super) const USM_STATS: &[u32] = &[1, 3, 6, 1, 6, 3, 15, 1, 1];
+
+/// snmpUnavailableContexts.0 and snmpUnknownContexts.0 (SNMP-TARGET-MIB, RFC 3413 section 4.1.1).
+pub(super) const UNKNOWN_CONTEXTS: [&[u32]; 2] = [&[1, 3, 6, 1, 6, 3, 12, 1, 4, 0], &[1, 3, 6, 1, 6, 3, 12, 1, 5, 0]];
 
 const IF_ENTRY: [u32; 9] = [1, 3, 6, 1, 2, 1, 2, 2, 1];
 const IF_X_ENTRY: [u32; 10] = [1, 3, 6, 1, 2, 1, 31, 1, 1, 1];
@@ -25,6 +30,7 @@ pub(super) enum Col {
     Alias,
     Admin,
     Oper,
+    Type,
     Speed,
     HighSpeed,
     InOctets,
@@ -54,6 +60,7 @@ impl Col {
     pub(super) fn oid(self) -> Vec<u32> {
         let (extended, number) = match self {
             Col::Descr => (false, 2),
+            Col::Type => (false, 3),
             Col::Speed => (false, 5),
             Col::Admin => (false, 7),
             Col::Oper => (false, 8),

@@ -2,13 +2,14 @@
 //!
 //! Never here: what a v3 message proves (that is `session`), what values mean.
 
-use super::device::Step;
+use super::device::{Agent, Step};
 use super::flight::{Flight, Owner, Stage};
 use super::session::{Opened, Session, community};
 use super::{AgentEvent, Agents, DETOURS, id_of};
 use crate::model::{Mono, Now};
+use crate::poll::disbelief::Disbelief;
 use crate::poll::{AgentFailure, Channel, DropReason};
-use crate::wire::snmp::{Message, Names, PduKind, PduView};
+use crate::wire::snmp::{DecodeError, Message, Names, PduKind, PduView};
 use std::net::SocketAddr;
 
 impl Agents {
@@ -27,18 +28,31 @@ impl Agents {
             Message::V3(v3) => v3.header.id,
         };
         let Some(slot) = self.flights.find(id) else {
+            self.nobodys(id, (channel, from), at);
             return Some(DropReason::UnknownRequest);
         };
         let flight = self.flights.get_mut(slot)?;
         let agent = self.agents.get_mut(flight.device as usize)?.as_mut()?;
         let source = agent.target.ip() == from.ip() && agent.target.port() == from.port();
         if !source || Channel::Udp(agent.channel) != channel {
+            let device = flight.device;
+            self.reject(device, Disbelief::of(DropReason::WrongSource, from), from, at);
             return Some(DropReason::WrongSource);
         }
+        let device = flight.device;
         let mut plain = Vec::new();
         let opened = match (&mut agent.session, message) {
             (Session::V3(v3), Message::V3(message)) if flight.stage == Stage::Discovery => {
-                v3.discovered(&message, at, &mut self.keys)
+                let engine = message.header.engine_id;
+                if flight.engines.iter().any(|told| told == engine) {
+                    Opened::Drop(DropReason::UnknownRequest)
+                } else {
+                    let opened = v3.discovered(&message, at, &mut self.keys);
+                    if matches!(opened, Opened::Discovered) {
+                        flight.engines.push(engine.to_vec());
+                    }
+                    opened
+                }
             }
             (Session::V3(v3), Message::V3(message)) => v3.open(&message, bytes, flight, at, &mut plain),
             (
@@ -61,11 +75,50 @@ impl Agents {
             }
             _ => Opened::Drop(DropReason::WrongVersion),
         };
-        self.opened(slot, opened, at, now)
+        let dropped = self.opened(slot, opened, at, now);
+        if let Some(reason) = dropped {
+            self.reject(device, Disbelief::of(reason, from), from, at);
+        }
+        dropped
+    }
+
+    /// An answer to no request that is open, from where somebody is asked: late, or to something that was never asked.
+    fn nobodys(&mut self, id: i32, (channel, from): (Channel, SocketAddr), at: Mono) {
+        for device in self.at(from) {
+            // A second copy of what was believed is no news.
+            let waits = |a: &&mut Agent| a.round.is_some() || a.given_up.is_some_and(|(given_up, _)| given_up == id);
+            let here = |a: &&mut Agent| Channel::Udp(a.channel) == channel;
+            let Some(agent) = self.agent(device).filter(here).filter(waits) else {
+                continue;
+            };
+            let why = match agent.given_up {
+                Some((given_up, sent)) if given_up == id => Disbelief::late(at.since(sent)),
+                _ => Disbelief::Number,
+            };
+            self.reject(device, why, from, at);
+        }
     }
 
     /// Something that is no message came from where an answer is awaited: if no answer comes, that is what the operator should hear.
-    pub(super) fn suspect(&mut self, channel: Channel, from: SocketAddr) {
+    pub(super) fn suspect(
+        &mut self,
+        (channel, from): (Channel, SocketAddr),
+        at: Mono,
+        error: &DecodeError,
+        number: Option<i32>,
+    ) {
+        let asked = number
+            .and_then(|n| self.flights.find(n))
+            .and_then(|slot| self.flights.get(slot));
+        let asked = asked.map(|flight| flight.device);
+        let why = match error {
+            DecodeError::Version(_) => Disbelief::Version,
+            _ => Disbelief::Malformed,
+        };
+        // One that names a request of ours is about that one, wherever it comes from.
+        for device in asked.map_or_else(|| self.at(from), |device| vec![device]) {
+            self.reject(device, why.clone(), from, at);
+        }
         for device in self.at(from) {
             let agent = self.agents.get_mut(device as usize).and_then(Option::as_mut);
             if let Some(agent) = agent.filter(|a| Channel::Udp(a.channel) == channel)
@@ -90,7 +143,7 @@ impl Agents {
                 return None;
             }
             Opened::PrivacyDiffers => {
-                let flight = self.land(slot)?;
+                let flight = self.land_all(slot)?;
                 self.end(flight.device, Some(AgentFailure::WrongPrivacy), now);
                 return None;
             }
@@ -100,7 +153,7 @@ impl Agents {
                     flight.hint.get_or_insert(AgentFailure::Malformed);
                     return Some(DropReason::WrongContent);
                 }
-                let flight = self.land(slot)?;
+                let flight = self.land_all(slot)?;
                 self.answered(&flight, &pdu, at, now);
                 return None;
             }
@@ -114,15 +167,37 @@ impl Agents {
             }
             return Some(DropReason::ForgedReport);
         }
-        let flight = self.land(slot)?;
-        if gone {
-            self.agent(flight.device)?.session.want_discovery();
+        if matches!(opened, Opened::Resynchronised) {
+            let flight = self.land_all(slot)?;
+            match flight.owner {
+                Owner::Round => self.go_on_after(flight.device, now),
+                owner => self.probe(flight.device, owner, now),
+            }
+            return None;
         }
-        match flight.owner {
-            Owner::Round => self.go_on_after(flight.device, now),
-            owner => self.probe(flight.device, owner, now),
+        // That was told, not proven: the request stays open, and whichever answer is signed is taken.
+        let (device, owner) = self.flights.get(slot).map(|f| (f.device, f.owner))?;
+        if gone {
+            self.agent(device)?.session.want_discovery();
+        }
+        match owner {
+            Owner::Round => {
+                let beside = self.launch(device, (owner, Stage::Question), now);
+                let round = self.agent(device)?.round.as_mut()?;
+                round.beside.extend(beside);
+            }
+            owner => self.probe(device, owner, now),
         }
         None
+    }
+
+    /// Takes out a request and those that ask the same.
+    fn land_all(&mut self, slot: u32) -> Option<Flight> {
+        let flight = self.land(slot)?;
+        for sibling in self.siblings(&flight) {
+            self.land(sibling);
+        }
+        Some(flight)
     }
 
     /// Counts a detour of the flight's owner; false if it has had enough.

@@ -35,14 +35,18 @@ pub(super) struct RoleTable {
     whole: bool,
     /// Read by the same index.
     beside: Vec<Vec<u32>>,
+    /// Read by the index's first number, an ifIndex.
+    of_interface: &'static [&'static [u32]],
     /// Only rows about these neighbours, if any are named.
     peers: Vec<IpAddr>,
-    /// Where a neighbour stands in the index.
-    first: bool,
-    router: bool,
-    /// It only tells that the protocol runs.
-    alive: bool,
+    /// What a row is.
+    row: RowIs,
+    /// It tells no role: that the protocol runs, or which addresses its instances have.
+    aside: bool,
 }
+
+/// IF-MIB: ifName, and ifDescr for agents without it.
+const INTERFACE_NAMES: &[&[u32]] = &[&[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 1], &[1, 3, 6, 1, 2, 1, 2, 2, 1, 2]];
 
 impl RoleTable {
     fn new(kind: RedundancyKind, state: &[u32], whole: bool) -> RoleTable {
@@ -51,51 +55,54 @@ impl RoleTable {
             state: state.to_vec(),
             whole,
             beside: Vec::new(),
+            of_interface: &[],
             peers: Vec::new(),
-            first: false,
-            router: false,
-            alive: false,
+            row: RowIs::Instance,
+            aside: false,
         }
     }
 
-    fn row(&self) -> RowIs {
-        match (self.first, self.router) {
-            (true, _) => RowIs::PeerFirst,
-            (_, true) => RowIs::RouterLast,
-            _ => RowIs::PeerLast,
+    fn aside(kind: RedundancyKind, state: &[u32], whole: bool) -> RoleTable {
+        RoleTable {
+            aside: true,
+            ..RoleTable::new(kind, state, whole)
         }
     }
 
     fn keeps(&self, index: &[u32]) -> bool {
-        self.peers.is_empty() || self.peers.iter().any(|peer| self.row().is_about(index, *peer))
+        self.peers.is_empty() || self.peers.iter().any(|peer| self.row.is_about(index, *peer))
     }
 }
 
 /// Adds what a member of a group needs.
 pub(super) fn want(tables: &mut Vec<RoleTable>, group: &Redundancy, member: &Member) {
-    for source in ROLE_SOURCES.iter().filter(|s| s.kind == group.kind) {
+    let members = group.members.len();
+    for source in ROLE_SOURCES
+        .iter()
+        .filter(|s| s.kind == group.kind && s.serves(members))
+    {
         let mut table = RoleTable::new(group.kind, source.state, source.row == RowIs::Whole);
-        table.first = source.row == RowIs::PeerFirst;
-        table.router = source.row == RowIs::RouterLast;
-        table.beside.extend(source.transitions.map(<[u32]>::to_vec));
-        if let RowIs::Called(column) = source.row {
-            table.beside.push(column.to_vec());
+        table.row = source.row;
+        table.beside.extend(source.beside().map(<[u32]>::to_vec));
+        if source.by_if_index() {
+            table.of_interface = INTERFACE_NAMES;
         }
         if let MemberPart::Peer(peer) = member.part {
             table.peers.push(peer);
         }
         add(tables, table);
-        if let Some(second) = source.second {
+        if let Some(second) = source.second.filter(|_| members == 1) {
             add(tables, RoleTable::new(group.kind, second, true));
         }
+        if let Some(column) = source.addresses() {
+            add(tables, RoleTable::aside(group.kind, column, false));
+        }
         if let Some(oid) = source.alive {
-            let mut table = RoleTable::new(group.kind, oid, true);
-            table.alive = true;
-            add(tables, table);
+            add(tables, RoleTable::aside(group.kind, oid, true));
         }
     }
     if group.kind == RedundancyKind::Route {
-        for (_, base) in DEFAULT_ROUTES {
+        for (_, base, _) in DEFAULT_ROUTES {
             // The oldest table has no row for a next hop: the value tells it.
             add(tables, RoleTable::new(group.kind, base, base.get(8) == Some(&21)));
         }
@@ -165,6 +172,13 @@ impl Rows {
                 for column in std::iter::once(&table.state).chain(&table.beside) {
                     all.push(Arc::from([column.as_slice(), index].concat()));
                 }
+                let interface = index.get(..1).unwrap_or_default();
+                all.extend(
+                    table
+                        .of_interface
+                        .iter()
+                        .map(|column| Arc::from([column, interface].concat())),
+                );
             }
         }
         all.sort_unstable();
@@ -186,22 +200,27 @@ impl Rows {
         let alike =
             |a: &RoleTable, b: &RoleTable| a.kind == b.kind && (a.kind != RedundancyKind::Role || a.state == b.state);
         let answered = |w: &RoleTable| {
-            let whole =
-                |w: &RoleTable| w.whole && !w.alive && read.iter().any(|c| c.value.is_some() && *c.oid == *w.state);
-            let mut others = wanted.iter().enumerate().filter(|(_, other)| alike(w, other));
+            let whole = |w: &RoleTable| w.whole && read.iter().any(|c| c.value.is_some() && *c.oid == *w.state);
+            let mut others = wanted
+                .iter()
+                .enumerate()
+                .filter(|(_, other)| alike(w, other) && !other.aside);
             others.any(|(i, w)| whole(w) || self.tables.get(i).is_some_and(|t| !t.rows.is_empty()))
         };
         // A neighbour that no table has: its row may be back.
         let lacks = |w: &RoleTable| {
             let told = |peer: &IpAddr| {
-                let mut others = wanted.iter().zip(&self.tables).filter(|(other, _)| alike(w, other));
-                others.any(|(o, t)| t.rows.iter().any(|index| o.row().is_about(index, *peer)))
+                let mut others = wanted
+                    .iter()
+                    .zip(&self.tables)
+                    .filter(|(other, _)| alike(w, other) && !other.aside);
+                others.any(|(o, t)| t.rows.iter().any(|index| o.row.is_about(index, *peer)))
             };
             !w.peers.iter().all(told)
         };
         let small = |i: usize| self.tables.get(i).is_none_or(|t| t.passed <= SMALL);
         // Of a kind that every make tells in its own way all these tables are not asked for in every round.
-        let tables = |w: &RoleTable| wanted.iter().filter(|other| !other.whole && alike(w, other)).count();
+        let tables = |w: &RoleTable| wanted.iter().filter(|o| !o.whole && !o.aside && alike(w, o)).count();
         let patient = |i: usize, w: &RoleTable| tables(w) > MANY && age(i) < MANY_AGAIN;
         let unseen = |i: usize, w: &RoleTable| (!answered(w) || lacks(w)) && small(i) && !patient(i, w);
         let due = |(i, w): &(usize, &RoleTable)| !w.whole && (all(*i) || gone(w) || unseen(*i, w));
@@ -260,6 +279,7 @@ pub(super) fn value(value: ValueView<'_>) -> Option<RoleValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::role_source::IndexPart;
 
     fn cell(oid: &[u32], value: Option<i64>) -> RoleCell {
         RoleCell {
@@ -317,6 +337,7 @@ mod tests {
     #[test]
     fn of_many_neighbours_only_those_of_the_group_are_read() {
         let mut table = RoleTable::new(RedundancyKind::Bgp, &[1, 3], false);
+        table.row = RowIs::Neighbour(&[IndexPart::Ipv4]);
         table.peers.push("198.51.100.1".parse().unwrap());
         let wanted = [table];
         let mut rows = Rows::default();
@@ -328,12 +349,11 @@ mod tests {
     #[test]
     fn a_neighbour_whose_row_is_not_there_is_looked_for_in_every_round() {
         let mut table = RoleTable::new(RedundancyKind::Ospf, &[1, 3], false);
-        table.first = true;
+        table.row = RowIs::Neighbour(&[IndexPart::Ipv4, IndexPart::Number]);
         table
             .peers
             .extend(["198.51.100.1", "198.51.100.5"].map(|p| p.parse::<IpAddr>().unwrap()));
-        let mut runs = RoleTable::new(RedundancyKind::Ospf, &[1, 4, 0], true);
-        runs.alive = true;
+        let runs = RoleTable::aside(RedundancyKind::Ospf, &[1, 4, 0], true);
         let wanted = [table, runs];
         let read = [cell(&[1, 3, 198, 51, 100, 1, 0], Some(8)), cell(&[1, 4, 0], Some(1))];
         let mut rows = Rows::default();

@@ -2,10 +2,12 @@
 //!
 //! Never here: datagrams, deadlines, and what is remembered from round to round (that is `device`).
 
+use super::get::Get;
 use super::table::RowAnswer;
-use super::template::{Get, Item, Plan, Template};
+use super::template::{Item, Plan, Template};
 use super::walk::{Purpose, Walk};
-use crate::model::Mono;
+use crate::model::{Mono, Name};
+use crate::poll::unread::Unread;
 use crate::poll::{AgentFailure, AgentReading, RoleCell, ScalarReading};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -33,8 +35,18 @@ pub(super) struct Round {
     pub(super) walks: VecDeque<(Purpose, Vec<u32>)>,
     /// Slot of the request that is out.
     pub(super) slot: Option<u32>,
+    /// v3: slots of the same question, asked again of another engine or before the engine was known.
+    pub(super) beside: Vec<u32>,
     /// Tries of the present request so far.
     pub(super) tries: u8,
+    /// Requests that were not answered since something was.
+    pub(super) lost: u8,
+    /// Requests that were refused.
+    pub(super) refusals: u16,
+    /// Walks that were given up because the agent fell silent.
+    pub(super) walks_lost: u8,
+    /// Objects whose values could not be read.
+    pub(super) unread: Vec<Unread>,
     /// Discoveries and resynchronisations so far.
     pub(super) detours: u8,
     pub(super) hint: Option<AgentFailure>,
@@ -43,6 +55,7 @@ pub(super) struct Round {
     pub(super) rtt: Option<Duration>,
     pub(super) uptime: Option<u32>,
     pub(super) object_id: Option<Arc<[u32]>>,
+    pub(super) sys_descr: Option<Name>,
     pub(super) if_number: Option<i64>,
     pub(super) if_last_change: Option<u32>,
     pub(super) scalars: Vec<ScalarReading>,
@@ -55,9 +68,16 @@ pub(super) struct Round {
     pub(super) row_moved: bool,
     /// An instance of a profile's column is gone.
     pub(super) instance_gone: bool,
+    /// Cables and addresses: how far, and what walks found.
+    pub(super) topology: super::topology::Stage,
+    pub(super) cables: super::learn::Found,
     pub(super) identity_asked: bool,
     pub(super) names_walked: bool,
     pub(super) columns_walked: bool,
+    /// One of these walks did not come to its end.
+    pub(super) columns_cut: bool,
+    /// What any make may answer was walked, as something of the make's own is lacking.
+    pub(super) deep: bool,
     /// What walks over the profile's columns found.
     pub(super) found: super::learn::Found,
     /// What tells profiles of one sysObjectID apart has been asked.
@@ -136,11 +156,13 @@ impl Spare {
             empty(&mut reading.roles);
             empty(&mut reading.interfaces);
             empty(&mut reading.missing);
+            empty(&mut reading.never_found);
             *reading = AgentReading {
                 scalars: std::mem::take(&mut reading.scalars),
                 roles: std::mem::take(&mut reading.roles),
                 interfaces: std::mem::take(&mut reading.interfaces),
                 missing: std::mem::take(&mut reading.missing),
+                never_found: std::mem::take(&mut reading.never_found),
                 ..AgentReading::default()
             };
             self.readings.push(reading);

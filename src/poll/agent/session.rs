@@ -8,7 +8,7 @@
 
 use super::flight::{Flight, Stage};
 use super::memory::{EngineMemory, Since};
-use super::oids::USM_STATS;
+use super::oids::{UNKNOWN_CONTEXTS, USM_STATS};
 use crate::model::snmp::{AuthProtocol, Credentials, PrivacyProtocol, SnmpAccess, V3User};
 use crate::model::{Mono, Secret};
 use crate::poll::{AgentFailure, DropReason};
@@ -67,6 +67,9 @@ pub(super) enum Opened<'a> {
     Drop(DropReason),
 }
 
+/// Engines that are told and not proven are kept, at most.
+const CANDIDATES: usize = 4;
+
 /// An SNMPv3 engine as we know it.
 #[derive(Debug)]
 pub(in crate::poll) struct Engine {
@@ -106,7 +109,8 @@ impl Engine {
 pub(super) struct V3Session {
     access: Arc<SnmpAccess>,
     proven: Option<Engine>,
-    candidate: Option<Engine>,
+    /// Engines that were told and not proven yet, the last told last: whoever is on the way may tell of one, too.
+    candidates: Vec<Engine>,
     /// Ask for the engine before the next request.
     discover: bool,
     /// The candidate is what an earlier process knew; nothing has come from it yet.
@@ -147,7 +151,7 @@ impl Session {
             Credentials::V3(_) => Session::V3(Box::new(V3Session {
                 access: Arc::clone(access),
                 proven: None,
-                candidate: None,
+                candidates: Vec::new(),
                 discover: true,
                 recalled: false,
             })),
@@ -175,7 +179,7 @@ impl Session {
     /// engine first (agents with a new identity may keep silent to the old one).
     pub(super) fn start_afresh(&mut self) {
         if let Session::V3(v3) = self {
-            v3.candidate = None;
+            v3.candidates.clear();
             (v3.discover, v3.recalled) = (true, false);
         }
     }
@@ -184,7 +188,7 @@ impl Session {
     pub(super) fn memory(&self, now: Mono) -> Option<EngineMemory> {
         let Session::V3(v3) = self else { return None };
         let proven = v3.proven.as_ref().filter(|e| e.synced);
-        let engine = proven.or(v3.candidate.as_ref().filter(|_| v3.recalled))?;
+        let engine = proven.or(v3.candidates.last().filter(|_| v3.recalled))?;
         Some(EngineMemory {
             id: engine.id.iter().map(|b| format!("{b:02x}")).collect(),
             boots: engine.boots,
@@ -204,7 +208,7 @@ impl Session {
         };
         let passed = u32::try_from(since.elapsed.as_secs()).unwrap_or(LAST_BOOT);
         let (auth, privacy) = v3.keys(&id, keys);
-        v3.candidate = Some(Engine {
+        v3.candidates = vec![Engine {
             id,
             boots: memory.boots,
             time: memory.time.saturating_add(passed).min(LAST_BOOT),
@@ -212,7 +216,7 @@ impl Session {
             synced: false,
             auth,
             privacy,
-        });
+        }];
         (v3.discover, v3.recalled) = (false, true);
     }
 
@@ -238,8 +242,8 @@ impl Session {
     /// Encrypts, and knows an engine to encrypt for.
     pub(super) fn is_private(&self) -> bool {
         let engine = |v3: &V3Session| {
-            v3.candidate
-                .as_ref()
+            v3.candidates
+                .last()
                 .or(v3.proven.as_ref())
                 .is_some_and(|e| e.privacy.is_some())
         };
@@ -303,7 +307,7 @@ impl V3Session {
     }
 
     fn ask(&self, question: &Question<'_>, request: Request<'_>, salt: u64, now: Mono) -> Vec<u8> {
-        let engine = self.candidate.as_ref().or(self.proven.as_ref());
+        let engine = self.candidates.last().or(self.proven.as_ref());
         let (Some(engine), Some(user)) = (engine, self.user()) else {
             return Session::discovery(question.id, request.request_id);
         };
@@ -341,7 +345,11 @@ impl V3Session {
             return Opened::Drop(DropReason::WrongContent);
         }
         let (auth, privacy) = self.keys(id, keys);
-        self.candidate = Some(Engine {
+        self.candidates.retain(|e| e.id != id);
+        if self.candidates.len() >= CANDIDATES {
+            self.candidates.remove(0);
+        }
+        self.candidates.push(Engine {
             id: id.to_vec(),
             boots: message.header.boots,
             time: message.header.time,
@@ -386,7 +394,7 @@ impl V3Session {
         plain: &'a mut Vec<u8>,
     ) -> Opened<'a> {
         let id = message.header.engine_id;
-        let candidate = self.candidate.as_mut().filter(|e| e.id == id);
+        let candidate = self.candidates.iter_mut().find(|e| e.id == id);
         let Some(engine) = candidate.or(self.proven.as_mut().filter(|e| e.id == id)) else {
             // Not authenticated, and cannot be: it only leads to a discovery, which the caller allows once in a round.
             return match usm_report(message) {
@@ -400,6 +408,9 @@ impl V3Session {
             }
             if !key.verify(bytes, message.auth_params.clone()) {
                 return Opened::Drop(DropReason::BadDigest);
+            }
+            if message.header.boots == LAST_BOOT {
+                return Opened::Hint(AgentFailure::BootsExhausted);
             }
             if !engine.accept_time(message.header.boots, message.header.time, at) {
                 return match usm_report(message) {
@@ -437,9 +448,12 @@ impl V3Session {
         if !same_user || !same_context || scoped.pdu.request_id != flight.request_id {
             return Opened::Drop(DropReason::WrongContent);
         }
-        if let Some(engine) = self.candidate.take_if(|e| e.id == id) {
-            (self.proven, self.recalled) = (Some(engine), false);
+        // Whoever signs is the one: what else was told meanwhile is forgotten.
+        if let Some(at) = self.candidates.iter().position(|e| e.id == id) {
+            self.proven = Some(self.candidates.swap_remove(at));
         }
+        self.candidates.clear();
+        (self.discover, self.recalled) = (false, false);
         Opened::Answer(scoped.pdu)
     }
 }
@@ -476,6 +490,10 @@ fn unauthenticated(message: &V3Message<'_>) -> Opened<'static> {
 
 /// A Report from the engine that was asked. `proven`: its HMAC was right.
 fn report(pdu: &PduView<'_>, proven: bool) -> Opened<'static> {
+    let counter = pdu.varbinds.first().map(|v| v.oid()).unwrap_or_default();
+    if UNKNOWN_CONTEXTS.iter().any(|known| counter == *known) {
+        return Opened::Hint(AgentFailure::UnknownContext);
+    }
     match usm_counter(pdu) {
         Some(1) => Opened::Hint(AgentFailure::UnsupportedLevel),
         Some(2) if proven => Opened::Resynchronised,

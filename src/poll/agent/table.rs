@@ -6,17 +6,20 @@
 //! Never here: a request, a rate, a judgement.
 
 mod recall;
+mod twins;
 
 use super::oids::Col;
 use super::share::Shared;
 use super::text;
 use super::wanted::{Patterns, fits_alias};
+use crate::model::snmp::TextEncoding;
 use crate::model::{Mono, Name};
 use crate::poll::{Counter, InterfaceReading};
 use crate::wire::snmp::ValueView;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::Duration;
+use twins::Twin;
 
 /// While a wanted name is missing, look for it again this often (agents without ifTableLastChange do not tell).
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
@@ -30,12 +33,20 @@ pub(super) struct Row {
     pub(super) name: Name,
     /// The `alias:` or `session:` of the configuration that it was found by.
     pub(super) found_by: Option<Name>,
+    /// The agent gives it no ifName: its name is ifDescr, which no other row bears.
+    pub(super) by_descr: bool,
     /// Ask for the 64-bit counters; false once the row has shown to have none.
     pub(super) wide: bool,
+    /// Its octets, where they are not those of `name`.
+    raw_name: Option<Box<[u8]>>,
     /// ifAlias as last read.
     alias: Option<Name>,
-    /// Octets in and out at the last reading, to see which of two rows of one name moves.
-    octets: Option<(u64, u64)>,
+    /// Its octets, where they are not those of `alias`.
+    raw_alias: Option<Box<[u8]>>,
+    /// It is wanted by its name.
+    named: bool,
+    /// Others bear its name or its alias: what tells them apart.
+    twin: Option<Box<Twin>>,
 }
 
 impl Row {
@@ -44,10 +55,19 @@ impl Row {
             index,
             name,
             found_by: None,
+            by_descr: false,
             wide: true,
+            raw_name: None,
             alias: None,
-            octets: None,
+            raw_alias: None,
+            named: false,
+            twin: None,
         }
+    }
+
+    /// Other rows bear its name, or the alias that it was found by.
+    pub(super) fn has_twins(&self) -> bool {
+        self.twin.is_some()
     }
 
     /// Its ifAlias decides whether it is the right one.
@@ -63,12 +83,14 @@ pub(super) struct Table {
     pub(super) rows: Option<Vec<Row>>,
     /// Names come from ifDescr: the agent has no ifXTable.
     pub(super) by_descr: bool,
-    /// Several rows bear one name.
+    /// The ifNames of an agent that gives some rows none, while its ifDescr is being walked.
+    half: Option<Vec<(u32, Name)>>,
+    /// Several rows bear one name, or the alias that they are wanted by.
     twice: bool,
     resolved_at: Mono,
     /// How long the last walk over the names took.
     cost: Duration,
-    /// Every name that was ever matched by a pattern, sorted.
+    /// Every name that was ever matched by a pattern, and every `alias:` and `session:` that was ever found, sorted.
     seen: Vec<Name>,
     /// What was seen or is wanted and stands in no row, since names were resolved.
     missing: Vec<Name>,
@@ -76,7 +98,7 @@ pub(super) struct Table {
     names: Vec<(u32, Name)>,
     /// ifNumber and ifTableLastChange when the names were resolved.
     version: (Option<i64>, Option<u32>),
-    /// The row preferred among several of one name.
+    /// The row preferred among several of one name or alias.
     preferred: Vec<(Name, u32)>,
 }
 
@@ -86,6 +108,8 @@ pub(super) struct RowAnswer {
     pub(super) reading: InterfaceReading,
     /// The 64-bit octet counters were asked for and are not there.
     pub(super) narrow: bool,
+    /// ifType, where it was asked.
+    kind: Option<u32>,
     /// ifAlias is still the one that it was found by.
     right_alias: bool,
 }
@@ -133,19 +157,77 @@ impl Table {
         changed || missing || age >= REFRESH
     }
 
-    /// Takes the names found by a walk. `whole`: the walk came to its end; if not, nothing is said about what it did not find.
-    pub(super) fn resolve(&mut self, found: Vec<(u32, Name)>, whole: bool, patterns: &Patterns, now: Mono) {
+    /// A walk over ifName has found these names, and `rows` rows in all: do some rows lack one that may be wanted?
+    pub(super) fn lacks_names(&self, found: &[(u32, Name)], rows: usize, patterns: &Patterns) -> bool {
+        let wanted = |literal: &&Name| !found.iter().any(|(_, name)| name == *literal);
+        rows > found.len() && (patterns.has_globs() || patterns.literal.iter().any(|literal| wanted(&literal)))
+    }
+
+    /// Keeps these names until ifDescr was walked, too.
+    pub(super) fn keep_half(&mut self, found: Vec<(u32, Name)>) {
+        self.half = Some(found);
+    }
+
+    /// Takes ifDescr as found by a walk. Where ifName was walked before, a row without one is called by its ifDescr if that is the name
+    /// of no other row.
+    pub(super) fn resolve_descr(
+        &mut self,
+        found: Vec<(u32, Name)>,
+        whole: bool,
+        patterns: (&Patterns, usize),
+        now: Mono,
+    ) -> Option<usize> {
+        let Some(mut named) = self.half.take() else {
+            self.by_descr = true;
+            return self.resolve(found, whole, patterns, now);
+        };
+        self.by_descr = false;
+        let have: BTreeSet<u32> = named.iter().map(|(index, _)| *index).collect();
+        let mut bearers: BTreeMap<&Name, usize> = BTreeMap::new();
+        let names = named
+            .iter()
+            .chain(found.iter().filter(|(index, _)| !have.contains(index)));
+        names.for_each(|(_, name)| *bearers.entry(name).or_default() += 1);
+        let alone = |(index, name): &&(u32, Name)| !have.contains(index) && bearers.get(name) == Some(&1);
+        let more: Vec<(u32, Name)> = found.iter().filter(alone).cloned().collect();
+        named.extend(more.iter().cloned());
+        named.sort_by_key(|(index, _)| *index);
+        let taken = self.resolve(named, whole, patterns, now);
+        for row in self.rows.iter_mut().flatten() {
+            row.by_descr = more.binary_search_by_key(&row.index, |(index, _)| *index).is_ok();
+        }
+        taken
+    }
+
+    /// Takes the names found by a walk. `whole`: the walk came to its end; if not, nothing is said about what it did not find. Of more than
+    /// `most` rows those that the configuration spells out are taken first, then the lowest indices: gives how many were taken then.
+    pub(super) fn resolve(
+        &mut self,
+        found: Vec<(u32, Name)>,
+        whole: bool,
+        (patterns, most): (&Patterns, usize),
+        now: Mono,
+    ) -> Option<usize> {
         let old: BTreeMap<u32, Row> = self.rows.take().into_iter().flatten().map(|r| (r.index, r)).collect();
         let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
-        for (index, name) in &found {
-            if !patterns.by_name(name) {
-                continue;
-            }
+        let mut wanted: Vec<&(u32, Name)> = found.iter().filter(|(_, name)| patterns.by_name(name)).collect();
+        let cut = wanted.len() > most;
+        if cut {
+            wanted.sort_by_key(|(index, name)| (patterns.literal.binary_search(name).is_err(), *index));
+            wanted.truncate(most);
+        }
+        for (index, name) in wanted {
             see(&mut self.seen, name);
             let known = old.get(index).filter(|r| r.name == *name && !r.by_alias()).cloned();
             // 64-bit counters are tried again: they may have been away while the agent started.
             let row = known.unwrap_or_else(|| Row::new(*index, Name::clone(name)));
-            rows.insert(*index, Row { wide: true, ..row });
+            let row = Row {
+                wide: true,
+                named: true,
+                by_descr: false,
+                ..row
+            };
+            rows.insert(*index, row);
         }
         let present: BTreeSet<Name> = rows.values().map(|r| Name::clone(&r.name)).collect();
         for (index, row) in old {
@@ -159,6 +241,7 @@ impl Table {
         }
         self.set_rows(rows, patterns);
         self.resolved_at = now;
+        cut.then_some(most)
     }
 
     /// Takes the aliases found by a walk, after the names.
@@ -183,6 +266,7 @@ impl Table {
             let (Some(pattern), Some(name)) = (patterns.by_alias(&alias, name.as_deref()), name) else {
                 continue;
             };
+            see(&mut self.seen, &pattern);
             // A row that is wanted by its name as well is read once; the alias goes with it.
             let row = rows.entry(index).or_insert_with(|| Row::new(index, name));
             row.found_by = Some(pattern);
@@ -192,10 +276,9 @@ impl Table {
 
     fn set_rows(&mut self, rows: BTreeMap<u32, Row>, patterns: &Patterns) {
         self.preferred.retain(|(_, index)| rows.contains_key(index));
-        let rows: Vec<Row> = rows.into_values().collect();
+        let mut rows: Vec<Row> = rows.into_values().collect();
+        self.twice = twins::find(&mut rows);
         let mut present: Vec<&Name> = rows.iter().map(|r| &r.name).collect();
-        present.sort_unstable();
-        self.twice = present.windows(2).any(|w| w[0] == w[1]);
         present.extend(rows.iter().filter_map(|r| r.found_by.as_ref()));
         present.sort_unstable();
         let wanted = self
@@ -228,7 +311,7 @@ impl Table {
     pub(super) fn rewanted(&mut self, patterns: &Patterns) {
         self.rows = None;
         self.missing = Vec::new();
-        self.seen.retain(|name| patterns.by_name(name));
+        self.seen.retain(|name| patterns.wants(name));
     }
 
     /// Names wanted or once seen that stand in no row, sorted. Empty until names were resolved.
@@ -236,13 +319,17 @@ impl Table {
         if self.rows.is_some() { &self.missing } else { &[] }
     }
 
-    /// The readings of a round, one a name, in the order of names. Of two rows with one name the one that moves is taken.
-    /// `answers` are sorted by index.
+    /// Those of them that were never found.
+    pub(super) fn never_found(&self) -> impl Iterator<Item = &Name> {
+        let never = |name: &&Name| self.seen.binary_search(name).is_err();
+        self.missing_names().iter().filter(never)
+    }
+
+    /// The readings of a round, one a name, in the order of names. `answers` are sorted by index.
     pub(super) fn readings(&mut self, answers: &mut Vec<(u32, RowAnswer)>, out: &mut Vec<InterfaceReading>) {
         let Some(rows) = self.rows.as_mut() else {
             return;
         };
-        let mut moving: Vec<u32> = Vec::new();
         out.reserve_exact(answers.len());
         for (index, answer) in answers.drain(..) {
             let Ok(at) = rows.binary_search_by_key(&index, |r| r.index) else {
@@ -252,60 +339,16 @@ impl Table {
             if !as_expected(Some(row), Some(&answer)) {
                 continue;
             }
-            let octets = both(answer.reading.in_octets, answer.reading.out_octets);
-            // Which one moves matters only where several bear one name.
-            if self.twice && row.octets.is_some() && octets.is_some() && row.octets != octets {
-                moving.push(index);
+            if let Some(twin) = &mut row.twin {
+                twin.take(&answer);
             }
-            row.octets = octets.or(row.octets);
             out.push(answer.reading);
         }
         // The sort is stable: of one name, the higher index comes last.
         out.sort_by(|a, b| a.name.cmp(&b.name));
         if self.twice {
-            let all = std::mem::take(out).into_iter();
-            let all = all.map(|r| {
-                let moved = moving.contains(&r.index);
-                (r, moved)
-            });
-            let picked = self.one_a_name(all.collect());
-            out.extend(picked.into_iter().map(|(reading, _)| reading));
+            twins::one_a_port(rows, &mut self.preferred, out);
         }
-    }
-
-    fn one_a_name(&mut self, all: Vec<(InterfaceReading, bool)>) -> Vec<(InterfaceReading, bool)> {
-        let rows = self.rows.as_deref().unwrap_or_default();
-        let mut out: Vec<(InterfaceReading, bool)> = Vec::with_capacity(all.len());
-        let mut rest = all.into_iter().peekable();
-        while let Some(first) = rest.next() {
-            let name = Name::clone(&first.0.name);
-            let mut candidates = vec![first];
-            while let Some(next) = rest.next_if(|(r, _)| r.name == name) {
-                candidates.push(next);
-            }
-            if rows.iter().filter(|r| r.name == name).count() < 2 {
-                out.append(&mut candidates);
-                continue;
-            }
-            // The newer row has the higher index as a rule; that decides until one of them moves.
-            let mut movers = candidates.iter().filter(|(_, moved)| *moved);
-            let known = self.preferred.iter_mut().find(|(n, _)| *n == name);
-            let pick = match (movers.next(), movers.next()) {
-                (Some((only, _)), None) => only.index,
-                _ => match &known {
-                    Some((_, index)) if candidates.iter().any(|(r, _)| r.index == *index) => *index,
-                    _ => candidates.last().map_or(0, |(r, _)| r.index),
-                },
-            };
-            match known {
-                Some((_, index)) => *index = pick,
-                None => self.preferred.push((name, pick)),
-            }
-            candidates.retain(|(r, _)| r.index == pick);
-            let ambiguous = |(r, moved)| (InterfaceReading { ambiguous: true, ..r }, moved);
-            out.extend(candidates.pop().map(ambiguous));
-        }
-        out
     }
 }
 
@@ -315,22 +358,21 @@ fn see(seen: &mut Vec<Name>, name: &Name) {
     }
 }
 
-/// The most columns of a slim row.
-pub(super) const SLIM_COLUMNS: usize = 8;
-
 /// What is asked of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wish {
-    /// The name is ifDescr.
+    /// There is no ifXTable: the name is ifDescr.
     pub(super) by_descr: bool,
+    /// The name of this row is ifDescr.
+    pub(super) called_by_descr: bool,
     /// 64-bit counters.
     pub(super) wide: bool,
-    /// Only what health needs, for agents whose answers must be short.
-    pub(super) slim: bool,
     /// Errors, discards, and the packets that they are a share of.
     pub(super) faults: bool,
     /// ifAlias.
     pub(super) alias: bool,
+    /// ifType: other rows bear the same name.
+    pub(super) kind: bool,
 }
 
 #[cfg(test)]
@@ -338,17 +380,22 @@ impl Wish {
     /// The longest row.
     pub(super) const EVERYTHING: Wish = Wish {
         by_descr: false,
+        called_by_descr: false,
         wide: true,
-        slim: false,
         faults: true,
         alias: true,
+        kind: true,
     };
 }
 
 /// The columns asked of a row.
 pub(super) fn columns(wish: Wish) -> Vec<Col> {
     let mut cols = vec![
-        if wish.by_descr { Col::Descr } else { Col::Name },
+        if wish.by_descr || wish.called_by_descr {
+            Col::Descr
+        } else {
+            Col::Name
+        },
         Col::Admin,
         Col::Oper,
     ];
@@ -363,8 +410,12 @@ pub(super) fn columns(wish: Wish) -> Vec<Col> {
     if !wish.by_descr && wish.alias {
         cols.push(Col::Alias);
     }
-    if wish.slim {
-        return cols;
+    if wish.kind {
+        cols.push(Col::Type);
+    }
+    if wish.wide {
+        // Some agents leave ifHighSpeed at 0, or give it in another unit: ifSpeed is its witness.
+        cols.push(Col::Speed);
     }
     if wish.faults {
         cols.extend([Col::InErrors, Col::OutErrors, Col::InDiscards, Col::OutDiscards]);
@@ -403,9 +454,15 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn status(&self, col: Col) -> Option<u8> {
+    /// There is a value, and it is no counter.
+    fn mistyped(&self, col: Col) -> bool {
+        self.get(col).is_some_and(|v| !v.is_absent()) && self.counter(col).is_none()
+    }
+
+    /// One of the states of RFC 2863, which end at `last`. Another number says nothing.
+    fn status(&self, col: Col, last: u8) -> Option<u8> {
         match self.get(col)? {
-            ValueView::Integer(v) => u8::try_from(v).ok(),
+            ValueView::Integer(v) => u8::try_from(v).ok().filter(|v| (1..=last).contains(v)),
             _ => None,
         }
     }
@@ -434,72 +491,114 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// Reads a row's answer; `None` if the row has no name (it is gone). Without `uptime` the caller throws the counters away.
+/// Reads a row's answer; `None` if the row has no name (it is gone). Without `uptime` its counters are worth nothing: its state remains.
 /// `row` is what is known of it: a name that is still the same is not made anew.
 pub(super) fn read_row<'a>(
     index: u32,
     cells: impl Iterator<Item = (Col, ValueView<'a>)>,
     row: Option<&mut Row>,
-    uptime: Option<u32>,
-    at: Mono,
+    (uptime, at): (Option<u32>, Mono),
+    encoding: TextEncoding,
 ) -> Option<RowAnswer> {
     let cells = Cells::of(cells);
+    let mut row = row;
     let name = cells.get(Col::Name).or(cells.get(Col::Descr))?;
-    let known = row.as_ref().map(|r| &r.name);
-    let known = known.filter(|known| matches!(name, ValueView::OctetString(bytes) if bytes == known.as_bytes()));
-    let name = match known {
-        Some(known) => Name::clone(known),
-        None => text::name(name)?,
-    };
+    let name = read_name(name, row.as_deref_mut(), encoding)?;
     // Absent, not merely unreadable: one damaged answer must not change what is asked from now on.
     let absent = |col| cells.get(col).is_some_and(ValueView::is_absent);
     let found_by = row.as_ref().and_then(|r| r.found_by.clone());
-    let alias = read_alias(cells.get(Col::Alias), row);
+    let alias = read_alias(cells.get(Col::Alias), row, encoding);
     let right_alias = found_by
         .as_deref()
         .is_none_or(|pattern| alias.as_deref().is_some_and(|a| fits_alias(pattern, a, &name)));
+    let octets = [Col::HcInOctets, Col::HcOutOctets, Col::InOctets, Col::OutOctets];
+    let (speed_bps, other_speed_bps) = speeds(cells.get(Col::HighSpeed), cells.get(Col::Speed));
+    let with_time = |counter: Option<Counter>| counter.filter(|_| uptime.is_some());
     let reading = InterfaceReading {
         name,
         found_by,
         index,
         alias,
-        admin: cells.status(Col::Admin),
-        oper: cells.status(Col::Oper),
-        speed_bps: speed(cells.get(Col::HighSpeed), cells.get(Col::Speed)),
-        in_octets: cells.counter(Col::HcInOctets).or(cells.counter(Col::InOctets)),
-        out_octets: cells.counter(Col::HcOutOctets).or(cells.counter(Col::OutOctets)),
-        packets: cells.packets(),
-        errors: cells.both(Col::InErrors, Col::OutErrors),
-        discards: cells.both(Col::InDiscards, Col::OutDiscards),
+        admin: cells.status(Col::Admin, 3),
+        oper: cells.status(Col::Oper, 7),
+        speed_bps,
+        other_speed_bps,
+        in_octets: with_time(cells.counter(Col::HcInOctets).or(cells.counter(Col::InOctets))),
+        out_octets: with_time(cells.counter(Col::HcOutOctets).or(cells.counter(Col::OutOctets))),
+        octets_mistyped: octets.into_iter().any(|col| cells.mistyped(col)),
+        packets: with_time(cells.packets()),
+        errors: with_time(cells.both(Col::InErrors, Col::OutErrors)),
+        discards: with_time(cells.both(Col::InDiscards, Col::OutDiscards)),
         discontinuity: match cells.get(Col::Discontinuity) {
             Some(ValueView::TimeTicks(v)) => Some(v),
             _ => None,
         },
         uptime: uptime.unwrap_or(0),
+        untimed: uptime.is_none(),
         at,
         ambiguous: false,
+        twins: 0,
     };
     let narrow = absent(Col::HcInOctets) && absent(Col::HcOutOctets);
+    let kind = match cells.get(Col::Type) {
+        Some(ValueView::Integer(v)) => u32::try_from(v).ok(),
+        _ => None,
+    };
     Some(RowAnswer {
         reading,
         narrow,
+        kind,
         right_alias,
     })
 }
 
-/// The alias; one that is still the same is not made anew.
-fn read_alias(value: Option<ValueView<'_>>, row: Option<&mut Row>) -> Option<Name> {
-    let known = row.as_ref().and_then(|row| row.alias.as_ref());
-    match (value?, known) {
-        (ValueView::OctetString(bytes), Some(known)) if bytes == known.as_bytes() => Some(Name::clone(known)),
-        (value, _) => {
-            let alias = text::name(value);
-            if let Some(row) = row {
-                row.alias.clone_from(&alias);
-            }
-            alias
-        }
+/// The octets are those of a text that is known.
+fn is_same(octets: &[u8], text: &str, raw: Option<&[u8]>) -> bool {
+    raw.map_or(octets == text.as_bytes(), |raw| octets == raw)
+}
+
+/// What has to be kept beside a text to know it again.
+fn raw_of(value: ValueView<'_>, text: &str) -> Option<Box<[u8]>> {
+    match value {
+        ValueView::OctetString(octets) if octets != text.as_bytes() => Some(octets.into()),
+        _ => None,
     }
+}
+
+/// The name; one that is still the same is not made anew.
+fn read_name(value: ValueView<'_>, row: Option<&mut Row>, encoding: TextEncoding) -> Option<Name> {
+    if let (ValueView::OctetString(octets), Some(row)) = (value, &row)
+        && is_same(octets, &row.name, row.raw_name.as_deref())
+    {
+        return Some(Name::clone(&row.name));
+    }
+    let name = text::name(value, encoding)?;
+    match row.filter(|row| row.name == name) {
+        Some(row) => {
+            row.raw_name = raw_of(value, &name);
+            Some(Name::clone(&row.name))
+        }
+        None => Some(name),
+    }
+}
+
+/// The alias; one that is still the same is not made anew.
+fn read_alias(value: Option<ValueView<'_>>, row: Option<&mut Row>, encoding: TextEncoding) -> Option<Name> {
+    let value = value?;
+    let known = row
+        .as_ref()
+        .and_then(|row| Some((row.alias.as_ref()?, row.raw_alias.as_deref())));
+    if let (ValueView::OctetString(octets), Some((known, raw))) = (value, known)
+        && is_same(octets, known, raw)
+    {
+        return Some(Name::clone(known));
+    }
+    let alias = text::name(value, encoding);
+    if let Some(row) = row {
+        row.raw_alias = alias.as_deref().and_then(|alias| raw_of(value, alias));
+        row.alias.clone_from(&alias);
+    }
+    alias
 }
 
 /// The wrapping sum of counters of one width; a sum over mixed widths has no wrap and is refused.
@@ -512,22 +611,35 @@ fn sum(counters: &[Counter]) -> Option<Counter> {
     })
 }
 
-fn both(a: Option<Counter>, b: Option<Counter>) -> Option<(u64, u64)> {
-    let number = |c| match c {
-        Counter::C64(v) => v,
-        Counter::C32(v) => u64::from(v),
-    };
-    Some((number(a?), number(b?)))
-}
+/// What an ifSpeed at its end says is only "more" (RFC 2863); some agents round the end down.
+const SPEED_FULL: u32 = 4_290_000_000;
+/// Mbit/s: no port is faster. An ifHighSpeed in bit/s is, from 100 Mbit/s on.
+const HIGH_SPEED_MOST: u32 = 100_000_000;
+/// Mbit/s: faster ones are believed only if ifSpeed is at its end. 10 Mbit/s in bit/s are so many.
+const HIGH_SPEED_ALONE: u32 = 10_000_000;
 
-/// ifHighSpeed in Mbit/s; below that, or without it, ifSpeed (whose largest value only says "more").
-fn speed(high: Option<ValueView<'_>>, low: Option<ValueView<'_>>) -> Option<u64> {
+/// The speed by ifHighSpeed (Mbit/s) and ifSpeed (bit/s), and the other one if the two contradict each other: the smaller comes first.
+fn speeds(high: Option<ValueView<'_>>, low: Option<ValueView<'_>>) -> (Option<u64>, Option<u64>) {
     let number = |value: Option<ValueView<'_>>| match value {
-        Some(ValueView::Gauge32(v)) if v > 0 => Some(v),
+        Some(ValueView::Gauge32(v)) => Some(v).filter(|v| *v > 0),
+        Some(ValueView::Integer(v)) => u32::try_from(v).ok().filter(|v| *v > 0),
         _ => None,
     };
-    let low = number(low).filter(|v| *v != u32::MAX).map(u64::from);
-    number(high).map(|v| u64::from(v) * 1_000_000).or(low)
+    let (high, low) = (number(high).filter(|h| *h <= HIGH_SPEED_MOST), number(low));
+    let full = low.is_some_and(|l| l >= SPEED_FULL);
+    let low = low.filter(|_| !full).map(u64::from);
+    let high = high
+        .filter(|h| full || *h < HIGH_SPEED_ALONE)
+        .map(|h| u64::from(h) * 1_000_000);
+    let (Some(h), Some(l)) = (high, low) else {
+        return (high.or(low), None);
+    };
+    // ifHighSpeed is ifSpeed rounded to Mbit/s. An ifSpeed without an end is what is left of the speed by 32 bits.
+    let near = |a: u64, b: u64| a.abs_diff(b) <= 1_000_000.max(b / 50);
+    if near(h, l) || near(h % (1 << 32), l) {
+        return (high, None);
+    }
+    (Some(h.min(l)), Some(h.max(l)))
 }
 
 #[cfg(test)]
@@ -550,27 +662,53 @@ mod tests {
     #[test]
     fn speed_below_and_above() {
         let gauge = ValueView::Gauge32;
-        assert_eq!(speed(Some(gauge(10_000)), Some(gauge(u32::MAX))), Some(10_000_000_000));
-        assert_eq!(speed(Some(gauge(0)), Some(gauge(64_000))), Some(64_000));
+        let one = |high, low| speeds(high, low);
         assert_eq!(
-            speed(None, Some(gauge(u32::MAX))),
-            None,
+            one(Some(gauge(10_000)), Some(gauge(u32::MAX))),
+            (Some(10_000_000_000), None)
+        );
+        assert_eq!(one(Some(gauge(0)), Some(gauge(64_000))), (Some(64_000), None));
+        assert_eq!(
+            one(None, Some(gauge(u32::MAX))),
+            (None, None),
             "that only says: more than 4.29 Gbit/s"
         );
-        assert_eq!(speed(Some(gauge(0)), None), None);
+        assert_eq!(one(Some(gauge(0)), None), (None, None));
+        assert_eq!(one(Some(gauge(800_000)), None), (Some(800_000_000_000), None));
+        assert_eq!(
+            one(Some(gauge(2)), Some(gauge(1_544_000))),
+            (Some(2_000_000), None),
+            "rounded"
+        );
     }
 
     #[test]
-    fn the_slim_row_is_as_small_as_it_says() {
-        for (by_descr, wide) in [(false, true), (false, false), (true, false)] {
-            let wish = |slim| Wish {
-                by_descr,
-                wide,
-                slim,
-                ..Wish::EVERYTHING
-            };
-            assert!(columns(wish(true)).len() <= SLIM_COLUMNS);
-            assert!(columns(wish(false)).len() > SLIM_COLUMNS);
-        }
+    fn a_speed_in_another_unit_or_without_an_end_is_noticed() {
+        let (gauge, giga) = (ValueView::Gauge32, 1_000_000_000);
+        let one = |high: u32, low: u32| speeds(Some(gauge(high)), Some(gauge(low)));
+        assert_eq!(one(giga, giga), (Some(u64::from(giga)), None), "ifHighSpeed in bit/s");
+        assert_eq!(one(100_000_000, 100_000_000), (Some(100_000_000), None));
+        assert_eq!(one(10_000_000, 10_000_000), (Some(10_000_000), None));
+        assert_eq!(
+            one(1_410_065_408, u32::MAX),
+            (None, None),
+            "10 Gbit/s in bit/s, of which 32 bits are left"
+        );
+        assert_eq!(one(u32::MAX, u32::MAX), (None, None));
+        assert_eq!(one(u32::MAX, giga), (Some(u64::from(giga)), None));
+        assert_eq!(
+            one(10_000, 1_410_065_408),
+            (Some(10_000_000_000), None),
+            "an ifSpeed that went round"
+        );
+        assert_eq!(one(10, giga), (Some(10_000_000), Some(u64::from(giga))));
+        assert_eq!(one(1_000, 10_000_000), (Some(10_000_000), Some(u64::from(giga))));
+        assert_eq!(speeds(Some(gauge(giga)), None), (None, None));
+        let integer = ValueView::Integer(i64::from(giga));
+        assert_eq!(
+            speeds(None, Some(integer)),
+            (Some(u64::from(giga)), None),
+            "not a Gauge32, and a number"
+        );
     }
 }

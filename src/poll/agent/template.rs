@@ -3,10 +3,10 @@
 //!
 //! Never here: what was answered; a device's state.
 
-use super::oids::{Col, IF_NUMBER, IF_TABLE_LAST_CHANGE, SYS_OBJECT_ID, SYS_UP_TIME};
+use super::oids::{Col, IF_NUMBER, IF_TABLE_LAST_CHANGE, SYS_DESCR, SYS_OBJECT_ID, SYS_UP_TIME};
 use super::share::Shared;
 use crate::poll::TableRow;
-use crate::wire::snmp::{Names, ValueView, VarBindView, ber};
+use crate::wire::snmp::{Names, ber};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Item {
     ObjectId,
+    Descr,
     IfNumber,
     IfTableLastChange,
     Scalar(Arc<[u32]>),
@@ -30,6 +31,7 @@ impl Item {
     fn objects(&self) -> Vec<(Option<Col>, Vec<u32>)> {
         match self {
             Item::ObjectId => vec![(None, SYS_OBJECT_ID.to_vec())],
+            Item::Descr => vec![(None, SYS_DESCR.to_vec())],
             Item::IfNumber => vec![(None, IF_NUMBER.to_vec())],
             Item::IfTableLastChange => vec![(None, IF_TABLE_LAST_CHANGE.to_vec())],
             Item::Scalar(oid) | Item::Role(oid) => vec![(None, oid.to_vec())],
@@ -57,15 +59,15 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// Packs as many of the items as fit into `room` octets of answer (one at least).
-    pub(super) fn pack(todo: &mut VecDeque<Item>, room: usize) -> Option<Template> {
+    /// Packs as many of the items as fit into `room` octets of answer and `most` objects (one at least).
+    pub(super) fn pack(todo: &mut VecDeque<Item>, room: usize, most: usize) -> Option<Template> {
         let mut oids = vec![SYS_UP_TIME.to_vec()];
         let (mut columns, mut items, mut ends) = (vec![None], Vec::new(), Vec::new());
         let mut whole = size(None, SYS_UP_TIME);
         while let Some(item) = todo.front() {
             let objects = item.objects();
             let more: usize = objects.iter().map(|(column, oid)| size(*column, oid)).sum();
-            if !items.is_empty() && whole + more > room {
+            if !items.is_empty() && (whole + more > room || oids.len() + objects.len() > most) {
                 break;
             }
             whole += more;
@@ -83,6 +85,12 @@ impl Template {
             ends: ends.into(),
             size: whole,
         })
+    }
+
+    /// Octets that one varbind of the answer is expected to take.
+    pub(super) fn size_at(&self, position: usize) -> usize {
+        let oid = self.names.get(position).and_then(|name| ber::oid(name).ok());
+        size(self.column(position), &oid.unwrap_or_default())
     }
 
     /// Number of varbinds.
@@ -109,79 +117,6 @@ impl Template {
 /// The requests of a round, in their order.
 pub(super) type Plan = Arc<[Arc<Template>]>;
 
-/// A template on its way: objects that the agent is known not to have, or has refused, are left out of the request.
-#[derive(Debug)]
-pub(super) struct Get {
-    pub(super) template: Arc<Template>,
-    /// Positions left out, sorted.
-    out: Vec<u16>,
-    /// The list without them, if any are.
-    rest: Option<Names>,
-}
-
-impl Get {
-    pub(super) fn new(template: Arc<Template>) -> Get {
-        Get {
-            template,
-            out: Vec::new(),
-            rest: None,
-        }
-    }
-
-    /// What is asked.
-    pub(super) fn names(&self) -> &Names {
-        self.rest.as_ref().unwrap_or(&self.template.names)
-    }
-
-    /// Leaves out objects that the agent is known not to have; asking would cost a refusal of the whole request (v1).
-    pub(super) fn leave_out(&mut self, absent: impl Fn(&[u8]) -> bool) {
-        let known = |i: &u16| self.template.names.get(usize::from(*i)).is_some_and(&absent);
-        self.out = (1..self.count()).filter(known).collect();
-        self.renew();
-    }
-
-    /// The agent refuses the varbind of this error-index: gives its object, and asks no more for it. `None` if there is none such.
-    pub(super) fn refuse(&mut self, error_index: u32) -> Option<Box<[u8]>> {
-        let position = usize::try_from(error_index).ok()?.checked_sub(1)?;
-        let asked = (0..self.count()).filter(|i| !self.out.contains(i)).nth(position)?;
-        let name = self.template.names.get(usize::from(asked))?.into();
-        self.out.push(asked);
-        self.out.sort_unstable();
-        self.renew();
-        Some(name)
-    }
-
-    fn count(&self) -> u16 {
-        u16::try_from(self.template.len()).unwrap_or(u16::MAX)
-    }
-
-    fn renew(&mut self) {
-        if self.out.is_empty() {
-            self.rest = None;
-            return;
-        }
-        let asked = (0..self.count()).filter(|i| !self.out.contains(i));
-        let oid = |i: u16| ber::oid(self.template.names.get(usize::from(i)).unwrap_or_default()).unwrap_or_default();
-        let oids: Vec<Vec<u32>> = asked.map(oid).collect();
-        self.rest = Some(Names::new(oids.iter().map(Vec::as_slice)));
-    }
-
-    /// The values by position; what was left out is absent. The names of `varbinds` have been compared with what was asked.
-    pub(super) fn values<'a>(&self, varbinds: &[VarBindView<'a>]) -> Vec<ValueView<'a>> {
-        let mut given = varbinds.iter();
-        let value = |i: u16| match self.out.contains(&i) {
-            true => Some(ValueView::NoSuchInstance),
-            false => given.next().map(|v| v.value),
-        };
-        (0..self.count()).map_while(value).collect()
-    }
-
-    /// Nothing is left out.
-    pub(super) fn whole(&self) -> bool {
-        self.out.is_empty()
-    }
-}
-
 /// Templates by what they ask, so that devices which ask the same share one; and what else many devices have in common.
 #[derive(Debug, Default)]
 pub(super) struct Library {
@@ -198,10 +133,10 @@ pub(super) struct Library {
 
 impl Library {
     /// The requests that read these items.
-    pub(super) fn plan(&mut self, items: VecDeque<Item>, room: usize) -> Plan {
+    pub(super) fn plan(&mut self, items: VecDeque<Item>, room: usize, most: usize) -> Plan {
         let mut items = items;
         let mut plan = Vec::new();
-        while let Some(template) = Template::pack(&mut items, room) {
+        while let Some(template) = Template::pack(&mut items, room, most) {
             plan.push(self.share(template));
         }
         let key = plan.iter().map(|t: &Arc<Template>| Arc::as_ptr(t) as usize).collect();
@@ -236,7 +171,7 @@ mod tests {
         };
         let mut todo: VecDeque<Item> = (1..=7).map(row).collect();
         let mut sizes = Vec::new();
-        while let Some(t) = Template::pack(&mut todo, 1_400) {
+        while let Some(t) = Template::pack(&mut todo, 1_400, usize::MAX) {
             assert!(t.size <= 1_400);
             assert_eq!(t.names.get(0).map(ber::oid), Some(Ok(SYS_UP_TIME.to_vec())));
             sizes.push(t.items.len());
@@ -244,27 +179,9 @@ mod tests {
         assert_eq!(sizes, [2, 2, 2, 1]);
         // One that does not fit goes alone.
         let mut todo = VecDeque::from([row(1), row(2)]);
-        assert_eq!(Template::pack(&mut todo, 10).map(|t| t.items.len()), Some(1));
-    }
-
-    #[test]
-    fn a_refused_object_is_not_asked_again() {
-        let mut todo = VecDeque::from([Item::IfNumber, Item::IfTableLastChange]);
-        let mut get = Get::new(Template::pack(&mut todo, 1_400).unwrap().into());
-        assert!(get.whole() && get.names().len() == 3);
-        let refused = get.refuse(2).unwrap();
-        assert_eq!(ber::oid(&refused).as_deref(), Ok(IF_NUMBER));
-        let asked: Vec<_> = (0..2).map(|i| ber::oid(get.names().get(i).unwrap()).unwrap()).collect();
-        assert_eq!(asked, [SYS_UP_TIME.to_vec(), IF_TABLE_LAST_CHANGE.to_vec()]);
-        assert!(get.refuse(3).is_none() && get.refuse(0).is_none());
-        let value = |name, v| VarBindView {
-            name,
-            value: ValueView::Integer(v),
-        };
-        let values = get.values(&[value(&[0], 1), value(&[0], 9)]);
         assert_eq!(
-            values,
-            [ValueView::Integer(1), ValueView::NoSuchInstance, ValueView::Integer(9)]
+            Template::pack(&mut todo, 10, usize::MAX).map(|t| t.items.len()),
+            Some(1)
         );
     }
 
@@ -272,10 +189,10 @@ mod tests {
     fn who_asks_the_same_shares_it_and_what_nobody_asks_is_forgotten() {
         let mut library = Library::default();
         let items = |i| VecDeque::from([Item::Scalar(vec![1, 3, i].into())]);
-        let (a, b) = (library.plan(items(7), 1_400), library.plan(items(7), 1_400));
+        let (a, b) = (library.plan(items(7), 1_400, 99), library.plan(items(7), 1_400, 99));
         assert!(Arc::ptr_eq(&a[0], &b[0]));
-        (0..5_000).for_each(|i| drop(library.plan(items(100 + i), 1_400)));
+        (0..5_000).for_each(|i| drop(library.plan(items(100 + i), 1_400, 99)));
         assert!(library.templates.len() <= 1_025, "{}", library.templates.len());
-        assert!(Arc::ptr_eq(&a[0], &library.plan(items(7), 1_400)[0]));
+        assert!(Arc::ptr_eq(&a[0], &library.plan(items(7), 1_400, 99)[0]));
     }
 }

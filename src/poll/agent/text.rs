@@ -1,46 +1,32 @@
 //! Text and numbers as agents give them, made fit for the rest of the house.
 //!
-//! Never here: trust. What comes out has no control characters and a bounded length.
+//! Never here: how octets become text (that is `poll::text`).
 
 use crate::model::Name;
+use crate::model::snmp::TextEncoding;
 use crate::poll::observation::Number;
+use crate::poll::text;
 use crate::wire::snmp::{Value, ValueView, ber};
 
-/// Longest text kept of a name or an alias, in characters (SnmpAdminString and DisplayString end at 255 octets).
-const LONGEST: usize = 255;
-
 /// An interface's name; `None` if there is none.
-pub(super) fn name(value: ValueView<'_>) -> Option<Name> {
-    label(value).map(Name::from)
-}
-
-/// The same of a value that was kept.
-pub(super) fn name_of(value: &Value) -> Option<Name> {
-    label_of(value).map(Name::from)
-}
-
-/// The text of a value that was kept.
-pub(super) fn label_of(value: &Value) -> Option<String> {
+pub(super) fn name(value: ValueView<'_>, encoding: TextEncoding) -> Option<Name> {
     match value {
-        Value::OctetString(bytes) => label(ValueView::OctetString(bytes)),
+        ValueView::OctetString(octets) => text::name(octets, encoding).map(Name::from),
         _ => None,
     }
 }
 
-/// A text; `None` if it is absent or empty.
-pub(super) fn label(value: ValueView<'_>) -> Option<String> {
-    let ValueView::OctetString(bytes) = value else {
-        return None;
-    };
-    let text = String::from_utf8_lossy(bytes);
-    // Some agents pad with zeros or end with one.
-    let text = text.trim_end_matches('\0').trim();
-    let clean: String = text
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
-    (!clean.is_empty()).then_some(clean)
+/// The text of a value that was kept.
+pub(super) fn name_of(value: &Value, encoding: TextEncoding) -> Option<Name> {
+    match value {
+        Value::OctetString(octets) => text::name(octets, encoding).map(Name::from),
+        _ => None,
+    }
+}
+
+/// A kept value holds no text.
+pub(super) fn is_empty(value: &Value) -> bool {
+    name_of(value, TextEncoding::Utf8).is_none()
 }
 
 /// A value as a number, if it is one.
@@ -77,16 +63,6 @@ fn finite(value: f64) -> Option<Number> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_is_cleaned_and_bounded() {
-        let text = |s: &[u8]| label(ValueView::OctetString(s));
-        assert_eq!(text(b"xe-0/0/1\0").as_deref(), Some("xe-0/0/1"));
-        assert_eq!(text(b"a\x1b[2Jb").as_deref(), Some("a\u{fffd}[2Jb"));
-        assert_eq!(text(b" \0"), None);
-        assert_eq!(text(&[b'x'; 4_000]).map(|s| s.len()), Some(255));
-        assert_eq!(label(ValueView::NoSuchInstance), None);
-    }
 
     #[test]
     fn numbers_in_every_form() {

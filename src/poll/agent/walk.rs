@@ -4,6 +4,7 @@
 
 use super::text;
 use crate::model::Mono;
+use crate::poll::unread::CutBy;
 use crate::wire::snmp::{Names, Value, ValueView, VarBindView, ber};
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ const COLUMN_ROWS: usize = 2_048;
 /// Time of a walk, at most.
 const WALK_TIME: Duration = Duration::from_secs(30);
 
+/// Rows of one column that are passed over, at most.
+const SKIPPED_MAX: u8 = 16;
+
 /// Why a walk is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -22,6 +26,7 @@ pub(super) enum Purpose {
     IfAlias,
     Profile,
     Role,
+    Topology,
 }
 
 /// A walk over one column.
@@ -34,9 +39,15 @@ pub(super) struct Walk {
     pub(super) names: Names,
     pub(super) rows: Vec<(Vec<u32>, Value)>,
     started: Option<Mono>,
-    /// It came to the end of the column.
+    /// Rows to be asked for one by one, because the agent refused more at once.
+    one_by_one: u8,
+    /// Rows that were passed over because the agent refuses to go on there.
+    skipped: u8,
+    /// It came to the end of the column, and has all of its rows.
     pub(super) whole: bool,
     pub(super) ended: bool,
+    /// Why it is not whole.
+    pub(super) cut: Option<CutBy>,
 }
 
 impl Walk {
@@ -48,8 +59,11 @@ impl Walk {
             base,
             rows: Vec::new(),
             started: None,
+            one_by_one: 0,
+            skipped: 0,
             whole: false,
             ended: false,
+            cut: None,
         }
     }
 
@@ -65,35 +79,82 @@ impl Walk {
 
     /// No row bears a name: there is no such column, or the agent leaves it empty.
     pub(super) fn is_nameless(&self) -> bool {
-        self.rows.iter().all(|(_, value)| text::name_of(value).is_none())
+        self.rows.iter().all(|(_, value)| text::is_empty(value))
     }
 
     /// Takes one answer. Ends the walk at the end of the column, or where going on makes no sense: an object that does not
     /// come after the one before (such agents go round in circles), too many rows, too much time.
     pub(super) fn take(&mut self, varbinds: &[VarBindView<'_>], now: Mono) {
         let most = match self.purpose {
-            Purpose::Profile | Purpose::Role => COLUMN_ROWS,
+            Purpose::Profile | Purpose::Role | Purpose::Topology => COLUMN_ROWS,
             Purpose::IfName | Purpose::IfDescr | Purpose::IfAlias => WALK_ROWS,
         };
-        self.ended |= varbinds.is_empty();
+        self.one_by_one = self.one_by_one.saturating_sub(1);
+        if varbinds.is_empty() {
+            self.end(CutBy::Circle);
+        }
         for varbind in varbinds {
             let oid = ber::oid(varbind.name).unwrap_or_default();
             let suffix = oid.strip_prefix(self.base.as_slice());
             let (Some(suffix), false) = (suffix, varbind.value == ValueView::EndOfMibView) else {
                 // The first object after the column; one before it would be a circle.
-                self.whole = oid > self.last || varbind.value == ValueView::EndOfMibView;
-                self.ended = true;
+                match oid > self.last || varbind.value == ValueView::EndOfMibView {
+                    true => self.finish(),
+                    false => self.end(CutBy::Circle),
+                }
                 return;
             };
-            if oid <= self.last || self.rows.len() >= most {
-                self.ended = true;
-                return;
+            if oid <= self.last {
+                return self.end(CutBy::Circle);
+            }
+            if self.rows.len() >= most {
+                return self.end(CutBy::Rows);
             }
             self.rows.push((suffix.to_vec(), varbind.value.to_value()));
             self.last = oid;
         }
         self.names = one(&self.last);
-        self.ended |= now.since(self.started.unwrap_or(now)) >= WALK_TIME;
+        if !self.ended && now.since(self.started.unwrap_or(now)) >= WALK_TIME {
+            self.end(CutBy::Time);
+        }
+    }
+
+    /// The column has no more rows.
+    pub(super) fn finish(&mut self) {
+        self.ended = true;
+        // Rows that were passed over may be there.
+        self.whole = self.skipped == 0;
+    }
+
+    /// Going on makes no sense.
+    pub(super) fn end(&mut self, by: CutBy) {
+        (self.ended, self.whole) = (true, false);
+        self.cut = Some(by);
+    }
+
+    /// The agent refused the present request with this error-status: more rows at once are asked for one by one, and a row at which it
+    /// refuses even that is passed over.
+    pub(super) fn refused(&mut self, status: u32, repetitions: u8) {
+        if self.one_by_one == 0 && repetitions > 0 {
+            self.one_by_one = repetitions;
+            return;
+        }
+        if self.skipped >= SKIPPED_MAX {
+            return self.end(CutBy::Refused(status));
+        }
+        self.skipped += 1;
+        self.cut = Some(CutBy::Refused(status));
+        // Nobody tells the index of the row: it is most likely the next number.
+        match self.last.len() > self.base.len() {
+            true => self.last.last_mut().into_iter().for_each(|n| *n = n.saturating_add(1)),
+            false => self.last.push(0),
+        }
+        self.names = one(&self.last);
+    }
+
+    /// Only the next row is asked for.
+    pub(super) fn is_one_by_one(&self) -> bool {
+        self.one_by_one > 0
     }
 }
 
@@ -144,5 +205,49 @@ mod tests {
         let mut silent = walk();
         silent.take(&[], now);
         assert!(silent.ended && !silent.whole);
+    }
+
+    /// Row 3 of 5 is one that the agent refuses to pass, for whatever reason.
+    #[test]
+    fn a_row_at_which_the_agent_refuses_to_go_on_is_passed_over() {
+        for repetitions in [0, 16] {
+            let mut walk = Walk::new(Purpose::IfName, vec![1, 3, 1]);
+            let mut requests = 0;
+            while !walk.ended {
+                requests += 1;
+                assert!(requests < 30, "{walk:?}");
+                let last = walk.last.get(3).copied().unwrap_or(0);
+                let at_once = if repetitions > 0 && !walk.is_one_by_one() {
+                    16
+                } else {
+                    1
+                };
+                let next: Vec<u32> = (last + 1..=last + at_once).collect();
+                if next.contains(&3) {
+                    walk.refused(5, repetitions);
+                    continue;
+                }
+                let row = |i: &u32| if *i <= 5 { vec![1, 3, 1, *i] } else { vec![1, 3, 2] };
+                let rows: Vec<Vec<u32>> = next.iter().map(row).collect();
+                let rows: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
+                take(&mut walk, &rows, Mono(0));
+            }
+            let indices: Vec<u32> = walk.rows.iter().map(|(i, _)| i[0]).collect();
+            assert_eq!(
+                (indices, walk.whole, walk.cut),
+                (vec![1, 2, 4, 5], false, Some(CutBy::Refused(5)))
+            );
+        }
+    }
+
+    #[test]
+    fn an_agent_that_refuses_everything_ends_the_walk() {
+        let mut walk = Walk::new(Purpose::Profile, vec![1, 3, 1]);
+        let mut requests = 0;
+        while !walk.ended {
+            walk.refused(16, 16);
+            requests += 1;
+        }
+        assert_eq!((requests, walk.cut), (18, Some(CutBy::Refused(16))));
     }
 }

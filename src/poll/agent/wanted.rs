@@ -56,10 +56,20 @@ impl Patterns {
         self.literal.binary_search_by(|p| (**p).cmp(name)).is_ok() || self.globs.iter().any(|p| glob(p, name))
     }
 
+    /// Is this name, `alias:` or `session:` wanted?
+    pub(super) fn wants(&self, name: &Name) -> bool {
+        self.by_name(name) || self.aliases.binary_search(name).is_ok()
+    }
+
     /// The `alias:` or `session:` that a row with this ifAlias was wanted by.
     pub(super) fn by_alias(&self, alias: &str, name: Option<&str>) -> Option<Name> {
         let fits = |p: &&Name| fits_alias(p, alias, name.unwrap_or_default());
         self.aliases.iter().find(fits).cloned()
+    }
+
+    /// Some are wanted by a name with `*` or `?`.
+    pub(super) fn has_globs(&self) -> bool {
+        !self.globs.is_empty()
     }
 
     /// Some are wanted by their ifAlias.
@@ -74,7 +84,7 @@ fn is_alias(pattern: &str) -> bool {
 
 /// Does a row fit `alias:TEXT` or `session:USER`? The text stands in ifAlias as a word of its own: carriers and engineers write more
 /// beside a contract number. The user of a session may stand in ifName instead.
-pub(super) fn fits_alias(pattern: &str, alias: &str, name: &str) -> bool {
+pub(crate) fn fits_alias(pattern: &str, alias: &str, name: &str) -> bool {
     if let Some(text) = pattern.strip_prefix("alias:") {
         return has_word(alias, text);
     }
@@ -100,6 +110,8 @@ pub(super) struct Also {
     faults: bool,
     /// What redundancy groups need.
     roles: Vec<RoleTable>,
+    /// A link across the demarcation point ends on it: which neighbours are on that link?
+    addresses: bool,
 }
 
 impl Also {
@@ -110,6 +122,7 @@ impl Also {
             if let Some(demarcation) = &device.demarcation {
                 let also = also.entry(demarcation.device).or_default();
                 also.interfaces.push(Name::clone(&demarcation.interface));
+                also.addresses = true;
             }
             if let Some(Measure::Line(line)) = device.circuit.as_ref().map(|c| &c.measure)
                 && judges_faults(device)
@@ -145,6 +158,10 @@ pub(super) struct Wanted {
     pub(super) faults: bool,
     /// ifAlias is shown.
     pub(super) alias: bool,
+    /// What is at the far ends of its ports.
+    pub(super) cables: bool,
+    /// Its own addresses.
+    pub(super) addresses: bool,
     /// What redundancy groups need.
     pub(super) roles: Vec<RoleTable>,
 }
@@ -158,12 +175,12 @@ impl Wanted {
             .iter()
             .filter_map(|w| match &w.kind {
                 WatchKind::Oid { oid, .. } => Some(Arc::from(oid.as_slice())),
-                WatchKind::Tcp { .. } => None,
+                WatchKind::Tcp { .. } | WatchKind::Service(_) => None,
             })
             .collect();
         let managed = device.role == Role::Managed;
+        let patterns = Patterns::new(interfaces.chain(also.interfaces.iter().cloned()));
         Wanted {
-            patterns: Patterns::new(interfaces.chain(also.interfaces.iter().cloned())),
             scalars: scalars.into_iter().collect(),
             profile: match &device.profile {
                 Some(name) if managed || load_judged(device) => ProfileWish::Named(Name::clone(name)),
@@ -172,6 +189,9 @@ impl Wanted {
             },
             faults: also.faults || judges_faults(device),
             alias: managed,
+            cables: managed && !patterns.is_empty(),
+            addresses: also.addresses,
+            patterns,
             roles: also.roles.clone(),
         }
     }

@@ -2,6 +2,9 @@
 //!
 //! Never here: trust. Text of a device has no control characters and a bounded length when it leaves here.
 
+use crate::model::snmp::TextEncoding;
+use crate::model::text::{harmless, shortened};
+use crate::poll::text::strict;
 use crate::wire::snmp::trap::Notification;
 use crate::wire::snmp::{ValueView, VarBindView, ber};
 
@@ -162,8 +165,11 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// The line; empty if nothing is worth saying.
-pub(super) fn line(notification: &Notification<'_>, from: std::net::IpAddr) -> String {
-    let mut words = Words::default();
+pub(super) fn line(notification: &Notification<'_>, from: std::net::IpAddr, encoding: TextEncoding) -> String {
+    let mut words = Words {
+        said: Vec::new(),
+        encoding,
+    };
     let mut unknown = Vec::new();
     for varbind in &notification.varbinds {
         let name = varbind.oid();
@@ -173,7 +179,7 @@ pub(super) fn line(notification: &Notification<'_>, from: std::net::IpAddr) -> S
             None => {}
         }
     }
-    if words.0.is_empty() {
+    if words.said.is_empty() {
         unknown.into_iter().for_each(|varbind| words.unknown(varbind));
     }
     // Whatever stands there proves nothing; a proxy or an address translation between shows in it, though.
@@ -187,13 +193,15 @@ pub(super) fn line(notification: &Notification<'_>, from: std::net::IpAddr) -> S
 }
 
 /// Label and text, each label once.
-#[derive(Default)]
-struct Words(Vec<(&'static str, String)>);
+struct Words {
+    said: Vec<(&'static str, String)>,
+    encoding: TextEncoding,
+}
 
 impl Words {
     fn add(&mut self, label: &'static str, text: String) {
-        if !text.is_empty() && !self.0.iter().any(|(l, _)| *l == label) {
-            self.0.push((label, text));
+        if !text.is_empty() && !self.said.iter().any(|(l, _)| *l == label) {
+            self.said.push((label, text));
         }
     }
 
@@ -224,15 +232,20 @@ impl Words {
                 let numbers: Vec<u32> = octets.iter().map(|o| u32::from(*o)).collect();
                 address(&numbers).unwrap_or_default()
             }
-            _ => plain(value),
+            _ => plain(value, self.encoding),
         };
         self.add(column.label, text);
     }
 
     fn unknown(&mut self, varbind: &VarBindView<'_>) {
-        let text = plain(varbind.value);
+        // Octets that nobody knows may be an address: only UTF-8 says by itself that it is text.
+        let encoding = match self.encoding {
+            TextEncoding::Auto => TextEncoding::Utf8,
+            known => known,
+        };
+        let text = plain(varbind.value, encoding);
         if !text.is_empty() {
-            self.0.push(("", format!("{}={text}", dotted(&varbind.oid()))));
+            self.said.push(("", format!("{}={text}", dotted(&varbind.oid()))));
         }
     }
 
@@ -241,8 +254,8 @@ impl Words {
             "" => text.clone(),
             label => format!("{label} {text}"),
         };
-        let line = self.0.iter().map(word).collect::<Vec<_>>().join(", ");
-        shortened(&line, LONGEST)
+        let line = self.said.iter().map(word).collect::<Vec<_>>().join(", ");
+        shortened(&line, LONGEST).into_owned()
     }
 }
 
@@ -263,40 +276,30 @@ fn address(numbers: &[u32]) -> Option<String> {
 }
 
 /// A value as it is.
-fn plain(value: ValueView<'_>) -> String {
+fn plain(value: ValueView<'_>, encoding: TextEncoding) -> String {
     match value {
         ValueView::Integer(n) => n.to_string(),
         ValueView::Counter32(n) | ValueView::Gauge32(n) | ValueView::TimeTicks(n) => n.to_string(),
         ValueView::Counter64(n) => n.to_string(),
         ValueView::IpAddress(octets) => std::net::Ipv4Addr::from(octets).to_string(),
         ValueView::Oid(contents) => ber::oid(contents).map(|oid| dotted(&oid)).unwrap_or_default(),
-        ValueView::OctetString(octets) => text(octets),
+        ValueView::OctetString(octets) => text(octets, encoding),
         ValueView::Opaque(_)
         | ValueView::Null
         | ValueView::NoSuchObject
         | ValueView::NoSuchInstance
-        | ValueView::EndOfMibView => String::new(),
+        | ValueView::EndOfMibView
+        | ValueView::Unreadable { .. } => String::new(),
     }
 }
 
 /// Octets as text if they are that, else in hexadecimal.
-fn text(octets: &[u8]) -> String {
-    let printable = |s: &str| s.chars().all(|c| !c.is_control() || c.is_whitespace());
+fn text(octets: &[u8], encoding: TextEncoding) -> String {
     let trimmed = octets.trim_ascii_end();
     let trimmed = trimmed.strip_suffix(&[0]).unwrap_or(trimmed);
-    match std::str::from_utf8(trimmed) {
-        Ok(s) if printable(s) => {
-            let clean: String = s.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
-            shortened(clean.trim(), LONGEST_TEXT)
-        }
-        _ => octets.iter().take(16).map(|o| format!("{o:02x}")).collect(),
-    }
-}
-
-/// At most so many characters.
-fn shortened(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+    let printable = |s: &str| s.chars().all(|c| !c.is_control() || c.is_whitespace());
+    match strict(trimmed, encoding).filter(|s| printable(s)) {
+        Some(text) => shortened(harmless(&text).trim(), LONGEST_TEXT).into_owned(),
+        None => octets.iter().take(16).map(|o| format!("{o:02x}")).collect(),
     }
 }

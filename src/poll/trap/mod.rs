@@ -14,7 +14,7 @@ mod usm;
 
 pub use kind::TrapKind;
 
-use crate::model::snmp::Credentials;
+use crate::model::snmp::{Credentials, TextEncoding};
 use crate::model::{DeviceId, Mono, Name, Role, Site, Status};
 use crate::poll::agent::session::{Engine, KeyRing};
 use crate::wire::snmp::trap::{Notification, Received, decode, response};
@@ -305,11 +305,13 @@ impl Traps {
             }
         }
         self.count(TrapResult::Accepted);
+        let access = self.site.device(device).snmp.as_ref();
+        let text = access.map_or(TextEncoding::Auto, |a| a.text);
         Some(TrapSeen {
             device,
             kind: TrapKind::of(&notification.oid),
             oid: details::dotted(&notification.oid),
-            details: details::line(notification, ip),
+            details: details::line(notification, ip, text),
             at: now,
         })
     }

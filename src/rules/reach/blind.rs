@@ -1,9 +1,10 @@
 //! The blind guard: when this host itself is cut off it accuses nobody and says so once.
 
-use super::{Context, Reach, RuleEffect};
+use super::{Context, PARENT_HOLD, Reach, RuleEffect};
 use crate::model::ReachState;
 use crate::model::{DeviceId, Evidence, FindingKey, FindingKind, Isolation, Mono, Part, Site, Verdict};
 use crate::rules::Cause;
+use std::time::Duration;
 
 /// With fewer targets "more than half" says nothing.
 const MASS_TARGETS_MIN: usize = 4;
@@ -20,6 +21,22 @@ pub(super) enum Uplinks {
     /// Being found out.
     Asking(Mono),
 }
+
+/// What can be said of this host when it cannot send to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// Somebody answers, and no more than half of the targets cannot be sent to.
+    Sees,
+    /// Others are being asked; look again then.
+    Asking(Mono),
+    /// Nobody at all answers, or more than half cannot be sent to.
+    Blind,
+}
+
+/// Others that are asked whether this host sees anything.
+const ASKED_MAX: usize = 5;
+/// Between two looks at whether one of them has answered.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The finding "this host is cut off".
 pub(super) fn blind_key() -> FindingKey {
@@ -62,6 +79,49 @@ impl Reach {
             Some(until) => Uplinks::Asking(until),
             None => Uplinks::Silent,
         }
+    }
+
+    /// No uplink can even be sent to.
+    pub(super) fn cannot_send_to_uplinks(&self, context: &Context<'_>) -> bool {
+        let cannot = |id: &DeviceId| self.nodes[id.index()].send_error.is_some();
+        context.site.uplinks.iter().all(cannot)
+    }
+
+    /// More than half of all targets cannot be sent to.
+    pub(super) fn cannot_send_to_most(&self) -> bool {
+        let cannot = self.nodes.iter().filter(|n| n.send_error.is_some()).count();
+        cannot * 2 > self.targets
+    }
+
+    /// This host cannot send to a device that is silent since then: does it see anybody else?
+    pub(super) fn sight(&self, id: DeviceId, (since, asked_at): (Mono, Mono), context: &mut Context<'_>) -> Sight {
+        if self.cannot_send_to_most() {
+            return Sight::Blind;
+        }
+        if !self.all_silent_since(since) {
+            return Sight::Sees;
+        }
+        let (now, until) = (context.now.mono, asked_at + PARENT_HOLD);
+        match self.ask_others(id, context) && now < until {
+            true => Sight::Asking(until.min(now + LOOK_AGAIN)),
+            false => Sight::Blind,
+        }
+    }
+
+    /// Asks some that answered last, if there are any, whether they still do.
+    pub(super) fn ask_others(&self, id: DeviceId, context: &mut Context<'_>) -> bool {
+        let asks = |node: &super::Node| {
+            let state = matches!(node.state, ReachState::Up | ReachState::Lossy | ReachState::Unknown);
+            state && node.send_error.is_none()
+        };
+        let others = context.site.iter().map(|(other, _)| other);
+        let others: Vec<DeviceId> = others
+            .filter(|other| *other != id && asks(&self.nodes[other.index()]))
+            .take(ASKED_MAX)
+            .collect();
+        let any = !others.is_empty();
+        context.out.extend(others.into_iter().map(RuleEffect::Probe));
+        any
     }
 
     /// Does an answer of this device say that this host is not cut off? Without uplinks any device does.
@@ -111,6 +171,8 @@ impl Reach {
             node.state = ReachState::Blind;
             node.since = context.now.wall;
             node.first_miss = None;
+            // What this host could not ask is no silence of the device.
+            node.unheard = None;
             node.confirmed_at = None;
             context.out.push(RuleEffect::Silent(id, true));
         }
@@ -138,21 +200,16 @@ impl Reach {
 
     pub(in crate::rules) fn blind_isolation(&self, site: &Site) -> Isolation {
         let uplinks = &site.uplinks;
-        let mut evidence = vec![Evidence::UplinksSilent {
+        // That this host cannot send is the cause itself.
+        let silent = Evidence::UplinksSilent {
             uplinks: u32::try_from(uplinks.len()).unwrap_or(u32::MAX),
             own_gateway: uplinks
                 .first()
                 .is_some_and(|g| self.nodes[g.index()].state == ReachState::Blind),
-        }];
-        evidence.extend(
-            self.nodes
-                .iter()
-                .find_map(|n| n.send_error.clone())
-                .map(|error| Evidence::SendFailed { error }),
-        );
+        };
         Isolation {
             verdict: Verdict::Blind,
-            evidence,
+            evidence: (!uplinks.is_empty()).then_some(silent).into_iter().collect(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From a confirmed silence to a state: blind, unreachable, control plane silent, or down.
 
-use super::blind::Uplinks;
+use super::blind::{Sight, Uplinks};
 use super::path::Way;
 use super::{Context, PARENT_HOLD, Reach, RuleEffect, control_plane_key, down_key};
 use crate::model::ReachState;
@@ -20,10 +20,16 @@ impl Reach {
         }
         let asked_at = *self.nodes[id.index()].asked_at.get_or_insert(context.now.mono);
         match self.uplinks(since, asked_at, context) {
-            Uplinks::Silent => return self.cut_off(since, context),
+            Uplinks::Silent if !self.cannot_send_to_uplinks(context) => return self.cut_off(since, context),
+            Uplinks::None if self.nodes[id.index()].send_error.is_none() => {}
+            // That this host cannot send to one target, or to its uplinks, says nothing of the other targets.
+            Uplinks::Silent | Uplinks::None => match self.sight(id, (since, asked_at), context) {
+                Sight::Sees => {}
+                Sight::Asking(until) => return self.wait(id, until),
+                Sight::Blind => return self.cut_off(since, context),
+            },
             Uplinks::Asking(until) => return self.waiting.insert_for_uplinks(id, until),
-            Uplinks::None if self.nodes[id.index()].send_error.is_some() => return self.cut_off(since, context),
-            Uplinks::None | Uplinks::Answer => {}
+            Uplinks::Answer => {}
         }
         if !self.looked_once_more(id, context) {
             return;
@@ -54,7 +60,7 @@ impl Reach {
         }
     }
 
-    fn wait(&mut self, id: DeviceId, until: Mono) {
+    pub(super) fn wait(&mut self, id: DeviceId, until: Mono) {
         self.waiting.insert(id, until);
     }
 
@@ -117,11 +123,9 @@ impl Reach {
         context.out.push(RuleEffect::Silent(id, true));
         self.unlist(id, context);
         if device.role != Role::UplinkOnly {
-            let seconds = context.now.mono.since(since).as_secs_f64();
-            let sent = self.nodes[id.index()].sent;
             let cause = match device.liveness {
                 Liveness::Line => Cause::LineDown,
-                _ => Cause::NoAnswer { sent, seconds },
+                _ => self.no_answer(id, since, context.now.mono),
             };
             let rule = circuit_rule(device);
             context
@@ -130,6 +134,17 @@ impl Reach {
         }
         self.children_again(id, context);
         self.spread(id, since, context);
+    }
+
+    /// How long it was asked in vain, and how often: since the first miss, also where other parts of the way were at fault in between.
+    fn no_answer(&self, id: DeviceId, since: Mono, now: Mono) -> Cause {
+        let node = &self.nodes[id.index()];
+        let (first, sent) = node.unheard.unwrap_or((since, node.sent));
+        Cause::NoAnswer {
+            sent,
+            seconds: now.since(first.min(since)).as_secs_f64(),
+            rejected: node.rejected.clone(),
+        }
     }
 
     /// Everything that has no other way and has not answered since is unreachable, asked or not.
@@ -244,10 +259,7 @@ impl Reach {
             let above = &mut self.nodes[parent.index()];
             (above.control_plane, above.child_answered) = (false, None);
             let key = control_plane_key(context.site.device(parent));
-            let cause = Cause::NoAnswer {
-                sent: self.nodes[parent.index()].sent,
-                seconds: 0.0,
-            };
+            let cause = self.no_answer(parent, since, context.now.mono);
             context.out.extend(
                 context
                     .conditions

@@ -190,6 +190,8 @@ impl Reach {
         }
         // Its answer, repeated as `recover` asks, says that this host sees the network again.
         let witness = self.blind_since.is_some() && self.is_witness(id, context);
+        // One answer ends nothing while most of the others cannot even be sent to.
+        let witness = witness && (context.site.uplinks.contains(&id) || !self.cannot_send_to_most());
         let node = &mut self.nodes[id.index()];
         match node.state {
             ReachState::NotWatched => {}
@@ -254,6 +256,10 @@ impl Reach {
                     self.circuit_lost(id, context);
                 }
                 self.ask_around(id, round.started, context);
+                if round.send_error.is_some() {
+                    // Whether this host sees anybody else is to be known by the end of the confirm burst.
+                    self.ask_others(id, context);
+                }
                 self.judge(id, context);
             }
         }
@@ -310,6 +316,24 @@ impl Reach {
                 self.forget(child, context);
             }
         }
+    }
+
+    /// Nothing is known of the line that a circuit is judged by: nor of the circuit, unless it is told as silent already.
+    pub(super) fn line_unknown(&mut self, id: DeviceId, context: &mut Context<'_>) {
+        let key = down_key(context.site.device(id));
+        let state = self.nodes[id.index()].state;
+        let judged = !matches!(
+            state,
+            ReachState::NotWatched | ReachState::Unknown | ReachState::Unreachable
+        );
+        if !judged || context.conditions.raised(&key) {
+            return;
+        }
+        let ended = context.conditions.end(&key, Cause::Removed, context.now);
+        context.out.extend(ended.map(RuleEffect::Finding));
+        self.waiting.remove(&id);
+        self.circuit_found(id, context);
+        self.forget(id, context);
     }
 
     /// Back to not judged: only a newer result counts.

@@ -3,6 +3,7 @@
 use crate::model::ReachState;
 use crate::model::{DeviceId, Mono, Now, Recover, Wall};
 use crate::poll::ReachRound;
+use crate::poll::disbelief::Rejected;
 use std::net::IpAddr;
 
 /// Liveness of one device.
@@ -22,6 +23,8 @@ pub struct Node {
     pub confirmed_at: Option<Mono>,
     /// Echoes sent in this silence.
     pub sent: u32,
+    /// Start of the first round missed since it last answered, however often that was judged anew, and what was sent since then.
+    pub unheard: Option<(Mono, u32)>,
     /// A round missed after this moment is wanted before anyone is accused (many fell silent at once).
     pub fresh_after: Option<Mono>,
     /// Waiting for a parent's result since.
@@ -44,10 +47,12 @@ pub struct Node {
     pub control_plane: bool,
     /// While it is down: something that can be reached only through it answered a round started then.
     pub child_answered: Option<(DeviceId, Mono)>,
-    /// Routers that said it cannot be reached, in this silence.
-    pub said_unreachable: Vec<IpAddr>,
+    /// Routers that said it cannot be reached, in this silence, with the ICMP type and code.
+    pub said_unreachable: Vec<(IpAddr, u8, u8)>,
     /// This host could not even send.
     pub send_error: Option<String>,
+    /// The last answer in this silence that was not believed.
+    pub rejected: Option<Box<Rejected>>,
     /// Loss over the window.
     pub loss_percent: Option<f64>,
     /// Mean of the last round, seconds.
@@ -72,6 +77,7 @@ impl Node {
         self.last_answer = self.last_answer.max(Some(round.started));
         self.send_error = None;
         self.child_answered = None;
+        self.unheard = None;
         if !round.rtts.is_empty() {
             self.rtt_seconds = Some(round.rtts.iter().map(|r| r.as_secs_f64()).sum::<f64>() / round.rtts.len() as f64);
         }
@@ -80,13 +86,18 @@ impl Node {
     pub(super) fn note_miss(&mut self, round: &ReachRound) {
         self.last_miss = self.last_miss.max(Some(round.started));
         self.sent = self.sent.saturating_add(round.sent);
+        let (_, sent) = self.unheard.get_or_insert((round.started, 0));
+        *sent = sent.saturating_add(round.sent);
         self.send_error = round.send_error.clone();
+        if round.rejected.is_some() {
+            self.rejected.clone_from(&round.rejected);
+        }
         self.good_rounds = 0;
         self.good_since = None;
         self.rtt_seconds = None;
-        for (from, ..) in &round.errors {
-            if !self.said_unreachable.contains(from) && self.said_unreachable.len() < 4 {
-                self.said_unreachable.push(*from);
+        for said in &round.errors {
+            if !self.said_unreachable.contains(said) && self.said_unreachable.len() < 4 {
+                self.said_unreachable.push(*said);
             }
         }
     }
@@ -138,6 +149,7 @@ impl Node {
         self.control_plane = false;
         self.child_answered = None;
         self.said_unreachable.clear();
+        self.rejected = None;
     }
 
     /// Counts a good round; true when "up" is to be believed again.

@@ -24,7 +24,7 @@ impl Reach {
         for ((id, was), mut node) in old.iter().zip(before) {
             let new = ids.get(&was.name).copied().filter(|new| {
                 let device = context.site.device(*new);
-                was.address == device.address && watched(was) == watched(device) && was.owner == device.owner
+                was.host() == device.host() && watched(was) == watched(device) && was.owner == device.owner
             });
             let root = node.root.map(|root| old.device(root));
             let kept = root.and_then(|root| ids.get(&root.name).copied());

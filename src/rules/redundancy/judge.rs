@@ -6,13 +6,13 @@
 
 use super::moves::Shift;
 use super::passing::{Passed, Passing};
-use super::state::{Doubt, Group, Instance, Standing, Sure};
-use super::tally::{Answer, Tally, count, named};
+use super::state::{Doubt, Gap, Group, Instance, Standing, Sure};
+use super::tally::{Answer, Tally, absence, count, named};
 use super::{Context, Redundancies};
 use crate::model::redundancy::Role;
 use crate::model::{DeviceId, FindingKey, FindingKind, FindingRule, Level, Mono, Name, Redundancy, RedundancyKind};
 use crate::rules::{Cause, Note, RuleEffect};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Two reads that agree are at least this far apart.
@@ -40,6 +40,7 @@ impl Redundancies {
         let group = &mut self.groups[g];
         group.forget_removed();
         let names: Vec<Name> = group.instances.keys().cloned().collect();
+        group.note_missing(&names, context);
         let mut tally = Tally::default();
         let mut shifts = Vec::new();
         let mut asked: BTreeSet<DeviceId> = BTreeSet::new();
@@ -114,7 +115,10 @@ impl Redundancies {
         };
         let key = FindingKey::of_redundancy(&of.name, FindingKind::RedundancyLost);
         if tally.lost.yes.is_empty() && !tally.lost.open {
-            group.noted.clear();
+            for root in std::mem::take(&mut group.noted).into_keys() {
+                let change = context.conditions.speak_for_itself(&root, context.now);
+                context.out.extend(change.map(RuleEffect::Finding));
+            }
         }
         if tally.outage && tally.lost.yes.is_empty() && !context.conditions.raised(&key) {
             return context.end(&key, Cause::Unreachable);
@@ -125,7 +129,20 @@ impl Redundancies {
         let more = tally.possible == Some(0) && tally.roots.len() > 1 && tally.themselves;
         if explained && !context.conditions.raised(&key) && !more {
             context.end(&key, Cause::Unreachable);
+            // What explains it neither lowers nor delays it.
+            let rule = of.rule(FindingKind::RedundancyLost);
+            let since = group.missing_since.values().map(|gap| gap.since).min();
+            let since = since.unwrap_or(context.now.mono);
+            let due = since + rule.after;
+            if due > context.now.mono {
+                let at = self.due.entry(g).or_insert(due);
+                *at = (*at).min(due);
+            }
             for root in tally.roots.clone() {
+                if due <= context.now.mono {
+                    let change = context.conditions.speak_for(&root, rule.level, context.now);
+                    context.out.extend(change.map(RuleEffect::Finding));
+                }
                 // One that ended and holds again is another case, or a case that begins anew: it lists nothing yet.
                 let since = context.conditions.get(&root).map_or(context.now.mono, |c| c.since);
                 if group.noted.insert(root.clone(), since) != Some(since) {
@@ -181,6 +198,28 @@ impl Context<'_> {
 }
 
 impl Group {
+    /// Since when members are missing: what began long after that is not why.
+    fn note_missing(&mut self, names: &[Name], context: &Context<'_>) {
+        let mut missing = BTreeMap::new();
+        let mut open = BTreeSet::new();
+        for name in names {
+            let standings = self.standings(name, context).into_iter().enumerate();
+            for (at, standing) in standings {
+                if standing == Standing::Unknown {
+                    open.insert(at);
+                } else if let Some(why) = absence(standing, false) {
+                    missing.entry(at).or_insert(why);
+                }
+            }
+        }
+        self.missing_since
+            .retain(|at, _| missing.contains_key(at) || open.contains(at));
+        for (at, began) in missing {
+            let since = context.now.mono;
+            self.missing_since.entry(at).or_insert(Gap { since, began });
+        }
+    }
+
     fn standings(&self, name: &Name, context: &Context<'_>) -> Vec<Standing> {
         let Some(instance) = self.instances.get(name) else {
             return Vec::new();
@@ -213,10 +252,12 @@ impl Group {
         let nobody = (*now == ActiveNow::Nobody && !of.kind.counts()).then_some(all);
         // While a member cannot be read, what was seen stays in doubt.
         let open = standings.contains(&Standing::Unknown);
+        let mut parted = None;
         for (doubt, who) in [(&mut instance.both, several), (&mut instance.none, nobody)] {
             let Some(who) = who else {
-                if !open {
-                    *doubt = None;
+                if !open && doubt.take().is_some_and(|d| d.sure) && matches!(now, ActiveNow::One(_)) {
+                    let asked = instance.views.values().map(|v| v.asked);
+                    parted = asked.max();
                 }
                 continue;
             };
@@ -238,8 +279,9 @@ impl Group {
             doubt.sure = doubt.once.is_some_and(|once| oldest >= once + APART);
             if doubt.sure {
                 // Both active: they do not see each other, nobody gave up his role to the other one. What counters tell later counts.
+                // What counters have told before that is told.
                 if matches!(now, ActiveNow::Several(_)) {
-                    instance.passing = Passing::default();
+                    instance.passed_before = std::mem::take(&mut instance.passing);
                 }
                 continue;
             }
@@ -252,6 +294,7 @@ impl Group {
             }
             *due = (*due).min(doubt.ask_at);
         }
+        instance.parted = parted.or(instance.parted);
     }
 
     /// Remembers who is active; what has changed. `ask`: who has to be read before that can be said.
@@ -263,8 +306,15 @@ impl Group {
         standings: &[Standing],
         ask: &mut BTreeSet<DeviceId>,
     ) -> Vec<Shift> {
+        let before_both = self
+            .instances
+            .get_mut(name)
+            .map(|i| std::mem::take(&mut i.passed_before));
         let (ActiveNow::One(at), Some(instance)) = (now, self.instances.get(name)) else {
-            return Vec::new();
+            return before_both
+                .and_then(|p| self.passed_before(name, &p))
+                .into_iter()
+                .collect();
         };
         let label = Name::clone(&self.slots[*at].label);
         let shift = |from: &Name, to: &Name, counted| Shift {
@@ -281,6 +331,13 @@ impl Group {
                 let first = of.kind.counts() && of.preferred(name) == Some(self.slots[*at].member);
                 let left = self.slots.iter().position(|s| s.label == before).filter(|_| !first);
                 let sure = left.map_or(Sure::Yes, |left| instance.sure(of, (left, standings.get(left)), *at));
+                // Both were active: that one of them was read as not active once does not make the other one the only one.
+                let asked = left.and_then(|left| instance.views.get(&left)).map(|v| v.asked);
+                let again = left.filter(|_| instance.parted.is_some_and(|parted| asked <= Some(parted)));
+                let sure = match (sure, again) {
+                    (Sure::Yes, Some(left)) if !self.slots[left].silent => Sure::Ask(left),
+                    (sure, _) => sure,
+                };
                 match sure {
                     Sure::Yes => {}
                     Sure::Ask(slot) => {
@@ -305,8 +362,21 @@ impl Group {
         }
         if let Some(instance) = self.instances.get_mut(name) {
             (instance.active, instance.passing) = (Some(label), Passing::default());
+            instance.parted = None;
         }
         shifts
+    }
+
+    /// A change and back that a counter proves, before several became active: it is told although they are.
+    fn passed_before(&self, name: &Name, passing: &Passing) -> Option<Shift> {
+        let active = self.instances.get(name)?.active.as_ref()?;
+        let to = &self.slots.get(passing.proven()?)?.label;
+        (to != active).then(|| Shift {
+            instance: Name::clone(name),
+            from: Name::clone(active),
+            to: Name::clone(to),
+            counted: true,
+        })
     }
 
     /// What the ledger does not know yet of who is active.
@@ -333,8 +403,10 @@ fn active_now(of: &Redundancy, group: &Group, name: &Name, standings: &[Standing
         .collect();
     match active[..] {
         [] => {
-            let known = |s: &Standing| matches!(s, Standing::Is(_));
-            let all = !standings.is_empty() && standings.iter().all(known);
+            // One that is in no cluster carries what is its own.
+            let known = |s: &Standing| matches!(s, Standing::Is(Role::Active | Role::Standby | Role::Failed));
+            let part = |at: usize| group.instances.get(name).is_some_and(|i| group.has_part(at, i));
+            let all = !standings.is_empty() && (0..standings.len()).all(|at| known(&standings[at]) || !part(at));
             if all { ActiveNow::Nobody } else { ActiveNow::Unknown }
         }
         [one] => ActiveNow::One(one),

@@ -9,6 +9,7 @@
 mod account;
 mod judge;
 mod moves;
+mod pairing;
 mod passing;
 mod reload;
 mod state;
@@ -22,14 +23,14 @@ pub use status::{GroupStatus, InstanceStatus, MemberStatus};
 use super::condition::Conditions;
 use super::interface::interface_key;
 use super::reach::{Reach, down_key};
-use super::{Absence, Cause, RuleEffect};
+use super::{Absence, Cause, Missing, RuleEffect};
 use crate::model::device::glob;
 use crate::model::{
-    Device, DeviceId, FindingKey, FindingKind, Level, MemberPart, Mono, Name, Now, ReachState, Redundancy, Site,
+    Device, DeviceId, FindingKey, FindingKind, Level, MemberPart, Mono, Name, Now, Part, ReachState, Redundancy, Site,
 };
 use crate::sample::roles::MemberView;
 use moves::Move;
-use state::{Group, Slot, Standing};
+use state::{Gap, Group, Slot, Standing};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -64,7 +65,7 @@ impl Context<'_> {
 impl Context<'_> {
     /// The finding that explains why a member is not ready, if it is told to anybody: its device, its neighbour's, or its own
     /// port. That an agent does not tell of a session is not its neighbour's doing.
-    fn explained(&self, of: &Redundancy, slot: &Slot, why: Absence) -> Option<FindingKey> {
+    fn explained(&self, of: &Redundancy, slot: &Slot, why: Absence, gap: Gap) -> Option<FindingKey> {
         let by_port = || {
             let Some(MemberPart::Interface(name)) = of.members.get(slot.member).map(|m| &m.part) else {
                 return None;
@@ -75,9 +76,27 @@ impl Context<'_> {
                 .into_iter();
             keys.find(|key| self.conditions.get(key).is_some_and(|c| c.level > Level::Ok))
         };
-        let other = slot.other.filter(|_| why == Absence::Failed);
+        // A member whose session was lost before its own device fell silent is missing for the sake of its neighbour still.
+        let other = slot
+            .other
+            .filter(|_| matches!(why, Absence::Failed | Absence::DeviceDown));
         let by_other = || other.and_then(|other| self.explained_by(other));
-        self.explained_by(slot.device).or_else(by_other).or_else(by_port)
+        // A fault that was found so long after the loss, although it is looked for all the time, came later.
+        let in_time = |key: &FindingKey| {
+            let device = key
+                .device
+                .as_ref()
+                .and_then(|name| self.site.iter().find(|(_, d)| d.name == *name));
+            let slack = device.map_or(Duration::ZERO, |(_, d)| d.poll.detection());
+            self.conditions.get(key).is_some_and(|c| c.since <= gap.since + slack)
+        };
+        let by_device = self.explained_by(slot.device);
+        // A device that fell silent again before its role was read is the reason still.
+        if by_device.is_some() && gap.began == Absence::DeviceDown && why == Absence::DeviceDown {
+            return by_device;
+        }
+        let all = [by_device, by_other(), by_port()];
+        all.into_iter().flatten().find(in_time)
     }
 }
 
@@ -115,7 +134,15 @@ impl Redundancies {
         }
         let hosts = match site.redundancy.is_empty() {
             true => HashMap::new(),
-            false => site.iter().map(|(id, d)| (d.address, id)).collect(),
+            false => {
+                let own = site.iter().map(|(id, d)| (d.address, id));
+                // A neighbour that is written as the platform's is the platform.
+                let beside = site.iter().flat_map(|(id, d)| {
+                    let peers = d.demarcation.iter().flat_map(|link| &link.peers);
+                    peers.map(move |peer| (*peer, id))
+                });
+                beside.chain(own).collect()
+            }
         };
         Redundancies {
             groups: site.redundancy.iter().map(|of| Group::new(of, &hosts)).collect(),
@@ -144,6 +171,30 @@ impl Redundancies {
         }
         for (key, cause) in open {
             self.recall_move(site, key, cause, now);
+            self.recall_loss(site, key, cause);
+        }
+    }
+
+    /// A loss of redundancy that was open: who is missing had a part in it.
+    fn recall_loss(&mut self, site: &Site, key: &FindingKey, cause: &Cause) {
+        let (Part::Redundancy(name), Cause::RedundancyLost { instances, missing, .. }) = (&key.part, cause) else {
+            return;
+        };
+        let Some(g) = site.redundancy.iter().position(|of| of.name == *name) else {
+            return;
+        };
+        let (of, group) = (&site.redundancy[g], &mut self.groups[g]);
+        for instance in instances {
+            group.instances.entry(Name::clone(instance)).or_default().of_all = true;
+        }
+        for (m, member) in of.members.iter().enumerate().filter(|_| of.members.len() == 1) {
+            let unit = |missing: &Missing| {
+                let unit = missing.member.strip_prefix(&*member.label)?.strip_prefix(' ')?;
+                Some(Name::from(unit))
+            };
+            for unit in missing.iter().filter_map(unit) {
+                group.unit(of, m, &unit);
+            }
         }
     }
 
@@ -161,6 +212,9 @@ impl Redundancies {
             if let (Some(group), Some(of)) = (self.groups.get_mut(view.group), site.redundancy.get(view.group)) {
                 group.take(of, view);
                 self.stirred.insert(view.group);
+                for (from, to) in std::mem::take(&mut group.renamed) {
+                    self.moves.iter_mut().for_each(|m| m.rename(&of.name, &from, &to));
+                }
             }
         }
     }
@@ -214,33 +268,43 @@ impl Redundancies {
         }
     }
 
-    /// A session of BGP with this neighbour that was read after `since` and is not established: who says so. A second witness
-    /// for a silence of the platform.
-    pub(super) fn session_down(&self, peer: IpAddr, since: Mono, context: (&Site, &Reach, Mono)) -> Option<Name> {
+    /// BGP sessions that were read after `since`. Witnesses for or against a silence of the platform.
+    pub(super) fn sessions(&self, since: Mono, context: (&Site, &Reach, Mono)) -> Vec<Session> {
         let (site, reach, now) = context;
         let groups = site.redundancy.iter().zip(&self.groups);
-        let mut sessions = groups
-            .filter(|(of, _)| of.kind == crate::model::RedundancyKind::Bgp)
-            .flat_map(|(of, group)| {
-                group
-                    .slots
-                    .iter()
-                    .enumerate()
-                    .map(move |(at, slot)| (of, group, at, slot))
-            });
-        let down = sessions.find(|(of, group, at, slot)| {
-            let is_peer = of
-                .members
-                .get(slot.member)
-                .is_some_and(|m| m.part == MemberPart::Peer(peer));
+        let groups = groups.filter(|(of, _)| of.kind == crate::model::RedundancyKind::Bgp);
+        let session = |of: &Redundancy, group: &Group, at: usize, slot: &Slot| {
+            let MemberPart::Peer(peer) = of.members.get(slot.member)?.part else {
+                return None;
+            };
+            let standing = |i: &state::Instance| match group.standing(at, i, site, reach, now) {
+                Standing::Is(role) => Some(role == crate::model::redundancy::Role::Failed),
+                _ => None,
+            };
             let read = slot.asked.is_some_and(|asked| asked >= since);
-            let standing = |i: &state::Instance| group.standing(*at, i, site, reach, now);
-            let failed = group
-                .instances
-                .values()
-                .any(|i| standing(i) == Standing::Is(crate::model::redundancy::Role::Failed));
-            is_peer && read && failed
-        });
-        down.map(|(_, _, _, slot): (_, _, _, &Slot)| Name::clone(&site.device(slot.device).name))
+            let down = group.instances.values().find_map(standing).filter(|_| read)?;
+            Some(Session {
+                device: slot.device,
+                peer,
+                down,
+            })
+        };
+        groups
+            .flat_map(|(of, group)| {
+                let slots = group.slots.iter().enumerate();
+                slots.filter_map(move |(at, slot)| session(of, group, at, slot))
+            })
+            .collect()
     }
+}
+
+/// A BGP session as one of its ends tells it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Session {
+    /// Who tells it.
+    pub(super) device: DeviceId,
+    /// The neighbour.
+    pub(super) peer: IpAddr,
+    /// Not established.
+    pub(super) down: bool,
 }

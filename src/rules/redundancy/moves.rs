@@ -293,6 +293,13 @@ impl Item {
 }
 
 impl Move {
+    /// An instance of a group has another name now.
+    pub(super) fn rename(&mut self, group: &Name, from: &Name, to: &Name) {
+        if let Some(item) = self.items.remove(&(Name::clone(group), Name::clone(from))) {
+            self.items.insert((Name::clone(group), Name::clone(to)), item);
+        }
+    }
+
     /// More has moved. True if it has to be told again; what is only listed somewhere is looked at anew: what explained the first one need
     /// not explain this one.
     fn more(&mut self, group: &Group, context: &mut Context<'_>) -> bool {

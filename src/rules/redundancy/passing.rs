@@ -34,6 +34,13 @@ struct Took {
     seen: bool,
 }
 
+impl Passing {
+    /// The slot that took the role more often than its readings show.
+    pub(super) fn proven(&self) -> Option<usize> {
+        self.took.as_ref().filter(|t| !t.seen).map(|t| t.slot)
+    }
+}
+
 /// What a change in passing comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Passed {

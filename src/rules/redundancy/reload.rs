@@ -2,7 +2,7 @@
 
 use super::Redundancies;
 use super::state::{Group, Instance, View};
-use crate::model::{Name, Site};
+use crate::model::{Name, Redundancy, Site};
 use std::collections::BTreeMap;
 
 impl Redundancies {
@@ -25,6 +25,8 @@ impl Redundancies {
                 .get(at)
                 .is_some_and(|was| was.kind == of.kind && was.object == of.object)
             {
+                let was = &old.redundancy[at];
+                carry_units(group, of, &kept, was);
                 carry(group, kept);
             }
         }
@@ -32,6 +34,20 @@ impl Redundancies {
         fresh.keep_moves(new);
         fresh.stirred = (0..fresh.groups.len()).collect();
         *self = fresh;
+    }
+}
+
+/// Units that a device has told of; in a group that was written anew they are learned anew.
+fn carry_units(group: &mut Group, of: &Redundancy, kept: &Group, was: &Redundancy) {
+    if of.members.len() != was.members.len() {
+        return;
+    }
+    for slot in &kept.slots {
+        let member = was.members.get(slot.member).map(|m| &m.label);
+        let here = of.members.iter().position(|m| Some(&m.label) == member);
+        if let (Some(here), Some(unit)) = (here, &slot.unit) {
+            group.unit(of, here, unit);
+        }
     }
 }
 
@@ -52,12 +68,16 @@ fn carry(group: &mut Group, kept: Group) {
             .iter()
             .filter_map(|(at, v)| Some((*places.get(at)?, *v)))
             .collect();
+        let ids = instance.ids.into_iter();
+        let ids = ids.filter_map(|(at, id)| Some((*places.get(&at)?, id))).collect();
         let there = |label: &Name| group.slots.iter().any(|s| s.label == *label);
         let active = instance.active.filter(there);
         if !views.is_empty() || active.is_some() {
             group.instances.insert(
                 name,
                 Instance {
+                    ids,
+                    of_all: instance.of_all,
                     views,
                     active,
                     ..Instance::default()

@@ -3,10 +3,11 @@
 //! Never here: a judgement.
 
 use super::passing::Passing;
-use crate::model::redundancy::Role;
+use crate::model::redundancy::{InstanceId, Role};
 use crate::model::{DeviceId, MemberPart, Mono, Name, ReachState, Redundancy, Site};
+use crate::rules::Absence;
 use crate::rules::reach::Reach;
-use crate::sample::roles::MemberView;
+use crate::sample::roles::{MemberView, RoleRow};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -83,6 +84,10 @@ pub(super) struct Doubt {
 /// One instance of a group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Instance {
+    /// How each member that ever told of it calls it, by slot.
+    pub(super) ids: BTreeMap<usize, InstanceId>,
+    /// Every member has a part in it, whether it told so since the start or not: the ledger knows.
+    pub(super) of_all: bool,
     /// By slot.
     pub(super) views: BTreeMap<usize, View>,
     /// Who was active last, by label.
@@ -93,6 +98,10 @@ pub(super) struct Instance {
     pub(super) none: Option<Doubt>,
     /// A change and back that only counters tell of.
     pub(super) passing: Passing,
+    /// The same, from before several were active at once.
+    pub(super) passed_before: Passing,
+    /// The reading that ended the time when several were active.
+    pub(super) parted: Option<Mono>,
 }
 
 /// Is another member active than before?
@@ -131,6 +140,13 @@ impl Instance {
     }
 }
 
+/// Since when a member is missing, and why it was then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gap {
+    pub(super) since: Mono,
+    pub(super) began: Absence,
+}
+
 /// One group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Group {
@@ -140,6 +156,10 @@ pub(super) struct Group {
     pub(super) switchovers: u64,
     /// What the ledger knows of who is active.
     pub(super) told: BTreeMap<Name, Name>,
+    /// Instances that got another name since the moves were last told of it.
+    pub(super) renamed: Vec<(Name, Name)>,
+    /// Since when each slot is missing.
+    pub(super) missing_since: BTreeMap<usize, Gap>,
     /// Findings of devices in whose cases the loss of redundancy was listed, and since when each of them holds.
     pub(super) noted: BTreeMap<crate::model::FindingKey, Mono>,
 }
@@ -198,7 +218,7 @@ impl Group {
     }
 
     /// The slot of a unit. Once a device tells of its units it is no member itself any more.
-    fn unit(&mut self, of: &Redundancy, member: usize, unit: &Name) -> Option<usize> {
+    pub(super) fn unit(&mut self, of: &Redundancy, member: usize, unit: &Name) -> Option<usize> {
         let known = |s: &Slot| s.member == member && s.unit.as_ref() == Some(unit);
         if let Some(at) = self.slots.iter().position(known) {
             return Some(at);
@@ -218,6 +238,7 @@ impl Group {
                 self.slots[at] = slot;
                 for instance in self.instances.values_mut() {
                     instance.views.remove(&at);
+                    instance.ids.remove(&at);
                 }
                 Some(at)
             }
@@ -230,8 +251,10 @@ impl Group {
 
     /// Takes what a member says. Instances that it does not tell of any more have no role.
     pub(super) fn take(&mut self, of: &Redundancy, view: &MemberView) {
-        let mut told: Vec<(usize, &Name)> = Vec::new();
+        let mut told: Vec<(usize, Name)> = Vec::new();
         for row in &view.rows {
+            let alike = |r: &&RoleRow| r.unit == row.unit && r.instance.number == row.instance.number;
+            let several = view.rows.iter().filter(alike).nth(1).is_some();
             let whole = || {
                 self.slots
                     .iter()
@@ -242,25 +265,29 @@ impl Group {
                 None => whole(),
             };
             let Some(slot) = slot else { continue };
-            let instance = self.instances.entry(Name::clone(&row.instance)).or_default();
-            let before = instance.views.get(&slot);
-            let same = |v: &&View| {
-                let anew = restarted((v.uptime, v.asked), (view.uptime, view.asked));
-                v.role == row.role && v.transitions == row.transitions && !anew
+            let Some(name) = self.place(slot, &row.instance, several, &told) else {
+                continue;
             };
+            let instance = self.instances.entry(Name::clone(&name)).or_default();
+            let before = instance.views.get(&slot);
+            let anew = |v: &View| restarted((v.uptime, v.asked), (view.uptime, view.asked));
+            // A row that moved while it was read gives its role and no counter: what was counted before is counted on.
+            let counted = || before.filter(|v| !anew(v)).and_then(|v| v.transitions);
+            let transitions = row.transitions.or_else(counted);
+            let same = |v: &&View| v.role == row.role && v.transitions == transitions && !anew(v);
             let next = View {
                 role: row.role,
                 asked: view.asked,
-                transitions: row.transitions,
+                transitions,
                 uptime: view.uptime,
                 since: before.filter(same).map_or(view.asked, |v| v.since),
-                owed: before.is_some_and(|v| v.is_behind(row.role, row.transitions)),
+                owed: before.is_some_and(|v| v.is_behind(row.role, transitions)),
             };
             let before = instance.views.insert(slot, next);
-            told.push((slot, &row.instance));
             if let Some(before) = before {
-                self.note_passing(slot, &row.instance, &before, &next);
+                self.note_passing(slot, &name, &before, &next);
             }
+            told.push((slot, name));
         }
         for (at, slot) in self
             .slots
@@ -274,7 +301,7 @@ impl Group {
                 continue;
             }
             for (name, instance) in &mut self.instances {
-                if !told.contains(&(at, name)) {
+                if !told.iter().any(|(slot, told)| *slot == at && told == name) {
                     let silent = View {
                         role: None,
                         asked: view.asked,
@@ -324,6 +351,10 @@ impl Group {
             (Some(asked), _) if slot.silent || old(asked) => Standing::Unknown,
             // What was not read with the rest of late.
             (_, Some(view)) if old(view.asked) => Standing::Unknown,
+            // The only unit that its device tells of.
+            (_, Some(v)) if v.role == Some(Role::Active) && slot.unit.is_some() && self.slots.len() == 1 => {
+                Standing::Is(Role::Alone)
+            }
             (_, Some(View { role: Some(role), .. })) => Standing::Is(*role),
             _ => Standing::NotTold,
         }

@@ -56,22 +56,29 @@ impl Redundancies {
                     true => **s == Standing::Is(Role::Active),
                     false => matches!(s, Standing::Is(Role::Active | Role::Standby)),
                 };
-                let here = u32::try_from(standings.iter().filter(good).count()).unwrap_or(u32::MAX);
+                let apart = |at: &usize| standings[*at] == Standing::NotTold && !group.has_part(*at, instance);
+                let apart: Vec<bool> = (0..standings.len()).map(|at| apart(&at)).collect();
+                let here = standings.iter().filter(good).count() + apart.iter().filter(|a| **a).count();
+                let here = u32::try_from(here).unwrap_or(u32::MAX);
                 if of.kind.tells_standby() {
                     ready = Some(ready.map_or(here, |r| r.min(here)));
                 }
-                let member = |(slot, standing): (&super::state::Slot, &Standing)| MemberStatus {
+                let member = |((slot, standing), apart): ((&super::state::Slot, &Standing), &bool)| MemberStatus {
                     member: Name::clone(&slot.label),
                     role: match standing {
                         Standing::Is(role) => Some(*role),
                         _ => None,
                     },
-                    why: why(*standing),
+                    why: if *apart {
+                        Some("has no part in this instance")
+                    } else {
+                        why(*standing)
+                    },
                 };
                 instances.push(InstanceStatus {
                     instance: Name::clone(name),
                     active: instance.active.clone(),
-                    members: group.slots.iter().zip(&standings).map(member).collect(),
+                    members: group.slots.iter().zip(&standings).zip(&apart).map(member).collect(),
                 });
             }
             GroupStatus {
@@ -87,6 +94,7 @@ impl Redundancies {
 
 fn why(standing: Standing) -> Option<&'static str> {
     match standing {
+        Standing::Is(Role::Alone) => Some("it is in no cluster: nobody stands in for it"),
         Standing::Is(_) => None,
         Standing::NotTold => Some("its agent does not tell (is the daemon of this protocol running?)"),
         Standing::DeviceDown => Some("its device does not answer"),

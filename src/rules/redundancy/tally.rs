@@ -6,7 +6,7 @@
 
 use super::Context;
 use super::judge::ActiveNow;
-use super::state::{Group, Standing};
+use super::state::{Gap, Group, Standing};
 use crate::model::redundancy::Role;
 use crate::model::{DeviceId, FindingKey, Name, ReachState, Redundancy, RedundancyKind};
 use crate::rules::{Absence, Missing};
@@ -73,7 +73,7 @@ impl Group {
         let none = match of.kind.counts() {
             true if count(standings.len() - known_bad) < of.need => Some(true),
             true => (count(good) >= of.need).then_some(false),
-            false if good > 0 => Some(false),
+            false if good > 0 || is(Role::Alone) > 0 => Some(false),
             false => instance.none.filter(|d| d.sure).map(|_| true),
         };
         match none {
@@ -106,10 +106,14 @@ impl Group {
             return;
         }
         let mut missing = Vec::new();
-        for (slot, standing) in self.slots.iter().zip(standings) {
+        let part = |at: usize| self.instances.get(name).is_some_and(|i| self.has_part(at, i));
+        for (at, (slot, standing)) in self.slots.iter().zip(standings).enumerate() {
+            if *standing == Standing::NotTold && !part(at) {
+                continue;
+            }
             missing.extend(absence(*standing, false).map(|why| match why {
-                Absence::NotTold if slot.unit.is_some() => (slot, Absence::Gone),
-                why => (slot, why),
+                Absence::NotTold if slot.unit.is_some() => (at, slot, Absence::Gone),
+                why => (at, slot, why),
             }));
         }
         let unknown = standings.contains(&Standing::Unknown);
@@ -127,11 +131,16 @@ impl Group {
         };
         tally.lost.yes.push(Name::clone(name));
         tally.ready = Some(tally.ready.unwrap_or(u32::MAX).min(count(ready)));
-        let possible = ready + standings.iter().filter(|s| **s == Standing::Unknown).count();
+        // One that is in no cluster carries the service by itself.
+        let may_carry = |s: &&Standing| matches!(s, Standing::Unknown | Standing::Is(Role::Alone));
+        let possible = ready + standings.iter().filter(may_carry).count();
         tally.possible = Some(tally.possible.unwrap_or(u32::MAX).min(count(possible)));
-        for (slot, why) in missing {
+        for (at, slot, why) in missing {
             tally.themselves |= context.reach.node(slot.device).state != ReachState::Unreachable;
-            match context.explained(of, slot, why) {
+            let since = context.now.mono;
+            let gap = self.missing_since.get(&at).copied();
+            let gap = gap.unwrap_or(Gap { since, began: why });
+            match context.explained(of, slot, why, gap) {
                 Some(root) => drop(tally.roots.insert(root)),
                 None => tally.unexplained = true,
             }
@@ -176,18 +185,19 @@ impl Group {
                 tally.inactive.yes.push(Name::clone(name));
                 tally.instead = Some((Name::clone(label), Name::clone(&self.slots[*other].label)));
             }
-            (Standing::Is(Role::Active | Role::Failed), _) | (Standing::DeviceDown, _) => {}
+            (Standing::Is(Role::Active | Role::Failed | Role::Alone), _) | (Standing::DeviceDown, _) => {}
             _ => tally.inactive.open = true,
         }
     }
 }
 
 /// Why a member counts as missing, if it does. `idle`: one that waits counts, too.
-fn absence(standing: Standing, idle: bool) -> Option<Absence> {
+pub(super) fn absence(standing: Standing, idle: bool) -> Option<Absence> {
     match standing {
         Standing::DeviceDown => Some(Absence::DeviceDown),
         Standing::NotTold => Some(Absence::NotTold),
         Standing::Is(Role::Failed) => Some(Absence::Failed),
+        Standing::Is(Role::Alone) => Some(Absence::Alone),
         Standing::Is(Role::Standby) if idle => Some(Absence::Standby),
         Standing::Is(_) | Standing::Unknown => None,
     }

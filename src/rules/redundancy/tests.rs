@@ -4,7 +4,7 @@
 
 use super::state::{Group, Standing};
 use super::{Context, Redundancies};
-use crate::model::redundancy::Role;
+use crate::model::redundancy::{InstanceId, Role};
 use crate::model::{
     DeviceId, FindingKey, FindingKind, Level, Member, MemberPart, Mono, Name, Now, Preferred, Redundancy,
     RedundancyKind, Site, Wall,
@@ -67,7 +67,7 @@ impl World {
 
     fn reads(&mut self, member: usize, rows: &[(&str, Option<&str>, Role, i64)], partial: bool) {
         let row = |(instance, unit, role, count): &(&str, Option<&str>, Role, i64)| RoleRow {
-            instance: Name::from(*instance),
+            instance: InstanceId::numbered(*instance),
             unit: unit.map(Name::from),
             role: Some(*role),
             transitions: Some(*count),
@@ -131,6 +131,7 @@ fn site(of: Redundancy) -> Site {
         name: format!("d{i}").into(),
         role: crate::model::Role::Managed,
         address: std::net::Ipv4Addr::new(192, 0, 2, u8::try_from(i).unwrap() + 1).into(),
+        zone: None,
         owner: crate::model::Owner::Own,
         group: None,
         site: None,
@@ -184,6 +185,7 @@ fn site(of: Redundancy) -> Site {
         routes: Vec::new(),
         maintenance: Vec::new(),
         traps: None,
+        plugins: Default::default(),
         heartbeat: None,
         fingerprint: String::new(),
     }
@@ -515,4 +517,267 @@ fn a_role_that_passed_while_both_were_last_read_as_active_is_told() {
     assert_eq!(w.told(), ["read 0", "both-active Ok"]);
     w.says(0, &[("51", None, Active, 2)]);
     assert_eq!(w.told(), ["switched-over Warning"]);
+}
+
+/// A row of an instance that its number does not tell apart: number, virtual address, interface, role.
+type Marked<'m> = (&'m str, &'m str, &'m str, Role);
+
+impl World {
+    fn marks(&mut self, member: usize, rows: &[Marked<'_>]) {
+        let row = |(number, address, interface, role): &Marked<'_>| RoleRow {
+            instance: InstanceId {
+                number: Name::from(*number),
+                addresses: address.parse().into_iter().collect(),
+                interface: Some(Name::from(*interface)).filter(|i| !i.is_empty()),
+            },
+            unit: None,
+            role: Some(*role),
+            transitions: None,
+        };
+        let view = MemberView {
+            group: 0,
+            member,
+            asked: self.now,
+            uptime: None,
+            partial: false,
+            rows: rows.iter().map(row).collect(),
+        };
+        self.groups.take(&[view], &self.site);
+        self.judge();
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.groups.groups[0].instances.keys().map(|name| &**name).collect()
+    }
+
+    fn active(&self, instance: &str) -> Option<&str> {
+        self.groups.groups[0].instances[instance].active.as_deref()
+    }
+}
+
+fn hsrp() -> World {
+    World::new(group(
+        RedundancyKind::Hsrp,
+        &[MemberPart::Whole, MemberPart::Whole],
+        Preferred::Nobody,
+    ))
+}
+
+/// Both members say the same for a quarter of an hour.
+fn both_say(w: &mut World, first: &[Marked<'_>], second: &[Marked<'_>]) {
+    for _ in 0..60 {
+        w.marks(0, first);
+        w.marks(1, second);
+        w.after(15);
+    }
+}
+
+const QUIET: [FindingKind; 3] = [
+    FindingKind::BothActive,
+    FindingKind::NoneActive,
+    FindingKind::RedundancyLost,
+];
+
+#[test]
+fn one_number_on_several_interfaces_is_paired_by_the_interface_never_by_its_order() {
+    let first = [
+        ("1", "", "Vl10", Role::Active),
+        ("1", "", "Vl15", Role::Active),
+        ("1", "", "Vl20", Role::Standby),
+    ];
+    let second = [("1", "", "Vl10", Role::Standby), ("1", "", "Vl20", Role::Active)];
+    for turned in [false, true] {
+        let mut w = hsrp();
+        if turned {
+            // The member with fewer of them is read first.
+            w.marks(1, &second);
+        }
+        both_say(&mut w, &first, &second);
+        assert_eq!(w.names(), ["1 Vl10", "1 Vl15", "1 Vl20"], "{turned}");
+        assert_eq!((w.active("1 Vl10"), w.active("1 Vl20")), (Some("m0"), Some("m1")));
+        assert!(QUIET.iter().all(|kind| !w.raised(*kind)), "{turned}: {:?}", w.told());
+        // What both had and one has no more is lost.
+        both_say(&mut w, &first, &second[..1]);
+        assert!(w.raised(FindingKind::RedundancyLost) && !w.raised(FindingKind::BothActive));
+    }
+}
+
+#[test]
+fn a_virtual_address_pairs_what_interfaces_of_other_names_carry() {
+    let mut w = hsrp();
+    let first = [
+        ("1", "192.0.2.1", "Vl10", Role::Active),
+        ("1", "192.0.2.129", "Vl20", Role::Standby),
+    ];
+    let second = [
+        ("1", "192.0.2.129", "Vl10", Role::Active),
+        ("1", "192.0.2.1", "Vl30", Role::Standby),
+    ];
+    both_say(&mut w, &first, &second);
+    assert_eq!(w.names(), ["1 192.0.2.1", "1 192.0.2.129"]);
+    assert!(QUIET.iter().all(|kind| !w.raised(*kind)), "{:?}", w.told());
+}
+
+#[test]
+fn different_addresses_of_one_number_are_never_both_active() {
+    let mut w = hsrp();
+    let (first, second) = (
+        [("1", "192.0.2.1", "Vl10", Role::Active)],
+        [("1", "192.0.2.129", "Vl10", Role::Active)],
+    );
+    both_say(&mut w, &first, &second);
+    assert!(!w.raised(FindingKind::BothActive));
+    assert!(
+        w.raised(FindingKind::RedundancyLost),
+        "nobody stands in for anybody in this group"
+    );
+}
+
+#[test]
+fn a_number_is_enough_where_an_agent_tells_no_more() {
+    let mut w = hsrp();
+    both_say(
+        &mut w,
+        &[("51", "192.0.2.1", "eth0", Role::Active)],
+        &[("51", "", "", Role::Standby)],
+    );
+    assert_eq!(w.names(), ["51"]);
+    assert!(QUIET.iter().all(|kind| !w.raised(*kind)), "{:?}", w.told());
+    // Several of one number that nothing tells apart are not known.
+    let several = [("51", "", "", Role::Active), ("51", "", "", Role::Active)];
+    both_say(&mut w, &[("51", "192.0.2.1", "eth0", Role::Active)], &several);
+    assert!(!w.raised(FindingKind::BothActive));
+}
+
+#[test]
+fn a_restart_knows_instances_by_either_of_their_names() {
+    let mut w = hsrp();
+    let known = BTreeMap::from([("1 Vl10".into(), Name::from("m0")), ("1 Vl20".into(), Name::from("m1"))]);
+    let now = at(w.now);
+    w.groups
+        .recall(&w.site, &BTreeMap::from([("g".into(), known)]), &[], now);
+    let rows = |a, b| [("1", "192.0.2.1", "Vl10", a), ("1", "192.0.2.129", "Vl20", b)];
+    both_say(
+        &mut w,
+        &rows(Role::Active, Role::Standby),
+        &rows(Role::Standby, Role::Active),
+    );
+    assert_eq!(w.names(), ["1 Vl10", "1 Vl20"]);
+    assert!(!w.raised(FindingKind::SwitchedOver));
+}
+
+#[test]
+fn a_device_in_no_cluster_is_told_as_that_and_nobody_is_missed() {
+    let mut w = World::new(group(
+        RedundancyKind::Ha,
+        &[MemberPart::Whole, MemberPart::Whole],
+        Preferred::Nobody,
+    ));
+    for _ in 0..20 {
+        w.says(0, &[("1", None, Role::Alone, 0)]);
+        w.says(1, &[("1", None, Role::Alone, 0)]);
+        w.after(10);
+    }
+    assert!(!w.raised(FindingKind::NoneActive) && !w.raised(FindingKind::BothActive));
+    assert!(w.raised(FindingKind::RedundancyLost));
+    let key = FindingKey::of_redundancy(&"g".into(), FindingKind::RedundancyLost);
+    let cause = &w.conditions.get(&key).unwrap().cause;
+    let crate::rules::Cause::RedundancyLost { missing, .. } = cause else {
+        panic!("{cause:?}")
+    };
+    assert!(
+        missing.iter().all(|m| m.why == crate::rules::Absence::Alone),
+        "{missing:?}"
+    );
+}
+
+#[test]
+fn the_only_unit_of_a_device_has_nobody_who_stands_in_for_it() {
+    let mut w = World::new(group(RedundancyKind::Ha, &[MemberPart::Whole], Preferred::Nobody));
+    for _ in 0..20 {
+        w.says(0, &[("", Some("unit 1"), Role::Active, 0)]);
+        w.after(10);
+    }
+    assert!(w.raised(FindingKind::RedundancyLost) && !w.raised(FindingKind::NoneActive));
+    for _ in 0..20 {
+        w.says(
+            0,
+            &[
+                ("", Some("unit 1"), Role::Active, 0),
+                ("", Some("unit 2"), Role::Standby, 0),
+            ],
+        );
+        w.after(10);
+    }
+    assert!(!w.raised(FindingKind::RedundancyLost));
+}
+
+/// An aggregate of two ports of one device, of which `ge-1` is down, with a finding of its own.
+fn port_down(lost: crate::model::FindingRule, port: crate::model::FindingRule) -> (World, FindingKey) {
+    let ports = ["ge-0", "ge-1"].map(|name| MemberPart::Interface(name.into()));
+    let mut of = group(RedundancyKind::Lag, &ports, Preferred::Nobody);
+    of.members.iter_mut().for_each(|m| m.device = DeviceId(0));
+    of.findings.insert(FindingKind::RedundancyLost, lost);
+    let mut w = World::new(of);
+    let key = crate::rules::interface::interface_key(&w.site.devices[0], &"ge-1".into(), FindingKind::InterfaceDown);
+    let (cause, now) = (crate::rules::Cause::OperDown { oper: 2 }, w.now);
+    w.conditions.hold(key.clone(), port, cause, now, now, at(now));
+    (w, key)
+}
+
+fn down_for(w: &mut World, seconds: u64) {
+    for _ in 0..seconds {
+        w.says(0, &[("", None, Role::Active, 0)]);
+        w.says(1, &[("", None, Role::Failed, 0)]);
+        w.after(1);
+    }
+}
+
+#[test]
+fn what_explains_a_loss_neither_lowers_nor_delays_it() {
+    let rule = |level, seconds| crate::model::FindingRule {
+        level,
+        after: Duration::from_secs(seconds),
+    };
+    let (mut w, port) = port_down(rule(Level::Critical, 3), rule(Level::Warning, 30));
+    down_for(&mut w, 3);
+    assert!(!w.conditions.raised(&port));
+    down_for(&mut w, 2);
+    assert_eq!(
+        w.conditions.get(&port).map(|c| (c.raised, c.level)),
+        Some((true, Level::Critical))
+    );
+    assert!(!w.raised(FindingKind::RedundancyLost), "one fault, one case");
+    // The loss is over before the port's own finding is.
+    for _ in 0..3 {
+        w.says(0, &[("", None, Role::Active, 0)]);
+        w.says(1, &[("", None, Role::Active, 0)]);
+        w.after(1);
+    }
+    assert_eq!(w.conditions.get(&port).map(|c| c.level), Some(Level::Warning));
+
+    let (mut w, port) = port_down(rule(Level::Warning, 60), rule(Level::Critical, 5));
+    down_for(&mut w, 100);
+    let change = |effect: &RuleEffect| matches!(effect, RuleEffect::Finding(_));
+    assert_eq!(w.out.iter().filter(|e| change(e)).count(), 1, "told once, as it is");
+    assert_eq!(w.conditions.get(&port).map(|c| c.level), Some(Level::Critical));
+}
+
+#[test]
+fn a_fault_that_came_later_does_not_explain_a_loss() {
+    let rule = |level, seconds| crate::model::FindingRule {
+        level,
+        after: Duration::from_secs(seconds),
+    };
+    let (mut w, port) = port_down(rule(Level::Warning, 60), rule(Level::Warning, 30));
+    let now = at(w.now);
+    w.conditions.end(&port, crate::rules::Cause::Unreachable, now);
+    let slack = w.site.devices[0].poll.detection().as_secs();
+    assert!(slack < 58, "or the test shows nothing");
+    down_for(&mut w, 58);
+    let (cause, now) = (crate::rules::Cause::OperDown { oper: 2 }, w.now);
+    w.conditions
+        .hold(port.clone(), rule(Level::Warning, 30), cause, now, now, at(now));
+    down_for(&mut w, 5);
+    assert!(w.raised(FindingKind::RedundancyLost));
 }

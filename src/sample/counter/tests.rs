@@ -12,7 +12,14 @@ struct Port {
     errors: u32,
     discontinuity: Option<u32>,
     speed: Option<u64>,
+    other_speed: Option<u64>,
+    contracted: Option<u64>,
+    clock: Result<(), Unknown>,
     narrow: bool,
+    mistyped: bool,
+    untimed: bool,
+    index: u32,
+    twins: u16,
 }
 
 impl Port {
@@ -26,7 +33,14 @@ impl Port {
             errors: 0,
             discontinuity: Some(0),
             speed: GIGABIT,
+            other_speed: None,
+            contracted: None,
+            clock: Ok(()),
             narrow: false,
+            mistyped: false,
+            untimed: false,
+            index: 1,
+            twins: 0,
         }
     }
 
@@ -38,24 +52,34 @@ impl Port {
                 Counter::C64(v)
             })
         };
-        self.counters.push(&InterfaceReading {
+        let octets = wide(self.octets).filter(|_| !self.mistyped);
+        let reading = InterfaceReading {
             found_by: None,
             name: "ge-0/0/1".into(),
-            index: 1,
+            index: self.index,
             alias: None,
             admin: Some(1),
             oper: Some(1),
             speed_bps: self.speed,
-            in_octets: wide(self.octets),
-            out_octets: wide(self.octets),
+            other_speed_bps: self.other_speed,
+            in_octets: octets,
+            out_octets: octets,
+            octets_mistyped: self.mistyped,
             packets: wide(self.packets),
             errors: Some(Counter::C32(self.errors)),
             discards: Some(Counter::C32(0)),
             discontinuity: self.discontinuity,
             uptime: self.uptime,
+            untimed: self.untimed,
             at: Mono(self.seconds * 1_000_000),
-            ambiguous: false,
-        });
+            ambiguous: self.twins > 0,
+            twins: self.twins,
+        };
+        let terms = Terms {
+            contracted_bps: self.contracted,
+            clock: self.clock,
+        };
+        self.counters.push(&reading, terms);
         self.counters.rates()
     }
 
@@ -185,4 +209,151 @@ fn errors_need_enough_packets_and_enough_errors() {
     port.errors += 1_000;
     let share = port.pass(60, 8_000_000).errors_percent.unwrap();
     assert!((0.3..0.5).contains(&share), "{share}");
+}
+
+#[test]
+fn what_cannot_be_counted_says_why() {
+    let mut port = Port::new();
+    port.mistyped = true;
+    port.read();
+    assert_eq!(port.pass(60, 8_000_000).in_bps, Err(Unknown::WrongType));
+    let mut port = Port::new();
+    port.read();
+    port.pass(60, 8_000_000);
+    port.untimed = true;
+    assert_eq!(port.pass(60, 8_000_000).in_bps, Err(Unknown::NoUptime));
+    port.untimed = false;
+    assert_eq!(
+        port.pass(60, 8_000_000).in_bps,
+        Err(Unknown::WarmingUp),
+        "it begins anew"
+    );
+    assert_eq!(port.pass(60, 8_000_000).in_bps, Ok(8_000_000.0));
+    port.clock = Err(Unknown::DeviceClock);
+    assert_eq!(port.pass(60, 8_000_000).in_bps, Err(Unknown::DeviceClock));
+    let mut port = Port::new();
+    port.octets = 0;
+    port.read();
+    assert_eq!(port.pass(60, 0).in_bps, Ok(0.0), "a port that has just come up");
+    assert_eq!(port.pass(300, 0).in_bps, Err(Unknown::NeverCounted));
+    port.pass(60, 8_000_000);
+    assert_eq!(port.pass(60, 8_000_000).in_bps, Ok(8_000_000.0));
+}
+
+#[test]
+fn a_32_bit_counter_without_a_speed_is_judged_by_the_contracted_rate() {
+    let mut port = Port::new();
+    (port.narrow, port.speed) = (true, None);
+    port.read();
+    assert_eq!(port.pass(60, 8_000_000).in_bps, Err(Unknown::WrapAmbiguous));
+    let mut port = Port::new();
+    (port.narrow, port.speed, port.contracted) = (true, None, Some(100_000_000));
+    port.octets = u64::from(u32::MAX) - 1_000;
+    port.read();
+    assert_eq!(port.pass(60, 90_000_000).in_bps, Ok(90_000_000.0));
+    assert_eq!(
+        port.pass(60, 150_000_000).in_bps,
+        Ok(150_000_000.0),
+        "the contract is no limit of the port"
+    );
+    assert_eq!(port.pass(60, 300_000_000).in_bps, Err(Unknown::WrapAmbiguous));
+    port.contracted = Some(400_000_000);
+    port.pass(60, 8_000_000);
+    assert_eq!(port.pass(60, 400_000_000).in_bps, Ok(400_000_000.0));
+}
+
+#[test]
+fn of_two_speeds_the_smaller_is_used_until_the_port_carries_more() {
+    let mut port = Port::new();
+    (port.speed, port.other_speed) = (Some(10_000_000), GIGABIT);
+    port.read();
+    assert_eq!(port.pass(60, 5_000_000).in_bps, Ok(5_000_000.0));
+    assert_eq!(port.counters.speed_bps(), Some(10_000_000), "the worse number");
+    assert_eq!(port.pass(60, 950_000_000).in_bps, Ok(950_000_000.0));
+    assert_eq!(port.counters.speed_bps(), GIGABIT);
+    port.pass(60, 5_000_000);
+    assert_eq!(port.counters.speed_bps(), GIGABIT, "and it stays so");
+    assert_eq!(port.pass(60, 5_000_000_000).in_bps, Err(Unknown::AboveLinkSpeed));
+    (port.speed, port.other_speed) = (GIGABIT, None);
+    port.pass(60, 5_000_000);
+    assert_eq!(port.counters.speed_bps(), GIGABIT);
+}
+
+#[test]
+fn a_contract_above_the_speed_of_the_port_knows_better() {
+    let mut port = Port::new();
+    (port.speed, port.contracted) = (Some(10_000_000), Some(100_000_000));
+    port.read();
+    assert_eq!(port.pass(60, 95_000_000).in_bps, Ok(95_000_000.0));
+    assert_eq!(port.pass(60, 950_000_000).in_bps, Err(Unknown::AboveLinkSpeed));
+}
+
+#[test]
+fn another_row_of_one_name_is_another_series() {
+    let mut port = Port::new();
+    port.twins = 1;
+    port.read();
+    port.pass(60, 8_000_000);
+    port.index = 2;
+    assert_eq!(port.pass(60, 80_000_000).in_bps, Err(Unknown::Discontinuity));
+    let mut port = Port::new();
+    port.read();
+    port.index = 2;
+    assert_eq!(
+        port.pass(60, 8_000_000).in_bps,
+        Ok(8_000_000.0),
+        "a port that was renumbered counts on"
+    );
+}
+
+/// A counter that the agent refreshes every so many seconds, read every 5 s.
+#[test]
+fn a_counter_that_is_refreshed_seldom_gives_no_zero_and_no_peak() {
+    const BPS: u64 = 800_000_000;
+    for refresh in [5, 10, 30, 45, 60, 90] {
+        let mut port = Port::new();
+        let began = port.octets;
+        let mut known = 0;
+        for second in (0..900u64).step_by(5) {
+            port.seconds = second;
+            port.uptime = 5_000 + second as u32 * 100;
+            port.octets = began + second / refresh * refresh * BPS / 8;
+            let rate = port.read().in_bps;
+            // Before it moves for the first time nothing tells it from a counter of an idle port.
+            if let (Ok(rate), true) = (rate, second >= refresh) {
+                known += 1;
+                assert!(
+                    (rate / BPS as f64 - 1.0).abs() < 0.05,
+                    "{rate} at {second} s, every {refresh} s"
+                );
+            }
+        }
+        assert!(known > 100, "{known} rates, every {refresh} s");
+    }
+}
+
+#[test]
+fn a_port_that_falls_quiet_is_quiet() {
+    let mut port = Port::new();
+    port.read();
+    for _ in 0..20 {
+        port.pass(5, 80_000_000);
+    }
+    for _ in 0..8 {
+        port.pass(5, 0);
+    }
+    assert_eq!(port.read().in_bps, Ok(0.0));
+}
+
+#[test]
+fn packets_that_stand_still_while_octets_pass_are_no_few_packets() {
+    let mut port = Port::new();
+    port.read();
+    port.pass(60, 80_000_000);
+    let still = port.packets;
+    for _ in 0..6 {
+        port.pass(60, 80_000_000);
+        port.packets = still;
+    }
+    assert_eq!(port.pass(60, 80_000_000).errors_percent, Err(Unknown::Contradicted));
 }

@@ -40,6 +40,9 @@ pub enum DecodeError {
     /// An object identifier that is none: empty, cut, a sub-identifier over 32 bits, or more than 128 of them.
     #[error("an object identifier is malformed")]
     Oid,
+    /// Not as many octets as its type has.
+    #[error("a value has another length than its type")]
+    Length,
     /// Octets after the end of a structure.
     #[error("octets follow after the end of the message")]
     TrailingBytes,

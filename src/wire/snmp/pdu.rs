@@ -1,13 +1,20 @@
 //! Values, varbinds and PDUs (RFC 3416 section 3; RFC 1157 for v1, whose PDUs have the same shape but for the trap).
 //!
-//! Never here: what a value means. A PDU is read whole or not at all: a varbind that is not understood makes an error,
-//! never a shorter list.
+//! Never here: what a value means. The list is read whole or not at all: names, lengths and the number of varbinds are exact, or there is
+//! no list. A value that is not as its type has it costs that value alone: it is [`ValueView::Unreadable`], never a guess.
 
 use super::ber::{self, DecodeError, Reader, Writer};
 use snmp2::snmp;
 
 /// More than a datagram of use holds; keeps a list of empty varbinds from costing more than the datagram.
 const MAX_VARBINDS: usize = 4_096;
+
+/// UInteger32 of SNMPv2 as it was first (RFC 1442), which Gauge32 took the place of; there are agents that still write it.
+const UINTEGER32: u8 = 0x47;
+/// The low bits of a tag that goes on in the next octet.
+const HIGH_TAG: u8 = 0x1f;
+/// Contents of the object identifier 0.0.
+const ZERO_DOT_ZERO: &[u8] = &[0];
 
 /// What a PDU asks or says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +95,15 @@ pub enum Value {
     NoSuchInstance,
     /// The walk has passed the last object.
     EndOfMibView,
+    /// Not as its type has it, or of a type that SNMP does not have.
+    Unreadable {
+        /// As received.
+        tag: u8,
+        /// As received.
+        contents: Vec<u8>,
+        /// What is wrong with it.
+        why: DecodeError,
+    },
 }
 
 /// A value where it stands in the datagram.
@@ -119,6 +135,15 @@ pub enum ValueView<'a> {
     NoSuchInstance,
     /// The walk has passed the last object.
     EndOfMibView,
+    /// Not as its type has it, or of a type that SNMP does not have.
+    Unreadable {
+        /// As received.
+        tag: u8,
+        /// As received.
+        contents: &'a [u8],
+        /// What is wrong with it.
+        why: DecodeError,
+    },
 }
 
 /// A name and its value.
@@ -338,14 +363,16 @@ impl<'a> PduView<'a> {
     /// Reads the PDU that stands next.
     ///
     /// # Errors
-    /// When anything of it is not as RFC 3416 has it. (The v1 trap has another shape and is refused by its tag.)
+    /// When anything of it but a value is not as RFC 3416 has it. (The v1 trap has another shape and is refused by its tag.)
     pub fn read(r: &mut Reader<'a>) -> Result<PduView<'a>, DecodeError> {
         let tag = r.peek()?;
         let kind = PduKind::of(tag).ok_or(DecodeError::Tag { found: tag })?;
         let mut r = r.constructed(tag)?;
         let id = r.integer(i64::from(i32::MIN), i64::from(i32::MAX))?;
         let error_status = r.unsigned31()?;
-        let error_index = r.unsigned31()?;
+        // It only points at what was refused: a negative one points nowhere.
+        let error_index = r.integer(i64::from(i32::MIN), i64::from(i32::MAX))?;
+        let error_index = u32::try_from(error_index).unwrap_or(0);
         let list = r.constructed(ber::SEQUENCE)?;
         r.end()?;
         let varbinds = read_varbinds(list)?;
@@ -398,6 +425,7 @@ impl Value {
             Value::NoSuchObject => w.primitive(snmp::SNMP_NOSUCHOBJECT, &[]),
             Value::NoSuchInstance => w.primitive(snmp::SNMP_NOSUCHINSTANCE, &[]),
             Value::EndOfMibView => w.primitive(snmp::SNMP_ENDOFMIBVIEW, &[]),
+            Value::Unreadable { tag, contents, .. } => w.primitive(*tag, contents),
         }
     }
 }
@@ -427,25 +455,42 @@ impl<'a> ValueView<'a> {
             ValueView::NoSuchObject => Value::NoSuchObject,
             ValueView::NoSuchInstance => Value::NoSuchInstance,
             ValueView::EndOfMibView => Value::EndOfMibView,
+            ValueView::Unreadable { tag, contents, why } => Value::Unreadable {
+                tag,
+                contents: contents.to_vec(),
+                why,
+            },
         }
     }
 
+    /// # Errors
+    /// When tag and length are none: then nobody knows where the next value begins.
     fn read(r: &mut Reader<'a>) -> Result<ValueView<'a>, DecodeError> {
         let tag = r.peek()?;
+        if tag & HIGH_TAG == HIGH_TAG {
+            return Err(DecodeError::Tag { found: tag });
+        }
         let contents = r.contents(tag)?;
+        let value = ValueView::of(tag, contents);
+        Ok(value.unwrap_or_else(|why| ValueView::Unreadable { tag, contents, why }))
+    }
+
+    fn of(tag: u8, contents: &'a [u8]) -> Result<ValueView<'a>, DecodeError> {
         let unsigned32 = || ber::unsigned(contents, 4).and_then(|v| u32::try_from(v).map_err(|_| DecodeError::Range));
-        let empty = |value| contents.is_empty().then_some(value).ok_or(DecodeError::Range);
+        let empty = |value| contents.is_empty().then_some(value).ok_or(DecodeError::Length);
         match tag {
             ber::NULL => empty(ValueView::Null),
             ber::INTEGER => ber::signed(contents).map(ValueView::Integer),
             ber::OCTET_STRING => Ok(ValueView::OctetString(contents)),
+            // Agents write 0.0, "none", in no octets at all; net-snmp reads it so, too.
+            ber::OBJECT_IDENTIFIER if contents.is_empty() => Ok(ValueView::Oid(ZERO_DOT_ZERO)),
             ber::OBJECT_IDENTIFIER => ber::check_oid(contents).map(|()| ValueView::Oid(contents)),
             snmp::TYPE_IPADDRESS => contents
                 .try_into()
                 .map(ValueView::IpAddress)
-                .map_err(|_| DecodeError::Range),
+                .map_err(|_| DecodeError::Length),
             snmp::TYPE_COUNTER32 => unsigned32().map(ValueView::Counter32),
-            snmp::TYPE_GAUGE32 => unsigned32().map(ValueView::Gauge32),
+            snmp::TYPE_GAUGE32 | UINTEGER32 => unsigned32().map(ValueView::Gauge32),
             snmp::TYPE_TIMETICKS => unsigned32().map(ValueView::TimeTicks),
             snmp::TYPE_OPAQUE => Ok(ValueView::Opaque(contents)),
             snmp::TYPE_COUNTER64 => ber::unsigned(contents, 8).map(ValueView::Counter64),
@@ -453,6 +498,85 @@ impl<'a> ValueView<'a> {
             snmp::SNMP_NOSUCHINSTANCE => empty(ValueView::NoSuchInstance),
             snmp::SNMP_ENDOFMIBVIEW => empty(ValueView::EndOfMibView),
             found => Err(DecodeError::Tag { found }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list of two varbinds, the second of which says 42.
+    fn read(value: &[u8]) -> Result<Vec<ValueView<'_>>, DecodeError> {
+        let entry = |value: &[u8]| {
+            let mut w = Writer::new();
+            w.raw(value);
+            w.oid(&[1, 3, 6, 1]);
+            w.header(ber::SEQUENCE, 0);
+            w.finish()
+        };
+        let list = [entry(value), entry(&[2, 1, 42])].concat().leak();
+        let varbinds = read_varbinds(Reader::new(list))?;
+        Ok(varbinds.into_iter().map(|v| v.value).collect())
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_costs_itself_alone() {
+        use DecodeError::{Length, Oid, Range, Tag};
+        for (bytes, why) in [
+            (&[0x02, 0][..], Range),
+            (&[0x02, 9, 0, 0, 0, 0, 0, 0, 0, 0, 1], Range),
+            (&[0x42, 1, 0xff], Range),
+            (&[0x41, 0], Range),
+            (&[0x43, 5, 1, 0, 0, 0, 0], Range),
+            (&[0x46, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5], Range),
+            (&[0x40, 0], Length),
+            (&[0x40, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], Length),
+            (&[0x05, 1, 0], Length),
+            (&[0x80, 1, 0], Length),
+            (&[0x06, 2, 0x2b, 0x81], Oid),
+            (&[0x45, 1, 7], Tag { found: 0x45 }),
+            (&[0x30, 2, 5, 0], Tag { found: 0x30 }),
+        ] {
+            let values = read(bytes).unwrap();
+            let (tag, contents) = (bytes[0], &bytes[2..]);
+            let unreadable = ValueView::Unreadable { tag, contents, why };
+            assert_eq!(values, [unreadable, ValueView::Integer(42)], "{bytes:x?}");
+            assert!(!values[0].is_absent());
+            // An inform is answered with what it brought.
+            let mut w = Writer::new();
+            values[0].to_value().write(&mut w);
+            assert_eq!(w.finish(), bytes);
+        }
+    }
+
+    #[test]
+    fn what_can_only_mean_one_thing_is_read() {
+        assert_eq!(read(&[0x47, 1, 5]).unwrap()[0], ValueView::Gauge32(5));
+        let none = read(&[0x06, 0]).unwrap()[0];
+        assert_eq!(none.to_value(), Value::Oid(vec![0, 0]));
+        assert_eq!(read(&[0x02, 5, 0, 0, 0, 0, 7]).unwrap()[0], ValueView::Integer(7));
+    }
+
+    #[test]
+    fn lengths_and_names_stay_exact() {
+        // The value is longer than its varbind, or shorter.
+        let list = |name: &[u8], value: &[u8]| [&[0x30, (name.len() + value.len()) as u8], name, value].concat();
+        let name = [6, 3, 0x2b, 6, 1];
+        assert!(read_varbinds(Reader::new(&list(&name, &[2, 1, 42]))).is_ok());
+        for (name, value) in [
+            (&name[..], &[2, 2, 42][..]),
+            (&name, &[2, 0, 42]),
+            (&name, &[0x5f, 0x21, 1, 42]),
+            (&name, &[]),
+            (&[6, 0], &[2, 1, 42]),
+            (&[6, 1, 0x81], &[2, 1, 42]),
+            (&[4, 1, 7], &[2, 1, 42]),
+        ] {
+            assert!(
+                read_varbinds(Reader::new(&list(name, value))).is_err(),
+                "{name:x?} {value:x?}"
+            );
         }
     }
 }

@@ -4,11 +4,18 @@ use super::fake::{self, Asked, Datagram, Fake, ROUND_TRIP, World, bind, communit
 use async_snmp::{Value, Version};
 use hinomi::model::DeviceId;
 use hinomi::poll::agent::AgentEvent;
+use hinomi::poll::disbelief::Disbelief;
 use hinomi::poll::{AgentFailure, AgentReading, DropReason};
 use std::time::Duration;
 
 /// A lie and how it is counted.
 type Lie = (&'static str, DropReason, fn(&World, &Asked) -> Datagram);
+
+/// What a round says in which nothing is asked any more that the device does not have.
+fn settled(world: &mut World) -> AgentReading {
+    world.honest();
+    said(world.honest())
+}
 
 /// Everything a reading says but when it was made.
 fn said(mut reading: AgentReading) -> AgentReading {
@@ -185,7 +192,7 @@ const V3_LIES: [Lie; 9] = [
 fn lie_before_the_truth(mut world: World, (name, reason, lie): Lie) {
     // Two rounds before: the first resolves names.
     world.honest();
-    let truth = said(world.honest());
+    let truth = settled(&mut world);
     let mut lies = 0;
     let round = world.round(|world, asked| {
         lies += 1;
@@ -231,11 +238,26 @@ fn a_liar_alone_gives_nothing() {
             let mut world = World::new(credentials.clone(), &["a"]);
             world.honest();
             let round = world.round(|world, asked| vec![lie(world, asked)]);
+            let told = round.rejected.as_deref().cloned();
+            let told = told.unwrap_or_else(|| panic!("{name}: left no trace"));
             let failure = match reason {
                 DropReason::WrongContent | DropReason::Malformed | DropReason::TrailingBytes => AgentFailure::Malformed,
-                _ => AgentFailure::Timeout,
+                _ => AgentFailure::NotBelieved(Box::new(told.clone())),
             };
             assert_eq!(round.outcome, Err(failure), "{name}");
+            let why = match reason {
+                DropReason::UnknownRequest => Disbelief::Number,
+                DropReason::WrongVersion => Disbelief::Version,
+                DropReason::WrongCommunity => Disbelief::Community,
+                DropReason::WrongSource => Disbelief::Source(told.from),
+                DropReason::WrongContent => Disbelief::Content,
+                DropReason::BadDigest => Disbelief::Signature,
+                DropReason::NotInTime => Disbelief::Clock,
+                DropReason::WrongSecurityLevel => Disbelief::Security,
+                DropReason::ForgedReport => Disbelief::Report,
+                _ => Disbelief::Malformed,
+            };
+            assert_eq!(told.why, why, "{name}");
             assert_eq!(world.agents.dropped().get(reason), Some(&3), "{name}");
             world.honest();
         }
@@ -246,7 +268,7 @@ fn a_liar_alone_gives_nothing() {
 fn late_and_duplicate_answers_are_nobodys() {
     for credentials in [v2c(), v3()] {
         let mut world = World::new(credentials, &["a"]);
-        let truth = said(world.honest());
+        let truth = settled(&mut world);
         let mut tries = 0;
         let round = world.round(|world, asked| {
             tries += 1;
@@ -273,7 +295,7 @@ fn late_and_duplicate_answers_are_nobodys() {
 #[test]
 fn every_flipped_bit_of_a_signed_answer_is_noticed() {
     let mut world = World::new(v3(), &["a"]);
-    let truth = said(world.honest());
+    let truth = settled(&mut world);
     world.agents.start_liveness(DeviceId(0), 1, world.clock());
     let AgentEvent::Send { channel, to, bytes } = world.only_event() else {
         panic!()
@@ -298,7 +320,7 @@ fn every_flipped_bit_of_a_signed_answer_is_noticed() {
 #[test]
 fn flipped_bits_of_a_community_answer_crash_nothing() {
     let mut world = World::new(v2c(), &["a"]);
-    let truth = said(world.honest());
+    let truth = settled(&mut world);
     for bit in (0..4_000).step_by(3) {
         let _ = world.round(|world, asked| {
             let mut answer = world.truth(asked);
@@ -307,12 +329,16 @@ fn flipped_bits_of_a_community_answer_crash_nothing() {
             vec![answer]
         });
     }
+    // What seemed to be refused, or to silence the agent, for rounds on end is asked for again within the hour.
+    for _ in 0..61 {
+        world.pass(Duration::from_secs(60));
+    }
     world.honest();
     assert_eq!(said(world.honest()), truth);
 }
 
 #[test]
-fn a_forged_discovery_costs_one_round_at_most() {
+fn a_forged_discovery_costs_no_round() {
     let mut world = World::new(v3(), &["a"]);
     // Somebody answers each discovery first, with an engine of his own and no key.
     let forge = |world: &World, asked: &Asked| {
@@ -328,10 +354,37 @@ fn a_forged_discovery_costs_one_round_at_most() {
         }
         out
     };
-    assert!(world.round(forge).outcome.is_err());
+    let first = said(*world.round(forge).outcome.unwrap());
+    assert_eq!(first.interfaces.len(), 1);
     // He stops, and all is well; he begins again, and what is proven stays.
-    let truth = said(world.honest());
+    let truth = settled(&mut world);
     assert_eq!(said(*world.round(forge).outcome.unwrap()), truth);
+}
+
+#[test]
+fn forged_reports_of_another_engine_starve_nobody() {
+    let mut world = World::new(v3(), &["a"]);
+    world.honest();
+    let truth = said(world.honest());
+    // Whoever sees the number of each request answers it first, unsigned: the engine is another one.
+    let forge = |world: &World, asked: &Asked| {
+        let liar = Fake {
+            engine: b"\x80\x00\x1f\x88\x04engine-x".to_vec(),
+            ..Fake::new()
+        };
+        let mut forged = world.datagram(liar.report(asked, 4, None, (1_000, 1)));
+        forged.delay = ROUND_TRIP / 2;
+        vec![forged, world.truth(asked)]
+    };
+    for _ in 0..7 {
+        assert_eq!(said(*world.round(forge).outcome.unwrap()), truth);
+        assert!(world.asked.len() < 20, "bounded: {}", world.asked.len());
+        world.agents.start_liveness(DeviceId(0), 1, world.clock());
+        let event = world.run(forge);
+        assert!(matches!(event, AgentEvent::Liveness { result: Ok(_), .. }), "{event:?}");
+    }
+    assert_eq!(said(world.honest()), truth);
+    assert_eq!(world.asked.len(), 1, "nothing of it stays");
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
         rate_bps: None,
         expect_up: false,
         backup: false,
+        to: None,
     };
     // Judged, so that errors, discards and packets are asked for.
     let minute = Duration::from_secs(60);
@@ -22,6 +23,7 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
         name: Name::from(name),
         role: Role::Managed,
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        zone: None,
         owner: Owner::Own,
         group: None,
         site: None,
@@ -43,6 +45,8 @@ pub(crate) fn device(name: &str, port: u16, credentials: Credentials, interfaces
             },
         },
         snmp: Some(Arc::new(SnmpAccess {
+            text: Default::default(),
+            interfaces_max: SnmpAccess::INTERFACES_MAX,
             name: "test".into(),
             port,
             credentials,
@@ -84,6 +88,7 @@ pub(crate) fn site(devices: Vec<Device>) -> Arc<Site> {
         maintenance: Vec::new(),
         heartbeat: None,
         traps: None,
+        plugins: Default::default(),
         fingerprint: String::new(),
     })
 }

@@ -1,6 +1,7 @@
 //! The book: one incident a root, its life, its acknowledgement, what hangs below it.
 
 use super::world::{MIN, World, above, answers, below, cpu, down, no_answer, s};
+use hinomi::incident::book::{FEW, INCIDENTS, TIMELINES};
 use hinomi::incident::{Book, EventBody, Phase, lint};
 use hinomi::model::{FindingKey, FindingKind, Level, Wall};
 use hinomi::rules::{Cause, Note};
@@ -220,7 +221,7 @@ fn an_acknowledgement_stops_expires_and_is_voided_by_a_rise() {
     let key = cpu("edge-a");
     assert!(w.acknowledge(1, "noc").is_err());
     w.take(&w.change(&key, Level::Warning, above(75.0, 70.0)));
-    w.acknowledge(1, " noc\u{1b}[0m ").unwrap();
+    w.acknowledge(1, " n\u{202e}o\u{200b}c[0m\n ").unwrap();
     assert_eq!(w.book.get(1).unwrap().acknowledged.as_ref().unwrap().by, "noc[0m");
     w.pass(s(8 * 60 * MIN - 1));
     assert!(w.book.get(1).unwrap().acknowledged.is_some());
@@ -352,4 +353,72 @@ fn four_changes_in_half_an_hour_are_one_notice_in_and_one_out() {
     assert_eq!(w.subjects("noc@noc.example")[6], "[復旧] #1 edge-a CPU使用率");
     w.pass(s(60 * MIN));
     assert_eq!(w.subjects("noc@noc.example").len(), 7);
+}
+
+#[test]
+fn two_thousand_roots_that_flap_for_hours_do_not_fill_the_book() {
+    let mut book = Book::default();
+    let mut w = World::new();
+    let keys: Vec<FindingKey> = (0..2_000).map(|n| down(&format!("host-{n}"))).collect();
+    let mut after = Vec::new();
+    // Up and down every 40 minutes: each time a new number.
+    for minute in 0..60 {
+        for key in &keys {
+            let bad = minute % 2 == 0;
+            let change = match bad {
+                true => w.change(key, Level::Critical, no_answer()),
+                false => w.change(key, Level::Ok, answers()),
+            };
+            book.take(&change, w.now);
+        }
+        book.events();
+        w.now.mono = w.now.mono + s(40 * MIN);
+        w.now.wall = w.now.wall.after(s(40 * MIN));
+        after.push((book.state().incidents.len(), book.state().timelines()));
+    }
+    let most = after.iter().map(|(n, _)| *n).max().unwrap();
+    assert!(book.state().last_id > 20_000, "{}", book.state().last_id);
+    assert!(most <= INCIDENTS + 4_000, "{most} incidents are kept");
+    let weight = after.iter().map(|(_, w)| *w).max().unwrap();
+    assert!(weight <= TIMELINES + most * FEW, "{weight} events are kept");
+    assert_eq!(
+        after[40..].iter().map(|(n, _)| *n).max(),
+        after[20..40].iter().map(|(n, _)| *n).max()
+    );
+    assert_eq!(lint(&book), Vec::<String>::new());
+}
+
+#[test]
+fn an_incident_that_flaps_for_a_day_keeps_how_it_began_and_no_more_than_its_share() {
+    let mut book = Book::default();
+    let mut w = World::new();
+    let keys: Vec<FindingKey> = (0..200).map(|n| down(&format!("host-{n}"))).collect();
+    let mut lines = Vec::new();
+    for minute in 0..700 {
+        for key in &keys {
+            let change = match minute % 2 == 0 {
+                true => w.change(key, Level::Critical, no_answer()),
+                false => w.change(key, Level::Ok, answers()),
+            };
+            book.take(&change, w.now);
+        }
+        lines.extend(book.events().iter().map(hinomi::incident::Event::to_json));
+        w.now.mono = w.now.mono + s(MIN);
+        w.now.wall = w.now.wall.after(s(MIN));
+    }
+    assert_eq!(book.state().incidents.len(), keys.len());
+    assert!(
+        book.state().timelines() <= TIMELINES + keys.len() * FEW,
+        "{}",
+        book.state().timelines()
+    );
+    assert!(book.state().incidents.iter().all(|i| i.timeline.len() >= FEW));
+    // What is read back is what was kept, with a checkpoint on the way or not.
+    let from = lines
+        .iter()
+        .rposition(|l| l.contains("\"event\":\"checkpoint\""))
+        .unwrap_or(0);
+    let (again, problems) = Book::restore(&lines[from..]);
+    assert_eq!(problems, Vec::<String>::new());
+    assert_eq!(again.state(), book.state());
 }

@@ -4,17 +4,17 @@ use hinomi::incident::{Batch, Ledger, LedgerError, RowChange};
 use std::path::{Path, PathBuf};
 
 /// A directory of its own, removed at the end.
-struct Dir(PathBuf);
+pub(super) struct Dir(pub(super) PathBuf);
 
 impl Dir {
-    fn new(name: &str) -> Dir {
+    pub(super) fn new(name: &str) -> Dir {
         let path = std::env::temp_dir().join(format!("hinomi-ledger-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Dir(path)
     }
 
-    fn db(&self) -> PathBuf {
+    pub(super) fn db(&self) -> PathBuf {
         self.0.join("ledger.db")
     }
 }
@@ -298,13 +298,30 @@ fn full_disk(dir: &Path) {
         id += 1;
         assert!(id < 20_000, "the disk is not full");
     }
+    // A mail with this number leaves now; the daemon is killed before there is room again.
+    let opened = super::loss::opened(4_711);
+    let lost = Batch {
+        events: vec![opened],
+        ..Batch::default()
+    };
+    ledger.commit(std::slice::from_ref(&lost)).unwrap_err();
+    let left = Dir::new("full-left");
+    for file in ["ledger.db", "ledger.db-wal", "ledger.head", "ledger.lock"] {
+        std::fs::copy(dir.join(file), left.0.join(file)).unwrap();
+    }
+    let (_, killed) = Ledger::open(&left.0).unwrap();
+    assert_eq!(
+        (killed.damage, killed.last_incident),
+        (None, 4_711),
+        "never given again"
+    );
     std::fs::remove_file(dir.join("filler2")).unwrap();
     let head = ledger.commit(&[batch(id)]).unwrap();
-    assert_eq!(head.seq, id * 3, "those of the failed commits too");
+    assert_eq!(head.seq, id * 3 + 1, "those of the failed commits too");
     drop(ledger);
     std::fs::remove_file(dir.join("filler")).unwrap();
     let (_, restored) = Ledger::open(dir).unwrap();
-    assert_eq!((restored.damage, restored.events.len() as u64), (None, id * 3));
+    assert_eq!((restored.damage, restored.events.len() as u64), (None, id * 3 + 1));
 }
 
 fn fill(dir: &Path, name: &str) {

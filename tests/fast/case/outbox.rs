@@ -520,3 +520,75 @@ fn six_hundred_notices_wait_and_all_get_out() {
     w.pass(s(14 * MIN));
     assert_eq!((w.pending(), w.arrived.len()), (0, 600));
 }
+
+/// Both addresses of "noc" are refused.
+fn refuses_noc() -> Relay {
+    Relay::Rejects(vec![NOC.to_owned(), "oncall@mobile.example".to_owned()])
+}
+
+#[test]
+fn a_contact_whom_every_way_refuses_is_said_until_a_relay_takes_a_mail() {
+    let mut w = World::new();
+    w.relay("office", refuses_noc());
+    w.relay("lte", refuses_noc());
+    critical(&mut w, "edge-a");
+    w.pass(s(10 * MIN));
+    let noc = |w: &World| -> Vec<Option<String>> {
+        let of = w.refused.iter().filter(|(name, _)| &**name == "noc");
+        of.map(|(_, words)| words.clone()).collect()
+    };
+    let said = noc(&w);
+    assert_eq!(said.len(), 1, "said once, not in each round: {said:?}");
+    let words = said[0].as_deref().unwrap();
+    assert!(
+        words.contains("550") && words.contains("mobile.example") && words.contains("lte"),
+        "{words}"
+    );
+    assert_eq!(w.notifier.refused_contacts().count(), 1);
+    w.relay("lte", Relay::Works);
+    w.pass(s(6 * MIN));
+    assert_eq!(noc(&w)[1..], [None], "over");
+    assert_eq!(w.notifier.refused_contacts().count(), 0);
+}
+
+#[test]
+fn a_dead_route_beside_one_that_refuses_hides_nothing() {
+    let mut w = World::new();
+    w.relay("office", refuses_noc());
+    w.relay("lte", Relay::Dead);
+    critical(&mut w, "edge-a");
+    w.pass(s(MIN));
+    assert!(
+        w.refused
+            .iter()
+            .any(|(name, words)| &**name == "noc" && words.is_some()),
+        "{:?}",
+        w.refused
+    );
+    let mut w = World::new();
+    w.relay("office", Relay::Dead);
+    w.relay("lte", Relay::Dead);
+    critical(&mut w, "edge-a");
+    w.pass(s(MIN));
+    assert_eq!(w.refused, [], "nobody has refused anything");
+}
+
+#[test]
+fn a_mail_that_waits_goes_to_the_address_that_a_reload_has_put_right() {
+    let mut w = World::new();
+    w.relay("office", refuses_noc());
+    w.relay("lte", refuses_noc());
+    critical(&mut w, "edge-a");
+    w.pass(s(MIN));
+    let mut site = (*w.site).clone();
+    site.contacts[0].mail.truncate(1);
+    site.contacts[0].mail[0].mail = "right@noc.example".to_owned();
+    w.site = std::sync::Arc::new(site);
+    w.notifier.reload(w.site.clone(), w.now);
+    w.pump();
+    w.pass(s(5));
+    assert_eq!(w.subjects("right@noc.example").len(), 1);
+    assert_eq!(w.notifier.refused_contacts().count(), 0);
+    w.restart();
+    assert_eq!(w.pending(), 0);
+}

@@ -305,3 +305,81 @@ fn what_is_over_before_it_is_told_is_told_to_those_whom_it_was_for() {
     });
     assert_eq!(notices, 2, "both contacts of the critical procedure");
 }
+
+fn refused(contact: &str) -> hinomi::model::FindingKey {
+    hinomi::model::FindingKey {
+        device: None,
+        part: hinomi::model::Part::Contact(contact.into()),
+        kind: FindingKind::ContactRefused,
+        metric: None,
+    }
+}
+
+#[test]
+fn whom_no_relay_takes_is_told_of_to_others() {
+    let cause = || hinomi::rules::Cause::ContactRefused {
+        error: "550 no such user".to_owned(),
+    };
+    let mut w = World::new();
+    w.take(&w.change(&refused("noc"), Level::Critical, cause()));
+    w.pass(s(5));
+    assert_eq!(
+        w.subjects("noc@noc.example").len() + w.subjects("oncall@mobile.example").len(),
+        0
+    );
+    assert_eq!(
+        w.subjects("manager@noc.example"),
+        ["[CRITICAL] #1 hinomi no mail reaches noc"]
+    );
+    // Where the procedure names nobody else, the operator's other people hear of it.
+    let mut alone = site();
+    alone.procedures.truncate(1);
+    alone.procedures[0].tell = vec!["noc".into()];
+    alone.procedures[0].escalate.clear();
+    let mut w = World::of(alone);
+    w.take(&w.change(&refused("noc"), Level::Critical, cause()));
+    w.pass(s(5));
+    assert_eq!(
+        w.subjects("noc@noc.example").len() + w.subjects("oncall@mobile.example").len(),
+        0
+    );
+    assert_eq!(
+        (
+            w.subjects("manager@noc.example").len(),
+            w.subjects("boss@noc.example").len()
+        ),
+        (1, 1)
+    );
+}
+
+/// The first spell was told, and its end; the second was planned work's: its end is nobody's news.
+#[test]
+fn the_end_of_what_planned_work_kept_quiet_is_told_to_nobody() {
+    let mut w = World::new();
+    w.take(&w.change(&cpu("edge-a"), Level::Warning, above(75.0, 70.0)));
+    w.pass(s(MIN));
+    w.take(&w.change(&cpu("edge-a"), Level::Ok, below(60.0, 65.0)));
+    w.pass(s(5 * MIN));
+    let told = w.subjects("noc@noc.example").len();
+    assert_eq!(told, 2);
+    let window = hinomi::model::Window {
+        name: "upgrade".into(),
+        what: vec!["edge-a".into()],
+        by: hinomi::model::maintenance::By::Own,
+        start: w.now.wall,
+        end: w.now.wall.after(s(30 * MIN)),
+        set_by: "noc".to_owned(),
+    };
+    w.book.record(None, EventBody::MaintenanceSet { window }, w.now);
+    w.pump();
+    w.take(&w.change(&cpu("edge-a"), Level::Warning, above(75.0, 70.0)));
+    w.pass(s(MIN));
+    assert_eq!(
+        w.recorded(|b| matches!(b, EventBody::Reopened { .. })),
+        1,
+        "it is the same incident"
+    );
+    w.take(&w.change(&cpu("edge-a"), Level::Ok, below(60.0, 65.0)));
+    w.pass(s(20 * MIN));
+    assert_eq!(w.subjects("noc@noc.example").len(), told);
+}

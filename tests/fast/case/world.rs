@@ -28,6 +28,7 @@ pub(crate) fn device(text: &str, owner: Owner, parents: &[u32]) -> Device {
         name: name(text),
         role: Role::Managed,
         address: "192.0.2.1".parse().unwrap(),
+        zone: None,
         owner,
         group: None,
         site: Some(name("tokyo")),
@@ -150,6 +151,7 @@ pub(crate) fn site() -> Site {
         maintenance: Vec::new(),
         heartbeat: None,
         traps: None,
+        plugins: Default::default(),
         fingerprint: "0".repeat(64),
     }
 }
@@ -205,6 +207,8 @@ pub(crate) struct World {
     pub(crate) lines: Vec<String>,
     pub(crate) rows: BTreeMap<u64, RowChange>,
     pub(crate) states: Vec<(Name, bool)>,
+    /// Contacts whom every way refuses, or no longer.
+    pub(crate) refused: Vec<(Name, Option<String>)>,
     pub(crate) tests: Vec<(Wall, Name, bool)>,
     under_way: Vec<(Mono, u64, Outcome)>,
 }
@@ -240,6 +244,7 @@ impl World {
             lines: Vec::new(),
             rows: BTreeMap::new(),
             states: Vec::new(),
+            refused: Vec::new(),
             tests: Vec::new(),
             under_way: Vec::new(),
         }
@@ -361,6 +366,7 @@ impl World {
                 self.notifier.route_tested(test, self.now);
             }
             NotifyEffect::RouteState { route, ready, .. } => self.states.push((route, ready)),
+            NotifyEffect::ContactState { contact, refused } => self.refused.push((contact, refused)),
         }
     }
 
@@ -520,6 +526,7 @@ pub(crate) fn no_answer() -> Cause {
     Cause::NoAnswer {
         sent: 15,
         seconds: 10.2,
+        rejected: None,
     }
 }
 

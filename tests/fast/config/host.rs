@@ -94,9 +94,61 @@ fn what_is_no_file_is_told() {
         printed(&loaded)
     };
     assert!(told(&folder.0.join("absent.toml")).contains("there is no such file"));
-    assert!(told(&folder.0).contains("is not a file"));
+    assert!(told(&folder.0).contains("is not a file but a folder"));
     let sjis = folder.write("sjis.toml", b"[operator]\nname = \"\x93\x8c\x8b\x9e\"\n", 0o644);
-    assert!(told(&sjis).contains("is not UTF-8 from line 2 on"));
+    assert!(told(&sjis).contains("seems to be Shift_JIS (from line 2 on)"));
+    let utf16: Vec<u8> = "[operator]\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16 = folder.write("utf16.toml", [&[0xff, 0xfe][..], &utf16].concat(), 0o644);
+    assert!(told(&utf16).contains("UTF-16") && told(&utf16).contains("iconv -f UTF-16"));
+    let fifo = folder.0.join("fifo.toml");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(told(&fifo).contains("is not a file but a FIFO"));
+    assert!(told(Path::new("/dev/zero")).contains("is not a file but a device"));
+}
+
+/// Whatever stands in a file, a refusal is something that a person can read.
+#[test]
+fn a_refusal_is_short_whatever_was_refused() {
+    let folder = Folder::new("flood");
+    let unknown: String = (0..10_000).map(|i| format!("unknown_{i} = {i}\n")).collect();
+    let twice = "interval = 1\n".repeat(5_000);
+    let garbage = "= = =\n".repeat(3_000);
+    let wide = format!("[operator]\nname = \"{}\"\ncolour = 1\n", "医".repeat(1 << 17));
+    let deep = "a = ".to_owned() + &"[".repeat(100_000);
+    let key = format!("{} = 1\n", "k".repeat(1 << 17));
+    let inline = format!(
+        "daemon = {{ {} }}\n",
+        (0..10_000).map(|i| format!("k{i} = 1")).collect::<Vec<_>>().join(", ")
+    );
+    for (what, text) in [
+        ("keys", unknown),
+        ("twice", twice),
+        ("garbage", garbage),
+        ("wide", wide),
+        ("deep", deep),
+        ("key", key),
+        ("inline", inline),
+        ("zero", "\0".repeat(1 << 20)),
+        ("long", "x".repeat(17 << 20)),
+    ] {
+        let loaded = config::load(&folder.write("hinomi.toml", text, 0o600));
+        let told = printed(&loaded);
+        assert!(loaded.site.is_none() && !told.is_empty(), "{what}");
+        assert!(
+            loaded.problems.len() <= 110,
+            "{what}: {} problems",
+            loaded.problems.len()
+        );
+        assert!(told.len() < 120_000, "{what}: {} bytes", told.len());
+        let longest = told.lines().map(|l| l.chars().count()).max().unwrap();
+        assert!(longest < 1_000, "{what}: a line of {longest}");
+    }
 }
 
 #[test]
@@ -149,9 +201,12 @@ fn a_site_adds_profiles_and_replaces_those_built_in() {
     let site = loaded.site.as_ref().unwrap_or_else(|| panic!("{}", printed(&loaded)));
     assert_eq!(site.devices[0].profile.as_deref(), Some("site-router"));
     let named = |name: &str| site.profiles.by_name(name).unwrap();
-    assert_eq!(named("site-router").measures.len(), 1);
-    assert!(named("net-snmp").measures.is_empty(), "the site's own counts");
-    assert!(!named("juniper").measures.is_empty());
+    assert_eq!(named("site-router").own_measures().count(), 1);
+    assert!(
+        named("net-snmp").own_measures().next().is_none(),
+        "the site's own counts"
+    );
+    assert!(named("juniper").own_measures().next().is_some());
     let before = site.fingerprint.clone();
     assert!(
         loaded.tables.iter().any(|f| f.ends_with("own/site.toml")),

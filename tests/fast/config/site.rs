@@ -261,7 +261,12 @@ fn routes_and_contacts_are_resolved() {
     let lte = &site.routes[1];
     assert!(lte.out_of_band);
     assert_eq!((lte.relays[0].port, lte.relays[0].tls), (587, Tls::StartTls));
-    assert_eq!(lte.bind, Some(Bind::Address("203.0.113.77".parse().unwrap())));
+    assert_eq!(
+        lte.bind,
+        Some(Bind::Address(
+            "203.0.113.77".parse::<std::net::IpAddr>().unwrap().into()
+        ))
+    );
     assert_eq!((site.contacts[1].party, site.contacts[1].mail.len()), (Party::Own, 1));
     assert_eq!(site.procedures[0].matches.affected_at_least, Some(10));
     assert_eq!(site.procedures[1].escalate[0].after, s(900));
@@ -345,6 +350,6 @@ fn many_thousand_wrong_references_are_told_without_a_guess_each() {
         .collect();
     let loaded = check(&format!("[operator]\nname = \"x\"\n{devices}"));
     let guesses = |p: &&config::Problem| p.hint.as_ref().is_some_and(|h| h.starts_with("did you mean"));
-    assert!(loaded.problems.len() >= 5_000);
+    assert!(loaded.problems.iter().map(|p| p.count).sum::<usize>() >= 5_000);
     assert!((1..=200).contains(&loaded.problems.iter().filter(guesses).count()));
 }

@@ -28,6 +28,7 @@ pub(super) fn device(name: &str, address: &str) -> Device {
         name: name.into(),
         role: Role::Managed,
         address: address.parse().unwrap(),
+        zone: None,
         owner: Owner::Own,
         group: None,
         site: None,
@@ -65,6 +66,8 @@ pub(super) fn access() -> Option<Arc<SnmpAccess>> {
         community: Secret::new(*b"lab"),
     };
     Some(Arc::new(SnmpAccess {
+        text: Default::default(),
+        interfaces_max: SnmpAccess::INTERFACES_MAX,
         name: "core".to_owned(),
         port: 161,
         credentials,
@@ -96,6 +99,7 @@ pub(super) fn site(devices: Vec<Device>) -> Arc<Site> {
         maintenance: Vec::new(),
         heartbeat: None,
         traps: None,
+        plugins: Default::default(),
         fingerprint: String::new(),
     })
 }
@@ -125,6 +129,8 @@ pub(super) struct Net {
     pub(super) seen: Vec<(Mono, Observation)>,
     pub(super) sent: Vec<(Mono, SocketAddr)>,
     pub(super) connects: Vec<Mono>,
+    /// Watched services that were to be asked.
+    pub(super) asks: Vec<(Mono, hinomi::poll::AskJob)>,
     behaviours: BTreeMap<IpAddr, Behaviour>,
     waiting: BTreeMap<(Mono, u64), PollInput>,
     count: u64,
@@ -148,6 +154,7 @@ impl Net {
             seen: Vec::new(),
             sent: Vec::new(),
             connects: Vec::new(),
+            asks: Vec::new(),
             behaviours: BTreeMap::new(),
             waiting: BTreeMap::new(),
             count: 0,
@@ -245,6 +252,7 @@ impl Net {
                 PollEffect::Observed(o) => self.seen.push((self.now, o)),
                 PollEffect::Send { channel, to, bytes } => self.deliver(channel, to, &bytes),
                 PollEffect::TcpConnect { token, to, timeout } => self.connect(token, to, timeout),
+                PollEffect::Ask(job) => self.asks.push((self.now, job)),
             }
         }
     }

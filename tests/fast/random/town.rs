@@ -221,6 +221,7 @@ impl Town {
             maintenance: Vec::new(),
             heartbeat: None,
             traps: None,
+            plugins: Default::default(),
             fingerprint: String::new(),
         }
     }
@@ -232,6 +233,7 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         rate_bps: None,
         expect_up: true,
         backup: false,
+        to: None,
     };
     let cpu = Threshold::new(Bound::new(70.0, 65.0), Bound::new(90.0, 85.0), SECOND * 60, SECOND * 60);
     let tcp = Watch {
@@ -242,6 +244,7 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         name: dev.name.as_str().into(),
         role: dev.role,
         address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, dev.number)),
+        zone: None,
         owner: dev.owner,
         group: None,
         site: None,
@@ -252,6 +255,8 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         poll: dev.poll,
         snmp: dev.snmp.then(|| {
             Arc::new(SnmpAccess {
+                text: Default::default(),
+                interfaces_max: SnmpAccess::INTERFACES_MAX,
                 name: "core".into(),
                 port: 161,
                 credentials: Credentials::V2c {
@@ -269,6 +274,8 @@ fn device(dev: &Dev, id: &dyn Fn(&String) -> DeviceId) -> Device {
         demarcation: dev.demarcation.as_ref().map(|(edge, port)| Demarcation {
             device: id(edge),
             interface: port.as_str().into(),
+            peers: Vec::new(),
+            subnet: None,
         }),
     }
 }

@@ -29,11 +29,38 @@ impl Judge {
                 ));
             }
         }
+        self.beside_its_far_end(at, id, change, plot);
         let fault = self.faults_of(&change.key, target, at, plot).first().copied();
         if let Some(case) = self.cases.get_mut(&id) {
             case.fault = fault.or(case.fault);
         }
         self.verdict(at, id, plot);
+    }
+
+    /// One fault is one incident: a port is told by itself only while nothing at the other end of its cable is told.
+    pub(super) fn beside_its_far_end(&mut self, at: At, id: u64, change: &FindingChange, plot: &Plot) {
+        let target = self.cases.get(&id).and_then(|c| c.target);
+        let Some(i) = target.filter(|_| change.key.kind == FindingKind::InterfaceDown) else {
+            return;
+        };
+        let Some((device, port)) = self.port(&change.key, i).and_then(|port| far_end(plot, (i, port))) else {
+            return;
+        };
+        let about = |c: &Case| {
+            let down = c.root.kind == FindingKind::DeviceDown;
+            let end = c.root.kind == FindingKind::InterfaceDown && self.port(&c.root, device) == Some(port);
+            c.open && !c.recovering && c.target == Some(device) && (down || end)
+        };
+        let told = self.cases.iter().find(|(other, c)| **other != id && about(c));
+        if let Some((other, case)) = told {
+            let text = format!(
+                "at {:.1} s #{id} {} is told beside #{other} {} at the other end of its cable",
+                at as f64 / 1e6,
+                change.key,
+                case.root
+            );
+            self.wrong(text);
+        }
     }
 
     /// Why the model says that this is right, or not.
@@ -122,7 +149,7 @@ impl Judge {
         Ok(())
     }
 
-    fn port(&self, key: &FindingKey, i: usize) -> Option<usize> {
+    pub(super) fn port(&self, key: &FindingKey, i: usize) -> Option<usize> {
         let Part::Interface(name) = &key.part else { return None };
         self.ports[i].iter().position(|p| **p == **name)
     }
@@ -290,7 +317,11 @@ impl Judge {
                     || matches!(f.what, What::Traffic(d, p) if d == i && port == Some(p))
             }
             (FindingKind::InterfaceDown, Some(i)) => {
-                matches!(f.what, What::Port(d, port) if d == i && self.port(key, i) == Some(port))
+                let port = self.port(key, i);
+                let far = port.and_then(|port| far_end(plot, (i, port)));
+                matches!(f.what, What::Port(d, p) if d == i && port == Some(p))
+                    || matches!(&f.what, What::Cable(ends) if ends.iter().any(|(d, p)| *d == i && port == Some(*p)))
+                    || far.is_some_and(|(device, _)| f.hits(device))
             }
             (_, Some(i)) => {
                 let hangs = self.hangs_on[i];
@@ -388,6 +419,15 @@ impl Judge {
             c.target == Some(i) && c.root.kind == FindingKind::Threshold && same && c.level >= level
         })
     }
+}
+
+/// The other end of the cable that ends here.
+pub(super) fn far_end(plot: &Plot, end: (usize, usize)) -> Option<(usize, usize)> {
+    let far = |cable: &super::super::town::Cable| match cable {
+        [own, far] | [far, own] if *own == end => Some(*far),
+        _ => None,
+    };
+    plot.town.cables.iter().find_map(far)
 }
 
 /// How long after its end a fault of each device may still be spoken of.

@@ -397,7 +397,13 @@ impl Judge {
         case.ends.push(at);
         let Some(target) = case.target else { return };
         let root = case.root.clone();
-        let hidden = !truth.way_open(target) || truth.silent[target].recent(at, 300 * SECOND).is_some();
+        // A port goes on in the case of what is at the other end of its cable.
+        let far = self
+            .port(&root, target)
+            .and_then(|port| accuse::far_end(plot, (target, port)));
+        let hidden = far.is_some_and(|(device, _)| truth.silent[device].recent(at, 300 * SECOND).is_some())
+            || !truth.way_open(target)
+            || truth.silent[target].recent(at, 300 * SECOND).is_some();
         let switched_off = truth.is_off(target) || plot.mixed;
         if !hidden && !switched_off {
             self.wrong(format!(

@@ -36,6 +36,18 @@ fn of(number: usize, fault: &Fault, plot: &Plot) -> Option<Want> {
     let (kinds, target, needs) = match &fault.what {
         What::Dead(i) | What::Mute(i) => of_device(*i, matches!(fault.what, What::Mute(_)), plot)?,
         What::Port(device, port) => of_port(*device, *port, plot)?,
+        What::Cable(ends) => {
+            let poll = |end: &(usize, usize)| &plot.town.device(end.0).poll;
+            let slowest = ends
+                .iter()
+                .map(|e| micros(poll(e).interval * 2 + poll(e).timeout))
+                .max();
+            (
+                vec![FindingKind::InterfaceDown],
+                None,
+                slowest.unwrap_or_default() + 30 * SECOND,
+            )
+        }
         What::Agent(i) => {
             let poll = &plot.town.device(*i).poll;
             let needs = 300 * SECOND + 2 * micros(poll.interval) + 6 * micros(poll.timeout);

@@ -23,6 +23,7 @@ pub(super) fn set(kind: &Kind, scene: &mut Scene, dice: &mut Dice) {
         "demarcation-link-unread" => (scene.witness, scene.unread, scene.platform) = (false, true, 1),
         "platform-all-dead" => scene.platform = 2,
         "platform-mute" | "platform-host-dead" => scene.platform = scene.platform.max(1),
+        "link-cut" | "link-end-down" | "linked-device-dead" => scene.links = true,
         "own-port-down" | "cpu-levels" | "cpu-hovers" | "port-busy" => scene.witness = true,
         "counters-lie" => (scene.witness, scene.strict) = (true, true),
         "router-dead-line-up" | "line-down" => (scene.lines, scene.circuits) = (true, scene.circuits.max(24)),
@@ -98,6 +99,19 @@ pub(super) fn broken(plot: &mut Plot, kind: &'static Kind, from: At, dice: &mut 
                 short,
                 What::Dead(target.expect("every town has aggregation")),
             );
+        }
+        "linked-device-dead" => {
+            let tier = *dice.pick(&[Tier::Edge, Tier::Aggregation, Tier::Aggregation]);
+            let target = plot.one_of(tier, dice).expect("every town has edges and aggregation");
+            plot.fault(kind, from, short, What::Dead(target));
+        }
+        "link-cut" => {
+            let cable = *dice.pick(&plot.town.cables);
+            plot.fault(kind, from, short.max(200 * SECOND), What::Cable(cable));
+        }
+        "link-end-down" => {
+            let (device, port) = dice.pick(&plot.town.cables)[dice.below(2) as usize];
+            plot.fault(kind, from, short.max(200 * SECOND), What::Port(device, port));
         }
         "own-device-mute" => {
             let target = plot

@@ -25,8 +25,8 @@ pub(crate) enum Table {
     Ports { lacp: bool },
     /// An object of the site's own: a column, or one value. No counter.
     Object { column: bool },
-    /// FORTINET-FORTIGATE-MIB: no counter.
-    Fortinet,
+    /// F5-BIGIP-SYSTEM-MIB: no counter.
+    F5,
 }
 
 impl Table {
@@ -215,10 +215,10 @@ impl Builder<'_> {
             name: "firewalls".into(),
             kind: RedundancyKind::Ha,
             seats: self.whole(edges),
-            instances: vec!["1".into()],
+            instances: vec!["".into()],
             preferred: self.prefer(1),
             preempts: self.dice.chance(50),
-            table: Table::Fortinet,
+            table: Table::F5,
             need: 1,
         }
     }

@@ -38,6 +38,8 @@ pub(crate) struct Roles {
     ports_down: BTreeSet<(usize, usize)>,
     /// Devices whose agent has lost its tables of roles.
     bare: BTreeSet<usize>,
+    /// Group, instance and member of ports that LACP had put out when its table went: nobody can tell whether they are back.
+    put_out: BTreeSet<(usize, usize, usize)>,
     dead: BTreeMap<usize, u8>,
     addresses: Vec<[u32; 4]>,
 }
@@ -66,6 +68,7 @@ impl Roles {
             rings: town.rings.clone(),
             ports_down: BTreeSet::new(),
             bare: BTreeSet::new(),
+            put_out: BTreeSet::new(),
             dead: BTreeMap::new(),
             addresses: match town.rings.is_empty() {
                 true => Vec::new(),
@@ -92,8 +95,12 @@ impl Roles {
             Act::Tables(device, there) => {
                 if *there {
                     self.bare.remove(device);
+                    let rings = &self.rings;
+                    self.put_out.retain(|(g, _, m)| rings[*g].seats[*m].device != *device);
                 } else {
                     self.bare.insert(*device);
+                    let out = self.out_by_lacp(*device);
+                    self.put_out.extend(out);
                 }
                 vec![*device]
             }
@@ -122,6 +129,23 @@ impl Roles {
         }
     }
 
+    fn out_by_lacp(&self, device: usize) -> Vec<(usize, usize, usize)> {
+        let mut out = Vec::new();
+        for (g, ring) in self.rings.iter().enumerate() {
+            let lacp = ring.table == Table::Ports { lacp: true };
+            for (m, _) in ring
+                .seats
+                .iter()
+                .enumerate()
+                .filter(|(_, s)| lacp && s.device == device)
+            {
+                let failed = |i: &usize| self.stands[g][*i][m].role != Role::Active;
+                out.extend((0..ring.instances.len()).filter(failed).map(|i| (g, i, m)));
+            }
+        }
+        out
+    }
+
     /// What a member is and how often it became that, for the history.
     pub(crate) fn tally(&self, g: usize, i: usize, m: usize) -> String {
         let count = self.rings[g].table.counts().then(|| self.stands[g][i][m].count);
@@ -136,7 +160,7 @@ impl Roles {
     pub(crate) fn told(&self, g: usize, i: usize, m: usize) -> Option<Role> {
         let seat = &self.rings[g].seats[m];
         let of_port = seat.port.is_some();
-        let bare = self.bare.contains(&seat.device) && !of_port;
+        let bare = self.bare.contains(&seat.device) && (!of_port || self.put_out.contains(&(g, i, m)));
         (!self.is_dead(seat.device) && !bare).then(|| self.role(g, i, m))
     }
 
@@ -176,7 +200,7 @@ impl Roles {
             Cell::Int(match stand.role {
                 Role::Active => active,
                 Role::Standby => standby,
-                Role::Failed => failed,
+                Role::Failed | Role::Alone => failed,
             })
         };
         let mut add = |column: &[u32], index: &[u32], cell: Cell| {
@@ -217,7 +241,7 @@ impl Roles {
             Table::Ports { lacp: false } => {}
             Table::Object { column: true } => add(&OWN_COLUMN, &[1 + i as u32], code(1, 2, 3)),
             Table::Object { column: false } => add(&OWN_VALUE, &[], code(1, 2, 3)),
-            Table::Fortinet => add(&[1, 3, 6, 1, 4, 1, 12356, 101, 3, 2, 1, 1, 4], &[1], code(1, 2, 3)),
+            Table::F5 => add(&[1, 3, 6, 1, 4, 1, 3375, 2, 1, 14, 3, 1, 0], &[], code(4, 3, 1)),
         }
     }
 }

@@ -2,28 +2,35 @@
 //!
 //! Never here: what is asked next (that is `asking`).
 
+use super::super::get::{Get, Halved, Taken};
 use super::super::learn::Learned;
 use super::super::oids::Col;
 use super::super::roles;
 use super::super::round::Ask;
 use super::super::table;
-use super::super::template::{Get, Item, Library};
+use super::super::template::{Item, Library};
 use super::super::text;
 use super::super::walk::{Purpose, Walk};
-use super::{ANSWER, Agent, SMALLEST, Step};
+use super::{ANSWER, Agent, NO_MORE_WALKS, SMALLEST, Step, TROUBLES_MAX};
 use crate::model::{Mono, Name};
+use crate::poll::unread::{Cut, CutBy, NotRead, UNREAD_MAX, Unread};
 use crate::poll::{AgentFailure, RoleCell, ScalarReading};
 use crate::wire::snmp::{PduView, ValueView, Version, ber};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// tooBig
 const TOO_BIG: u32 = 1;
 /// noSuchName
 const NO_SUCH_NAME: u32 = 2;
-/// A round that has lasted so long begins no further walk over a profile's column.
-const NO_MORE_WALKS: Duration = Duration::from_secs(20);
+/// Rounds in a row in which an agent kept silent to an object, until it is left out.
+const SILENT_ROUNDS: u8 = 3;
+/// Rounds in a row in which an agent refused an object, until it is left out.
+const REFUSED_ROUNDS: u8 = 2;
+/// Rounds in a row in which an agent answered only smaller requests, until that is remembered.
+const LIMITED_ROUNDS: u8 = 2;
+/// Refusals of one round, at most.
+const REFUSALS_MAX: u16 = 64;
 
 impl Agent {
     /// Takes a true answer to the present question.
@@ -38,114 +45,213 @@ impl Agent {
             return Step::Continue;
         };
         round.last_answer = Some(at);
+        round.hint = None;
         let step = match round.ask.take() {
             None => Step::Continue,
             Some(Ask::Walk(walk)) => self.walked(walk, pdu, now),
             Some(Ask::Get(get)) if pdu.error_status == 0 => {
-                self.got(&get, pdu, at);
+                self.answered(get, pdu, (at, now));
                 Step::Continue
             }
-            Some(Ask::Get(get)) => self.refused(get, pdu, at),
+            Some(Ask::Get(get)) => self.refused(get, pdu, (at, now)),
         };
         self.share(library);
         step
     }
 
-    fn refused(&mut self, mut get: Get, pdu: &PduView<'_>, at: Mono) -> Step {
+    fn answered(&mut self, mut get: Get, pdu: &PduView<'_>, (at, now): (Mono, Mono)) {
+        let Some(round) = &mut self.round else { return };
+        (round.tries, round.lost) = (0, round.lost.saturating_sub(1));
+        if !get.in_pieces() {
+            self.got(&get, pdu, at);
+            return self.learn_troubles(&get, now);
+        }
+        // Also if the rest never comes: a round that has read something has not failed altogether.
+        if get.asks_uptime() {
+            round.uptime = round.uptime.or(pdu.varbinds.first().and_then(|v| ticks(v.value)));
+        }
+        match get.take(&pdu.varbinds) {
+            Taken::More => round.ask = Some(Ask::Get(get)),
+            Taken::Done => self.done(&get, pdu, (at, now)),
+        }
+    }
+
+    /// All pieces are there, or are done without.
+    fn done(&mut self, get: &Get, pdu: &PduView<'_>, (at, now): (Mono, Mono)) {
+        let nothing = PduView {
+            varbinds: Vec::new(),
+            error_status: 0,
+            ..pdu.clone()
+        };
+        self.got(get, &nothing, at);
+        self.learn_troubles(get, now);
+        if let Some((objects, octets)) = get.limits() {
+            self.learn_limits((objects, octets), get.is_told(), now);
+        }
+    }
+
+    /// Remembers what the agent has trouble with.
+    fn learn_troubles(&mut self, get: &Get, now: Mono) {
+        if get.whole() {
+            return;
+        }
+        let status = self.round.as_ref().and_then(|r| r.refused).unwrap_or_default();
+        let pointed = get.pointed().map(|name| (name, NotRead::Refused(status)));
+        self.suspected.retain(|_, s| self.rounds.wrapping_sub(s.round) < 2);
+        for (name, why) in pointed.chain(get.culprits()) {
+            // A refusal is the agent's own word, or a damaged datagram; silence may be the network's.
+            let enough = if matches!(why, NotRead::Refused(_)) {
+                REFUSED_ROUNDS
+            } else {
+                SILENT_ROUNDS
+            };
+            let certain = self.suspected.entry(name.clone()).or_default().again(self.rounds) >= enough;
+            if !certain {
+                // In this round it was not read all the same.
+                let oid = ber::oid(&name).unwrap_or_default().into();
+                if let Some(round) = &mut self.round {
+                    round.unread.push(Unread { oid, why });
+                }
+                continue;
+            }
+            if self.troubles.len() < TROUBLES_MAX
+                && self.troubles.insert(name, why).is_none()
+                && self.retry.at == Mono::NEVER
+            {
+                self.retry.given_up(now);
+            }
+        }
+    }
+
+    /// Asks for no more at once than was answered when more was not.
+    /// `told`: by the agent itself; else what seemed too large may have been lost.
+    fn learn_limits(&mut self, (objects, octets): (usize, usize), told: bool, now: Mono) {
+        let before = (self.room, self.most);
+        if told || self.limited.again(self.rounds) >= LIMITED_ROUNDS {
+            self.tentative = None;
+        } else if self.tentative.is_none() {
+            self.tentative = Some(before);
+        }
+        let room = u16::try_from(octets + self.session.overhead()).unwrap_or(ANSWER);
+        let smallest = SMALLEST + u16::try_from(self.session.overhead()).unwrap_or(0);
+        self.room = self.room.min(room).max(smallest);
+        self.most = self.most.min(u16::try_from(objects).unwrap_or(u16::MAX)).max(1);
+        self.larger.given_up(now);
+        self.plan = None;
+        let Some(round) = &mut self.round else { return };
+        // The rest of the plan is asked in new pieces.
+        while let Some(template) = round.next_of_plan() {
+            round.todo.extend(template.items.iter().cloned());
+        }
+    }
+
+    /// The agent refuses a request: the object of it that is the reason is found and left out.
+    fn refused(&mut self, mut get: Get, pdu: &PduView<'_>, (at, now): (Mono, Mono)) -> Step {
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
+        let status = pdu.error_status;
         round.tries = 0;
-        if pdu.error_status == TOO_BIG {
-            round.refused = Some(TOO_BIG);
-            self.shrink(get);
-            return Step::Continue;
+        round.refused = Some(status);
+        round.refusals += 1;
+        if round.refusals > REFUSALS_MAX {
+            return Step::Fail(AgentFailure::ErrorStatus(status));
         }
-        round.refused = Some(pdu.error_status);
-        let Some(name) = get.refuse(pdu.error_index) else {
-            return Step::Fail(AgentFailure::ErrorStatus(pdu.error_status));
+        let not_there = self.session.version() == Version::V1 && status == NO_SUCH_NAME;
+        let pointed = match status {
+            TOO_BIG => None,
+            _ => get.refuse(pdu.error_index, not_there),
         };
-        if self.session.version() == Version::V1 && pdu.error_status == NO_SUCH_NAME {
-            self.absent.insert(name);
+        if let Some(name) = pointed {
+            if not_there {
+                self.absent.insert(name);
+            }
+        } else if !get.halve(if status == TOO_BIG {
+            Halved::TooBig
+        } else {
+            Halved::Refused
+        }) {
+            // An agent that refuses even sysUpTime, and gave nothing else, refuses everything.
+            if get.asks_uptime() && round.scalars.is_empty() && round.rows.is_empty() && !get.has_values() {
+                return Step::Fail(AgentFailure::ErrorStatus(status));
+            }
+            if not_there {
+                self.absent.extend(get.names().get(0).map(Box::from));
+            }
+            get.give_up(NotRead::Refused(status));
         }
         if get.names().is_empty() {
-            let nothing = PduView {
-                varbinds: Vec::new(),
-                error_status: 0,
-                ..pdu.clone()
-            };
-            self.got(&get, &nothing, at);
+            self.done(&get, pdu, (at, now));
         } else {
             round.ask = Some(Ask::Get(get));
         }
         Step::Continue
     }
 
-    /// Half as much from now on; a row alone is cut to what health needs; what is too big even so is done without.
-    pub(super) fn shrink(&mut self, get: Get) {
-        let overhead = self.session.overhead();
-        let half = u16::try_from(get.template.size / 2 + overhead).unwrap_or(ANSWER);
-        let smallest = SMALLEST + u16::try_from(overhead).unwrap_or(0);
-        self.room = self.room.min(half).max(smallest);
-        self.plan = None;
-        let items = &get.template.items;
-        let alone = items.len() == 1;
-        let mut rows = BTreeSet::new();
-        let Some(round) = &mut self.round else {
-            return;
-        };
-        // The rest of the plan is asked in new pieces.
-        while let Some(template) = round.next_of_plan() {
-            round.todo.extend(template.items.iter().cloned());
-        }
-        for item in items.iter().rev() {
-            match item {
-                Item::Row { index, columns } if alone && columns.len() > table::SLIM_COLUMNS => {
-                    rows.insert(*index);
-                }
-                item if !alone => round.todo.push_front(item.clone()),
-                _ => {}
-            }
-        }
-        self.slim |= !rows.is_empty();
-        self.want_rows(&rows);
-    }
-
     fn walked(&mut self, mut walk: Walk, pdu: &PduView<'_>, now: Mono) -> Step {
+        let steps = self.steps();
         let Some(round) = &mut self.round else {
             return Step::Continue;
         };
         round.tries = 0;
+        let v1 = self.session.version() == Version::V1;
         match pdu.error_status {
             0 => walk.take(&pdu.varbinds, now),
-            TOO_BIG if self.repetitions > 1 => self.repetitions /= 2,
+            TOO_BIG if self.repetitions > 1 && !v1 => {
+                self.repetitions /= 2;
+                self.larger.given_up(now);
+            }
             // v1 says so at the end of everything.
-            NO_SUCH_NAME if self.session.version() == Version::V1 => (walk.ended, walk.whole) = (true, true),
-            _ => walk.ended = true,
+            NO_SUCH_NAME if v1 => walk.finish(),
+            status => {
+                round.refusals += 1;
+                match round.refusals > REFUSALS_MAX {
+                    true => walk.end(CutBy::Refused(status)),
+                    false => {
+                        // GETBULK is refused before it gave anything: its table is walked by GETNEXT.
+                        if !steps && walk.rows.is_empty() && !walk.is_one_by_one() {
+                            self.repetitions = 0;
+                        } else {
+                            walk.refused(status, if steps { 0 } else { self.repetitions });
+                        }
+                    }
+                }
+            }
         }
-        if !walk.ended {
+        if walk.ended {
+            self.walk_ended(walk, now);
+        } else {
             round.ask = Some(Ask::Walk(walk));
-            return Step::Continue;
         }
+        Step::Continue
+    }
+
+    pub(super) fn walk_ended(&mut self, walk: Walk, now: Mono) {
+        let Some(round) = &mut self.round else { return };
+        note_cut(&mut self.cuts, &walk);
         match walk.purpose {
             Purpose::Profile => {
                 round.found.insert(walk.base, walk.rows);
+                round.columns_cut |= walk.cut.is_some();
+                self.drop_needless_walks();
+                let Some(round) = &mut self.round else { return };
                 let left = round.walks.iter().filter(|(p, _)| *p == Purpose::Profile).count();
                 let cut = left > 0 && now.since(round.started) >= NO_MORE_WALKS;
                 if cut {
                     round.walks.retain(|(p, _)| *p != Purpose::Profile);
                 }
                 if left == 0 || cut {
+                    let cut = cut || round.columns_cut;
                     self.learn(cut, now);
                 }
             }
             Purpose::Role => self.roles_found(walk, now),
+            Purpose::Topology => drop(round.cables.insert(walk.base, walk.rows)),
             Purpose::IfName if walk.whole && walk.is_nameless() && !self.table.has_names() => {
                 round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
             }
             Purpose::IfName | Purpose::IfDescr | Purpose::IfAlias => self.names_found(walk, now),
         }
-        Step::Continue
     }
 
     /// The walks over the profile's columns are done: what is meant of what they found is read in this round already.
@@ -155,7 +261,7 @@ impl Agent {
             return;
         };
         let profile = self.profile.as_deref();
-        let learned = Learned::of(profile, &std::mem::take(&mut round.found), cut);
+        let learned = Learned::of(profile, (&round.found, self.access.text), cut, round.deep);
         let asked: BTreeSet<Vec<u32>> = learned.asked(profile).collect();
         let read: BTreeSet<&[u32]> = round.scalars.iter().map(|s| &*s.oid).collect();
         let unread = asked.iter().filter(|oid| !read.contains(oid.as_slice()));
@@ -169,13 +275,27 @@ impl Agent {
         (self.plan, self.unshared) = (None, true);
     }
 
+    /// Of a table that has no rows nothing else is walked.
+    fn drop_needless_walks(&mut self) {
+        let (Some(round), Some(profile)) = (&mut self.round, &self.profile) else {
+            return;
+        };
+        let empty = |base: &[u32]| round.found.get(base).is_some_and(Vec::is_empty);
+        let deep = round.deep;
+        let needed = profile.columns_of(|part| deep || !profile.is_fallback(part), empty);
+        round
+            .walks
+            .retain(|(purpose, base)| *purpose != Purpose::Profile || needed.iter().any(|n| **n == **base));
+    }
+
     /// A walk over names has ended; when it was the last, rows are known again.
     fn names_found(&mut self, walk: Walk, now: Mono) {
         let Some(round) = &mut self.round else {
             return;
         };
+        let encoding = self.access.text;
         let rows = walk.rows.iter().filter_map(|(suffix, value)| match suffix.as_slice() {
-            [index] => Some((*index, text::name_of(value)?)),
+            [index] => Some((*index, text::name_of(value, encoding)?)),
             _ => None,
         });
         if walk.purpose == Purpose::IfAlias {
@@ -188,8 +308,29 @@ impl Agent {
                 round.walks.retain(|(p, _)| *p != Purpose::IfAlias);
                 return;
             }
-            self.table.by_descr = walk.purpose == Purpose::IfDescr;
-            self.table.resolve(found, walk.whole, &self.wanted.patterns, now);
+            let most = usize::try_from(self.access.interfaces_max).unwrap_or(usize::MAX);
+            let patterns = (&self.wanted.patterns, most);
+            let rows = usize::try_from(round.if_number.unwrap_or(0))
+                .unwrap_or(0)
+                .max(walk.rows.len());
+            let taken = if walk.purpose == Purpose::IfDescr {
+                self.table.resolve_descr(found, walk.whole, patterns, now)
+            } else if walk.whole && self.table.lacks_names(&found, rows, patterns.0) {
+                self.table.keep_half(found);
+                round.walks.push_front((Purpose::IfDescr, Col::Descr.oid()));
+                return;
+            } else {
+                self.table.by_descr = false;
+                self.table.resolve(found, walk.whole, patterns, now)
+            };
+            if let Some(rows) = taken {
+                self.cuts.retain(|c| *c.column != *walk.base);
+                self.cuts.push(Cut {
+                    column: walk.base.as_slice().into(),
+                    rows,
+                    by: CutBy::Rows,
+                });
+            }
             let version = (round.if_number, round.if_last_change);
             self.table.set_version(version, walk.took(now));
         }
@@ -242,19 +383,32 @@ impl Agent {
             Some(values) => values.get(i).copied(),
             None => pdu.varbinds.get(i).map(|v| v.value),
         };
-        let uptime = match value(0) {
-            Some(ValueView::TimeTicks(v)) => Some(v),
-            _ => None,
-        };
+        let uptime = value(0).and_then(ticks);
         round.uptime = round.uptime.or(uptime);
+        for (i, varbind) in (0..get.template.len()).filter_map(|i| Some((i, value(i)?))) {
+            if let ValueView::Unreadable { tag, contents, why } = varbind
+                && round.unread.len() < UNREAD_MAX
+            {
+                let oid = get.template.names.get(i).and_then(|name| ber::oid(name).ok());
+                round.unread.push(Unread {
+                    oid: oid.unwrap_or_default().into(),
+                    why: NotRead::Value {
+                        tag,
+                        octets: contents.len(),
+                        why: why.to_string(),
+                    },
+                });
+            }
+        }
         let mut again = BTreeSet::new();
         for (item, range) in get.template.each() {
             match (item, value(range.start).unwrap_or(ValueView::Null)) {
                 (Item::ObjectId, ValueView::Oid(contents)) => {
                     round.object_id = ber::oid(contents).ok().map(Arc::from);
                 }
+                (Item::Descr, value) => round.sys_descr = text::name(value, self.access.text),
                 (Item::IfNumber, ValueView::Integer(v)) => round.if_number = Some(v),
-                (Item::IfTableLastChange, ValueView::TimeTicks(v)) => round.if_last_change = Some(v),
+                (Item::IfTableLastChange, value) => round.if_last_change = ticks(value).or(round.if_last_change),
                 (Item::Scalar(oid), value) => {
                     let number = text::number(value);
                     let known = |l: &Learned| l.answered_before(self.profile.as_deref(), oid);
@@ -271,7 +425,7 @@ impl Agent {
                 (Item::Row { index, .. }, _) => {
                     let cells = range.filter_map(|i| Some((get.template.column(i)?, value(i)?)));
                     let mut row = self.table.row(*index);
-                    let answer = table::read_row(*index, cells, row.as_deref_mut(), uptime, at);
+                    let answer = table::read_row(*index, cells, row.as_deref_mut(), (uptime, at), self.access.text);
                     round.row_moved |= !table::as_expected(row.as_deref(), answer.as_ref());
                     match (answer, row) {
                         (Some(answer), Some(row)) if answer.narrow && row.wide => {
@@ -279,8 +433,7 @@ impl Agent {
                             self.plan = None;
                             again.insert(*index);
                         }
-                        // Without sysUpTime beside them counters are worth nothing.
-                        (Some(answer), _) if uptime.is_some() => round.rows.push((*index, answer)),
+                        (Some(answer), _) => round.rows.push((*index, answer)),
                         _ => {}
                     }
                 }
@@ -290,5 +443,26 @@ impl Agent {
         if !again.is_empty() {
             self.want_rows(&again);
         }
+    }
+}
+
+/// A time in TimeTicks. There are agents that give it as another kind of number; which object it is says what is meant.
+fn ticks(value: ValueView<'_>) -> Option<u32> {
+    match value {
+        ValueView::TimeTicks(v) | ValueView::Gauge32(v) | ValueView::Counter32(v) => Some(v),
+        ValueView::Integer(v) => u32::try_from(v).ok(),
+        _ => None,
+    }
+}
+
+/// Remembers whether a column was walked to its end.
+fn note_cut(cuts: &mut Vec<Cut>, walk: &Walk) {
+    cuts.retain(|c| *c.column != *walk.base);
+    if let Some(by) = walk.cut {
+        cuts.push(Cut {
+            column: walk.base.as_slice().into(),
+            rows: walk.rows.len(),
+            by,
+        });
     }
 }

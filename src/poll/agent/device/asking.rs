@@ -2,21 +2,28 @@
 //!
 //! Never here: what becomes of an answer (that is `answers`).
 
+use super::super::TRIES;
+use super::super::get::{Get, Halved};
 use super::super::learn::Learned;
 use super::super::oids::Col;
 use super::super::round::Ask;
 use super::super::table::{self, Wish};
-use super::super::template::{Get, Item, Template};
+use super::super::template::{Item, Template};
+use super::super::topology::{self, Stage};
 use super::super::walk::{Purpose, Walk};
 use super::super::wanted::ProfileWish;
-use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, Question, SMALLEST};
+use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, NO_MORE_WALKS, Question};
 use crate::model::{Mono, Profile, Profiles};
+use crate::poll::unread::{CutBy, NotRead};
 use crate::wire::snmp::{PduKind, Version};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// After so many tries without an answer a large request is halved: what is lost may be what does not fit the path.
 const TRIES_BEFORE_HALVING: u8 = 1;
+
+/// Walks that may end in silence before the round does.
+const WALKS_LOST: u8 = 2;
 
 impl Agent {
     /// What every round reads. An agent is asked who it is in its first round and after a restart.
@@ -47,10 +54,11 @@ impl Agent {
         let by_descr = self.table.by_descr;
         Wish {
             by_descr,
+            called_by_descr: row.by_descr,
             wide: row.wide && !v1 && !by_descr,
-            slim: self.slim,
             faults: self.wanted.faults,
-            alias: self.wanted.alias && !self.slim || row.by_alias(),
+            alias: self.wanted.alias || row.by_alias(),
+            kind: row.has_twins(),
         }
     }
 
@@ -67,10 +75,14 @@ impl Agent {
         usize::from(self.room).saturating_sub(self.session.overhead())
     }
 
+    pub(super) fn most(&self) -> usize {
+        usize::from(self.most)
+    }
+
     /// Sees to it that the round has something to ask; false when it is complete.
     pub(in crate::poll::agent) fn next(&mut self, profiles: &Profiles, now: Mono) -> bool {
         loop {
-            let room = self.room();
+            let (room, most) = (self.room(), self.most());
             let Some(round) = self.round.as_mut() else {
                 return false;
             };
@@ -84,11 +96,12 @@ impl Agent {
             }
             round.tries = 0;
             let template = round.next_of_plan();
-            if let Some(template) = template.or_else(|| Template::pack(&mut round.todo, room).map(Arc::new)) {
+            if let Some(template) = template.or_else(|| Template::pack(&mut round.todo, room, most).map(Arc::new)) {
                 let mut get = Get::new(template);
-                if !self.absent.is_empty() {
-                    get.leave_out(|name| self.absent.contains(name));
+                if !self.absent.is_empty() || !self.troubles.is_empty() {
+                    get.leave_out(|name| self.absent.contains(name) || self.troubles.contains_key(name));
                 }
+                get.keep_within(most, room);
                 round.ask = Some(Ask::Get(get));
             } else if let Some((purpose, base)) = round.walks.pop_front() {
                 round.ask = Some(Ask::Walk(Walk::new(purpose, base)));
@@ -103,39 +116,72 @@ impl Agent {
         match self.round.as_ref().and_then(|r| r.ask.as_ref()) {
             Some(Ask::Get(get)) => Question::Ask(PduKind::Get, get.names()),
             Some(Ask::Walk(walk)) => {
-                let v1 = self.session.version() == Version::V1;
-                let kind = if v1 { PduKind::GetNext } else { PduKind::GetBulk };
+                let one = self.steps() || walk.is_one_by_one();
+                let kind = if one { PduKind::GetNext } else { PduKind::GetBulk };
                 Question::Ask(kind, &walk.names)
             }
             None => Question::Complete,
         }
     }
 
-    /// max-repetitions of the next GETBULK.
+    /// Tables are walked by GETNEXT: v1 has no GETBULK, and some agents of v2c do not answer it.
+    pub(super) fn steps(&self) -> bool {
+        self.repetitions == 0 || self.session.version() == Version::V1
+    }
+
+    /// max-repetitions of the next GETBULK; 0 where GETNEXT is asked instead.
     pub(in crate::poll::agent) fn repetitions(&self) -> u32 {
         u32::from(self.repetitions)
     }
 
-    /// The present request had no answer: a large one is asked for in halves, if the agent has answered something in this round.
-    pub(in crate::poll::agent) fn lost(&mut self) {
+    /// The present request had no answer. What is lost may be what is too large for the agent or for the path: it is asked for in halves. An
+    /// agent that has not answered at all in this round is asked for sysUpTime alone, on the last try.
+    pub(in crate::poll::agent) fn lost(&mut self, now: Mono) {
         let Some(round) = &mut self.round else { return };
         round.tries += 1;
-        if round.tries <= TRIES_BEFORE_HALVING || round.last_answer.is_none() {
-            return;
-        }
-        match round.ask.take() {
-            Some(Ask::Get(get)) if get.template.items.len() > 1 && get.template.size > usize::from(SMALLEST) => {
-                let tries = round.tries;
-                self.shrink(get);
-                if let Some(round) = &mut self.round {
-                    round.tries = tries;
+        let heard = round.last_answer.is_some();
+        round.lost = round.lost.saturating_add(u8::from(heard));
+        match &mut round.ask {
+            Some(Ask::Get(get)) if !heard && round.tries + 1 == TRIES => get.first_alone(),
+            Some(Ask::Get(get)) if heard => {
+                let patience = if get.in_pieces() { 0 } else { TRIES_BEFORE_HALVING };
+                if round.tries > patience && get.halve(Halved::TooLarge) {
+                    round.tries = 0;
                 }
             }
-            Some(Ask::Walk(walk)) => {
-                self.repetitions = (self.repetitions / 2).max(1);
-                round.ask = Some(Ask::Walk(walk));
+            Some(Ask::Walk(_)) if heard && round.tries > TRIES_BEFORE_HALVING && self.repetitions > 0 => {
+                // After 1 comes GETNEXT.
+                self.repetitions /= 2;
+                round.tries = TRIES_BEFORE_HALVING;
+                self.larger.given_up(now);
             }
-            ask => round.ask = ask,
+            _ => {}
+        }
+    }
+
+    /// The present request was tried often enough, and others were answered in this round: goes on without what it asks for. False if
+    /// there is nothing to go on with, or the agent seems to be gone.
+    pub(in crate::poll::agent) fn go_without(&mut self, why: NotRead, now: Mono) -> bool {
+        let Some(round) = self.round.as_mut().filter(|r| r.last_answer.is_some()) else {
+            return false;
+        };
+        match round.ask.take() {
+            Some(Ask::Get(mut get)) => {
+                let more = get.doubt(why);
+                round.ask = Some(Ask::Get(get));
+                round.tries = 0;
+                more
+            }
+            Some(Ask::Walk(mut walk)) if round.walks_lost < WALKS_LOST => {
+                round.walks_lost += 1;
+                walk.end(CutBy::Silence);
+                self.walk_ended(walk, now);
+                true
+            }
+            ask => {
+                round.ask = ask;
+                false
+            }
         }
     }
 
@@ -147,6 +193,7 @@ impl Agent {
         let restarted = matches!((round.uptime, self.uptime), (Some(new), Some(old)) if new < old);
         if restarted {
             self.absent.clear();
+            self.troubles.clear();
         }
         if self.identify(restarted, profiles) {
             return true;
@@ -172,6 +219,12 @@ impl Agent {
             }
             return true;
         }
+        if self.look_deeper(now) {
+            return true;
+        }
+        let Some(round) = &mut self.round else {
+            return false;
+        };
         let version = (round.if_number, round.if_last_change);
         let wanted = !self.wanted.patterns.is_empty() && !round.names_walked;
         if wanted && (restarted || round.row_moved || self.table.stale(version, now)) {
@@ -183,7 +236,68 @@ impl Agent {
             }
             return true;
         }
+        self.look_for_cables(restarted, now)
+    }
+
+    /// Cables and addresses, when everything else has been read. True while there is something to ask.
+    fn look_for_cables(&mut self, restarted: bool, now: Mono) -> bool {
+        let Some(round) = self.round.as_mut().filter(|_| self.wanted.cables) else {
+            return false;
+        };
+        let walks = match round.topology {
+            Stage::Nothing => {
+                let late = now.since(round.started) >= NO_MORE_WALKS;
+                if late || !self.cables.due(restarted, round.names_walked, now) {
+                    return false;
+                }
+                self.cables.begin(now);
+                round.topology = Stage::First;
+                topology::first(self.wanted.addresses)
+            }
+            Stage::First => {
+                round.topology = Stage::All;
+                topology::rest(&round.cables, self.wanted.addresses)
+            }
+            Stage::All | Stage::Done => Vec::new(),
+        };
+        if !walks.is_empty() {
+            round
+                .walks
+                .extend(walks.into_iter().map(|base| (Purpose::Topology, base)));
+            return true;
+        }
+        if round.topology == Stage::All {
+            round.topology = Stage::Done;
+            let rows = self.table.rows.iter().flatten();
+            let ports = rows.map(|row| (row.index, row.name.clone())).collect();
+            self.cables
+                .take(&std::mem::take(&mut round.cables), &ports, self.access.text);
+        }
         false
+    }
+
+    /// What was learned of the make's own in this round gives nothing for some metric: what any make may answer is looked for. True
+    /// while there is something to ask.
+    fn look_deeper(&mut self, now: Mono) -> bool {
+        let (Some(round), Some(learned), Some(profile)) = (&mut self.round, &self.learned, &self.profile) else {
+            return false;
+        };
+        if !round.columns_walked || round.deep || now.since(round.started) >= NO_MORE_WALKS {
+            return false;
+        }
+        let mut read = round.scalars.clone();
+        read.sort_by(|a, b| a.oid.cmp(&b.oid));
+        let Some(columns) = learned.deeper(profile, &read) else {
+            return false;
+        };
+        round.deep = true;
+        round
+            .walks
+            .extend(columns.into_iter().map(|base| (Purpose::Profile, base.into_vec())));
+        if round.walks.is_empty() {
+            self.learn(false, now);
+        }
+        true
     }
 
     /// Tables of roles whose rows are not known, or have moved. True while there is something to ask.
@@ -209,7 +323,7 @@ impl Agent {
         };
         if !round.identity_asked && (restarted || self.object_id.is_none()) {
             round.identity_asked = true;
-            round.todo.push_back(Item::ObjectId);
+            round.todo.extend([Item::ObjectId, Item::Descr]);
             return true;
         }
         let known = self.object_id == round.object_id;
@@ -220,7 +334,11 @@ impl Agent {
             return false;
         }
         let candidates = profiles.candidates(&id);
-        if !std::mem::replace(&mut round.told_apart, true) && candidates.questions().next().is_some() {
+        let by_words = round.sys_descr.as_deref().and_then(|words| candidates.by_words(words));
+        if !std::mem::replace(&mut round.told_apart, true)
+            && by_words.is_none()
+            && candidates.questions().next().is_some()
+        {
             let questions = candidates.questions().map(|oid| Item::Scalar(oid[..].into()));
             round.todo.extend(questions);
             return true;
@@ -228,8 +346,8 @@ impl Agent {
         round.identified = true;
         let answered = |oid: &[u32]| round.scalars.iter().any(|s| *s.oid == *oid && s.value.is_some());
         // After a restart the module that would tell may not be up yet: silence is no reason to take it for another line.
-        if !known || candidates.questions().any(|oid| answered(oid)) {
-            let chosen = candidates.pick(answered).cloned();
+        if by_words.is_some() || !known || candidates.questions().any(|oid| answered(oid)) {
+            let chosen = by_words.or_else(|| candidates.pick(answered)).cloned();
             self.set_profile(chosen);
         }
         self.object_id = Some(id);

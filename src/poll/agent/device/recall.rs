@@ -20,9 +20,9 @@ impl Agent {
         let sizes = Sizes {
             room: self.room,
             repetitions: self.repetitions,
-            slim: self.slim,
+            most: self.most,
         };
-        let usual = (ANSWER, REPETITIONS, false);
+        let usual = (ANSWER, REPETITIONS, u16::MAX);
         let identity = |(id, profile): (&Arc<[u32]>, &Arc<_>)| {
             let profile: &Arc<crate::model::Profile> = profile;
             Box::new(Identity {
@@ -38,8 +38,10 @@ impl Agent {
             seen,
             identity: self.object_id.as_ref().zip(self.profile.as_ref()).map(identity),
             learned: self.learned.clone().map(Box::new),
-            sizes: Some(sizes).filter(|s| (s.room, s.repetitions, s.slim) != usual),
+            sizes: Some(sizes).filter(|s| (s.room, s.repetitions, s.most) != usual),
             engine: engine.map(Box::new),
+            numbers: Vec::new(),
+            cables: self.cables.memory().map(Box::new),
         })
     }
 
@@ -62,8 +64,9 @@ impl Agent {
         }
         if let Some(sizes) = memory.sizes {
             self.room = sizes.room.clamp(SMALLEST, ANSWER);
-            self.repetitions = sizes.repetitions.clamp(1, REPETITIONS);
-            self.slim = sizes.slim;
+            self.repetitions = sizes.repetitions.min(REPETITIONS);
+            self.most = sizes.most.max(1);
+            self.larger.given_up(since.now);
         }
         self.table.recall(
             memory.table.map(|t| *t),
@@ -71,6 +74,9 @@ impl Agent {
             &self.wanted.patterns,
             (&self.name, since),
         );
+        if let Some(cables) = memory.cables {
+            self.cables.recall(*cables, (&self.name, since));
+        }
         if same_profiles {
             let chosen = memory.identity.filter(|_| self.wanted.profile == ProfileWish::Auto);
             if let Some(identity) = chosen {

@@ -21,6 +21,7 @@ impl Table {
             found_by: found_by.collect(),
             narrow: rows.iter().filter(|r| !r.wide).map(|r| r.index).collect(),
             by_descr: self.by_descr,
+            called_by_descr: rows.iter().filter(|r| r.by_descr).map(|r| r.index).collect(),
             version: self.version,
             cost_ms: u32::try_from(self.cost.as_millis()).unwrap_or(u32::MAX),
         };
@@ -36,14 +37,15 @@ impl Table {
         patterns: &Patterns,
         (device, since): (&str, Since),
     ) {
-        for name in seen.iter().filter(|n| patterns.by_name(n)) {
+        for name in seen.iter().filter(|n| patterns.wants(n) && is_whole(n)) {
             see(&mut self.seen, name);
         }
         let Some(memory) = memory else { return };
         let aliases: BTreeMap<u32, Name> = memory.found_by.into_iter().collect();
         let narrow: BTreeSet<u32> = memory.narrow.into_iter().collect();
+        let by_descr: BTreeSet<u32> = memory.called_by_descr.into_iter().collect();
         let mut rows: BTreeMap<u32, Row> = BTreeMap::new();
-        for (index, name) in memory.rows {
+        for (index, name) in memory.rows.into_iter().filter(|(_, name)| is_whole(name)) {
             // A name that the configuration spells out is kept once.
             let literal = patterns.literal.binary_search(&name).ok();
             let name = literal.and_then(|at| patterns.literal.get(at).cloned()).unwrap_or(name);
@@ -54,9 +56,14 @@ impl Table {
             } else if found_by.is_none() {
                 continue;
             }
+            if let Some(pattern) = &found_by {
+                see(&mut self.seen, pattern);
+            }
             let row = Row {
                 found_by,
+                named: patterns.by_name(&name),
                 wide: !narrow.contains(&index),
+                by_descr: by_descr.contains(&index),
                 ..Row::new(index, name)
             };
             rows.insert(index, row);
@@ -70,4 +77,9 @@ impl Table {
             self.rows = None;
         }
     }
+}
+
+/// What could not be read was once written down as U+FFFD: no port is called so any more.
+fn is_whole(name: &str) -> bool {
+    !name.contains('\u{fffd}')
 }
