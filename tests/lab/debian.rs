@@ -70,7 +70,6 @@ impl Debian {
             "--private-network",
             "--console=pipe",
             "--volatile=overlay",
-            "--hostname=mon",
             &directory,
         ];
         argv.extend(binds.iter().map(String::as_str));

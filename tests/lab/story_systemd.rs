@@ -46,6 +46,8 @@ from        = "hinomi@example.org"
 
 /// A relay that keeps each mail as a file, an agent with a community of its own, and the name of the host.
 const PREPARE: &str = r#"
+echo mon > /etc/hostname
+hostname mon
 printf '127.0.0.1 localhost\n127.0.1.1 mon.hst.example mon\n' > /etc/hosts
 cat > /usr/local/bin/keep <<'KEEP'
 #!/bin/sh
