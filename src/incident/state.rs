@@ -25,7 +25,7 @@ pub const TIMELINES: usize = 30_000;
 /// So many events an incident's timeline has in any case: how it began.
 pub const FEW: usize = 12;
 
-/// Incidents in the book from which on those that ended before [`LATELY`] are put away before their 48 hours.
+/// Incidents in the book from which on those that ended before `LATELY` are put away before their 48 hours.
 pub const INCIDENTS: usize = 5_000;
 
 /// What ended within this time may still be reopened.

@@ -1,6 +1,6 @@
 //! Counters become rates, by the device's own time between two answers and over at least 30 s of ours.
 //!
-//! A device's clock and a port's speed are used only with a witness: its clock with ours ([`super::clock`]), its speed with what the
+//! A device's clock and a port's speed are used only with a witness: its clock with ours (`sample::clock`), its speed with what the
 //! port was seen to carry. A restart, a discontinuity, a fall or a rate that the port cannot carry makes that interval unknown, with its reason; the
 //! next one starts afresh (guideline 3.2.1(7): figures that say how much of them was measured).
 
