@@ -284,7 +284,7 @@ impl Agents {
 
     /// Starts a liveness probe: one GET of sysUpTime without retry, its answer waited for `poll.timeout`. SNMPv3 discovery, where it is
     /// needed, comes before it and is waited for as long again. Ends in one [`AgentEvent::Liveness`]; a device
-    /// that speaks no SNMP gives none.
+    /// that speaks no SNMP gives none. `token`: no other probe that is out has it.
     pub fn start_liveness(&mut self, device: DeviceId, token: u64, now: Now) {
         if self.agent(device.0).is_some() {
             let owner = Owner::Liveness {

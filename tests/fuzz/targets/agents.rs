@@ -296,6 +296,8 @@ struct Client {
     running: [bool; 3],
     /// Liveness probes that are out: the caller bounds them, one a device and round.
     probes: usize,
+    /// Of the last of them: each has its own, as those of the daemon have.
+    token: u64,
 }
 
 /// Which device an address is: the last octet less one.
@@ -424,7 +426,8 @@ fn step(client: &mut Client, agent: &mut Agent, script: &mut Script<'_>) {
         }
         7 if client.probes < 8 => {
             client.probes += 1;
-            client.agents.start_liveness(DeviceId(device as u32), 7, now);
+            client.token += 1;
+            client.agents.start_liveness(DeviceId(device as u32), client.token, now);
         }
         8 => client.agents.reload(site(), now),
         9 => {
@@ -495,6 +498,7 @@ fuzz_target!(|data: &[u8]| {
         out: Default::default(),
         running: [false; 3],
         probes: 0,
+        token: 0,
     };
     for _ in 0..200 {
         if script.0.is_empty() {
