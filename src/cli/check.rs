@@ -142,7 +142,7 @@ fn summary(site: &Site, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// What is told when it never gives a value, and what may stay silent on a device that does not have it.
+/// Lists the numbers that are told when they never come, and those that may stay silent on a device without them.
 fn waited(site: &Site, out: &mut dyn Write) -> io::Result<()> {
     let polled = |d: &&Device| d.role == Role::Managed && d.status == Status::Active && d.snmp.is_some();
     let devices = || site.devices.iter().filter(polled);

@@ -146,7 +146,7 @@ fn community(file: &Path) -> Result<Secret, Failure> {
         .ok_or_else(|| Failure::new(1, format!("{} holds no community", file.display())))
 }
 
-/// What profiles show beside the roles that the daemon reads: that of every make, then the make's own.
+/// Lists the redundancy that profiles show beside the roles that the daemon reads: of every make first, then of this make.
 fn tables(profiles: &Profiles, profile: Option<&Profile>) -> Vec<Redundancy> {
     let standard = profiles.by_name("host-resources");
     let own = profile.filter(|p| standard.is_none_or(|s| s.name != p.name));

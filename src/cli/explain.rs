@@ -176,7 +176,7 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
     readings(d, out, colour)
 }
 
-/// What is noted of the device, and what came and was not believed.
+/// Prints the notes about the device and the last rejected answers.
 fn notes(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Result<()> {
     if !d.notes.is_empty() {
         writeln!(out, "\nNoted")?;

@@ -51,7 +51,7 @@ fn ledger(daemon: &Daemon, failure: Failure) -> Result<Book, Failure> {
 /// All of them.
 pub(super) fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let mut incidents = read(daemon)?;
-    // What is open first, the worst and the longest on top; then what has recovered, the latest on top.
+    // Open incidents first, by level, then age; recovered ones below, the latest first.
     incidents.sort_by_key(|i| match i.recovered {
         None => (false, Reverse(i.level), i.opened, Reverse(Wall(0))),
         Some(at) => (true, Reverse(Level::Ok), Wall(0), Reverse(at)),
