@@ -21,12 +21,14 @@ pub(super) fn doubts(ctx: &Ctx<'_>, inventory: &Inventory, written: &[Written], 
         first(&written[i].layer, group, |l| l.parents.as_ref()).is_some()
     };
     let above: BTreeSet<DeviceId> = devices.iter().flat_map(|d| d.parents.iter().copied()).collect();
-    let mut alike: BTreeMap<Kin<'_>, Vec<usize>> = BTreeMap::new();
+    let mut alike: BTreeMap<Kin<'_>, Alike> = BTreeMap::new();
     for (i, device) in devices.iter().enumerate().take(written.len()) {
         let exception = device.parents.is_empty() && said(i);
         if device.role == Role::Managed && device.status == Status::Active && !exception {
             for kin in kin(device, above.contains(&id(i))) {
-                alike.entry(kin).or_default().push(i);
+                let alike = alike.entry(kin).or_default();
+                alike.lacking += usize::from(device.parents.is_empty());
+                alike.all.push(i);
             }
         }
     }
@@ -61,6 +63,14 @@ enum Kin<'d> {
     Site(&'d str, Owner, bool),
 }
 
+/// The devices of one kind.
+#[derive(Default)]
+struct Alike {
+    all: Vec<usize>,
+    /// How many of them have no parents.
+    lacking: usize,
+}
+
 fn kin(device: &Device, is_parent: bool) -> Vec<Kin<'_>> {
     let owner = device.owner;
     let mut all = Vec::new();
@@ -81,17 +91,17 @@ fn others_with_parents<'d>(
     inventory: &Inventory,
     of: usize,
     kin: &Kin<'d>,
-    alike: &[usize],
+    alike: &Alike,
 ) -> Option<(Kin<'d>, Vec<usize>)> {
-    let others: Vec<usize> = alike
-        .iter()
-        .copied()
-        .filter(|i| *i != of && !lies_behind(inventory, *i, id(of)))
-        .collect();
+    // `of` lacks them itself. Where a second one does, no rule is to be seen; so the many of one kind are compared with one device at most.
+    if alike.lacking > 1 {
+        return None;
+    }
+    let behind = |i: &usize| *i != of && !lies_behind(inventory, *i, id(of));
+    let others: Vec<usize> = alike.all.iter().copied().filter(behind).collect();
     // A site has devices of several layers: one other is no rule yet.
     let least = if matches!(kin, Kin::Site(..)) { 2 } else { 1 };
-    let have = others.iter().all(|i| !inventory.devices[*i].parents.is_empty());
-    (others.len() >= least && have).then(|| (kin.clone(), others))
+    (others.len() >= least).then(|| (kin.clone(), others))
 }
 
 /// Is the one on a way to the other? Circles have been reported already, and end here.
