@@ -201,7 +201,7 @@ pub(super) fn truth(value: bool) -> u64 {
 }
 
 /// The kebab-case name of a unit variant, as in `--json`.
-pub(crate) fn key<T: serde::Serialize>(value: &T) -> String {
+pub fn key<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value)
         .unwrap_or_default()
         .trim_matches('"')

@@ -23,7 +23,7 @@ mod schedule;
 mod services;
 mod timers;
 
-pub(crate) use agent::fits_alias;
+pub use agent::fits_alias;
 pub use counters::PollCounters;
 pub use engine::Poll;
 pub use observation::{

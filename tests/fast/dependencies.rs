@@ -116,12 +116,13 @@ fn packages() -> Vec<Package> {
             );
         }
     }
+    let ours = all["workspace_members"].as_array().unwrap();
     let word = |p: &Value, key: &str| p[key].as_str().unwrap_or_default().to_owned();
     all["packages"]
         .as_array()
         .unwrap()
         .iter()
-        .filter(|p| p["id"] != root && built.contains(p["id"].as_str().unwrap()))
+        .filter(|p| !ours.contains(&p["id"]) && built.contains(p["id"].as_str().unwrap()))
         .map(|p| Package {
             name: word(p, "name"),
             version: word(p, "version"),

@@ -8,7 +8,7 @@
 mod bind;
 mod message;
 mod smtp;
-pub(crate) mod tls;
+pub mod tls;
 
 use crate::model::{Operator, Relay, Route, Tls, Wall};
 use crate::notify::{Mail, Outcome, RouteTest, Stage};
@@ -280,7 +280,7 @@ fn hello_name(route: &Route, local: Option<SocketAddr>) -> String {
 }
 
 /// What this host calls itself, by uname(2): the file of /proc that has it as well is hidden from the unit (`ProcSubset=pid`).
-pub(crate) fn host_name() -> String {
+pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().trim().to_owned()
 }
 

@@ -14,7 +14,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 const MOST_CERTIFICATES: u64 = 16 * 1024 * 1024;
 
 /// Does the handshake with `name` expected in the certificate. `ca` replaces the host's own roots. The caller holds the deadline.
-pub(crate) async fn handshake<S>(io: S, name: &str, ca: Option<&Path>) -> Result<TlsStream<S>, String>
+pub async fn handshake<S>(io: S, name: &str, ca: Option<&Path>) -> Result<TlsStream<S>, String>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -43,7 +43,7 @@ fn client_config(ca: Option<&Path>) -> Result<ClientConfig, String> {
 }
 
 /// The authorities of a PEM file, else those of this host.
-pub(crate) fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
+pub fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
     match ca {
         Some(path) => roots_of(path),
         None => native_roots(),

@@ -47,7 +47,7 @@ use std::time::Duration;
 use template::Library;
 use wanted::{Also, Wanted};
 
-pub(crate) use wanted::fits_alias;
+pub use wanted::fits_alias;
 
 /// Tries of one request in a round: the first and two more.
 const TRIES: u8 = 3;

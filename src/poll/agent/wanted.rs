@@ -84,7 +84,7 @@ fn is_alias(pattern: &str) -> bool {
 
 /// Does a row fit `alias:TEXT` or `session:USER`? The text stands in ifAlias as a word of its own: carriers and engineers write more
 /// beside a contract number. The user of a session may stand in ifName instead.
-pub(crate) fn fits_alias(pattern: &str, alias: &str, name: &str) -> bool {
+pub fn fits_alias(pattern: &str, alias: &str, name: &str) -> bool {
     if let Some(text) = pattern.strip_prefix("alias:") {
         return has_word(alias, text);
     }
