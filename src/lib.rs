@@ -3,9 +3,9 @@
 //!
 //! Read the modules in the order of the data:
 //!
-//! 1. [`model`]: the words of the network. Imports nothing of ours.
+//! 1. [`model`]: the words of the network. Imports nothing of ours but [`text`], which makes text from outside harmless.
 //! 2. [`config`]: from TOML to a checked [`model::Site`]; all mistakes at once, each with its place.
-//! 3. [`wire`]: bytes to values and back: ICMP, SNMP. Imports nothing of ours.
+//! 3. [`wire`]: bytes to values and back: ICMP, SNMP. Imports nothing of ours but [`text`].
 //! 4. [`poll`]: what is asked when; datagrams in, datagrams out; answers become observations.
 //! 5. [`sample`]: observations become numbers: rates, loss, utilisation, each known or unknown with its reason.
 //! 6. [`rules`]: numbers and silence become findings with a level, a cause and a verdict.
@@ -15,7 +15,7 @@
 //! 10. [`metrics`]: names and encoding of what Prometheus reads.
 //! 11. [`net`], [`daemon`], [`web`], [`cli`]: the shell: sockets, the clock, threads, HTTP, the command line.
 //!
-//! The first nine are seven crates (`hinomi-model` with [`files`], `hinomi-wire`, `hinomi-config`, `hinomi-poll` with [`sample`],
+//! The first nine are seven crates (`hinomi-model` with [`files`] and [`text`], `hinomi-wire`, `hinomi-config`, `hinomi-poll` with [`sample`],
 //! `hinomi-rules`, `hinomi-notify` with [`incident`], `hinomi-core` with [`metrics`]), so that a change compiles only what lies behind it.
 //! Each has its manifest beside its first module, and in each `crate::model` means the same as here.
 //!
@@ -27,7 +27,7 @@
 // The parts that are crates of their own, in the order of the data.
 pub use hinomi_config::config;
 pub use hinomi_core::{core, metrics};
-pub use hinomi_model::{files, model};
+pub use hinomi_model::{files, model, text};
 pub use hinomi_notify::{incident, notify};
 pub use hinomi_poll::{poll, sample};
 pub use hinomi_rules::rules;

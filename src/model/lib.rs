@@ -8,3 +8,6 @@ pub mod model;
 // Files within bounds: config, notify::channel and the shell read and write by it.
 #[path = "../files.rs"]
 pub mod files;
+// Text from outside made harmless: the wire and the model read by it.
+#[path = "../text.rs"]
+pub mod text;

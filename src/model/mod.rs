@@ -21,12 +21,12 @@ pub mod sensor;
 pub mod service;
 pub mod site;
 pub mod snmp;
-pub mod text;
 pub mod threshold;
 pub mod time;
 pub mod verdict;
 pub mod words;
 
+pub use crate::text;
 pub use circuit::{Circuit, CircuitRole, Hours, Line, LocalMinute, Measure, Power};
 pub use contact::{Address, Contact, Crossing, Escalation, Match, Party, Procedure, Recipient, Relay, Route, Tls};
 pub use device::{

@@ -2,7 +2,7 @@
 //!
 //! Never here: a chain, a signature, whether a date has passed.
 
-use super::plain::plain;
+use crate::text::line;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// What a certificate says of itself.
@@ -37,14 +37,14 @@ pub fn read(der: &[u8]) -> Result<Shown, String> {
     Ok(Shown {
         not_before: validity.not_before.timestamp(),
         not_after: validity.not_after.timestamp(),
-        subject: plain(found.subject().to_string().as_bytes(), NAME),
+        subject: line(found.subject().to_string().as_bytes(), NAME),
         names: names.filter_map(name).take(NAMES).collect(),
     })
 }
 
 fn name(name: &GeneralName<'_>) -> Option<String> {
     match name {
-        GeneralName::DNSName(name) => Some(plain(name.as_bytes(), NAME)),
+        GeneralName::DNSName(name) => Some(line(name.as_bytes(), NAME)),
         GeneralName::IPAddress(octets) => match octets.len() {
             4 => <[u8; 4]>::try_from(*octets)
                 .ok()

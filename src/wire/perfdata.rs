@@ -2,7 +2,7 @@
 //!
 //! Never here: the exit code, a threshold.
 
-use super::plain::plain;
+use crate::text::line;
 
 /// What a plugin printed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,7 +42,7 @@ pub fn read(printed: &[u8]) -> Output {
         collect(&String::from_utf8_lossy(part), &mut numbers);
     }
     Output {
-        text: plain(text, LINE),
+        text: line(text, LINE),
         numbers,
     }
 }
@@ -106,9 +106,9 @@ fn number(label: &str, text: &str) -> Option<Number> {
     // Some plugins print the comma of their language.
     let value: f64 = digits.replace(',', ".").parse().ok().filter(|v: &f64| v.is_finite())?;
     Some(Number {
-        label: plain(label.as_bytes(), LABEL),
+        label: line(label.as_bytes(), LABEL),
         value,
-        unit: plain(unit.as_bytes(), UNIT),
+        unit: line(unit.as_bytes(), UNIT),
     })
 }
 

@@ -8,8 +8,9 @@ use std::path::Path;
 
 /// A module of the crate and what it may import of ours. The order is the order of the data.
 const IMPORTS: &[(&str, &[&str])] = &[
-    ("model", &[]),
-    ("wire", &[]),
+    ("text", &[]),
+    ("model", &["text"]),
+    ("wire", &["text"]),
     ("files", &[]),
     ("config", &["model", "files"]),
     ("poll", &["model", "wire"]),

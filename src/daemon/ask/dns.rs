@@ -2,8 +2,8 @@
 
 use super::{each_try, exchange, no_answer};
 use crate::model::service::{Answer, Failure, Record, RecordKind};
+use crate::text::line;
 use crate::wire::dns::{self, Data, Kind, Reply};
-use crate::wire::plain::plain;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -76,12 +76,12 @@ fn wire(kind: RecordKind) -> Kind {
 }
 
 fn record(data: Data, kind: RecordKind) -> Record {
-    let short = |name: &str| plain(name.as_bytes(), RECORD);
+    let short = |name: &str| line(name.as_bytes(), RECORD);
     match data {
         Data::A(address) => Record::A(address),
         Data::Aaaa(address) => Record::Aaaa(address),
         Data::Name(name) => Record::Name(kind, short(&name)),
         Data::Mx(preference, name) => Record::Mx(preference, short(&name)),
-        Data::Txt(text) => Record::Txt(plain(&text, RECORD)),
+        Data::Txt(text) => Record::Txt(line(&text, RECORD)),
     }
 }

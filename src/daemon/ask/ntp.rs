@@ -2,8 +2,8 @@
 
 use super::{each_try, exchange};
 use crate::model::service::{Clock, Failure};
+use crate::text::line;
 use crate::wire::ntp::{Stamp, offset_and_delay, reply, request};
-use crate::wire::plain::plain;
 use rustix::time::{ClockId, clock_gettime};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) async fn ask(server: SocketAddr, limit: Duration) -> Result<Clock, Fa
             stratum: reply.stratum,
             leap: reply.leap,
             dispersion_us: reply.root_dispersion_us + reply.root_delay_us / 2,
-            kiss: reply.kiss.map(|code| plain(&code, code.len())),
+            kiss: reply.kiss.map(|code| line(&code, code.len())),
         })
     };
     exchange(server, each_try(limit), question, read).await

@@ -56,6 +56,12 @@ pub fn clean(text: &str) -> String {
     shortened(&harmless(text), FOREIGN).trim().to_owned()
 }
 
+/// Octets from outside that should be UTF-8, as one line of at most so many characters; what is no text shows as the sign for that.
+pub fn line(octets: &[u8], longest: usize) -> String {
+    let text = String::from_utf8_lossy(octets);
+    shortened(harmless(&text).trim(), longest).into_owned()
+}
+
 /// Who did something, as he writes his name.
 pub fn signature(by: &str) -> String {
     let by = harmless(by);
@@ -102,6 +108,14 @@ fn begins_escape(rest: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn octets_become_one_harmless_line() {
+        assert_eq!(line(b"DISK OK\r\n\x1b[31mred", 100), "DISK OK   [31mred");
+        assert_eq!(line("a\u{202e}b\u{2028}c\u{200b}".as_bytes(), 100), "ab c");
+        assert_eq!(line(b"\xff\xfeok", 100), "\u{fffd}\u{fffd}ok");
+        assert_eq!(line(&[b'x'; 1000], 10), "xxxxxxxxxx…");
+    }
     use std::collections::BTreeSet;
 
     #[test]
