@@ -34,7 +34,7 @@ use commits::{Commits, Ordered};
 use feed::Feed;
 use tape::{Tape, Took};
 
-use crate::incident::{Batch, Book, EventBody, Head, Renewed, Restored};
+use crate::incident::{Batch, Book, EventBody, Head, IncidentOrder, Renewed, Restored, Tell};
 use crate::model::service::{Answer, Failure};
 use crate::model::{Crossing, DeviceId, FindingKind, Level, Mono, Name, Now, Site, Wall};
 use crate::notify::text::cause_in_english;
@@ -59,12 +59,12 @@ pub enum Input {
     Poll(PollInput),
     /// A device sent a trap or an inform that was believed.
     Trap(TrapSeen),
-    /// An operator took an incident in hand.
-    Acknowledge {
+    /// An operator acknowledges an incident or takes that back; what cannot be done changes nothing.
+    Incident {
         /// The incident's number.
         incident: u64,
-        /// Who says so.
-        by: String,
+        /// What is ordered.
+        order: IncidentOrder,
     },
     /// An operator sets or ends a maintenance window; what cannot be done changes nothing.
     Maintenance(MaintenanceOrder),
@@ -241,9 +241,9 @@ impl Core {
         match input {
             Input::Poll(input) => self.feed.take(input, now),
             Input::Trap(trap) => self.trap(trap, now),
-            Input::Acknowledge { incident, by } => {
-                // Whoever asked reads the result from the snapshot; a number that does not exist changes nothing.
-                let _ = self.book.acknowledge(incident, &by, now);
+            Input::Incident { incident, order } => {
+                // Whoever asked by `order` was answered; from a tape, what was refused then is refused now.
+                let _ = self.book.order(incident, &order, now);
             }
             Input::Maintenance(order) => {
                 // Whoever asked by `maintain` was answered; from a tape, what was refused then is refused now.
@@ -266,12 +266,19 @@ impl Core {
 
     /// Acknowledges an incident, or says why not.
     pub fn acknowledge(&mut self, incident: u64, by: &str, now: Now) -> Result<(), String> {
-        let took = self.tape.as_ref().map(|_| Took::Acknowledge {
-            incident,
+        let order = IncidentOrder::Acknowledge {
             by: by.to_owned(),
-        });
+            note: None,
+            tell: Tell::Nobody,
+        };
+        self.order(incident, order, now)
+    }
+
+    /// Does what an operator orders about an incident, or says why not.
+    pub fn order(&mut self, incident: u64, order: IncidentOrder, now: Now) -> Result<(), String> {
         let due = self.is_due(now);
-        let result = self.book.acknowledge(incident, by, now);
+        let result = self.book.order(incident, &order, now);
+        let took = self.tape.as_ref().map(|_| Took::Incident { incident, order });
         self.turn(now);
         if result.is_ok() {
             self.commits.ordered(Ordered::Incident(incident));

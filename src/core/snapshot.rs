@@ -296,6 +296,15 @@ pub struct IncidentSummary {
     pub recovered: Option<Wall>,
     /// Acknowledged by, if it is in force.
     pub acknowledged_by: Option<String>,
+    /// Who acknowledged it last, in force or not; it stays after the end.
+    #[serde(default)]
+    pub last_acknowledged_by: Option<String>,
+    /// When that was.
+    #[serde(default)]
+    pub last_acknowledged_at: Option<Wall>,
+    /// The remark given with it.
+    #[serde(default)]
+    pub acknowledge_note: Option<String>,
     /// The maintenance window that keeps it quiet.
     #[serde(default)]
     pub muted: Option<Name>,
