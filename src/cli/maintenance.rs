@@ -1,6 +1,5 @@
 //! `hinomi maintenance`: planned work keeps people asleep; measuring goes on.
 
-use super::status::json as to_json;
 use super::table::{Paint, cell, colour, moment, plain, print};
 use super::{Daemon, Failure, client};
 use crate::core::MaintenanceStatus;
@@ -94,7 +93,7 @@ pub(super) fn maintenance(daemon: &Daemon, verb: Option<Verb>, json: bool, out: 
 fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let windows = client::snapshot(daemon)?.maintenance;
     if json {
-        writeln!(out, "{}", to_json(&windows)?)?;
+        writeln!(out, "{}", super::json::list("maintenance", &windows)?)?;
         return Ok(0);
     }
     if windows.is_empty() {

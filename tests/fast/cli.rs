@@ -434,7 +434,7 @@ fn circuits_are_counted_for_people_told_by_name_and_stand_on_metrics() {
     let (code, metrics) = daemon.get("/metrics");
     assert_eq!(code, 200);
     for wanted in [
-        "\nhinomi_circuit_info{circuit=\"N-0004\",institution_id=\"4\",class=\"user\",carrier=\"east\",role=\"main\",line_device=\"a\",port=\"ge-0/0/4\"} 1\n",
+        "\nhinomi_circuit_info{circuit=\"N-0004\",institution_id=\"4\",institution=\"Clinic 4\",class=\"user\",carrier=\"east\",role=\"main\",line_device=\"a\",port=\"ge-0/0/4\"} 1\n",
         "\nhinomi_circuit_state{circuit=\"N-0029\",institution_id=\"29\"} ",
         "\nhinomi_kernel_dropped_total{socket=\"udp\"} 0\n",
     ] {
@@ -1001,7 +1001,9 @@ fn a_fault_becomes_a_mail_even_if_the_daemon_is_killed_before_any_relay_took_it(
         assert_eq!(reload.status.code(), Some(0), "{}", text(&reload.stderr));
     }
     let list = text(&run(&["incidents", "--json", "--config", config]).stdout);
-    let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(list["version"], 1);
+    let list = list["incidents"].as_array().unwrap();
     assert_eq!(
         list.len(),
         1,
