@@ -24,6 +24,11 @@ pub(super) struct Cell {
 }
 
 impl Cell {
+    /// The same text in another colour.
+    pub(super) fn with_paint(self, paint: Paint) -> Cell {
+        Cell { paint, ..self }
+    }
+
     /// Another text in the same colour.
     pub(super) fn with_text(&self, text: impl Into<String>) -> Cell {
         cell(text, self.paint)

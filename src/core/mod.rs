@@ -170,6 +170,8 @@ pub struct Core {
 #[derive(Default)]
 struct LastSeen {
     reading: Option<Box<AgentReading>>,
+    /// When that was read.
+    read: Option<Wall>,
     tcp: Option<Box<TcpSeen>>,
     /// The last answers that were not believed: to liveness, to the agent's requests.
     rejected: [Option<Box<(Wall, Rejected)>>; 2],
@@ -613,10 +615,11 @@ impl Core {
                 if let (Some(last), Some(rejected)) = (last, round.rejected) {
                     last.rejected[1] = Some(Box::new((now.wall_at(rejected.at), *rejected)));
                 }
-                if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome)
-                    && let Some(before) = last.reading.replace(reading)
-                {
-                    self.feed.recycle(before);
+                if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome) {
+                    last.read = Some(now.wall_at(round.ended));
+                    if let Some(before) = last.reading.replace(reading) {
+                        self.feed.recycle(before);
+                    }
                 }
             }
             Observation::Tcp(reading) => {

@@ -97,6 +97,12 @@ pub struct DeviceStatus {
     pub detection_seconds: f64,
     /// sysUpTime, TimeTicks.
     pub uptime_ticks: Option<u32>,
+    /// When the agent was last read: as old are the numbers, interfaces and readings.
+    #[serde(default)]
+    pub read: Option<Wall>,
+    /// Time between two rounds, seconds.
+    #[serde(default)]
+    pub interval_seconds: f64,
     /// What only an access circuit has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit: Option<CircuitStatus>,

@@ -203,6 +203,8 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
         rejected: rejected(core, id),
         detection_seconds: device.poll.detection().as_secs_f64(),
         uptime_ticks: reading.and_then(|r| r.uptime),
+        read: core.last[id.index()].read,
+        interval_seconds: device.poll.interval.as_secs_f64(),
         traps: if lines { traps(core, &device.name) } else { Vec::new() },
         notes: super::notes::notes(core, id, device),
         parts: reading.filter(|_| lines).map(parts).unwrap_or_default(),

@@ -422,7 +422,7 @@ fn circuits_are_counted_for_people_told_by_name_and_stand_on_metrics() {
         "{said}"
     );
     let one = run(&["status", "N-0004", "--config", config]);
-    assert_eq!((one.status.code(), text(&one.stdout).lines().count()), (Some(0), 2));
+    assert_eq!((one.status.code(), text(&one.stdout).lines().count()), (Some(0), 3));
     let nobody = run(&["explain", "N-9999", "--config", config]);
     assert_eq!(nobody.status.code(), Some(1));
     assert!(

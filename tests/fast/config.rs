@@ -8,6 +8,7 @@ mod csv_mutations;
 mod defaults;
 mod host;
 mod mutations;
+mod sample;
 mod site;
 mod watches;
 
