@@ -56,7 +56,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The configuration file, with --snmp
-    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIG, env = super::CONFIG_VARIABLE)]
+    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIG, env = super::CONFIG_VARIABLE, hide_env_values = true)]
     config: PathBuf,
 }
 

@@ -1,7 +1,7 @@
 //! `hinomi incidents`: the list, one with its timeline, and the orders about one.
 
 use super::status::json as to_json;
-use super::table::{self, Cell, Paint, cell, colour, csv, moment, painted, plain, print, short};
+use super::table::{self, Cell, Paint, cell, colour, csv, minute, moment, painted, plain, print};
 use super::{Daemon, Failure, client, json, words};
 use crate::core::{self, snapshot::IncidentSummary};
 use crate::daemon::clock;
@@ -155,33 +155,29 @@ pub(super) fn list(daemon: &Daemon, options: &Options, json: bool, out: &mut dyn
     }
     let now = clock::now().wall;
     writeln!(out, "{}", table::zone_line(now))?;
-    let rows: Vec<Vec<Cell>> = incidents.iter().map(|i| row(i, now)).collect();
-    print(out, &HEAD, &rows, colour())?;
+    let columns = table::columns(HEAD.len(), 1);
+    let rows: Vec<Vec<Cell>> = incidents
+        .iter()
+        .map(|i| row(i, now).into_iter().take(columns).collect())
+        .collect();
+    print(out, &HEAD[..columns], &rows, colour())?;
     Ok(0)
 }
 
 const HEAD: [&str; 9] = [
-    "NO",
-    "LEVEL",
-    "TARGET",
-    "FINDING",
-    "OPENED",
-    "NOW",
-    "BEHIND",
-    "ACKNOWLEDGED",
-    "VERDICT",
+    "NO", "LEVEL", "TARGET", "FINDING", "OPENED", "NOW", "BEHIND", "ACK BY", "VERDICT",
 ];
 
 fn row(i: &IncidentSummary, now: Wall) -> Vec<Cell> {
     let (level, state) = match (i.recovered, &i.muted, i.reopened) {
         (Some(at), ..) => (
             cell("ok", Paint::Good),
-            cell(format!("recovered {}", short(at, now)), Paint::Good),
+            cell(format!("recovered {}", minute(at, now)), Paint::Good),
         ),
         (None, Some(_), _) => (words::level(i.level), cell("open, maintenance", Paint::Dim)),
         (None, None, Some(at)) => (
             words::level(i.level),
-            cell(format!("reopened {}", short(at, now)), Paint::Bad),
+            cell(format!("reopened {}", minute(at, now)), Paint::Bad),
         ),
         (None, None, None) => (words::level(i.level), plain("open")),
     };
@@ -195,7 +191,7 @@ fn row(i: &IncidentSummary, now: Wall) -> Vec<Cell> {
         level,
         plain(i.root.target()),
         plain(i.root.finding()),
-        plain(short(i.opened, now)),
+        plain(minute(i.opened, now)),
         state,
         plain(match i.affected_count {
             0 => "-".to_owned(),

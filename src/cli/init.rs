@@ -18,7 +18,7 @@ const ALL_OPTIONS: &str = "/usr/share/doc/hinomi/hinomi.toml";
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Options {
     /// The file to write
-    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIG, env = super::CONFIG_VARIABLE)]
+    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIG, env = super::CONFIG_VARIABLE, hide_env_values = true)]
     config: PathBuf,
     /// Name of the operator, in every mail
     #[arg(long, value_name = "NAME")]

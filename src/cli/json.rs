@@ -1,6 +1,6 @@
 //! What `--json` prints: the statuses of the core in a form that other programs read without knowing hinomi. docs/json.md describes it.
 //!
-//! - The first key is `version`, of this format. A key that goes away or changes its meaning raises it; a new key does not.
+//! - The key `version` is that of this format. A key that goes away or changes its meaning raises it; a new key does not.
 //! - A moment is RFC 3339 in UTC, such as `2026-11-22T13:45:16.250Z`.
 //! - A number that may be unknown is a number or null; beside null stands why, under the key with `_unknown` after it.
 

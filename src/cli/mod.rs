@@ -249,7 +249,7 @@ enum Incidents {
         #[arg(value_parser = incident_number)]
         number: u64,
         /// Who acknowledges; the login without it
-        #[arg(long, alias = "by", value_name = "NAME", default_value_t = login())]
+        #[arg(long, alias = "by", value_name = "NAME", default_value_t = login(), hide_default_value = true)]
         set_by: String,
         /// A remark for the others: a ticket number, what is being done
         #[arg(long, value_name = "TEXT")]
@@ -264,7 +264,7 @@ enum Incidents {
         #[arg(value_parser = incident_number)]
         number: u64,
         /// Who takes it back; the login without it
-        #[arg(long, alias = "by", value_name = "NAME", default_value_t = login())]
+        #[arg(long, alias = "by", value_name = "NAME", default_value_t = login(), hide_default_value = true)]
         set_by: String,
     },
 }
@@ -287,7 +287,7 @@ fn login() -> String {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The configuration file
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG, env = CONFIG_VARIABLE)]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG, env = CONFIG_VARIABLE, hide_env_values = true)]
     config: PathBuf,
 }
 
@@ -295,7 +295,7 @@ struct ConfigFile {
 #[derive(Debug, Args)]
 struct Daemon {
     /// The daemon's configuration file
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG, env = CONFIG_VARIABLE, global = true)]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG, env = CONFIG_VARIABLE, hide_env_values = true, global = true)]
     config: PathBuf,
     /// Its control socket, if not where the configuration says
     #[arg(long, value_name = "PATH", global = true)]

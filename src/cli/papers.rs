@@ -41,7 +41,9 @@ pub(super) fn man(folder: &Path, out: &mut dyn Write) -> Result<u8, Failure> {
         let path = folder.join(format!("{name}.1"));
         let mut page = Vec::new();
         let see_also = see_also(name, command);
-        Man::new(command.clone()).title(name.to_uppercase()).render(&mut page)?;
+        let source = concat!("hinomi ", env!("CARGO_PKG_VERSION"));
+        let man = Man::new(command.clone()).title(name.to_uppercase()).source(source);
+        man.manual("hinomi").render(&mut page)?;
         page.extend_from_slice(see_also.as_bytes());
         std::fs::write(&path, page).map_err(|e| failed(&path, &e))?;
     }
@@ -105,6 +107,8 @@ mod tests {
         for verb in Cli::command().get_subcommands() {
             let page = folder.join(format!("hinomi-{}.1", verb.get_name()));
             let page = std::fs::read_to_string(&page).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
+            // Who made the pages, and with which environment, is nobody's business.
+            assert!(!page.contains(&format!("default: {}", super::super::login())), "{page}");
             assert!(page.contains(".SH NAME") && page.contains(".SH FILES"), "{page}");
             assert!(words.contains(verb.get_name()), "{} is not completed", verb.get_name());
         }

@@ -62,8 +62,6 @@ pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, Failure> {
 const HEAD: [&str; 9] = [
     "DEVICE", "STATE", "RTT", "LOSS", "LEVEL", "SINCE", "NO", "FINDING", "OWNER",
 ];
-/// From so many columns on there is room for the owner.
-const WIDE: usize = 100;
 /// More circuits than this do not help anybody on a terminal; `--all` shows more.
 const SHOWN: usize = 20;
 
@@ -152,10 +150,7 @@ fn show(s: &Snapshot, form: Form, out: &mut dyn Write) -> std::io::Result<()> {
 }
 
 fn devices(all: &[&DeviceStatus], open: &Open<'_>, now: Wall, out: &mut dyn Write) -> std::io::Result<()> {
-    let columns = match table::room() {
-        Some(room) if room < WIDE => HEAD.len() - 1,
-        _ => HEAD.len(),
-    };
+    let columns = table::columns(HEAD.len(), 1);
     let rows: Vec<Vec<Cell>> = all
         .iter()
         .map(|d| row(d, open, now).into_iter().take(columns).collect())
@@ -253,7 +248,8 @@ fn circuits(c: &Circuits, shown: Shown<'_>, out: &mut dyn Write, colour: bool) -
         .iter()
         .map(|(state, n)| format!("{n} {}", painted(&words::reach(*state), colour)))
         .collect();
-    writeln!(out, "\n{total} circuits: {}", states.join(", "))?;
+    let s = if total == 1 { "" } else { "s" };
+    writeln!(out, "\n{total} circuit{s}: {}", states.join(", "))?;
     list("silent or with a finding", (c.listed_count, &c.listed), shown, out)?;
     list(
         "still off 30 min after opening",
@@ -339,7 +335,9 @@ fn finding(d: &DeviceStatus, incident: Option<&IncidentSummary>) -> Cell {
     told.sort_by_key(|f| (Reverse(f.level), f.since));
     if told.is_empty() {
         let waiting: Vec<String> = d.findings.iter().map(words).collect();
-        return cell(waiting.join(", "), Paint::Dim);
+        let waiting = waiting.join(", ");
+        let not_told = if waiting.is_empty() { "" } else { " (not told)" };
+        return cell(waiting + not_told, Paint::Dim);
     }
     let all: Vec<String> = told.into_iter().map(words).collect();
     let mut text = all.join(", ");

@@ -227,6 +227,30 @@ pub(super) fn short(at: Wall, now: Wall) -> String {
     at.strftime(form).to_string()
 }
 
+/// The same to the minute, for lists of what is hours old.
+pub(super) fn minute(at: Wall, now: Wall) -> String {
+    let (Some(at), Some(now)) = (zoned(at), zoned(now)) else {
+        return "-".to_owned();
+    };
+    let form = match (at.date() == now.date(), at.year() == now.year()) {
+        (true, _) => "%H:%M",
+        (false, true) => "%m-%d %H:%M",
+        (false, false) => "%Y-%m-%d",
+    };
+    at.strftime(form).to_string()
+}
+
+/// From so many columns on there is room for what is of interest to fewer people.
+const WIDE: usize = 100;
+
+/// How many of the columns of a table are shown here; the last `less` only where there is room.
+pub(super) fn columns(all: usize, less: usize) -> usize {
+    match room() {
+        Some(room) if room < WIDE => all - less,
+        _ => all,
+    }
+}
+
 /// Now, and the zone of all times below.
 pub(super) fn zone_line(now: Wall) -> String {
     let zone = ZONE

@@ -16,8 +16,8 @@ const UNITS: [&str; 4] = [
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
 ];
-/// Folders in which systemd looks by itself.
-const STORES: [&str; 2] = ["/etc/credstore", "/run/credstore"];
+/// The folder that the unit loads as it is shipped, where no unit is installed, and those in which systemd looks by itself.
+const STORES: [&str; 3] = ["/etc/hinomi/secrets", "/etc/credstore", "/run/credstore"];
 /// Longest unit file that is read.
 const MOST: u64 = 256 << 10;
 

@@ -87,7 +87,7 @@ fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, NotRead> {
 }
 
 fn rights_hint() -> String {
-    "the user that runs hinomi must be able to read it".to_string()
+    "the user that runs hinomi must be able to read it; in a shell, try again with sudo".to_string()
 }
 
 /// What was in the way, to follow "cannot be read: ".
@@ -115,7 +115,7 @@ fn read(path: &Path) -> Result<SourceFile, Box<Problem>> {
         }
         e => {
             let hint = match e.is_absent() {
-                true => "is the path right? examples/small.toml is a file to start from".to_string(),
+                true => "is the path right? `hinomi init` writes a small site to start from".to_string(),
                 false => rights_hint(),
             };
             Problem::boxed(shown.clone(), format!("cannot be read: {}", words(&e)), Some(hint))

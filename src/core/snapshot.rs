@@ -341,6 +341,9 @@ pub struct MaintenanceStatus {
     pub weekly: Option<String>,
     /// Who set it; `None` if it stands in the configuration.
     pub set_by: Option<String>,
+    /// The remark given with it.
+    #[serde(default)]
+    pub note: Option<String>,
     /// It keeps findings quiet now (also during the ten minutes after its end).
     pub in_force: bool,
 }

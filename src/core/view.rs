@@ -105,6 +105,14 @@ fn maintenance(core: &Core) -> Vec<MaintenanceStatus> {
         once,
         weekly,
         set_by,
+        // Those of the configuration have comments there.
+        note: core
+            .book
+            .state()
+            .windows
+            .iter()
+            .find(|w| w.name == *name)
+            .and_then(|w| w.note.clone()),
     };
     planned.chain(set).map(status).collect()
 }

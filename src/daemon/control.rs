@@ -73,6 +73,9 @@ pub enum Request {
         seconds: Option<u64>,
         /// Who sets it.
         set_by: String,
+        /// A remark for the others.
+        #[serde(default)]
+        note: Option<String>,
     },
     /// End a maintenance window.
     MaintenanceEnd {
@@ -276,7 +279,8 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
             end,
             seconds,
             set_by,
-        } => match window(&shared.site(), (name, what, by, set_by), (start, end, seconds)) {
+            note,
+        } => match window(&shared.site(), (name, what, by), (set_by, note), (start, end, seconds)) {
             Ok(window) => {
                 let operator = &shared.site().operator;
                 let (from, until) = (moment(window.start, operator), moment(window.end, operator));
@@ -341,7 +345,8 @@ fn answered(ordered: Option<Ordered>, done: Word, words: String) -> Reply {
 /// A window as somebody asks for it: what, and when.
 fn window(
     site: &Site,
-    (name, what, by, set_by): (String, Vec<String>, By, String),
+    (name, what, by): (String, Vec<String>, By),
+    (set_by, note): (String, Option<String>),
     (start, end, seconds): (Option<String>, Option<String>, Option<u64>),
 ) -> Result<Window, String> {
     let read = |text: String| crate::config::moment(&text, &site.operator.timezone);
@@ -368,6 +373,7 @@ fn window(
         start,
         end,
         set_by: signature(&set_by),
+        note: note.as_deref().map(remark).filter(|note| !note.is_empty()),
     })
 }
 

@@ -5,6 +5,7 @@
     reason = "a test reads the clock to see that it ends in time"
 )]
 
+mod first_hour;
 mod holds;
 mod isolate;
 mod orders;

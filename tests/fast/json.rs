@@ -1,4 +1,4 @@
-//! docs/json.md is what the types of the statuses say: their fields with their comments, in the order in which `--json` prints them.
+//! docs/json.md is what the types of the statuses say: their fields with their comments.
 //! `HINOMI_BLESS=1` writes the tables anew.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its own files has failed")]
@@ -116,6 +116,11 @@ fn json_type(kind: &str) -> String {
     }) {
         return format!("list of {of}");
     }
+    if let Some(pair) = kind.strip_prefix("BTreeMap<(") {
+        // JSON has no keys of two words: a list of rows.
+        let words = vec!["string"; pair.split(')').next().unwrap().split(", ").count()];
+        return format!("list of [{}, number]", words.join(", "));
+    }
     if kind.starts_with("BTreeMap<") {
         return "object".to_owned();
     }
@@ -150,7 +155,12 @@ fn tables() -> String {
         .unwrap();
         for field in fields(&source, name) {
             let sparse = if field.sparse { "; absent where empty" } else { "" };
-            let help = field.help.replace('|', "\\|").replace("[`", "`").replace("`]", "`");
+            let help = field
+                .help
+                .replace('|', "\\|")
+                .replace("[`", "`")
+                .replace("`]", "`")
+                .replace("`None`", "null");
             writeln!(
                 text,
                 "| `{}` | {}{sparse} | {help} |",

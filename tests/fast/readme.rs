@@ -259,7 +259,8 @@ fn the_profile_of_the_readme_is_taken_as_it_stands_and_every_profile_is_named() 
 
 /// What follows `hinomi` in a sentence and is no verb of the program.
 const SENTENCES: &[&str] = &[
-    "would", "starts", "serves", "says", "itself", "has", "could", "by", "is", "keeps", "runs", "does", "writes", "reads", "and",
+    "would", "starts", "serves", "says", "itself", "has", "could", "by", "is", "keeps", "runs", "does", "writes",
+    "reads", "and",
 ];
 
 /// Texts of a folder's files, below it too.
@@ -284,7 +285,11 @@ fn every_command_that_hinomi_hands_out_exists() {
     for (path, text) in &files {
         for before in ["`hinomi ", ": hinomi ", "(hinomi ", "&& hinomi "] {
             for rest in text.split(before).skip(1) {
-                let word = |text: &str| text.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect::<String>();
+                let word = |text: &str| {
+                    text.chars()
+                        .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                        .collect::<String>()
+                };
                 let verb = word(rest);
                 let below = word(rest[verb.len()..].trim_start_matches(' '));
                 let has_verbs = matches!(verb.as_str(), "incidents" | "maintenance");
@@ -304,6 +309,11 @@ fn every_command_that_hinomi_hands_out_exists() {
             .arg("--help")
             .output()
             .unwrap();
-        assert!(out.status.success(), "{}: hinomi {} is no command", path.display(), words.join(" "));
+        assert!(
+            out.status.success(),
+            "{}: hinomi {} is no command",
+            path.display(),
+            words.join(" ")
+        );
     }
 }

@@ -561,9 +561,14 @@ pub(super) fn event(event: &Event) -> Option<String> {
         EventBody::Muted { window } => format!("planned work explains it ({}): nobody is told", clean(window)),
         EventBody::Unmuted { window } => format!("planned work is over ({})", clean(window)),
         EventBody::MaintenanceSet { window } => format!(
-            "maintenance {} set by {}: {}",
+            "maintenance {} set by {}{}: {}",
             clean(&window.name),
             clean(&window.set_by),
+            window
+                .note
+                .as_deref()
+                .map(|n| format!(" ({})", clean(n)))
+                .unwrap_or_default(),
             window.what.iter().map(|w| clean(w)).collect::<Vec<_>>().join(", ")
         ),
         EventBody::MaintenanceEnded { window, by } => format!("maintenance {} ended by {}", clean(window), clean(by)),

@@ -51,6 +51,7 @@ fn give_orders(folder: &Folder, who: &str) -> Vec<String> {
                 end: None,
                 seconds: Some(60),
                 set_by: who.to_owned(),
+                note: None,
             },
         };
         match ask(folder, &request) {

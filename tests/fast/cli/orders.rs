@@ -29,7 +29,18 @@ fn maintenance_ends_within_a_year_and_says_who_set_it_and_in_which_zone() {
         assert!(said.contains("366 days"), "{said}");
     }
     let config = folder.config();
-    let words = [&add[..], &["--for", "366days", "--config", config.to_str().unwrap()]].concat();
+    let words = [
+        &add[..],
+        &[
+            "--for",
+            "366days",
+            "--note",
+            "ticket 4712",
+            "--config",
+            config.to_str().unwrap(),
+        ],
+    ]
+    .concat();
     let output = hinomi(&words)
         .env("SUDO_USER", "tanaka")
         .env("USER", "root")
@@ -44,7 +55,9 @@ fn maintenance_ends_within_a_year_and_says_who_set_it_and_in_which_zone() {
             .unwrap_or_else(|| panic!("{list}"))
     };
     assert!(
-        line("work").contains("tanaka") && line("work").matches(" JST").count() == 2,
+        line("work").contains("tanaka")
+            && line("work").ends_with("ticket 4712")
+            && line("work").matches(" JST").count() == 2,
         "{list}"
     );
     assert!(
@@ -100,7 +113,10 @@ fn what_is_open_stands_first_by_level_and_age() {
         "{list}"
     );
     let (first, rest) = list.split_once('\n').unwrap();
-    assert!(first.contains(" UTC") && !rest.contains("UTC"), "the zone stands once: {list}");
+    assert!(
+        first.contains(" UTC") && !rest.contains("UTC"),
+        "the zone stands once: {list}"
+    );
     looks_back(&folder);
 }
 

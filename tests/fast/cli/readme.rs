@@ -164,10 +164,7 @@ fn every_command_line_of_the_readmes_is_taken() {
                 "{name}: hinomi {}: {said}",
                 words.join(" ")
             );
-            let whole = matches!(
-                words[0].as_str(),
-                "init" | "help" | "completions" | "man" | "version"
-            );
+            let whole = matches!(words[0].as_str(), "init" | "help" | "completions" | "man" | "version");
             assert!(
                 !whole || code == Some(0),
                 "{name}: hinomi {}: {code:?}: {said}",

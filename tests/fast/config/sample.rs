@@ -61,8 +61,12 @@ fn what_is_marked_as_required_is_and_nothing_else() {
         let whole = format!("{operator}{}\n{}\n", section.head, section.required.join("\n"));
         let complaints = said(&whole);
         // The lines of the file itself are echoed below each complaint.
-        let told = complaints.lines().filter(|l| l.starts_with("hinomi.toml:") && l.contains("error:"));
-        let missing: Vec<&str> = told.filter(|l| l.contains(" has no `") || l.contains("needs")).collect();
+        let told = complaints
+            .lines()
+            .filter(|l| l.starts_with("hinomi.toml:") && l.contains("error:"));
+        let missing: Vec<&str> = told
+            .filter(|l| l.contains(" has no `") || l.contains("needs"))
+            .collect();
         // A circuit needs an address or a device, and a window an end or a week: the sample says so where they stand.
         let either = ["[[circuit]]", "[[maintenance]]"].contains(&&*section.head);
         assert!(missing.is_empty() || either, "{}: {missing:#?}", section.head);
