@@ -68,6 +68,11 @@ pub fn signature(by: &str) -> String {
     by.trim().chars().take(80).collect()
 }
 
+/// A remark that somebody gave with an order, on one line and not longer than a mail's line or two.
+pub fn remark(text: &str) -> String {
+    shortened(harmless(text).trim(), 200).into_owned()
+}
+
 /// At most so many characters, and a sign where something was cut.
 pub fn shortened(text: &str, longest: usize) -> Cow<'_, str> {
     match text.char_indices().nth(longest) {

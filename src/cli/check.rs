@@ -1,6 +1,6 @@
 //! `hinomi check FILE`: everything that is wrong with a configuration, or what was read of it.
 //!
-//! Exit code 0: clean; 1: warnings only; 2: errors, the daemon would refuse it. Never here: what is wrong (that is `config`).
+//! Exit code 0: the daemon would take it; 1: it has warnings, with `--strict`; 2: errors, the daemon would refuse it. Never here: what is wrong (that is `config`).
 
 use crate::config::{self, Host, Loaded, Severity};
 use crate::model::{Device, Liveness, Measure, PollSettings, Role, Site, Status, ThresholdKind, Written};
@@ -15,6 +15,8 @@ use std::time::Duration;
 pub struct CheckOptions {
     /// One JSON object instead of text.
     pub json: bool,
+    /// Warnings alone make the exit code 1.
+    pub strict: bool,
     /// Take every secret as present: to check a file on a machine that has none of them.
     pub no_secrets: bool,
 }
@@ -23,7 +25,7 @@ pub struct CheckOptions {
 pub fn check(path: &Path, json: bool, out: &mut dyn Write) -> u8 {
     let options = CheckOptions {
         json,
-        no_secrets: false,
+        ..CheckOptions::default()
     };
     check_with(path, options, out)
 }
@@ -42,13 +44,13 @@ pub fn check_with(path: &Path, options: CheckOptions, out: &mut dyn Write) -> u8
     } else {
         text(path, &loaded, options, out)
     };
-    exit_code(&loaded)
+    exit_code(&loaded, options.strict)
 }
 
-fn exit_code(loaded: &Loaded) -> u8 {
+fn exit_code(loaded: &Loaded, strict: bool) -> u8 {
     match loaded.problems.iter().map(|p| p.severity).max() {
         None => 0,
-        Some(Severity::Warning) => 1,
+        Some(Severity::Warning) => u8::from(strict),
         Some(Severity::Error) => 2,
     }
 }

@@ -144,7 +144,7 @@ pub(super) fn state(config: &Path) -> PathBuf {
         let state = table(&file)?.get("daemon")?.get("state")?.as_str()?.to_owned();
         Some(file.with_file_name(state))
     });
-    named.unwrap_or_else(|| PathBuf::from("/var/lib/hinomi"))
+    named.unwrap_or_else(|| PathBuf::from(crate::config::DEFAULT_STATE))
 }
 
 /// The main file, then `conf.d/*.toml` beside it.

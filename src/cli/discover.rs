@@ -6,6 +6,7 @@
 use super::{Failure, stanza};
 use crate::config::{self, builtin_profiles};
 use crate::core::{Core, DeviceStatus};
+use crate::daemon::trace::{self, Hop};
 use crate::daemon::{self, clock, once};
 use crate::model::profile::{Component, Object, Profile, Redundancy, Rows};
 use crate::model::redundancy::{RoleObject, SWITCHED_BACK};
@@ -20,6 +21,7 @@ use crate::poll::observation::Number;
 use crate::sample;
 use clap::Args;
 use std::io::{IsTerminal, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,7 +56,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The configuration file, with --snmp
-    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIG, env = super::CONFIG_VARIABLE, hide_env_values = true)]
     config: PathBuf,
 }
 
@@ -76,7 +78,9 @@ pub(super) fn discover(address: &HostAddress, options: &Options, out: &mut dyn W
         &["*"],
         &mut progress,
         "profile and interfaces",
-    )?;
+    );
+    let first =
+        first.map_err(|failure| Failure::new(failure.code, format!("{failure}{}", on_the_way(address, options))))?;
     let profile = first
         .profile
         .as_deref()
@@ -99,6 +103,32 @@ pub(super) fn discover(address: &HostAddress, options: &Options, out: &mut dyn W
     };
     out.write_all(stanza::stanza(&found).as_bytes())?;
     Ok(0)
+}
+
+/// Who on the way says something about an address that gave no answer.
+fn on_the_way(address: &HostAddress, options: &Options) -> String {
+    // Without CAP_NET_RAW the way cannot be traced, and nothing is said of it.
+    let Ok(hops) = trace::trace(address.ip) else {
+        return String::new();
+    };
+    let site = daemon::load_without_secrets(&options.config).ok();
+    let own = |ip: IpAddr| {
+        let device = site.iter().flat_map(|s| &s.devices).find(|d| d.address == ip);
+        device.map_or_else(|| ip.to_string(), |d| format!("{} ({ip})", d.name))
+    };
+    match hops.last() {
+        None => " Nobody answers on the way to it.".to_owned(),
+        Some(Hop { target: true, .. }) => {
+            " It answers echo: its agent does not run, does not take requests from this host, or has another community or user.".to_owned()
+        }
+        Some(Hop {
+            from: Some(from),
+            unreachable: Some(_),
+            ..
+        }) => format!(" {} says that it cannot be reached: nobody has this address there, or there is no way to it.", own(*from)),
+        Some(Hop { from: Some(from), .. }) => format!(" The last that answers on the way is {}.", own(*from)),
+        Some(_) => String::new(),
+    }
 }
 
 fn target(address: &HostAddress, options: &Options) -> Result<Target, Failure> {

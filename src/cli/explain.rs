@@ -1,9 +1,10 @@
 //! `hinomi explain`: why a device or a redundancy group is shown as it is. `hinomi probe` prints with the same hand.
 
 use super::status::json as to_json;
-use super::table::{Cell, colour, length, moment, painted, plain, print};
+use super::table::{Cell, Paint, cell, colour, length, moment, painted, plain, print};
 use super::{Daemon, Failure, client, incidents, words};
 use crate::core::{CircuitStatus, DeviceStatus, FindingStatus, InterfaceStatus, RedundancyStatus};
+use crate::daemon::clock;
 use crate::model::CircuitRole;
 use crate::model::profile::Health;
 use crate::model::redundancy::Role;
@@ -254,11 +255,28 @@ fn list_findings(all: &[FindingStatus], out: &mut dyn Write, colour: bool) -> st
     Ok(())
 }
 
+/// How old what was read is, where that is older than two rounds that were missed.
+fn stale(d: &DeviceStatus) -> Option<String> {
+    let age = clock::now().wall.since(d.read?).as_secs_f64();
+    (age > 3.0 * d.interval_seconds.max(1.0)).then(|| length(age))
+}
+
+/// The head of a list of what was read, with its age where that matters.
+fn head_of(what: &str, d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<Paint> {
+    match stale(d) {
+        None => writeln!(out, "\n{what}").map(|()| Paint::Plain),
+        Some(age) => {
+            let old = cell(format!("read {age} ago, not known since"), Paint::Warn);
+            writeln!(out, "\n{what}: {}", painted(&old, colour)).map(|()| Paint::Dim)
+        }
+    }
+}
+
 fn metrics(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
     if d.metrics.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nNumbers")?;
+    let paint = head_of("Numbers", d, out, colour)?;
     let rows: Vec<Vec<Cell>> = d
         .metrics
         .iter()
@@ -275,8 +293,12 @@ fn metrics(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Resu
             vec![
                 plain(crate::metrics::text::key(&m.metric)),
                 plain(m.part.as_deref().or(m.which.as_deref()).unwrap_or("-")),
-                plain(value),
-                words::known(m.level),
+                cell(value, paint),
+                if paint == Paint::Dim {
+                    words::known(m.level).with_paint(paint)
+                } else {
+                    words::known(m.level)
+                },
                 plain(judged),
             ]
         })
@@ -324,8 +346,11 @@ fn interfaces(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::R
     if d.interfaces.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nInterfaces")?;
-    let rows: Vec<Vec<Cell>> = d.interfaces.iter().map(interface).collect();
+    let paint = head_of("Interfaces", d, out, colour)?;
+    let rows = d.interfaces.iter().map(interface);
+    // What is old is not shown as if it were so now.
+    let dimmed = |row: Vec<Cell>| row.into_iter().map(|c| c.with_paint(paint)).collect();
+    let rows: Vec<Vec<Cell>> = rows.map(dimmed).collect();
     print(
         out,
         &["INTERFACE", "INDEX", "ADMIN", "OPER", "SPEED", "IN", "OUT", "ALIAS"],

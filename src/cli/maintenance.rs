@@ -1,6 +1,5 @@
 //! `hinomi maintenance`: planned work keeps people asleep; measuring goes on.
 
-use super::status::json as to_json;
 use super::table::{Paint, cell, colour, moment, plain, print};
 use super::{Daemon, Failure, client};
 use crate::core::MaintenanceStatus;
@@ -34,15 +33,18 @@ pub(super) enum Verb {
         #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration, conflicts_with = "end")]
         length: Option<Duration>,
         /// Who sets it; the login without it
-        #[arg(long, value_name = "NAME", default_value_t = super::login())]
+        #[arg(long, value_name = "NAME", default_value_t = super::login(), hide_default_value = true)]
         set_by: String,
+        /// A remark for the others: a ticket number, who is on site
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
     },
     /// End one now, or take it back
     End {
         /// Its name
         name: String,
         /// Who says so; the login without it
-        #[arg(long, alias = "by", value_name = "NAME", default_value_t = super::login())]
+        #[arg(long, alias = "by", value_name = "NAME", default_value_t = super::login(), hide_default_value = true)]
         set_by: String,
     },
 }
@@ -66,6 +68,7 @@ pub(super) fn maintenance(daemon: &Daemon, verb: Option<Verb>, json: bool, out: 
             end,
             length,
             set_by,
+            note,
         } => Request::MaintenanceSet {
             name,
             what,
@@ -78,6 +81,7 @@ pub(super) fn maintenance(daemon: &Daemon, verb: Option<Verb>, json: bool, out: 
             end,
             seconds: length.map(|l| l.as_secs()),
             set_by,
+            note,
         },
         Verb::End { name, set_by } => Request::MaintenanceEnd { name, by: set_by },
     };
@@ -94,7 +98,7 @@ pub(super) fn maintenance(daemon: &Daemon, verb: Option<Verb>, json: bool, out: 
 fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let windows = client::snapshot(daemon)?.maintenance;
     if json {
-        writeln!(out, "{}", to_json(&windows)?)?;
+        writeln!(out, "{}", super::json::list("maintenance", &windows)?)?;
         return Ok(0);
     }
     if windows.is_empty() {
@@ -117,9 +121,15 @@ fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u8, Failure>
             plain(w.by.clone()),
             plain(w.set_by.clone().unwrap_or_else(|| "configuration".to_owned())),
             plain(what.join(", ")),
+            plain(w.note.clone().unwrap_or_default()),
         ]
     };
     let rows: Vec<_> = windows.iter().map(row).collect();
-    print(out, &["WINDOW", "NOW", "WHEN", "BY", "SET BY", "WHAT"], &rows, colour())?;
+    print(
+        out,
+        &["WINDOW", "NOW", "WHEN", "BY", "SET BY", "WHAT", "NOTE"],
+        &rows,
+        colour(),
+    )?;
     Ok(0)
 }

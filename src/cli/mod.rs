@@ -1,6 +1,6 @@
 //! The command line: one file a verb.
 //!
-//! Exit codes: 0 done, 1 not done (or `check`: warnings only; `route-test`: a route failed), 2 the command line or the
+//! Exit codes: 0 done, 1 not done (or `check --strict`: warnings only; `route-test`: a route failed), 2 the command line or the
 //! configuration has errors, 3 the daemon is not running or does not answer.
 
 mod alarm;
@@ -9,8 +9,11 @@ mod client;
 mod discover;
 mod explain;
 mod incidents;
+mod init;
 mod isolate;
+mod json;
 mod maintenance;
+mod papers;
 mod plugins;
 mod probe;
 mod record;
@@ -30,20 +33,25 @@ use std::path::{Path, PathBuf};
 /// Where the configuration is unless `--config` says otherwise.
 pub const DEFAULT_CONFIG: &str = "/etc/hinomi/hinomi.toml";
 
+/// Names another one for every verb, in place of `--config`.
+const CONFIG_VARIABLE: &str = "HINOMI_CONFIG";
+
 /// 火の見: watches the network of an operator who connects medical institutions, and gets the notice out.
 #[derive(Debug, Parser)]
-#[command(name = "hinomi", version, about, disable_help_subcommand = true, after_help = EXIT_CODES)]
+#[command(name = "hinomi", version, about, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done (check: warnings only; route-test: a route failed); \
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 not done (check --strict: warnings only; route-test: a route failed); \
     2 the command line or the configuration has errors; 3 the daemon is not running or does not answer.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Watch: runs until SIGTERM; SIGHUP reloads
+    /// Write a small commented configuration, from flags or from questions
+    Init(init::Options),
+    /// Run the daemon until SIGTERM; SIGHUP reloads
     Run {
         #[command(flatten)]
         config: ConfigFile,
@@ -53,12 +61,16 @@ enum Verb {
     },
     /// Read a configuration and print every mistake in it at once
     Check {
-        /// The file
-        #[arg(default_value = DEFAULT_CONFIG)]
-        file: PathBuf,
-        /// As JSON
+        /// The configuration file; it wins over --config
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Exit with 1 where there are warnings and no errors; without it warnings are printed and the exit code is 0
+        #[arg(long)]
+        strict: bool,
         /// Take every secret as present, to check a file on a machine that has none of them
         #[arg(long)]
         no_secrets: bool,
@@ -71,19 +83,20 @@ enum Verb {
         #[arg(long)]
         force: bool,
     },
-    /// Poll one device once, now, without the daemon, and print everything read and how it was judged
+    /// Poll one device or circuit once, now, without the daemon, and print everything read and how it was judged
     Probe {
-        /// Its name in the configuration
+        /// Name of a device, or id of a circuit, in the configuration
+        #[arg(value_name = "DEVICE|CIRCUIT")]
         device: String,
         #[command(flatten)]
         config: ConfigFile,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Walk a device and print a stanza for the configuration: profile, interfaces, redundancy it takes part in
     Discover {
-        /// Its literal address
+        /// Literal address of the device
         #[arg(value_parser = crate::config::host_address)]
         address: crate::model::HostAddress,
         #[command(flatten)]
@@ -95,41 +108,37 @@ enum Verb {
         device: Option<String>,
         #[command(flatten)]
         daemon: Daemon,
-        /// Again every 2 s until Ctrl-C
-        #[arg(long, conflicts_with = "json")]
-        watch: bool,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: status::Form,
     },
-    /// Incidents: list, show, take in hand
+    /// Incidents: list, show, acknowledge
     Incidents {
         #[command(subcommand)]
         what: Option<Incidents>,
         #[command(flatten)]
         daemon: Daemon,
-        /// As JSON
+        /// Print JSON
         #[arg(long, global = true)]
         json: bool,
     },
     /// Why a device, a circuit, a redundancy group or an incident is as it is
     Explain {
-        /// Its name, the circuit's id, or an incident's number
+        /// Name of a device or group, id of a circuit, or number of an incident
         #[arg(value_name = "NAME|NUMBER")]
         device: String,
         #[command(flatten)]
         daemon: Daemon,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Where is the fault? Asks a device or circuit and everything on its way, now, and says whose it is
     Isolate {
-        /// Its name, or the circuit's id
+        /// Name of a device, or id of a circuit
         target: String,
         #[command(flatten)]
         daemon: Daemon,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -139,7 +148,7 @@ enum Verb {
         what: Option<maintenance::Verb>,
         #[command(flatten)]
         daemon: Daemon,
-        /// As JSON
+        /// Print JSON
         #[arg(long, global = true)]
         json: bool,
     },
@@ -161,7 +170,7 @@ enum Verb {
     },
     /// Send a real test mail over a route (or all) and show the transaction
     RouteTest {
-        /// Its name; all routes without it
+        /// Name of the route; all routes without it
         name: Option<String>,
         /// Who receives the mail
         #[arg(long)]
@@ -182,6 +191,17 @@ enum Verb {
     },
     /// Run the commands of watches for the daemon, which runs no program itself (used by hinomi-plugins.service)
     Plugins(plugins::Options),
+    /// Print the completions of a shell: `hinomi completions bash > /etc/bash_completion.d/hinomi`
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: papers::Shell,
+    },
+    /// Write the man pages, one a verb, into a folder
+    Man {
+        /// The folder; it is made if it is not there
+        folder: PathBuf,
+    },
     /// Print the version
     Version,
 }
@@ -197,7 +217,10 @@ impl Verb {
             | Verb::Maintenance { daemon, .. } => Some(&daemon.config),
             Verb::Probe { config, .. } => Some(&config.config),
             Verb::Replay { options, .. } => options.configuration(),
-            Verb::Run { .. }
+            Verb::Init(_)
+            | Verb::Completions { .. }
+            | Verb::Man { .. }
+            | Verb::Run { .. }
             | Verb::Check { .. }
             | Verb::Reload { .. }
             | Verb::Discover { .. }
@@ -212,21 +235,46 @@ impl Verb {
 
 #[derive(Debug, Subcommand)]
 enum Incidents {
-    /// Open ones, and those recovered within 24 h
-    List,
+    /// Open ones, and those that recovered within 24 h
+    List(incidents::Options),
     /// One with its timeline
     Show {
-        /// Its number
+        /// Number of the incident: 4 or '#4'
+        #[arg(value_parser = incident_number)]
         number: u64,
     },
-    /// Take one in hand: stops escalation and reminders
+    /// Acknowledge one: stops escalation and reminders for 8 h
     Ack {
-        /// Its number
+        /// Number of the incident: 4 or '#4'
+        #[arg(value_parser = incident_number)]
         number: u64,
-        /// Who does; the login without it
-        #[arg(long, alias = "by", value_name = "NAME", default_value_t = login())]
+        /// Who acknowledges; the login without it
+        #[arg(long, alias = "by", value_name = "NAME", default_value_t = login(), hide_default_value = true)]
+        set_by: String,
+        /// A remark for the others: a ticket number, what is being done
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+        /// Mail it to the own contacts that were told of the incident
+        #[arg(long)]
+        tell: bool,
+    },
+    /// Take an acknowledgement back: escalation and reminders run again
+    Unack {
+        /// Number of the incident: 4 or '#4'
+        #[arg(value_parser = incident_number)]
+        number: u64,
+        /// Who takes it back; the login without it
+        #[arg(long, alias = "by", value_name = "NAME", default_value_t = login(), hide_default_value = true)]
         set_by: String,
     },
+}
+
+/// The number of an incident as a mail's subject or a person writes it.
+fn incident_number(text: &str) -> Result<u64, String> {
+    let digits = text.trim().trim_start_matches('#');
+    digits
+        .parse()
+        .map_err(|_| "the number of an incident is meant, such as 4 or '#4'".to_owned())
 }
 
 /// Who gives this command: whoever called sudo, else the login.
@@ -239,7 +287,7 @@ fn login() -> String {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The configuration file
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG, env = CONFIG_VARIABLE, hide_env_values = true)]
     config: PathBuf,
 }
 
@@ -247,7 +295,7 @@ struct ConfigFile {
 #[derive(Debug, Args)]
 struct Daemon {
     /// The daemon's configuration file
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG, global = true)]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG, env = CONFIG_VARIABLE, hide_env_values = true, global = true)]
     config: PathBuf,
     /// Its control socket, if not where the configuration says
     #[arg(long, value_name = "PATH", global = true)]
@@ -315,24 +363,40 @@ fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
     }
     match verb {
         Verb::Run { config, record } => run::run(config.config, record),
-        Verb::Check { file, json, no_secrets } => {
-            let options = check::CheckOptions { json, no_secrets };
-            Ok(check::check_with(&file, options, out))
+        Verb::Check {
+            file,
+            config,
+            json,
+            strict,
+            no_secrets,
+        } => {
+            let options = check::CheckOptions {
+                json,
+                strict,
+                no_secrets,
+            };
+            Ok(check::check_with(&file.unwrap_or(config.config), options, out))
         }
+        Verb::Init(options) => init::init(&options, out),
+        Verb::Completions { shell } => papers::completions(shell, out),
+        Verb::Man { folder } => papers::man(&folder, out),
         Verb::Reload { daemon, force } => client::reload(&daemon, force, out),
         Verb::Probe { device, config, json } => probe::probe(&device, &config.config, json, out),
         Verb::Discover { address, options } => discover::discover(&address, &options, out),
-        Verb::Status {
-            device,
-            daemon,
-            watch,
-            json,
-        } => status::status(&daemon, device.as_deref(), (watch, json), out),
-        Verb::Incidents { what, daemon, json } => match what.unwrap_or(Incidents::List) {
-            Incidents::List => incidents::list(&daemon, json, out),
-            Incidents::Show { number } => incidents::show(&daemon, number, json, out),
-            Incidents::Ack { number, set_by } => incidents::ack(&daemon, number, set_by, out),
-        },
+        Verb::Status { device, daemon, form } => status::status(&daemon, device.as_deref(), form, out),
+        Verb::Incidents { what, daemon, json } => {
+            match what.unwrap_or(Incidents::List(incidents::Options::default())) {
+                Incidents::List(options) => incidents::list(&daemon, &options, json, out),
+                Incidents::Show { number } => incidents::show(&daemon, number, json, out),
+                Incidents::Ack {
+                    number,
+                    set_by,
+                    note,
+                    tell,
+                } => incidents::ack(&daemon, number, (set_by, note, tell), out),
+                Incidents::Unack { number, set_by } => incidents::unack(&daemon, number, set_by, out),
+            }
+        }
         Verb::Explain { device, daemon, json } => explain::explain(&daemon, &device, json, out),
         Verb::Isolate { target, daemon, json } => isolate::isolate(&target, &daemon, json, out),
         Verb::Maintenance { what, daemon, json } => maintenance::maintenance(&daemon, what, json, out),

@@ -14,13 +14,13 @@ const MOST: u64 = 64 << 20;
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// The configuration that names the commands
-    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = super::DEFAULT_CONFIG, env = super::CONFIG_VARIABLE, hide_env_values = true)]
     config: PathBuf,
     /// Write the list of commands into this file and end: for a helper that may not read the configuration itself
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     write: Option<PathBuf>,
     /// Take the commands from such a file, not from the configuration
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
 }
 

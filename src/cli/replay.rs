@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub(super) struct Options {
     /// The configuration to play with; another than the record's answers "what would have been said?". Give more than one if
     /// the record goes over a reload
-    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_CONFIG, env = super::CONFIG_VARIABLE, hide_env_values = true)]
     config: Vec<PathBuf>,
     /// Only what belongs to this incident, with every input from the devices it is about
     #[arg(long, value_name = "NUMBER")]

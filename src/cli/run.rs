@@ -1,6 +1,7 @@
 //! `hinomi run`.
 
 use super::Failure;
+use crate::daemon::logfmt::{Dated, Logfmt};
 use crate::daemon::{self, RunError, RunOptions};
 use std::path::PathBuf;
 use tracing_subscriber::filter::EnvFilter;
@@ -20,15 +21,15 @@ pub(super) fn run(config: PathBuf, record: Option<PathBuf>) -> Result<u8, Failur
 fn log_to_stderr() {
     let wanted = std::env::var("HINOMI_LOG").or_else(|_| std::env::var("RUST_LOG"));
     let filter = EnvFilter::builder().parse_lossy(wanted.as_deref().unwrap_or("info"));
+    let dated = match std::env::var_os("JOURNAL_STREAM") {
+        Some(_) => Dated::Elsewhere,
+        None => Dated::Here,
+    };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .with_target(false);
+        .event_format(Logfmt(dated));
     // An error means that logging has been set up already, in a test.
-    let _ = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        lines.without_time().try_init()
-    } else {
-        lines.try_init()
-    };
+    let _ = lines.try_init();
 }

@@ -23,6 +23,18 @@ pub(super) struct Cell {
     paint: Paint,
 }
 
+impl Cell {
+    /// The same text in another colour.
+    pub(super) fn with_paint(self, paint: Paint) -> Cell {
+        Cell { paint, ..self }
+    }
+
+    /// Another text in the same colour.
+    pub(super) fn with_text(&self, text: impl Into<String>) -> Cell {
+        cell(text, self.paint)
+    }
+}
+
 /// A cell of harmless text.
 pub(super) fn cell(text: impl Into<String>, paint: Paint) -> Cell {
     let text = harmless(&text.into()).into_owned();
@@ -34,21 +46,102 @@ pub(super) fn plain(text: impl Into<String>) -> Cell {
     cell(text, Paint::Plain)
 }
 
-/// Prints rows under a head.
+/// A column is not made narrower than this.
+const NARROWEST: usize = 8;
+
+/// Columns of the terminal, or of `COLUMNS`; `None` where the output goes into a file or another program, which get everything.
+pub(super) fn room() -> Option<usize> {
+    let named = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let terminal = || {
+        let stdout = std::io::stdout();
+        let size = rustix::termios::tcgetwinsize(&stdout).ok()?;
+        stdout.is_terminal().then_some(usize::from(size.ws_col))
+    };
+    named.or_else(terminal).filter(|columns| *columns > 0)
+}
+
+/// Makes the widest columns narrower until the row fits.
+fn fit(widths: &mut [usize], room: usize) {
+    loop {
+        let total = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
+        let Some(excess) = total.checked_sub(room).filter(|excess| *excess > 0) else {
+            return;
+        };
+        let widest = widths.iter().copied().max().unwrap_or_default();
+        let next = widths.iter().copied().filter(|w| *w < widest).max().unwrap_or_default();
+        let lowest = next.max(NARROWEST);
+        let Some(at) = widths.iter().rposition(|w| *w == widest && widest > NARROWEST) else {
+            return;
+        };
+        widths[at] -= excess.min(widest.saturating_sub(lowest)).max(1);
+    }
+}
+
+/// As much of a text as goes into so many columns, with a sign where something was cut.
+fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    for c in text.chars() {
+        if width(&out) + width(c.encode_utf8(&mut [0; 4])) >= columns {
+            break;
+        }
+        out.push(c);
+    }
+    out.push('…');
+    out
+}
+
+/// Prints rows of CSV as RFC 4180 has it, but for the line ends, which are those of this system.
+pub(super) fn csv(out: &mut dyn Write, head: &[&str], rows: &[Vec<String>]) -> std::io::Result<()> {
+    writeln!(out, "{}", head.join(","))?;
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|text| csv_cell(text)).collect();
+        writeln!(out, "{}", cells.join(","))?;
+    }
+    Ok(())
+}
+
+fn csv_cell(text: &str) -> String {
+    let text = harmless(text);
+    match text.contains([',', '"', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text.into_owned(),
+    }
+}
+
+/// Prints rows under a head, as wide as the terminal allows.
 pub(super) fn print(out: &mut dyn Write, head: &[&str], rows: &[Vec<Cell>], colour: bool) -> std::io::Result<()> {
+    print_within(out, head, rows, (colour, room()))
+}
+
+fn print_within(
+    out: &mut dyn Write,
+    head: &[&str],
+    rows: &[Vec<Cell>],
+    (colour, room): (bool, Option<usize>),
+) -> std::io::Result<()> {
     let mut widths: Vec<usize> = head.iter().map(|h| width(h)).collect();
     for row in rows {
         for (w, cell) in widths.iter_mut().zip(row) {
             *w = (*w).max(width(&cell.text));
         }
     }
+    if let Some(room) = room {
+        fit(&mut widths, room);
+    }
     let head: Vec<Cell> = head.iter().map(|h| cell(*h, Paint::Dim)).collect();
     for row in std::iter::once(&head).chain(rows) {
         let mut line = String::new();
         for (i, (w, cell)) in widths.iter().zip(row).enumerate() {
-            line.push_str(&painted(cell, colour));
+            let shown = Cell {
+                text: cut(&cell.text, *w),
+                paint: cell.paint,
+            };
+            line.push_str(&painted(&shown, colour));
             if i + 1 < row.len() {
-                line.push_str(&" ".repeat(w - width(&cell.text) + 2));
+                line.push_str(&" ".repeat(w.saturating_sub(width(&shown.text)) + 2));
             }
         }
         writeln!(out, "{}", line.trim_end())?;
@@ -114,6 +207,59 @@ pub(super) fn moment(at: Wall) -> String {
     )
 }
 
+fn zoned(at: Wall) -> Option<jiff::Zoned> {
+    let zone = ZONE.get().cloned().unwrap_or_else(TimeZone::system);
+    let at = jiff::Timestamp::from_millisecond(at.0).ok()?;
+    Some(at.to_zoned(zone))
+}
+
+/// A moment in a table: the time alone if it is of today, else with the day, and with the year if that is another one. The zone stands
+/// once above ([`zone_line`]).
+pub(super) fn short(at: Wall, now: Wall) -> String {
+    let (Some(at), Some(now)) = (zoned(at), zoned(now)) else {
+        return "-".to_owned();
+    };
+    let form = match (at.date() == now.date(), at.year() == now.year()) {
+        (true, _) => "%H:%M:%S",
+        (false, true) => "%m-%d %H:%M",
+        (false, false) => "%Y-%m-%d",
+    };
+    at.strftime(form).to_string()
+}
+
+/// The same to the minute, for lists of what is hours old.
+pub(super) fn minute(at: Wall, now: Wall) -> String {
+    let (Some(at), Some(now)) = (zoned(at), zoned(now)) else {
+        return "-".to_owned();
+    };
+    let form = match (at.date() == now.date(), at.year() == now.year()) {
+        (true, _) => "%H:%M",
+        (false, true) => "%m-%d %H:%M",
+        (false, false) => "%Y-%m-%d",
+    };
+    at.strftime(form).to_string()
+}
+
+/// From so many columns on there is room for what is of interest to fewer people.
+const WIDE: usize = 100;
+
+/// How many of the columns of a table are shown here; the last `less` only where there is room.
+pub(super) fn columns(all: usize, less: usize) -> usize {
+    match room() {
+        Some(room) if room < WIDE => all - less,
+        _ => all,
+    }
+}
+
+/// Now, and the zone of all times below.
+pub(super) fn zone_line(now: Wall) -> String {
+    let zone = ZONE
+        .get()
+        .and_then(|zone| zone.iana_name())
+        .unwrap_or("this host's zone");
+    format!("{}  (times in {zone})", moment(now))
+}
+
 /// A length of time in its two largest units.
 pub(super) fn length(seconds: f64) -> String {
     let s = seconds.max(0.0) as u64;
@@ -143,6 +289,39 @@ mod tests {
         let text = "x\x1b[2J\ny\u{202e}\u{2066}\u{200b}z\u{2028}\u{feff}\u{9b}";
         print(&mut out, &["a"], &[vec![plain(text)]], true).unwrap();
         assert!(String::from_utf8(out).unwrap().ends_with("\nx [2J yz\n"));
+    }
+
+    #[test]
+    fn a_row_is_as_wide_as_the_terminal_and_what_is_cut_is_marked() {
+        let long = "x".repeat(100);
+        let rows = vec![vec![plain("#12"), plain("東京".repeat(20)), plain(long), plain("end")]];
+        for room in [40, 80, 120] {
+            let mut out = Vec::new();
+            print_within(&mut out, &["NO", "TARGET", "FINDING", "E"], &rows, (false, Some(room))).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.lines().all(|l| width(l) <= room), "{text}");
+            assert!(
+                text.contains('…') && text.contains("#12") && text.contains("end"),
+                "{text}"
+            );
+        }
+        let mut out = Vec::new();
+        print_within(&mut out, &["NO", "TARGET", "FINDING", "E"], &rows, (false, None)).unwrap();
+        assert!(!String::from_utf8(out).unwrap().contains('…'), "a file gets everything");
+    }
+
+    #[test]
+    fn csv_quotes_what_would_break_a_row() {
+        let mut out = Vec::new();
+        csv(
+            &mut out,
+            &["a", "b"],
+            &[vec!["x,\"y\"".to_owned(), "z\u{1b}[2J".to_owned()]],
+        )
+        .unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("a,b\n\"x,\"\"y\"\"\",z"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
     }
 
     #[test]

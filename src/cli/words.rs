@@ -69,6 +69,11 @@ pub(super) fn reach(state: ReachState) -> Cell {
     cell(text, paint)
 }
 
+/// The word of a state in CSV, the same as in `--json`.
+pub(super) fn reach_key(state: ReachState) -> String {
+    crate::metrics::text::key(&state)
+}
+
 /// RFC 2863's word of an ifOperStatus or ifAdminStatus.
 pub(super) fn oper_word(number: u8) -> &'static str {
     match number {

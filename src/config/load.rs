@@ -2,6 +2,7 @@
 //!
 //! The only part of `config` with I/O. Never here: what a key means.
 
+use super::credentials::Credentials;
 use super::report::Problem;
 use super::{Found, Loaded, NotFound, SecretFrom, SourceFile, Surroundings, check, values};
 use crate::files::{self, NotRead};
@@ -86,7 +87,7 @@ fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, NotRead> {
 }
 
 fn rights_hint() -> String {
-    "the user that runs hinomi must be able to read it".to_string()
+    "the user that runs hinomi must be able to read it; in a shell, try again with sudo".to_string()
 }
 
 /// What was in the way, to follow "cannot be read: ".
@@ -114,7 +115,7 @@ fn read(path: &Path) -> Result<SourceFile, Box<Problem>> {
         }
         e => {
             let hint = match e.is_absent() {
-                true => "is the path right? examples/small.toml is a file to start from".to_string(),
+                true => "is the path right? `hinomi init` writes a small site to start from".to_string(),
                 false => rights_hint(),
             };
             Problem::boxed(shown.clone(), format!("cannot be read: {}", words(&e)), Some(hint))
@@ -134,8 +135,8 @@ fn read(path: &Path) -> Result<SourceFile, Box<Problem>> {
 /// This host: credentials given by systemd, files, the environment.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// Where credentials lie; the first folder that has one counts.
-    folders: Vec<PathBuf>,
+    /// Where credentials are looked for.
+    credentials: Credentials,
     /// Secrets are read (else taken as present).
     secrets: bool,
 }
@@ -147,13 +148,12 @@ impl Default for Host {
 }
 
 impl Host {
-    /// Credentials from `$CREDENTIALS_DIRECTORY` where systemd set it, else from the folders in which systemd looks.
+    /// Credentials as systemd gives them to this process, or, in a shell, to the unit.
     pub fn new() -> Host {
-        let folders = match std::env::var_os("CREDENTIALS_DIRECTORY") {
-            Some(folder) => vec![PathBuf::from(folder)],
-            None => vec![PathBuf::from("/etc/credstore"), PathBuf::from("/run/credstore")],
-        };
-        Host { folders, secrets: true }
+        Host {
+            credentials: Credentials::of_this_process(),
+            secrets: true,
+        }
     }
 
     /// Takes every secret as present without looking, to check a file on a machine that has none of them.
@@ -164,25 +164,29 @@ impl Host {
     }
 
     fn credential(&self, name: &str) -> Result<Found, NotFound> {
-        for folder in &self.folders {
-            match secret_file(&folder.join(name)) {
+        for path in self.credentials.paths(name) {
+            match secret_file(&path) {
                 Ok((secret, _)) => return Ok(found(secret, None)),
                 Err(e) if e.is_absent() => {}
                 Err(e) => {
-                    return Err(not_found(format!(
-                        "cannot be read: credential `{name}` in {}: {}",
-                        folder.display(),
-                        words(&e)
-                    )));
+                    let denied = matches!(&e, NotRead::Io(e) if e.kind() == std::io::ErrorKind::PermissionDenied);
+                    return Err(NotFound {
+                        what: format!("cannot be read: credential `{name}` in {}: {}", path.display(), words(&e)),
+                        hint: match denied {
+                            true => "it is root's alone: try again with sudo; to check without secrets: hinomi check --no-secrets",
+                            false => "to check without secrets: hinomi check --no-secrets",
+                        }
+                        .to_string(),
+                    });
                 }
             }
         }
-        let looked: Vec<String> = self.folders.iter().map(|f| f.display().to_string()).collect();
         Err(NotFound {
-            what: format!("cannot be read: no credential `{name}` in {}", looked.join(" or ")),
-            hint: format!(
-                "in the unit: LoadCredential={name}:PATH; to check without secrets: hinomi check --no-secrets"
+            what: format!(
+                "cannot be read: no credential `{name}` in {}",
+                self.credentials.looked()
             ),
+            hint: self.credentials.remedy(name),
         })
     }
 }

@@ -8,6 +8,7 @@
 //! Never here: what is done with a site. Nothing is "parsed later": past this module every value is checked.
 
 mod check;
+mod credentials;
 mod csv;
 mod hours;
 mod load;
@@ -24,6 +25,8 @@ pub use check::check;
 pub use check::maintenance::moment_in_words as moment;
 /// The operator's time zone where nothing is written.
 pub const DEFAULT_ZONE: &str = check::operator::DEFAULT_ZONE;
+/// The state directory where nothing is written: the one that systemd makes for the unit.
+pub const DEFAULT_STATE: &str = "/var/lib/hinomi";
 
 pub use load::{Host, host_address, load, load_with};
 pub use profile::{builtin_problems, builtin_profiles};

@@ -76,6 +76,8 @@ pub(super) fn status(core: &Core, circuit: &Circuit) -> CircuitStatus {
         port,
         down_bps: circuit.down_bps,
         up_bps: circuit.up_bps,
-        hours: (circuit.power == Power::MayBeOff).then(|| circuit.hours.to_string()),
+        // Where it is always open it may never be off.
+        hours: (circuit.power == Power::MayBeOff && circuit.hours.longest_break() > 0)
+            .then(|| circuit.hours.to_string()),
     }
 }

@@ -34,7 +34,7 @@ use commits::{Commits, Ordered};
 use feed::Feed;
 use tape::{Tape, Took};
 
-use crate::incident::{Batch, Book, EventBody, Head, Renewed, Restored};
+use crate::incident::{Batch, Book, EventBody, Head, IncidentOrder, Renewed, Restored, Tell};
 use crate::model::service::{Answer, Failure};
 use crate::model::{Crossing, DeviceId, FindingKind, Level, Mono, Name, Now, Site, Wall};
 use crate::notify::text::cause_in_english;
@@ -59,12 +59,12 @@ pub enum Input {
     Poll(PollInput),
     /// A device sent a trap or an inform that was believed.
     Trap(TrapSeen),
-    /// An operator took an incident in hand.
-    Acknowledge {
+    /// An operator acknowledges an incident or takes that back; what cannot be done changes nothing.
+    Incident {
         /// The incident's number.
         incident: u64,
-        /// Who says so.
-        by: String,
+        /// What is ordered.
+        order: IncidentOrder,
     },
     /// An operator sets or ends a maintenance window; what cannot be done changes nothing.
     Maintenance(MaintenanceOrder),
@@ -170,6 +170,8 @@ pub struct Core {
 #[derive(Default)]
 struct LastSeen {
     reading: Option<Box<AgentReading>>,
+    /// When that was read.
+    read: Option<Wall>,
     tcp: Option<Box<TcpSeen>>,
     /// The last answers that were not believed: to liveness, to the agent's requests.
     rejected: [Option<Box<(Wall, Rejected)>>; 2],
@@ -241,9 +243,9 @@ impl Core {
         match input {
             Input::Poll(input) => self.feed.take(input, now),
             Input::Trap(trap) => self.trap(trap, now),
-            Input::Acknowledge { incident, by } => {
-                // Whoever asked reads the result from the snapshot; a number that does not exist changes nothing.
-                let _ = self.book.acknowledge(incident, &by, now);
+            Input::Incident { incident, order } => {
+                // Whoever asked by `order` was answered; from a tape, what was refused then is refused now.
+                let _ = self.book.order(incident, &order, now);
             }
             Input::Maintenance(order) => {
                 // Whoever asked by `maintain` was answered; from a tape, what was refused then is refused now.
@@ -266,12 +268,19 @@ impl Core {
 
     /// Acknowledges an incident, or says why not.
     pub fn acknowledge(&mut self, incident: u64, by: &str, now: Now) -> Result<(), String> {
-        let took = self.tape.as_ref().map(|_| Took::Acknowledge {
-            incident,
+        let order = IncidentOrder::Acknowledge {
             by: by.to_owned(),
-        });
+            note: None,
+            tell: Tell::Nobody,
+        };
+        self.order(incident, order, now)
+    }
+
+    /// Does what an operator orders about an incident, or says why not.
+    pub fn order(&mut self, incident: u64, order: IncidentOrder, now: Now) -> Result<(), String> {
         let due = self.is_due(now);
-        let result = self.book.acknowledge(incident, by, now);
+        let result = self.book.order(incident, &order, now);
+        let took = self.tape.as_ref().map(|_| Took::Incident { incident, order });
         self.turn(now);
         if result.is_ok() {
             self.commits.ordered(Ordered::Incident(incident));
@@ -606,10 +615,11 @@ impl Core {
                 if let (Some(last), Some(rejected)) = (last, round.rejected) {
                     last.rejected[1] = Some(Box::new((now.wall_at(rejected.at), *rejected)));
                 }
-                if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome)
-                    && let Some(before) = last.reading.replace(reading)
-                {
-                    self.feed.recycle(before);
+                if let (Some(last), Ok(reading)) = (self.last.get_mut(round.device.index()), round.outcome) {
+                    last.read = Some(now.wall_at(round.ended));
+                    if let Some(before) = last.reading.replace(reading) {
+                        self.feed.recycle(before);
+                    }
                 }
             }
             Observation::Tcp(reading) => {

@@ -97,6 +97,12 @@ pub struct DeviceStatus {
     pub detection_seconds: f64,
     /// sysUpTime, TimeTicks.
     pub uptime_ticks: Option<u32>,
+    /// When the agent was last read: as old are the numbers, interfaces and readings.
+    #[serde(default)]
+    pub read: Option<Wall>,
+    /// Time between two rounds, seconds.
+    #[serde(default)]
+    pub interval_seconds: f64,
     /// What only an access circuit has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit: Option<CircuitStatus>,
@@ -296,6 +302,15 @@ pub struct IncidentSummary {
     pub recovered: Option<Wall>,
     /// Acknowledged by, if it is in force.
     pub acknowledged_by: Option<String>,
+    /// Who acknowledged it last, in force or not; it stays after the end.
+    #[serde(default)]
+    pub last_acknowledged_by: Option<String>,
+    /// When that was.
+    #[serde(default)]
+    pub last_acknowledged_at: Option<Wall>,
+    /// The remark given with it.
+    #[serde(default)]
+    pub acknowledge_note: Option<String>,
     /// The maintenance window that keeps it quiet.
     #[serde(default)]
     pub muted: Option<Name>,
@@ -326,6 +341,9 @@ pub struct MaintenanceStatus {
     pub weekly: Option<String>,
     /// Who set it; `None` if it stands in the configuration.
     pub set_by: Option<String>,
+    /// The remark given with it.
+    #[serde(default)]
+    pub note: Option<String>,
     /// It keeps findings quiet now (also during the ten minutes after its end).
     pub in_force: bool,
 }

@@ -6,7 +6,7 @@
 //! Never here: a file, a clock, a decision about health.
 
 use super::{Input, LedgerNews, MaintenanceOrder};
-use crate::incident::{Head, Restored, RowChange};
+use crate::incident::{Head, IncidentOrder, Restored, RowChange};
 use crate::model::{DeviceId, Name, Now, ReachState, Site};
 use crate::notify::{Delivery, Outcome, RouteTest};
 use crate::poll::trap::TrapSeen;
@@ -134,12 +134,12 @@ pub enum Took {
         /// What it said.
         trap: TrapSeen,
     },
-    /// See [`Input::Acknowledge`].
-    Acknowledge {
+    /// See [`Input::Incident`].
+    Incident {
         /// Number.
         incident: u64,
-        /// Who.
-        by: String,
+        /// What was ordered.
+        order: IncidentOrder,
     },
     /// See [`Input::Maintenance`].
     Maintenance(MaintenanceOrder),
@@ -188,7 +188,7 @@ impl Took {
                     .unwrap_or_default(),
                 trap,
             },
-            Input::Acknowledge { incident, by } => Took::Acknowledge { incident, by },
+            Input::Incident { incident, order } => Took::Incident { incident, order },
             Input::Maintenance(order) => Took::Maintenance(order),
             Input::Committed { batch, result } => Took::Committed { batch, result },
             Input::CommitLate { batch, error } => Took::CommitLate { batch, error },

@@ -69,7 +69,7 @@ impl Core {
                 Some(device) => Input::Trap(TrapSeen { device, ..trap }),
                 None => return true,
             },
-            Took::Acknowledge { incident, by } => Input::Acknowledge { incident, by },
+            Took::Incident { incident, order } => Input::Incident { incident, order },
             Took::Maintenance(order) => Input::Maintenance(order),
             Took::Committed { batch, result } => Input::Committed { batch, result },
             Took::CommitLate { batch, error } => Input::CommitLate { batch, error },

@@ -105,6 +105,14 @@ fn maintenance(core: &Core) -> Vec<MaintenanceStatus> {
         once,
         weekly,
         set_by,
+        // Those of the configuration have comments there.
+        note: core
+            .book
+            .state()
+            .windows
+            .iter()
+            .find(|w| w.name == *name)
+            .and_then(|w| w.note.clone()),
     };
     planned.chain(set).map(status).collect()
 }
@@ -203,6 +211,8 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
         rejected: rejected(core, id),
         detection_seconds: device.poll.detection().as_secs_f64(),
         uptime_ticks: reading.and_then(|r| r.uptime),
+        read: core.last[id.index()].read,
+        interval_seconds: device.poll.interval.as_secs_f64(),
         traps: if lines { traps(core, &device.name) } else { Vec::new() },
         notes: super::notes::notes(core, id, device),
         parts: reading.filter(|_| lines).map(parts).unwrap_or_default(),
@@ -498,6 +508,9 @@ pub fn incident(incident: &Incident) -> IncidentSummary {
         reopened: incident.reopened(),
         recovered: incident.recovered,
         acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
+        last_acknowledged_by: incident.last_acknowledged.as_ref().map(|a| a.by.clone()),
+        last_acknowledged_at: incident.last_acknowledged.as_ref().map(|a| a.at),
+        acknowledge_note: incident.last_acknowledged.as_ref().and_then(|a| a.note.clone()),
         muted: incident.muted.clone(),
         isolation: incident.isolation().cloned(),
         affected: affected.cloned().collect(),

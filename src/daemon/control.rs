@@ -8,8 +8,9 @@ use super::{clock, reload};
 use crate::core::snapshot::IncidentSummary;
 use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{DeviceStatus, MaintenanceOrder, Snapshot};
+use crate::incident::{IncidentOrder, Tell};
 use crate::model::maintenance::{self, By};
-use crate::model::text::{harmless, is_hostile, signature};
+use crate::model::text::{harmless, is_hostile, remark, signature};
 use crate::model::{Name, Site, Window};
 use crate::notify::text::moment;
 use crate::web::{Places, Progress, Watched};
@@ -49,12 +50,12 @@ pub enum Request {
         /// Its number.
         number: u64,
     },
-    /// Take an incident in hand.
-    Acknowledge {
+    /// Acknowledge an incident, or take that back.
+    Order {
         /// Number.
         incident: u64,
-        /// Who says so.
-        by: String,
+        /// What is ordered.
+        order: IncidentOrder,
     },
     /// Set a maintenance window.
     MaintenanceSet {
@@ -72,6 +73,9 @@ pub enum Request {
         seconds: Option<u64>,
         /// Who sets it.
         set_by: String,
+        /// A remark for the others.
+        #[serde(default)]
+        note: Option<String>,
     },
     /// End a maintenance window.
     MaintenanceEnd {
@@ -275,7 +279,8 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
             end,
             seconds,
             set_by,
-        } => match window(&shared.site(), (name, what, by, set_by), (start, end, seconds)) {
+            note,
+        } => match window(&shared.site(), (name, what, by), (set_by, note), (start, end, seconds)) {
             Ok(window) => {
                 let operator = &shared.site().operator;
                 let (from, until) = (moment(window.start, operator), moment(window.end, operator));
@@ -295,7 +300,7 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Reply {
         }
         // Answered by `one`, which goes on with the lines.
         Request::Record { .. } => Reply::Refused("a record is not answered with one line".to_owned()),
-        Request::Acknowledge { incident, by } => acknowledge(shared, incident, by).await,
+        Request::Order { incident, order } => incident_order(shared, incident, order).await,
         Request::Reload { force } => match reload::reload(shared, force).await {
             Ok(summary) => Reply::Done(summary),
             Err(why) => Reply::Refused(why),
@@ -340,7 +345,8 @@ fn answered(ordered: Option<Ordered>, done: Word, words: String) -> Reply {
 /// A window as somebody asks for it: what, and when.
 fn window(
     site: &Site,
-    (name, what, by, set_by): (String, Vec<String>, By, String),
+    (name, what, by): (String, Vec<String>, By),
+    (set_by, note): (String, Option<String>),
     (start, end, seconds): (Option<String>, Option<String>, Option<u64>),
 ) -> Result<Window, String> {
     let read = |text: String| crate::config::moment(&text, &site.operator.timezone);
@@ -367,6 +373,7 @@ fn window(
         start,
         end,
         set_by: signature(&set_by),
+        note: note.as_deref().map(remark).filter(|note| !note.is_empty()),
     })
 }
 
@@ -374,14 +381,34 @@ fn stuck() -> Reply {
     Reply::Refused("the engine does not answer; see the log".to_owned())
 }
 
-async fn acknowledge(shared: &Shared, incident: u64, by: String) -> Reply {
-    // It stands in the answer, the log and the ledger.
-    let by = signature(&by);
-    let done = Word::Acknowledged {
-        id: incident,
-        by: by.clone(),
+async fn incident_order(shared: &Shared, incident: u64, order: IncidentOrder) -> Reply {
+    // What is given stands in the answer, the log and the ledger.
+    let (order, done, words) = match order {
+        IncidentOrder::Acknowledge { by, note, tell } => {
+            let (by, note) = (signature(&by), note.as_deref().map(remark));
+            let others = match tell {
+                Tell::Nobody => "",
+                Tell::Others => "; the other own contacts that know of it are told",
+            };
+            let words = format!("incident #{incident} acknowledged by {by}{others}");
+            let done = Word::Acknowledged {
+                id: incident,
+                by: by.clone(),
+            };
+            (IncidentOrder::Acknowledge { by, note, tell }, done, words)
+        }
+        IncidentOrder::TakeBack { by } => {
+            let by = signature(&by);
+            let words = format!(
+                "acknowledgement of incident #{incident} taken back by {by}; reminders and escalation run again"
+            );
+            let done = Word::AcknowledgeTakenBack {
+                id: incident,
+                by: by.clone(),
+            };
+            (IncidentOrder::TakeBack { by }, done, words)
+        }
     };
-    let words = format!("incident #{incident} acknowledged by {by}");
-    let order = shared.order(|reply| ToEngine::Acknowledge { incident, by, reply });
-    answered(order.await, done, words)
+    let ordered = shared.order(|reply| ToEngine::Order { incident, order, reply });
+    answered(ordered.await, done, words)
 }

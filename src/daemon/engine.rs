@@ -187,10 +187,10 @@ impl Engine {
             ToEngine::Incident { id, reply } => {
                 let _ = reply.send(self.core.incident(id).map(Box::new));
             }
-            ToEngine::Acknowledge { incident, by, reply } => {
+            ToEngine::Order { incident, order, reply } => {
                 // Who acknowledged wants to see it.
                 self.survey.outdated();
-                let result = self.core.acknowledge(incident, &by, now);
+                let result = self.core.order(incident, order, now);
                 self.orders.taken(result, self.core.latest_batch(), reply, now.mono);
             }
             ToEngine::Maintain { order, reply } => {
@@ -272,7 +272,7 @@ impl Engine {
                 self.tell_ledger_state(result.as_ref().err().cloned());
             }
             Input::Ledger(news) => self.ledger_news(news),
-            Input::Acknowledge { .. } => self.survey.outdated(),
+            Input::Incident { .. } => self.survey.outdated(),
             Input::Delivered { .. } => self.attempts = self.attempts.saturating_sub(1),
             _ => {}
         }

@@ -4,7 +4,7 @@ use super::orders::Reply;
 use crate::core::snapshot::IncidentSummary;
 use crate::core::tape::{Beginning, Line, Wants};
 use crate::core::{Counts, DeviceStatus, Input, MaintenanceOrder, Picture, Snapshot};
-use crate::incident::Batch;
+use crate::incident::{Batch, IncidentOrder};
 use crate::model::{Name, Site, Wall};
 use crate::notify::Delivery;
 use crate::poll::AskJob;
@@ -47,12 +47,12 @@ pub(crate) enum ToEngine {
         /// Where to; `None` if the book has none of this number.
         reply: oneshot::Sender<Option<Box<IncidentSummary>>>,
     },
-    /// An operator takes an incident in hand.
-    Acknowledge {
+    /// An operator acknowledges an incident or takes that back.
+    Order {
         /// Its number.
         incident: u64,
-        /// Who says so.
-        by: String,
+        /// What is ordered.
+        order: IncidentOrder,
         /// Where to, when the ledger has answered.
         reply: Reply,
     },

@@ -27,6 +27,7 @@ pub mod clock;
 pub mod control;
 pub mod heartbeat;
 pub mod keep;
+pub mod logfmt;
 pub mod once;
 pub mod plugins;
 pub mod trace;

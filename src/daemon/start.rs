@@ -17,6 +17,7 @@ use crate::net::{Net, NoSockets};
 use crate::web::{self, Offer};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -65,6 +66,18 @@ pub enum RunError {
         path: PathBuf,
         /// The system's words.
         error: io::Error,
+    },
+    /// Root would leave files in the state directory of the service that the service cannot open.
+    #[error(
+        "the state directory {path} belongs to user {uid}, the one of the service, and this is root: what root writes there the service \
+         could not open. Start the service: systemctl start hinomi. By hand, as that user: systemd-run --pty -p User={uid} -p \
+         AmbientCapabilities=CAP_NET_RAW hinomi run"
+    )]
+    Root {
+        /// Which.
+        path: PathBuf,
+        /// Its owner.
+        uid: u32,
     },
     /// The ledger cannot be opened, or another daemon holds it.
     #[error(transparent)]
@@ -414,7 +427,38 @@ fn tcp(at: SocketAddr, key: &'static str) -> Result<(TcpListener, SocketAddr), R
 }
 
 /// Creates the state directory (not its parents), readable by nobody else.
+/// What root writes into the service's state directory the service cannot open: hinomi by hand would end the monitoring.
+fn refuse_root(path: &Path) -> Result<(), RunError> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let owner = match path.metadata() {
+        Ok(state) => state.uid(),
+        // It is not there yet: that of the service is made by systemd.
+        Err(_) if path == Path::new(crate::config::DEFAULT_STATE) => user_id(SERVICE_USER).unwrap_or(0),
+        Err(_) => 0,
+    };
+    match owner {
+        0 => Ok(()),
+        uid => Err(RunError::Root {
+            path: path.to_owned(),
+            uid,
+        }),
+    }
+}
+
+/// The user of systemd/hinomi.sysusers.
+const SERVICE_USER: &str = "hinomi";
+
+/// The number of a user of this host.
+fn user_id(name: &str) -> Option<u32> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = passwd.lines().find(|l| l.split(':').next() == Some(name))?;
+    line.split(':').nth(2)?.parse().ok()
+}
+
 fn prepare_state(path: &Path) -> Result<(), RunError> {
+    refuse_root(path)?;
     use std::os::unix::fs::DirBuilderExt;
     let failed = |error| RunError::State {
         path: path.to_owned(),

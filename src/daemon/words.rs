@@ -151,6 +151,13 @@ pub enum Word {
         /// Who.
         by: String,
     },
+    /// Somebody took an acknowledgement back.
+    AcknowledgeTakenBack {
+        /// Number.
+        id: u64,
+        /// Who.
+        by: String,
+    },
     /// Somebody has set or ended a maintenance window.
     Maintenance {
         /// What, for people.
@@ -281,6 +288,7 @@ impl Word {
                 what,
             } => info!(id, %what, "incident"),
             Word::Event { incident: None, what } => info!(%what, "event"),
+            Word::AcknowledgeTakenBack { id, by } => info!(id, %by, "acknowledgement taken back"),
             Word::Acknowledged { id, by } => info!(id, %by, "incident acknowledged"),
             Word::Maintenance { what } => info!(%what, "maintenance"),
             Word::OrderNotRecorded { what, why } => warn!(%what, %why, "an operator's order is not recorded"),

@@ -6,9 +6,9 @@ pub use super::state::{
     Acknowledgement, FEW, Hanging, INCIDENTS, Incident, Phase, State, TIMELINES, Told, Undelivered,
 };
 
-use super::event::{AcknowledgeEnd, Event, EventBody, Tick};
+use super::event::{AcknowledgeEnd, Event, EventBody, IncidentOrder, Tell, Tick};
 use super::state::FLAP_WINDOW;
-use crate::model::text::signature;
+use crate::model::text::{remark, signature};
 use crate::model::{FindingKey, FindingKind, Level, Mono, Name, Now, Part, Wall};
 use crate::rules::{Affected, Cause, FindingChange, Note};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,7 +120,7 @@ impl Book {
         }
         if rises && incident.acknowledged.is_some() {
             let why = AcknowledgeEnd::Worse;
-            self.push(Some(id), EventBody::AcknowledgeEnded { why }, now);
+            self.push(Some(id), EventBody::AcknowledgeEnded { why, by: None }, now);
         }
         self.push(Some(id), EventBody::Changed { change }, now);
         self.check_flapping(id, now);
@@ -311,8 +311,18 @@ impl Book {
         }
     }
 
-    /// Somebody takes an open incident in hand: escalation and reminders stop for 8 hours.
+    /// Somebody works on an open incident: escalation and reminders stop for 8 hours.
     pub fn acknowledge(&mut self, id: u64, by: &str, now: Now) -> Result<(), String> {
+        let order = IncidentOrder::Acknowledge {
+            by: by.to_owned(),
+            note: None,
+            tell: Tell::Nobody,
+        };
+        self.order(id, &order, now)
+    }
+
+    /// Does what an operator orders about an incident, or says why not.
+    pub fn order(&mut self, id: u64, order: &IncidentOrder, now: Now) -> Result<(), String> {
         let Some(incident) = self.state.get(id) else {
             return Err(format!(
                 "there is no incident #{id} in the book; `hinomi incidents` lists those of the last 48 hours"
@@ -321,9 +331,22 @@ impl Book {
         if !incident.is_open() {
             return Err(format!("incident #{id} is already over; nothing to acknowledge"));
         }
-        let until = self.tick(now).after(ACKNOWLEDGED);
-        let by = signature(by);
-        self.push(Some(id), EventBody::Acknowledged { by, until }, now);
+        let body = match order {
+            IncidentOrder::Acknowledge { by, note, tell } => EventBody::Acknowledged {
+                by: signature(by),
+                until: self.tick(now).after(ACKNOWLEDGED),
+                note: note.as_deref().map(remark).filter(|note| !note.is_empty()),
+                tell: *tell,
+            },
+            IncidentOrder::TakeBack { .. } if incident.acknowledged.is_none() => {
+                return Err(format!("incident #{id} is not acknowledged; nothing to take back"));
+            }
+            IncidentOrder::TakeBack { by } => EventBody::AcknowledgeEnded {
+                why: AcknowledgeEnd::TakenBack,
+                by: Some(signature(by)),
+            },
+        };
+        self.push(Some(id), body, now);
         Ok(())
     }
 
@@ -362,7 +385,7 @@ impl Book {
         };
         if incident.acknowledged.as_ref().is_some_and(|a| a.until <= tick) {
             let why = AcknowledgeEnd::Expired;
-            self.push(Some(id), EventBody::AcknowledgeEnded { why }, now);
+            self.push(Some(id), EventBody::AcknowledgeEnded { why, by: None }, now);
         }
         if incident.good.is_some_and(|t| t.after(COMING_BACK) <= tick) {
             let change = incident.last.clone();

@@ -55,6 +55,48 @@ pub enum AcknowledgeEnd {
     Expired,
     /// The incident rose to critical.
     Worse,
+    /// An operator took it back.
+    TakenBack,
+}
+
+/// Who else hears of an acknowledgement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tell {
+    /// Nobody: it stops reminders and escalation, and stands in `incidents list`.
+    #[default]
+    Nobody,
+    /// The own contacts that were told of the incident get a mail.
+    Others,
+}
+
+impl Tell {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+    fn is_nobody(&self) -> bool {
+        *self == Tell::Nobody
+    }
+}
+
+/// What an operator orders about an open incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "kebab-case")]
+pub enum IncidentOrder {
+    /// Somebody works on it.
+    Acknowledge {
+        /// Who.
+        by: String,
+        /// A remark for the others: a ticket number, what is being done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// Whether the others get a mail.
+        #[serde(default, skip_serializing_if = "Tell::is_nobody")]
+        tell: Tell,
+    },
+    /// The acknowledgement was a slip, or whoever gave it cannot go on.
+    TakeBack {
+        /// Who says so.
+        by: String,
+    },
 }
 
 /// Why somebody is told.
@@ -85,6 +127,8 @@ pub enum NoticeKind {
     FlappingBegan,
     /// Quiet for 30 minutes; the final state.
     FlappingEnded,
+    /// Somebody acknowledged it and wants the others to know.
+    Acknowledged,
 }
 
 impl NoticeKind {
@@ -103,6 +147,7 @@ impl NoticeKind {
             NoticeKind::Repeat => "repeat",
             NoticeKind::FlappingBegan => "flapping-began",
             NoticeKind::FlappingEnded => "flapping-ended",
+            NoticeKind::Acknowledged => "acknowledged",
         }
     }
 
@@ -223,11 +268,20 @@ pub enum EventBody {
         by: String,
         /// Until when it holds.
         until: Tick,
+        /// A remark for the others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// Whether the others get a mail.
+        #[serde(default, skip_serializing_if = "Tell::is_nobody")]
+        tell: Tell,
     },
     /// The acknowledgement no longer holds.
     AcknowledgeEnded {
         /// Why.
         why: AcknowledgeEnd,
+        /// Who took it back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// Four changes in 30 minutes.
     FlappingBegan,
@@ -358,7 +412,13 @@ impl EventBody {
     pub fn is_order(&self) -> bool {
         matches!(
             self,
-            EventBody::Acknowledged { .. } | EventBody::MaintenanceSet { .. } | EventBody::MaintenanceEnded { .. }
+            EventBody::Acknowledged { .. }
+                | EventBody::AcknowledgeEnded {
+                    why: AcknowledgeEnd::TakenBack,
+                    ..
+                }
+                | EventBody::MaintenanceSet { .. }
+                | EventBody::MaintenanceEnded { .. }
         )
     }
 

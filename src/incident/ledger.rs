@@ -118,6 +118,16 @@ pub struct Ledger {
     renewed: Option<Renewed>,
 }
 
+/// Opens the file of a ledger that another process may be writing.
+fn open_read_only(path: &Path) -> Result<Connection, LedgerError> {
+    // Without a log beside it the file is complete in itself, and reading it must not need write permission.
+    let has_log = with_suffix(path, "-wal").metadata().is_ok_and(|m| m.len() > 0);
+    let mode = if has_log { "mode=ro" } else { "immutable=1" };
+    let uri = format!("file:{}?{mode}", uri_path(path));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(uri, flags).map_err(|e| sql_store(path, "read", &e))
+}
+
 impl Ledger {
     /// Opens or creates the ledger in `dir` (creating that too), verifies the chain since the last checkpoint, compares it with its
     /// anchor, and gives back what is needed to go on. A damaged file is kept aside; then [`Restored::damage`] says so.
@@ -203,12 +213,7 @@ impl Ledger {
                 ..Restored::default()
             });
         }
-        // Without a log beside it the file is complete in itself, and reading it must not need write permission.
-        let has_log = with_suffix(&path, "-wal").metadata().is_ok_and(|m| m.len() > 0);
-        let mode = if has_log { "mode=ro" } else { "immutable=1" };
-        let uri = format!("file:{}?{mode}", uri_path(&path));
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(uri, flags).map_err(|e| sql_store(&path, "read", &e))?;
+        let conn = open_read_only(&path)?;
         let read = read_contents(&conn, &path);
         match read.and_then(|c| expected.compare(&conn, &c, &path).map(|()| c)) {
             Ok(contents) => Ok(contents.restored),
@@ -218,6 +223,24 @@ impl Ledger {
                 restored.damage = Some(what);
                 Ok(restored)
             }
+        }
+    }
+
+    /// Hands over every event that the ledger holds, the oldest first, without taking it; `Some` says where its chain is broken, and
+    /// what came before that was handed over.
+    pub fn read_all(dir: &Path, each: impl FnMut(&str)) -> Result<Option<String>, LedgerError> {
+        let path = dir.join("ledger.db");
+        if !path.exists() {
+            return Err(LedgerError::Missing {
+                path: path.display().to_string(),
+            });
+        }
+        let conn = open_read_only(&path)?;
+        match read::walk(&conn, each) {
+            Ok(()) => Ok(None),
+            Err(read::Stop::Broken(what)) => Ok(Some(what)),
+            Err(read::Stop::Sql(e)) if is_damage(&e) => Ok(Some(e.to_string())),
+            Err(read::Stop::Sql(e)) => Err(sql_store(&path, "read", &e)),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Never here: a decision about what event comes next (that is `book`).
 
-use super::event::{Event, EventBody, NoticeKind, Tick};
+use super::event::{AcknowledgeEnd, Event, EventBody, NoticeKind, Tick};
 use crate::model::{FindingKey, FindingKind, Isolation, Level, Name, Verdict, Wall, Window};
 use crate::rules::{Cause, FindingChange};
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,9 @@ pub struct Acknowledgement {
     pub at: Wall,
     /// Until when it holds.
     pub until: Tick,
+    /// A remark for the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What a contact was told about an incident.
@@ -115,6 +118,9 @@ pub struct Incident {
     pub missing: usize,
     /// In force.
     pub acknowledged: Option<Acknowledgement>,
+    /// The last one, which stays after the end for those who look back; one that was taken back does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_acknowledged: Option<Acknowledgement>,
     /// The incident it is folded into, once known.
     pub folded_into: Option<u64>,
     /// Going up and down; changes are not told one by one.
@@ -183,7 +189,7 @@ impl Incident {
             .map(|(name, _)| name)
     }
 
-    fn new(id: u64, event: &Event, change: &FindingChange) -> Incident {
+    pub(super) fn new(id: u64, event: &Event, change: &FindingChange) -> Incident {
         Incident {
             id,
             root: change.key.clone(),
@@ -199,6 +205,7 @@ impl Incident {
             affected: BTreeMap::new(),
             missing: 0,
             acknowledged: None,
+            last_acknowledged: None,
             folded_into: None,
             flapping: false,
             muted: None,
@@ -507,7 +514,7 @@ fn is_afterthought(body: &EventBody) -> bool {
     )
 }
 
-fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
+pub(super) fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
     let id = incident.id;
     let wrong = |what: &str, phase: Phase| Err(format!("incident #{id} {what} while {phase:?}"));
     match &event.body {
@@ -590,7 +597,7 @@ fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
                 incident.notes.push((key.clone(), cause.clone()));
             }
         }
-        EventBody::Acknowledged { by, until } => {
+        EventBody::Acknowledged { by, until, note, .. } => {
             if !incident.is_open() {
                 return wrong("was acknowledged", incident.phase);
             }
@@ -598,11 +605,18 @@ fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), String> {
                 by: by.clone(),
                 at: event.at,
                 until: *until,
+                note: note.clone(),
             });
+            incident.last_acknowledged.clone_from(&incident.acknowledged);
             // Somebody has it: that the call arrived needs no second way any more.
             incident.told.values_mut().for_each(|told| told.repeated = true);
         }
-        EventBody::AcknowledgeEnded { .. } => incident.acknowledged = None,
+        EventBody::AcknowledgeEnded { why, .. } => {
+            incident.acknowledged = None;
+            if *why == AcknowledgeEnd::TakenBack {
+                incident.last_acknowledged = None;
+            }
+        }
         EventBody::Muted { window } => incident.muted = Some(window.clone()),
         EventBody::Unmuted { .. } => incident.muted = None,
         EventBody::Trap { .. } => incident.traps = incident.traps.saturating_add(1),

@@ -237,7 +237,7 @@ pub const FAMILIES: &[Family] = &[
         Gauge,
         &["level"],
         Once(once::incidents),
-        "Open incidents by level.",
+        "Open incidents by level; one that waits for what is behind it counts as a warning.",
     ),
     family(
         "hinomi_redundancy_role",
@@ -354,9 +354,9 @@ pub const FAMILIES: &[Family] = &[
     family(
         "hinomi_metric",
         Gauge,
-        &["device", "metric", "part"],
+        &["device", "metric", "part", "unit"],
         Each(rows::numbers, rows::metric),
-        "A judged number in the unit of its threshold.",
+        "A judged number in the unit of the label: percent, celsius, seconds, days, none for a count, or a watch's own.",
     ),
     family(
         "hinomi_metric_level",
@@ -385,6 +385,7 @@ pub const FAMILIES: &[Family] = &[
         &[
             "circuit",
             "institution_id",
+            "institution",
             "class",
             "carrier",
             "role",

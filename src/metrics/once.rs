@@ -95,8 +95,10 @@ pub(super) fn unknown(p: &Picture, w: &mut Writer) {
 }
 
 pub(super) fn incidents(p: &Picture, w: &mut Writer) {
-    for l in [Level::Ok, Level::Warning, Level::Critical] {
-        w.sample(&[&key(&l)], p.head.incidents_open.get(&l).copied().unwrap_or(0));
+    // An open incident has a level; one whose root is good and that waits for what is behind it is counted with the warnings.
+    let waiting = p.head.incidents_open.get(&Level::Ok).copied().unwrap_or(0);
+    for (l, more) in [(Level::Warning, waiting), (Level::Critical, 0)] {
+        w.sample(&[l.key()], more + p.head.incidents_open.get(&l).copied().unwrap_or(0));
     }
 }
 

@@ -6,7 +6,8 @@ use super::once;
 use super::text::{Writer, key, truth};
 use crate::core::Picture;
 use crate::core::picture::{Port, Row};
-use crate::model::{Circuit, CircuitRole, Device, DeviceId, Measure, Part, ReachState, Role};
+use crate::model::{Circuit, CircuitRole, Device, DeviceId, Measure, Metric, Name, Part, ReachState, Role};
+use std::borrow::Cow;
 
 pub(super) fn all(p: &Picture) -> usize {
     p.rows.len()
@@ -135,6 +136,7 @@ pub(super) fn circuit_info(p: &Picture, i: usize, w: &mut Writer) {
         &[
             &device.name,
             &circuit.institution_id,
+            &circuit.institution,
             device.class.as_deref().unwrap_or_default(),
             circuit.carrier.as_deref().unwrap_or_default(),
             role,
@@ -234,12 +236,28 @@ pub(super) fn watch_perfdata(p: &Picture, i: usize, w: &mut Writer) {
     w.sample(&labels, row.perf.value);
 }
 
+/// The unit in a word; that of a watch is its own.
+fn unit(device: &Device, part: Option<&Name>, metric: Metric) -> Cow<'static, str> {
+    let part = part.map_or(Part::Device, |name| Part::Watch(name.clone()));
+    match crate::rules::number::unit(device, &part, metric) {
+        own if metric == Metric::Watch => Cow::Owned(own),
+        fixed => Cow::Borrowed(match &*fixed {
+            "%" => "percent",
+            "C" => "celsius",
+            "s" => "seconds",
+            "d" => "days",
+            _ => "",
+        }),
+    }
+}
+
 pub(super) fn metric(p: &Picture, i: usize, w: &mut Writer) {
     let row = &p.numbers[i];
     // A number that is not known has no sample: absent, never zero.
     if let Some(value) = row.value {
         let part = row.part.as_deref().unwrap_or_default();
-        w.sample(&[name(p, row.device), &key(&row.metric), part], value);
+        let unit = unit(p.site.device(row.device), row.part.as_ref(), row.metric);
+        w.sample(&[name(p, row.device), &key(&row.metric), part, &unit], value);
     }
 }
 

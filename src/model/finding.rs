@@ -20,6 +20,17 @@ pub enum Level {
     Critical,
 }
 
+impl Level {
+    /// The word in `--json`, CSV and metrics.
+    pub fn key(self) -> &'static str {
+        match self {
+            Level::Ok => "ok",
+            Level::Warning => "warning",
+            Level::Critical => "critical",
+        }
+    }
+}
+
 /// What is wrong. The kebab-case name is the key in `[findings]` and in every output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -299,27 +310,45 @@ impl FindingKey {
     }
 }
 
-impl std::fmt::Display for FindingKey {
-    /// `edge-a/xe-0/0/0 threshold utilization-in`: for logs and tests; mails use `notify::text`.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.device.as_deref().unwrap_or("hinomi"))?;
+impl FindingKey {
+    /// `edge-a/xe-0/0/0`: what it is about.
+    pub fn target(&self) -> String {
+        let device = self.device.as_deref().unwrap_or("hinomi");
         match &self.part {
-            Part::Device | Part::Host => {}
-            Part::Component(n) => write!(f, "/{}", n.label)?,
+            Part::Device | Part::Host => device.to_owned(),
+            Part::Component(n) => format!("{device}/{}", n.label),
             Part::Interface(n)
             | Part::Watch(n)
             | Part::Route(n)
             | Part::Contact(n)
             | Part::Common(n)
-            | Part::Redundancy(n) => {
-                write!(f, "/{n}")?;
-            }
+            | Part::Redundancy(n) => format!("{device}/{n}"),
         }
-        write!(f, " {}", self.kind.key())?;
-        if let Some(metric) = self.metric {
-            let name = serde_json::to_string(&metric).unwrap_or_default();
-            write!(f, " {}", name.trim_matches('"'))?;
+    }
+
+    /// The redundancy group, or what circuits have in common, that it is about, if it is about one and about no device.
+    pub fn group(&self) -> Option<&str> {
+        match (&self.device, &self.part) {
+            (None, Part::Redundancy(name) | Part::Common(name)) => Some(name),
+            _ => None,
         }
-        Ok(())
+    }
+
+    /// `threshold utilization-in`: what is wrong there.
+    pub fn finding(&self) -> String {
+        let name = self
+            .metric
+            .map(|metric| serde_json::to_string(&metric).unwrap_or_default());
+        match name {
+            None => self.kind.key().to_owned(),
+            Some(name) => format!("{} {}", self.kind.key(), name.trim_matches('"')),
+        }
+    }
+}
+
+impl std::fmt::Display for FindingKey {
+    /// `edge-a/xe-0/0/0 threshold utilization-in`: for logs and tests; mails use `notify::text`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.target(), self.finding())
     }
 }

@@ -80,6 +80,9 @@ pub struct Window {
     pub end: Wall,
     /// Who set it.
     pub set_by: String,
+    /// A remark for the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What one word of `what` means.

@@ -3,7 +3,7 @@
 //! Pure. Never here: over which way a mail goes, or its words.
 
 use super::mute::Mutes;
-use crate::incident::{Book, Event, EventBody, Incident, NoticeKind, Phase, Tick};
+use crate::incident::{Book, Event, EventBody, Incident, NoticeKind, Phase, Tell, Tick};
 use crate::model::contact::CIRCUIT_CONTACT;
 use crate::model::{
     DeviceId, FindingKey, FindingKind, Isolation, Level, Match, Name, Owner, Part, Party, Procedure, Site, Wall,
@@ -72,6 +72,9 @@ pub struct Notice {
     pub procedure: Option<Name>,
     /// Who has it in hand.
     pub acknowledged_by: Option<String>,
+    /// The remark that they gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledge_note: Option<String>,
     /// Changes are not told one by one.
     pub flapping: bool,
     /// Step of `escalate`, from 0.
@@ -178,6 +181,8 @@ impl Planner {
         let mut contacts: BTreeSet<Name> = incident.told.keys().cloned().collect();
         match kind {
             NoticeKind::Better => {}
+            // Who works on it is the business of the operator's own people.
+            NoticeKind::Acknowledged => contacts.retain(|name| is_own(site, name)),
             NoticeKind::Recovered => {
                 // Those told of an earlier spell heard of its end. Of one that planned work kept quiet they know nothing.
                 if incident.told_level == Level::Ok {
@@ -333,6 +338,7 @@ impl Planner {
             told: Vec::new(),
             procedure: procedure.map(|p| p.name.clone()),
             acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
+            acknowledge_note: incident.acknowledged.as_ref().and_then(|a| a.note.clone()),
             flapping: incident.flapping,
             step: None,
             accepted: None,
@@ -347,6 +353,12 @@ fn refused_contact(incident: &Incident) -> Option<&Name> {
         (Part::Contact(name), FindingKind::ContactRefused) => Some(name),
         _ => None,
     }
+}
+
+/// Is this one of the operator's own people?
+fn is_own(site: &Site, name: &Name) -> bool {
+    let mut contacts = site.contacts.iter();
+    contacts.any(|c| c.name == *name && c.party == Party::Own)
 }
 
 /// The operator's own people but one; if there are none, everybody but that one.
@@ -395,6 +407,7 @@ fn kind_of(body: &EventBody, incident: &Incident) -> Option<NoticeKind> {
         EventBody::Recovered { .. } => NoticeKind::Recovered,
         EventBody::FlappingBegan => return (!is_critical_now(incident)).then_some(NoticeKind::FlappingBegan),
         EventBody::FlappingEnded => return Some(NoticeKind::FlappingEnded),
+        EventBody::Acknowledged { tell: Tell::Others, .. } => return Some(NoticeKind::Acknowledged),
         EventBody::Changed { change } => {
             let told = incident.told_level;
             let relapse = change.from == Level::Ok;

@@ -351,7 +351,11 @@ fn footer(facts: &Facts<'_>, words: &dyn Words) -> Vec<String> {
         lines.push(words.possible_duplicate().to_owned());
     }
     match &notice.acknowledged_by {
-        Some(by) => lines.push(words.acknowledged(&clean(by))),
+        Some(by) => {
+            let note = notice.acknowledge_note.as_deref();
+            let note = note.map(|note| format!("{}{}", words.colon(), clean(note)));
+            lines.push(words.acknowledged(&clean(by)) + &note.unwrap_or_default());
+        }
         None if notice.level > Level::Ok => lines.push(words.acknowledge(notice.incident)),
         None => {}
     }

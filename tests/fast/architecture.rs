@@ -43,6 +43,7 @@ const CORE_ONLY: &[&str] = &["Core", "Input", "Effect"];
 /// Files and folders that may touch the outside world.
 const SHELL: &[&str] = &[
     "files.rs",
+    "config/credentials.rs",
     "config/load.rs",
     "incident/ledger.rs",
     "incident/ledger/",

@@ -5,6 +5,7 @@
     reason = "a test reads the clock to see that it ends in time"
 )]
 
+mod first_hour;
 mod holds;
 mod isolate;
 mod orders;
@@ -422,7 +423,7 @@ fn circuits_are_counted_for_people_told_by_name_and_stand_on_metrics() {
         "{said}"
     );
     let one = run(&["status", "N-0004", "--config", config]);
-    assert_eq!((one.status.code(), text(&one.stdout).lines().count()), (Some(0), 2));
+    assert_eq!((one.status.code(), text(&one.stdout).lines().count()), (Some(0), 3));
     let nobody = run(&["explain", "N-9999", "--config", config]);
     assert_eq!(nobody.status.code(), Some(1));
     assert!(
@@ -434,7 +435,7 @@ fn circuits_are_counted_for_people_told_by_name_and_stand_on_metrics() {
     let (code, metrics) = daemon.get("/metrics");
     assert_eq!(code, 200);
     for wanted in [
-        "\nhinomi_circuit_info{circuit=\"N-0004\",institution_id=\"4\",class=\"user\",carrier=\"east\",role=\"main\",line_device=\"a\",port=\"ge-0/0/4\"} 1\n",
+        "\nhinomi_circuit_info{circuit=\"N-0004\",institution_id=\"4\",institution=\"Clinic 4\",class=\"user\",carrier=\"east\",role=\"main\",line_device=\"a\",port=\"ge-0/0/4\"} 1\n",
         "\nhinomi_circuit_state{circuit=\"N-0029\",institution_id=\"29\"} ",
         "\nhinomi_kernel_dropped_total{socket=\"udp\"} 0\n",
     ] {
@@ -1001,7 +1002,9 @@ fn a_fault_becomes_a_mail_even_if_the_daemon_is_killed_before_any_relay_took_it(
         assert_eq!(reload.status.code(), Some(0), "{}", text(&reload.stderr));
     }
     let list = text(&run(&["incidents", "--json", "--config", config]).stdout);
-    let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(list["version"], 1);
+    let list = list["incidents"].as_array().unwrap();
     assert_eq!(
         list.len(),
         1,

@@ -8,6 +8,7 @@ mod csv_mutations;
 mod defaults;
 mod host;
 mod mutations;
+mod sample;
 mod site;
 mod watches;
 
@@ -135,8 +136,8 @@ fn every_example_is_clean() {
         assert!(loaded.site.is_some());
         let mut out = Vec::new();
         let options = hinomi::cli::check::CheckOptions {
-            json: false,
             no_secrets: true,
+            ..Default::default()
         };
         let code = hinomi::cli::check::check_with(&path, options, &mut out);
         assert_eq!(code, 0, "{}", String::from_utf8_lossy(&out));
@@ -248,34 +249,39 @@ fn a_secret_written_inline_is_taken_from_a_private_file_only() {
 
 #[test]
 fn check_counts_and_summarises() {
-    let run = |path: &str, json| {
+    let run = |path: &str, json, strict| {
         let mut out = Vec::new();
-        let options = hinomi::cli::check::CheckOptions { json, no_secrets: true };
+        let options = hinomi::cli::check::CheckOptions {
+            json,
+            strict,
+            no_secrets: true,
+        };
         let code = hinomi::cli::check::check_with(Path::new(path), options, &mut out);
         (code, String::from_utf8(out).unwrap())
     };
-    let (code, text) = run("examples/full.toml", false);
+    let (code, text) = run("examples/full.toml", false, true);
     assert_eq!(code, 0);
     assert!(text.contains("5 devices: 3 own, 2 platform"), "{text}");
     assert!(
         text.contains("22s  edge-a, edge-b (interval 10s + confirm 10s + timeout 2s)"),
         "{text}"
     );
-    let (code, text) = run("tests/config_bad/five-mistakes.toml", false);
+    let (code, text) = run("tests/config_bad/five-mistakes.toml", false, false);
     assert_eq!(code, 2);
     assert!(
         text.contains("5 errors: hinomi would refuse this configuration"),
         "{text}"
     );
-    let (code, _) = run("tests/config_bad/doubt-same-address.toml", false);
-    assert_eq!(code, 1);
-    let (code, text) = run("tests/config_bad/doubt-same-address.toml", true);
+    let (code, text) = run("tests/config_bad/doubt-same-address.toml", false, false);
+    assert_eq!(code, 0, "`check && …` goes on where the daemon would start");
+    assert!(text.contains("usable, with 1 warning"), "{text}");
+    let (code, text) = run("tests/config_bad/doubt-same-address.toml", true, true);
     assert_eq!(code, 1);
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["warnings"], 1);
     assert_eq!(json["problems"][0]["severity"], "warning");
     assert_eq!(json["site"]["devices"], 3);
-    let (code, text) = run("examples/no-such-file.toml", false);
+    let (code, text) = run("examples/no-such-file.toml", false, false);
     assert_eq!(code, 2);
     assert!(text.contains("cannot be read"), "{text}");
 }

@@ -8,6 +8,7 @@ mod config;
 mod dependencies;
 mod discover;
 mod inputs;
+mod json;
 mod mail;
 mod many;
 mod metrics;

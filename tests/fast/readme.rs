@@ -79,6 +79,105 @@ fn both_readmes_state_the_same_facts() {
     }
 }
 
+/// The lines of all blocks of shell, without comments.
+fn shell_lines(text: &str) -> Vec<String> {
+    let blocks = text
+        .split("```sh\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap());
+    let lines = blocks
+        .flat_map(str::lines)
+        .map(|line| line.split(" #").next().unwrap().trim());
+    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// Whether a command of a README is one that exists: those of hinomi are run elsewhere (tests/fast/cli/readme.rs).
+fn is_real(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let unit = |word: &&str| {
+        let file = if word.contains('.') {
+            (*word).to_owned()
+        } else {
+            format!("{word}.service")
+        };
+        root().join("systemd").join(file).exists()
+    };
+    let cargo = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    match words.as_slice() {
+        ["hinomi", ..] => true,
+        ["systemctl", "enable", "--now", units @ ..] | ["systemctl", "restart" | "reload", units @ ..] => {
+            units.iter().all(unit)
+        }
+        ["cargo", "run", "--release", "--example", name, ..] => root().join("examples").join(name).exists(),
+        ["cargo", "build", "--release"] => true,
+        ["cargo", "test", "--release", "--test", name, ..] => cargo.contains(&format!("name = \"{name}\"")),
+        ["apt", "install", file] => file.starts_with("./target/debian/hinomi_"),
+        [
+            "(umask",
+            "077;",
+            "systemd-ask-password",
+            "-n",
+            "'community:'",
+            ">",
+            file,
+        ] => file.starts_with("/etc/hinomi/secrets/"),
+        [script, ..] => {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::metadata(root().join(script)).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+        }
+        [] => false,
+    }
+}
+
+#[test]
+fn every_command_of_the_readmes_is_one_that_exists() {
+    let (en, ja) = (shell_lines(&readme("README.md")), shell_lines(&readme("README.ja.md")));
+    assert_eq!(en, ja, "both READMEs give the same commands");
+    assert!(en.len() > 8, "the commands are not found: {en:?}");
+    let unknown: Vec<&str> = en
+        .iter()
+        .flat_map(|line| line.split(" && "))
+        .filter(|c| !is_real(c))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    // The test itself can fail.
+    for wrong in [
+        "systemctl enable --now hinomy",
+        "tests/runn",
+        "cargo run --release --example dema",
+        "rm -rf /",
+    ] {
+        assert!(!is_real(wrong), "{wrong}");
+    }
+}
+
+#[test]
+fn what_is_refused_as_not_supported_yet_is_refused() {
+    let dir = std::env::temp_dir().join(format!("hinomi-readme-refused-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("hinomi.toml");
+    for name in ["README.md", "README.ja.md"] {
+        let text = readme(name);
+        let line = text.lines().position(|l| l.contains("not supported yet")).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let around = lines[line - 1..=line].join(" ");
+        let around = around.split("not supported yet").next().unwrap();
+        let sections: Vec<&str> = around
+            .split("`[")
+            .skip(1)
+            .filter_map(|s| s.split("]`").next())
+            .collect();
+        assert!(sections.len() > 3, "{name}: {around}");
+        for section in sections {
+            std::fs::write(&file, format!("[operator]\nname = \"x\"\n[{section}]\nx = 1\n")).unwrap();
+            let loaded = load_with(&file, &Host::new().without_secrets());
+            let said: String = loaded.problems.iter().map(ToString::to_string).collect();
+            assert!(said.contains(&format!("`{section}` is not supported yet")), "{said}");
+        }
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
 #[test]
 fn what_the_readmes_name_exists() {
     for name in ["README.md", "README.ja.md"] {
@@ -86,7 +185,7 @@ fn what_the_readmes_name_exists() {
         for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
             assert!(Path::new(&root()).join(link).exists(), "{name} links to {link}");
         }
-        for file in ["tests/run", ".ci/run", "systemd/install"] {
+        for file in ["tests/run", ".ci/run", "systemd/install", "packaging/deb"] {
             assert!(
                 text.contains(file),
                 "{name} no longer names {file}: drop it from this test"
@@ -156,4 +255,65 @@ fn the_profile_of_the_readme_is_taken_as_it_stands_and_every_profile_is_named() 
         }
     }
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// What follows `hinomi` in a sentence and is no verb of the program.
+const SENTENCES: &[&str] = &[
+    "would", "starts", "serves", "says", "itself", "has", "could", "by", "is", "keeps", "runs", "does", "writes",
+    "reads", "and",
+];
+
+/// Texts of a folder's files, below it too.
+fn texts(folder: &Path, all: &mut Vec<(PathBuf, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            texts(&path, all);
+        } else if let Ok(text) = std::fs::read_to_string(&path) {
+            all.push((path, text));
+        }
+    }
+}
+
+#[test]
+fn every_command_that_hinomi_hands_out_exists() {
+    let mut files = Vec::new();
+    for folder in ["src", "config", "systemd", "examples", "packaging"] {
+        texts(&root().join(folder), &mut files);
+    }
+    let mut commands = std::collections::BTreeMap::new();
+    for (path, text) in &files {
+        for before in ["`hinomi ", ": hinomi ", "(hinomi ", "&& hinomi "] {
+            for rest in text.split(before).skip(1) {
+                let word = |text: &str| {
+                    text.chars()
+                        .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                        .collect::<String>()
+                };
+                let verb = word(rest);
+                let below = word(rest[verb.len()..].trim_start_matches(' '));
+                let has_verbs = matches!(verb.as_str(), "incidents" | "maintenance");
+                let command = match has_verbs && !below.is_empty() {
+                    true => vec![verb, below],
+                    false => vec![verb],
+                };
+                commands.entry(command).or_insert(path);
+            }
+        }
+    }
+    commands.retain(|words, _| !words[0].is_empty() && !SENTENCES.contains(&&*words[0]));
+    assert!(commands.len() > 20, "the commands are not found: {commands:?}");
+    for (words, path) in commands {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_hinomi"))
+            .args(&words)
+            .arg("--help")
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{}: hinomi {} is no command",
+            path.display(),
+            words.join(" ")
+        );
+    }
 }

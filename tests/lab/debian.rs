@@ -10,6 +10,28 @@ use std::time::{Duration, Instant};
 /// What is in it beside what every Debian has.
 const PACKAGES: &str = "systemd,systemd-sysv,opensmtpd,iproute2,procps,snmpd,snmp,binutils,ca-certificates";
 
+/// A relay that keeps each mail as a file, an agent with a community of its own, and the name of the host.
+pub(crate) const RELAY: &str = r#"
+echo mon > /etc/hostname
+hostname mon
+printf '127.0.0.1 localhost\n127.0.1.1 mon.hst.example mon\n' > /etc/hosts
+cat > /usr/local/bin/keep <<'KEEP'
+#!/bin/sh
+at=$(date +%s%N)
+{ echo "X-Lab-Arrived: $at"; echo "X-Lab-Recipient: $1"; cat; } > /story/mail/$at.new && chmod 644 /story/mail/$at.new && mv /story/mail/$at.new /story/mail/$at.eml
+KEEP
+chmod 755 /usr/local/bin/keep
+cat > /etc/smtpd.conf <<'SMTPD'
+listen on 127.0.0.1 port 2525
+table everybody { "@" = nobody }
+action keep mda "/usr/local/bin/keep '%{rcpt}'" virtual <everybody>
+match from any for any action keep
+SMTPD
+systemctl restart opensmtpd
+printf 'agentAddress udp:127.0.0.1:161\nrocommunity a-credential\n' > /etc/snmp/snmpd.conf
+systemctl restart snmpd
+"#;
+
 /// A running system.
 #[derive(Debug)]
 pub(crate) struct Debian {
@@ -115,6 +137,16 @@ impl Debian {
             line,
         ];
         output("nsenter", &argv)
+    }
+
+    /// Whether the system's own network answers echoes: /proc/sys is read-only inside, and shows each network from within it.
+    pub(crate) fn echoes(&self, answered: bool) -> Result<(), String> {
+        let ignored = if answered { "0" } else { "1" };
+        let line = format!("echo {ignored} > /proc/sys/net/ipv4/icmp_echo_ignore_all");
+        crate::net::run(
+            "nsenter",
+            &["--target", &self.leader, "--net", "--", "sh", "-ec", &line],
+        )
     }
 
     /// Repeats a line until it succeeds and `holds` of its output; the output.

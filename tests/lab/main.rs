@@ -17,6 +17,7 @@ mod relay;
 mod routers;
 mod runner;
 mod site;
+mod story_deb;
 mod story_kill;
 mod story_links;
 mod story_mail_out;
@@ -222,6 +223,14 @@ const STORIES: &[Story] = &[
         usual: 110,
         limit: Duration::from_secs(1_200),
         run: story_systemd::run,
+    },
+    Story {
+        name: "deb",
+        headline: "from the package and the README alone: init, secret, fault, mail, its own ack command, upgrade, removal",
+        needs: &["root", "mmdebstrap", "systemd-nspawn", "nsenter", "cargo-deb"],
+        usual: 120,
+        limit: Duration::from_secs(1_200),
+        run: story_deb::run,
     },
 ];
 

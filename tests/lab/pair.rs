@@ -143,9 +143,17 @@ impl Pair {
             serde_json::from_str(&text).map_err(|e| format!("incidents --json is no JSON: {e}: {text}"))?;
         let one = |i: &Value| Incident {
             kind: i["root"]["kind"].as_str().unwrap_or_default().to_owned(),
-            opened: i["opened"].as_i64().unwrap_or(0),
+            opened: i["opened"]
+                .as_str()
+                .and_then(|at| at.parse::<jiff::Timestamp>().ok())
+                .map_or(0, jiff::Timestamp::as_millisecond),
         };
-        let mut all: Vec<Incident> = all.as_array().map_or(&[][..], Vec::as_slice).iter().map(one).collect();
+        let mut all: Vec<Incident> = all["incidents"]
+            .as_array()
+            .map_or(&[][..], Vec::as_slice)
+            .iter()
+            .map(one)
+            .collect();
         all.sort_by_key(|i| i.opened);
         Ok(all)
     }

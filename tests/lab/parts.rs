@@ -417,6 +417,10 @@ pub(crate) fn missing(need: &str) -> Option<String> {
         "frr" => crate::routers::missing_frr(),
         program => {
             let path = std::env::var("PATH").unwrap_or_default();
+            if program == "cargo-deb" {
+                let there = path.split(':').any(|dir| Path::new(dir).join(program).is_file());
+                return (!there).then(|| "cargo-deb (cargo install --locked cargo-deb)".to_owned());
+            }
             let package = match program {
                 "ip" => "iproute2",
                 "nft" => "nftables",

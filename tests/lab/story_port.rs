@@ -95,7 +95,7 @@ fn ports(world: &mut World) -> Result<Vec<Port>, String> {
     let read = |p: &Value| Port {
         name: p["name"].as_str().unwrap_or_default().to_owned(),
         index: p["index"].as_u64().unwrap_or(0),
-        in_bps: p["in_bps"]["Ok"].as_f64(),
+        in_bps: p["in_bps"].as_f64(),
     };
     Ok(agg["interfaces"]
         .as_array()

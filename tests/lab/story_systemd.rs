@@ -1,7 +1,7 @@
 //! The service as the README installs it, under a real systemd: credentials, the socket for traps, reloads good and bad, the
 //! watchdog, restarts, and the mail of the alarm unit, accepted by a real relay.
 
-use crate::debian::Debian;
+use crate::debian::{Debian, RELAY};
 use crate::mailbox::Mailbox;
 use crate::parts::Folder;
 use crate::runner::{Tale, ensure};
@@ -44,38 +44,10 @@ tls         = "none"
 from        = "hinomi@example.org"
 "#;
 
-/// A relay that keeps each mail as a file, an agent with a community of its own, and the name of the host.
-const PREPARE: &str = r#"
-echo mon > /etc/hostname
-hostname mon
-printf '127.0.0.1 localhost\n127.0.1.1 mon.hst.example mon\n' > /etc/hosts
-cat > /usr/local/bin/keep <<'KEEP'
-#!/bin/sh
-at=$(date +%s%N)
-{ echo "X-Lab-Arrived: $at"; echo "X-Lab-Recipient: $1"; cat; } > /story/mail/$at.new && chmod 644 /story/mail/$at.new && mv /story/mail/$at.new /story/mail/$at.eml
-KEEP
-chmod 755 /usr/local/bin/keep
-cat > /etc/smtpd.conf <<'SMTPD'
-listen on 127.0.0.1 port 2525
-table everybody { "@" = nobody }
-action keep mda "/usr/local/bin/keep '%{rcpt}'" virtual <everybody>
-match from any for any action keep
-SMTPD
-systemctl restart opensmtpd
-printf 'agentAddress udp:127.0.0.1:161\nrocommunity a-credential\n' > /etc/snmp/snmpd.conf
-systemctl restart snmpd
-"#;
-
-/// Secrets as root keeps them, handed to both units.
+/// The secret as root keeps it; both units load its folder.
 const CREDENTIALS: &str = r#"
-install -d -m 700 /etc/hinomi/secrets
 umask 077
 printf a-credential > /etc/hinomi/secrets/snmp-core
-for unit in hinomi.service hinomi-alarm@.service; do
-  mkdir -p /etc/systemd/system/$unit.d
-  printf '[Service]\nLoadCredential=snmp-core:/etc/hinomi/secrets/snmp-core\n' > /etc/systemd/system/$unit.d/secrets.conf
-done
-systemctl daemon-reload
 "#;
 
 pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
@@ -91,7 +63,7 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
     ];
     let debian = Debian::boot(&folder, &binds)?;
     tale.say("a Debian with systemd is up");
-    debian.run(PREPARE)?;
+    debian.run(RELAY)?;
     install(tale, &debian)?;
     starts(tale, &debian)?;
     reloads(tale, &debian)?;

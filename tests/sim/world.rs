@@ -234,6 +234,7 @@ impl World {
             start,
             end: start.after(std::time::Duration::from_micros(lasts)),
             set_by: "operator".to_owned(),
+            note: None,
         };
         if self.back_at.is_none() {
             self.push(TICK, Input::Maintenance(MaintenanceOrder::Set(window)));

@@ -628,6 +628,7 @@ impl World {
             start: now.wall,
             end: now.wall.after(length),
             set_by: "noc".to_owned(),
+            note: None,
         };
         self.core
             .maintain(MaintenanceOrder::Set(window), now)

@@ -161,6 +161,7 @@ pub(super) fn inventory(top: &Walk<'_>, defaults: &Defaults<'_>, daemon: &Daemon
     circuits::circuits(top, defaults, &mut inventory);
     paths::uplinks(ctx, &mut inventory, daemon, &poll::settle(ctx, &[&defaults.poll]));
     doubts_paths::doubts(ctx, &inventory, &written, &defaults.groups);
+    doubts_paths::none_at_all(ctx, &inventory, &written, &defaults.groups, daemon.at);
     inventory
 }
 

@@ -4,6 +4,7 @@
 
 use super::devices::{Inventory, Written};
 use super::layer::{Layer, first};
+use crate::config::raw::Place;
 use crate::config::reader::listing;
 use crate::config::report::{Ctx, Draft};
 use crate::model::{Device, DeviceId, Owner, Role, Status};
@@ -11,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Names that are listed in a warning.
 const LISTED: usize = 3;
+/// From so many own devices on, one of them lies behind another.
+const FEW: usize = 3;
 
 /// Warns of each device without `parents` that the ways of others suggest. `written` are the first devices of the inventory.
 pub(super) fn doubts(ctx: &Ctx<'_>, inventory: &Inventory, written: &[Written], groups: &BTreeMap<String, Layer>) {
@@ -44,6 +47,28 @@ pub(super) fn doubts(ctx: &Ctx<'_>, inventory: &Inventory, written: &[Written], 
             warn(ctx, inventory, i, &kin, &others);
         }
     }
+}
+
+/// Warns of a site in which nobody wrote any parents: a fault of one device is then a fault of every device behind it.
+pub(super) fn none_at_all(
+    ctx: &Ctx<'_>,
+    inventory: &Inventory,
+    written: &[Written],
+    groups: &BTreeMap<String, Layer>,
+    at: Place,
+) {
+    let said = |(i, w): (usize, &Written)| {
+        let group = inventory.devices[i].group.as_deref().and_then(|g| groups.get(g));
+        first(&w.layer, group, |l| l.parents.as_ref()).is_some()
+    };
+    let own = inventory.devices.iter().take(written.len());
+    let own = own.filter(|d| d.role == Role::Managed && d.status == Status::Active && d.owner == Owner::Own);
+    if own.count() < FEW || written.iter().enumerate().any(said) {
+        return;
+    }
+    let hint = "when one fails, all behind it are called down, each with an incident and a mail of its own: parents = [\"NAME\"] of each \
+                device, or parents = [] where it is reached directly";
+    ctx.push(Draft::warning(at, "no device has `parents`").hint(hint).consequence());
 }
 
 fn id(i: usize) -> DeviceId {

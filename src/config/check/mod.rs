@@ -15,6 +15,7 @@ mod devices;
 mod doubts;
 mod doubts_circuits;
 mod doubts_paths;
+mod doubts_structure;
 mod findings;
 mod holidays;
 mod interfaces;
@@ -118,9 +119,11 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     let maintenance = maintenance::maintenance(&top, &inventory, operator.as_ref());
     let traps = traps::traps(&top);
     let plugins = plugins::plugins(&top);
+    not_built_yet(&top);
     top.finish();
     doubts::doubts(ctx, &inventory, &daemon, &contacts, &routes, &procedures);
     doubts_circuits::doubts(ctx, &inventory, &procedures);
+    doubts_structure::doubts(ctx, &inventory, (&contacts, &routes, &procedures));
     Some(Site {
         operator: operator?,
         daemon: daemon.settings,
@@ -139,6 +142,40 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
         plugins,
         fingerprint,
     })
+}
+
+/// Sections that have their place in the configuration and nothing behind it: refused by name, so that nobody believes them to work.
+fn not_built_yet(top: &Walk<'_>) {
+    for (section, hint) in [
+        (
+            "syslog",
+            "hinomi takes no log lines in this version: keep the syslog server that you have",
+        ),
+        ("logs", "hinomi keeps no log archive in this version"),
+        (
+            "history",
+            "hinomi keeps no traffic history in this version: let Prometheus read /metrics",
+        ),
+        (
+            "receiver",
+            "hinomi writes to no other system in this version: let Prometheus read /metrics",
+        ),
+        ("report", "hinomi writes no reports in this version"),
+        ("form", "hinomi fills in no forms in this version"),
+        (
+            "inbox",
+            "hinomi reads no mail in this version: acknowledge with hinomi incidents ack NUMBER",
+        ),
+        ("webhook", "hinomi sends nothing but mail in this version"),
+        (
+            "console",
+            "hinomi has no web console in this version: hinomi status, hinomi explain",
+        ),
+        ("status", "hinomi has no status page in this version: hinomi status"),
+        ("drill", "hinomi keeps no drills in this version"),
+    ] {
+        top.unsupported(section, hint);
+    }
 }
 
 fn heartbeat(top: &Walk<'_>) -> Option<Heartbeat> {

@@ -62,7 +62,7 @@ pub(super) struct Daemon {
 pub(super) fn daemon(top: &Walk<'_>) -> Daemon {
     let mut daemon = Daemon {
         settings: DaemonSettings {
-            state: PathBuf::from("/var/lib/hinomi"),
+            state: PathBuf::from(crate::config::DEFAULT_STATE),
             listen: SocketAddr::from(([127, 0, 0, 1], 9730)),
             metrics: None,
         },

@@ -264,6 +264,31 @@ pub(super) fn read_events(conn: &Connection, events: &mut Vec<String>) -> Result
     Ok((seq, hash))
 }
 
+/// All events from the first on, each proven by the chain before it is handed over.
+pub(super) fn walk(conn: &Connection, mut each: impl FnMut(&str)) -> Result<(), Stop> {
+    let mut statement = conn.prepare("SELECT seq, hash, text FROM events ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    let mut before: Option<(u64, [u8; 32])> = None;
+    while let Some(row) = rows.next()? {
+        let (number, stored, text): (i64, [u8; 32], String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let number = unsigned(number);
+        // A ledger that was begun anew goes on with the numbers of the one before, whose last hash it does not hold.
+        let hash = match before {
+            Some((seq, hash)) if number == seq + 1 => Some(hash),
+            Some((seq, _)) => return Err(Stop::Broken(format!("event {} is missing", seq + 1))),
+            None => (number == 1).then(genesis),
+        };
+        if hash.is_some_and(|hash| link(&hash, &text) != stored) {
+            return Err(Stop::Broken(format!(
+                "event {number} is not what was written: its hash does not fit"
+            )));
+        }
+        each(&text);
+        before = Some((number, stored));
+    }
+    Ok(())
+}
+
 /// Outbox rows, each proven by its sum, whether or not it says that it waits.
 #[derive(Debug, Default)]
 pub(super) struct Rows {

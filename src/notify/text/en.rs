@@ -393,6 +393,7 @@ impl Words for English {
                 "Up and down: 4 changes in 30 minutes. Changes are no longer told one by one; a rise to critical still is.".to_owned()
             }
             NoticeKind::FlappingEnded => "Quiet for 30 minutes; this is the state it settled in.".to_owned(),
+            NoticeKind::Acknowledged => "Somebody works on it; nothing is asked of you.".to_owned(),
         })
     }
 
@@ -410,6 +411,7 @@ impl Words for English {
             NoticeKind::Repeat => "sent again",
             NoticeKind::FlappingBegan => "up and down",
             NoticeKind::FlappingEnded => "settled",
+            NoticeKind::Acknowledged => "acknowledged",
         }
     }
 
@@ -543,8 +545,14 @@ pub(super) fn event(event: &Event) -> Option<String> {
             let active: Vec<String> = active.collect();
             format!("{}: active are {}", clean(group), active.join(", "))
         }
-        EventBody::Acknowledged { by, .. } => format!("acknowledged by {}", clean(by)),
-        EventBody::AcknowledgeEnded { why } => match why {
+        EventBody::Acknowledged { by, note: None, .. } => format!("acknowledged by {}", clean(by)),
+        EventBody::Acknowledged {
+            by, note: Some(note), ..
+        } => format!("acknowledged by {}: {}", clean(by), clean(note)),
+        EventBody::AcknowledgeEnded { why, by } => match why {
+            AcknowledgeEnd::TakenBack => {
+                format!("acknowledgement taken back by {}", clean(by.as_deref().unwrap_or("?")))
+            }
             AcknowledgeEnd::Expired => "the acknowledgement expired after 8 h".to_owned(),
             AcknowledgeEnd::Worse => "the acknowledgement no longer holds: it rose to critical".to_owned(),
         },
@@ -553,9 +561,14 @@ pub(super) fn event(event: &Event) -> Option<String> {
         EventBody::Muted { window } => format!("planned work explains it ({}): nobody is told", clean(window)),
         EventBody::Unmuted { window } => format!("planned work is over ({})", clean(window)),
         EventBody::MaintenanceSet { window } => format!(
-            "maintenance {} set by {}: {}",
+            "maintenance {} set by {}{}: {}",
             clean(&window.name),
             clean(&window.set_by),
+            window
+                .note
+                .as_deref()
+                .map(|n| format!(" ({})", clean(n)))
+                .unwrap_or_default(),
             window.what.iter().map(|w| clean(w)).collect::<Vec<_>>().join(", ")
         ),
         EventBody::MaintenanceEnded { window, by } => format!("maintenance {} ended by {}", clean(window), clean(by)),

@@ -391,6 +391,7 @@ impl Words for Japanese {
                 "30分間に4回変化しました。以後の変化は個別に通知しません（警告への悪化は通知します）。".to_owned()
             }
             NoticeKind::FlappingEnded => "30分間変化がありません。現在の状態をお知らせします。".to_owned(),
+            NoticeKind::Acknowledged => "担当者が対応を開始しました。対応は不要です。".to_owned(),
         })
     }
 
@@ -408,6 +409,7 @@ impl Words for Japanese {
             NoticeKind::Repeat => "再送",
             NoticeKind::FlappingBegan => "変動",
             NoticeKind::FlappingEnded => "安定",
+            NoticeKind::Acknowledged => "対応開始",
         }
     }
 

@@ -369,6 +369,7 @@ fn the_end_of_what_planned_work_kept_quiet_is_told_to_nobody() {
         start: w.now.wall,
         end: w.now.wall.after(s(30 * MIN)),
         set_by: "noc".to_owned(),
+        note: None,
     };
     w.book.record(None, EventBody::MaintenanceSet { window }, w.now);
     w.pump();

@@ -6,7 +6,7 @@
 
 use super::*;
 use hinomi::daemon::control::{Reply, Request};
-use hinomi::incident::{Event, EventBody, Ledger};
+use hinomi::incident::{Event, EventBody, IncidentOrder, Ledger, Tell};
 use hinomi::model::maintenance::By;
 use std::os::unix::net::UnixStream;
 
@@ -24,16 +24,25 @@ fn ask(folder: &Folder, request: &Request) -> std::io::Result<Reply> {
     Ok(serde_json::from_str(&answer)?)
 }
 
+/// Incident 1 is acknowledged by somebody.
+fn acknowledge(by: String) -> Request {
+    Request::Order {
+        incident: 1,
+        order: IncidentOrder::Acknowledge {
+            by,
+            note: None,
+            tell: Tell::Nobody,
+        },
+    }
+}
+
 /// Orders of one operator, one after the other, until the daemon is gone; which were answered as done.
 fn give_orders(folder: &Folder, who: &str) -> Vec<String> {
     let mut done = Vec::new();
     for n in 0.. {
         let name = format!("{who}-{n}");
         let request = match n % 2 {
-            0 => Request::Acknowledge {
-                incident: 1,
-                by: name.clone(),
-            },
+            0 => acknowledge(name.clone()),
             _ => Request::MaintenanceSet {
                 name: name.clone(),
                 what: vec!["a".to_owned()],
@@ -42,6 +51,7 @@ fn give_orders(folder: &Folder, who: &str) -> Vec<String> {
                 end: None,
                 seconds: Some(60),
                 set_by: who.to_owned(),
+                note: None,
             },
         };
         match ask(folder, &request) {
@@ -111,7 +121,7 @@ fn a_ledger_that_is_taken_away_is_told_made_again_and_the_daemon_is_not_ready() 
         matches!(ask(&folder, &Request::Snapshot), Ok(Reply::Snapshot(_)))
     });
     let by = "tanaka\u{1b}[31m\nEVIL".to_owned();
-    let Ok(Reply::Done(words)) = ask(&folder, &Request::Acknowledge { incident: 1, by }) else {
+    let Ok(Reply::Done(words)) = ask(&folder, &acknowledge(by)) else {
         panic!("the ledger is there again");
     };
     assert!(!words.chars().any(char::is_control), "{words:?}");
@@ -148,7 +158,7 @@ fn an_order_that_the_ledger_cannot_take_is_not_answered_as_done() {
     std::fs::write(&state, b"").unwrap();
     let mut stream = UnixStream::connect(away.join("control")).unwrap();
     let by = "tanaka".to_owned();
-    let request = serde_json::to_string(&Request::Acknowledge { incident: 1, by }).unwrap();
+    let request = serde_json::to_string(&acknowledge(by)).unwrap();
     stream.write_all((request + "\n").as_bytes()).unwrap();
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer).unwrap();

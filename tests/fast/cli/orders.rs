@@ -29,7 +29,18 @@ fn maintenance_ends_within_a_year_and_says_who_set_it_and_in_which_zone() {
         assert!(said.contains("366 days"), "{said}");
     }
     let config = folder.config();
-    let words = [&add[..], &["--for", "366days", "--config", config.to_str().unwrap()]].concat();
+    let words = [
+        &add[..],
+        &[
+            "--for",
+            "366days",
+            "--note",
+            "ticket 4712",
+            "--config",
+            config.to_str().unwrap(),
+        ],
+    ]
+    .concat();
     let output = hinomi(&words)
         .env("SUDO_USER", "tanaka")
         .env("USER", "root")
@@ -44,7 +55,9 @@ fn maintenance_ends_within_a_year_and_says_who_set_it_and_in_which_zone() {
             .unwrap_or_else(|| panic!("{list}"))
     };
     assert!(
-        line("work").contains("tanaka") && line("work").matches(" JST").count() == 2,
+        line("work").contains("tanaka")
+            && line("work").ends_with("ticket 4712")
+            && line("work").matches(" JST").count() == 2,
         "{list}"
     );
     assert!(
@@ -92,14 +105,122 @@ fn what_is_open_stands_first_by_level_and_age() {
     assert_eq!(ordered(&folder, &["reload"]).0, Some(0));
     let list = listed(&|list| list.contains("recovered"));
     let place = |name: &str| {
-        list.find(&format!("{name} device-down"))
-            .unwrap_or_else(|| panic!("{list}"))
+        let row = list.lines().position(|l| l.contains(name) && l.contains("device-down"));
+        row.unwrap_or_else(|| panic!("{list}"))
     };
     assert!(
         place("grave") < place("mild") && place("mild") < place("gone"),
         "{list}"
     );
-    assert!(list.contains("REOPENED") && list.contains(" UTC"), "{list}");
+    let (first, rest) = list.split_once('\n').unwrap();
+    assert!(
+        first.contains(" UTC") && !rest.contains("UTC"),
+        "the zone stands once: {list}"
+    );
+    looks_back(&folder);
+}
+
+/// What is over, from the ledger; in forms for other programs.
+fn looks_back(folder: &Folder) {
+    let list = |words: &[&str]| ordered(folder, &[&["incidents", "list"], words].concat());
+    for words in [&["--all"][..], &["--since", "1h"], &["--since", "2020-01-01"]] {
+        let (code, said) = list(words);
+        assert!(
+            code == Some(0) && ["mild", "gone", "grave"].iter().all(|n| said.contains(n)),
+            "{words:?}: {said}"
+        );
+    }
+    let (code, said) = list(&["--since", "yesterday"]);
+    assert!(code == Some(2) && said.contains("30d"), "{said}");
+    let (_, said) = list(&["--csv"]);
+    let rows: Vec<&str> = said.lines().collect();
+    assert!(
+        rows[0].starts_with("number,level,target,finding,opened") && rows.len() == 4,
+        "{said}"
+    );
+    assert!(
+        rows[1].contains("critical,grave,device-down,20") && rows[1].contains("Z,"),
+        "{said}"
+    );
+    let (_, said) = ordered(folder, &["status", "--csv"]);
+    assert!(said.contains("device,grave,down,20"), "{said}");
+}
+
+#[test]
+fn an_acknowledgement_has_a_note_is_mailed_taken_back_and_stays_after_the_end() {
+    let folder = Folder::new();
+    let relay = Relay::start(Script::default());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let text_of = format!(
+        "{}\n[[device]]\nname = \"gw\"\naddress = \"127.0.0.1\"\nliveness = {{ tcp = {port} }}\n\
+         \n[[contact]]\nname = \"platform-desk\"\nparty = \"platform\"\nmail = [\"desk@platform.example\"]\n\
+         \n[[route]]\nname = \"r\"\nsmtp = \"smtp://{}\"\ntls = \"none\"\nfrom = \"h@example.net\"\n",
+        site(&[])
+            .replace("tell = [\"noc\"]", "tell = [\"noc\", \"platform-desk\"]")
+            .replace("[poll]", "[poll]\nrecover = { rounds = 1, over = \"1s\" }"),
+        relay.addr
+    );
+    folder.write(&text_of);
+    let daemon = Daemon::start(&folder.config());
+    super::until_up(folder.config().to_str().unwrap(), 1);
+    drop(listener);
+    daemon.wait_for("incident id=1");
+    assert!(relay.wait_for(2, Duration::from_secs(20)), "both are told of the fault");
+    let (code, said) = ordered(
+        &folder,
+        &[
+            "incidents",
+            "ack",
+            "#1",
+            "--set-by",
+            "tanaka",
+            "--note",
+            "ticket 4711\u{1b}[2J",
+            "--tell",
+        ],
+    );
+    assert_eq!(code, Some(0), "{said}");
+    assert!(relay.wait_for(3, Duration::from_secs(20)), "{}", daemon.log());
+    let mail = &relay.mails()[2];
+    assert_eq!(
+        mail.to,
+        ["noc@example.net"],
+        "who works on it is told to the own people only"
+    );
+    assert!(
+        mail.body().contains("tanaka: ticket 4711") && !mail.body().contains('\u{1b}'),
+        "{}",
+        mail.body()
+    );
+    let (_, said) = ordered(&folder, &["incidents", "show", "#1"]);
+    assert!(
+        said.contains("by tanaka at ") && said.contains(": ticket 4711"),
+        "{said}"
+    );
+    let (_, said) = ordered(&folder, &["status"]);
+    let row = said.lines().find(|l| l.starts_with("gw")).unwrap();
+    assert!(
+        row.contains("#1") && row.contains("device-down (acknowledged by tanaka)"),
+        "{said}"
+    );
+
+    let (code, said) = ordered(&folder, &["incidents", "unack", "1"]);
+    assert!(code == Some(0) && said.contains("taken back"), "{said}");
+    let (code, said) = ordered(&folder, &["incidents", "unack", "1"]);
+    assert!(code == Some(1) && said.contains("not acknowledged"), "{said}");
+    let (_, said) = ordered(&folder, &["incidents", "show", "1"]);
+    assert!(!said.contains("\n  acknowledged "), "a slip does not stay: {said}");
+    assert_eq!(
+        ordered(&folder, &["incidents", "ack", "1", "--set-by", "suzuki"]).0,
+        Some(0)
+    );
+    let _listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    daemon.wait_for("ended, ");
+    let (_, said) = ordered(&folder, &["incidents", "list"]);
+    assert!(said.contains("recovered") && said.contains("suzuki"), "{said}");
+    let (code, said) = ordered(&folder, &["incidents", "ack", "four"]);
+    assert!(code == Some(2) && said.contains("such as 4 or '#4'"), "{said}");
 }
 
 #[test]

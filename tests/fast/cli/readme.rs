@@ -77,6 +77,12 @@ fn filled(command: &str, folder: &Folder) -> Vec<String> {
             ("NAME", _, "route-test") => "office".to_owned(),
             ("NAME" | "DEVICE" | "SUBJECT", ..) => "edge".to_owned(),
             ("N", ..) => "1".to_owned(),
+            ("TIME", ..) => "24h".to_owned(),
+            ("TEXT", ..) => "remark".to_owned(),
+            ("VERB", ..) => "status".to_owned(),
+            ("SHELL", ..) => "bash".to_owned(),
+            ("FOLDER", ..) => at("man"),
+            ("NAME=ADDRESS", ..) => "edge=192.0.2.11".to_owned(),
             ("ADDRESS", "--to", _) => "noc@example.net".to_owned(),
             ("ADDRESS", ..) => "127.0.0.1".to_owned(),
             _ => word.to_owned(),
@@ -132,7 +138,17 @@ fn every_command_line_of_the_readmes_is_taken() {
                 "record",
                 "probe",
             ];
-            if daemon.contains(&words[0].as_str()) || matches!(words[0].as_str(), "route-test" | "discover") {
+            if words[0] == "init" {
+                if words.len() > 3 {
+                    let file = folder.0.join("new.toml");
+                    let _ = std::fs::remove_file(&file);
+                    words.extend(["--config".to_owned(), file.to_str().unwrap().to_owned()]);
+                } else {
+                    words.push("--help".to_owned());
+                }
+            } else if words[0] == "check" && words.len() > 1 && !words[1].ends_with(".toml") {
+                words.extend(["--config".to_owned(), folder.config().to_str().unwrap().to_owned()]);
+            } else if daemon.contains(&words[0].as_str()) || matches!(words[0].as_str(), "route-test" | "discover") {
                 words.extend(["--config".to_owned(), folder.config().to_str().unwrap().to_owned()]);
             } else if words.len() == 1 {
                 // On a machine that has hinomi installed nothing of its own is looked at or started.
@@ -146,6 +162,12 @@ fn every_command_line_of_the_readmes_is_taken() {
             assert!(
                 !usage.iter().any(|u| said.contains(u)),
                 "{name}: hinomi {}: {said}",
+                words.join(" ")
+            );
+            let whole = matches!(words[0].as_str(), "init" | "help" | "completions" | "man" | "version");
+            assert!(
+                !whole || code == Some(0),
+                "{name}: hinomi {}: {code:?}: {said}",
                 words.join(" ")
             );
             if matches!(words[0].as_str(), "maintenance" | "status" | "reload" | "explain") && words[1] != "1" {

@@ -352,7 +352,7 @@ fn the_daemon_tells_of_services_in_explain_and_metrics() {
             "hinomi_watch_success{device=\"edge\",watch=\"ups\",kind=\"command\"} 1",
             "hinomi_watch_perfdata{device=\"edge\",watch=\"ups\",label=\"charge\",unit=\"%\"} 97",
             "hinomi_finding_level{device=\"edge\",part=\"portal\",kind=\"watch-failed\"} 1",
-            "hinomi_metric{device=\"edge\",metric=\"answer-time\",part=\"portal\"}",
+            "hinomi_metric{device=\"edge\",metric=\"answer-time\",part=\"portal\",unit=\"seconds\"}",
         ]
         .iter()
         .all(|row| metrics.contains(row))
