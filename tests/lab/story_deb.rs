@@ -5,7 +5,7 @@ use crate::debian::{Debian, RELAY};
 use crate::mailbox::{Mail, Mailbox};
 use crate::parts::Folder;
 use crate::runner::{Tale, ensure};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,17 +36,12 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
     removed(tale, &debian)
 }
 
-/// The package of the release build that this lab is of.
+/// The package of the build that this lab is of.
 fn package(folder: &Path) -> Result<String, String> {
-    let binary = PathBuf::from(env!("CARGO_BIN_EXE_hinomi"));
-    let release = binary.parent().filter(|p| p.ends_with("release"));
-    let target = release
-        .and_then(Path::parent)
-        .ok_or("the package is made of the release build: cargo test --release")?;
-    let script = format!("{}/packaging/deb", env!("CARGO_MANIFEST_DIR"));
     let line = format!(
-        "CARGO_TARGET_DIR='{}' CARGO_NET_OFFLINE=true HINOMI_NO_BUILD=1 '{script}' '{}'",
-        target.display(),
+        "CARGO_NET_OFFLINE=true HINOMI_BINARY='{}' '{}/packaging/deb' '{}'",
+        env!("CARGO_BIN_EXE_hinomi"),
+        env!("CARGO_MANIFEST_DIR"),
         folder.display()
     );
     let made = crate::net::output("sh", &["-ec", &line])?;

@@ -130,7 +130,7 @@ fn a_circuit_is_labelled_from_the_configuration_alone() {
     for wanted in [
         "hinomi_circuits{state=\"up\"} 1\n",
         "hinomi_targets{state=\"up\"} 1\n",
-        "hinomi_circuit_info{circuit=\"N-00000\",institution_id=\"0\",class=\"user\",carrier=\"east\",role=\"main\",port=\"wan0\"} 1\n",
+        "hinomi_circuit_info{circuit=\"N-00000\",institution_id=\"0\",institution=\"0\",class=\"user\",carrier=\"east\",role=\"main\",port=\"wan0\"} 1\n",
         "hinomi_circuit_state{circuit=\"N-00000\",institution_id=\"0\"} 1\n",
         "hinomi_circuit_utilization_ratio{circuit=\"N-00000\",institution_id=\"0\",direction=\"down\"} 0.5\n",
         "ifHCInOctets{device=\"N-00000\",ifName=\"wan0\",circuit=\"N-00000\"} 18446744073709551615\n",
