@@ -1,5 +1,5 @@
-//! The service as the README installs it, under a real systemd: credentials, the socket for traps, reloads good and bad, the
-//! watchdog, restarts, and the mail of the alarm unit, accepted by a real relay.
+//! The service as the README installs it, under a real systemd: credentials, the socket for traps, the helper of
+//! plugins, reloads good and bad, the watchdog, restarts, and the mail of the alarm unit, accepted by a real relay.
 
 use crate::debian::{Debian, RELAY};
 use crate::mailbox::Mailbox;
@@ -29,6 +29,10 @@ interval = "2s"
 name    = "host"
 address = "127.0.0.1"
 snmp    = "core"
+watch   = [
+  { command = ["/usr/lib/nagios/plugins/check_load", "-w", "900,900,900", "-c", "950,950,950"], name = "load", interval = "5s" },
+  { command = ["/usr/bin/id", "-un"], name = "who", interval = "5s" },
+]
 
 [[route]]
 name = "office"
@@ -66,6 +70,7 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
     debian.run(RELAY)?;
     install(tale, &debian)?;
     starts(tale, &debian)?;
+    plugins(tale, &debian)?;
     reloads(tale, &debian)?;
     let relay = Mailbox::new(&mails);
     watchdog(tale, &debian, &relay)?;
@@ -111,6 +116,18 @@ fn starts(tale: &Tale, debian: &Debian) -> Result<(), String> {
         text.contains("Traps") && text.contains("cold")
     })?;
     tale.say("started, reads its credential, hears traps on port 162");
+    Ok(())
+}
+
+/// The helper of plugins, as the README starts it: a real plugin is read, and what runs it is the helper's user, not the daemon's.
+fn plugins(tale: &Tale, debian: &Debian) -> Result<(), String> {
+    debian.run("systemctl enable --now hinomi-plugins && systemctl restart hinomi")?;
+    let explained = debian.wait("hinomi explain host", SECOND * 60, |text| {
+        text.contains("load average") && text.contains("hinomi-plugins")
+    })?;
+    for line in explained.lines().filter(|l| l.contains("load average") || l.contains("hinomi-plugins")) {
+        tale.say(format!("a plugin under its unit: {}", line.trim()));
+    }
     Ok(())
 }
 
