@@ -185,7 +185,7 @@ fn what_the_readmes_name_exists() {
         for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
             assert!(Path::new(&root()).join(link).exists(), "{name} links to {link}");
         }
-        for file in ["tests/run", ".ci/run", "systemd/install", "packaging/deb"] {
+        for file in ["tests/run", ".ci/run", "systemd/install", "systemd/deb/make"] {
             assert!(
                 text.contains(file),
                 "{name} no longer names {file}: drop it from this test"
@@ -278,7 +278,7 @@ fn texts(folder: &Path, all: &mut Vec<(PathBuf, String)>) {
 #[test]
 fn every_command_that_hinomi_hands_out_exists() {
     let mut files = Vec::new();
-    for folder in ["src", "config", "systemd", "examples", "packaging"] {
+    for folder in ["src", "config", "systemd", "examples"] {
         texts(&root().join(folder), &mut files);
     }
     let mut commands = std::collections::BTreeMap::new();

@@ -39,7 +39,7 @@ pub(crate) fn run(tale: &mut Tale) -> Result<(), String> {
 /// The package of the build that this lab is of.
 fn package(folder: &Path) -> Result<String, String> {
     let line = format!(
-        "CARGO_NET_OFFLINE=true HINOMI_BINARY='{}' '{}/packaging/deb' '{}'",
+        "CARGO_NET_OFFLINE=true HINOMI_BINARY='{}' '{}/systemd/deb/make' '{}'",
         env!("CARGO_BIN_EXE_hinomi"),
         env!("CARGO_MANIFEST_DIR"),
         folder.display()
