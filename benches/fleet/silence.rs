@@ -18,7 +18,9 @@ const TABLE: &str = "table inet hinomi_fleet {
         icmp type echo-reply jump loss
         icmpv6 type echo-reply jump loss
     }
-    chain loss { LOSS }
+    chain loss {
+        LOSS
+    }
 }
 ";
 
