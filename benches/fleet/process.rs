@@ -96,6 +96,8 @@ fn udp(family: Domain) -> std::io::Result<Socket> {
     setsockopt(&socket, sockopt::RcvBufForce, &BUFFER)?;
     let any: IpAddr = if family == Domain::IPV6 {
         socket.set_only_v6(true)?;
+        // The addresses are this host's by a local route alone; an answer from one of them is refused without this.
+        socket.set_freebind_v6(true)?;
         setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
         Ipv6Addr::UNSPECIFIED.into()
     } else {
