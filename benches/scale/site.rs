@@ -199,6 +199,7 @@ fn around(devices: Vec<Device>) -> Site {
     Site {
         operator: Operator {
             name: "Scale".to_owned(),
+            phone: None,
             language: Language::English,
             timezone: "Asia/Tokyo".to_owned(),
             holidays: [].into(),
@@ -221,9 +222,11 @@ fn around(devices: Vec<Device>) -> Site {
             mail: vec![hinomi::model::Address {
                 mail: "noc@example.net".to_owned(),
                 crosses: Vec::new(),
+                when: Default::default(),
             }],
             phone: None,
             language: None,
+            carrier: None,
         }],
         procedures: vec![Procedure {
             name: "all".into(),

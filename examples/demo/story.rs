@@ -36,8 +36,8 @@ struct Expected {
 
 const NOC: &str = "noc@mobile.example.org";
 const MANAGER: &str = "manager@mobile.example.org";
-const WARNING: Words = ("[WARNING]", "[注意]");
-const CRITICAL: Words = ("[CRITICAL]", "[警告]");
+const WARNING: Words = ("[WARNING]", "[注意/WARNING]");
+const CRITICAL: Words = ("[CRITICAL]", "[警告/CRITICAL]");
 const RECOVERED: Words = ("[RECOVERED]", "[復旧]");
 
 pub(crate) struct Story {
@@ -142,7 +142,7 @@ impl Story {
         ));
         self.screen.tell((
             "edge-a and its demarcation interface stay up, but no octets come in any more: the second witness",
-            "edge-a と責任分界点のインタフェースは正常、しかし受信オクテットが止まる: 第二の証拠",
+            "edge-a と責任分界点のインターフェースは正常、しかし受信オクテットが止まる: 第二の証拠",
         ));
         self.network.silence("platform-pe-1");
         self.network.silence("office-gw");

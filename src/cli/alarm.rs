@@ -7,7 +7,7 @@
 use super::route_test::runtime;
 use super::{Failure, client, table};
 use crate::daemon::{self, clock};
-use crate::model::{Address, Contact, Party, Route, Site};
+use crate::model::{Address, Contact, Party, Route, Site, When};
 use crate::notify::{Mail, Outcome, channel};
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -80,7 +80,8 @@ fn site(config: &Path, state: &Path) -> Result<(Arc<Site>, Option<String>), Fail
     }
 }
 
-/// Over the first way that takes it: out-of-band routes first, addresses that depend on nothing first.
+/// To every address of a contact, each over the first way that takes it, out-of-band routes first; addresses that are for the case that
+/// nobody acknowledges only where no other took it. It is an error if none did.
 async fn tell(
     site: &Site,
     routes: &[&Route],
@@ -89,21 +90,46 @@ async fn tell(
     body: &str,
     id: u64,
 ) -> Result<String, String> {
-    let mut addresses: Vec<&Address> = contact.mail.iter().collect();
-    addresses.sort_by_key(|a| !a.crosses.is_empty());
+    let (later, mut first): (Vec<&Address>, Vec<&Address>) =
+        contact.mail.iter().partition(|a| a.when == When::Unanswered);
+    first.sort_by_key(|a| !a.crosses.is_empty());
+    let (mut done, mut tried) = (Vec::new(), Vec::new());
+    for (address, stands_in) in first.iter().map(|a| (a, false)).chain(later.iter().map(|a| (a, true))) {
+        if stands_in && !done.is_empty() {
+            continue;
+        }
+        match to_address(site, routes, address, unit, body, id).await {
+            Ok(words) => done.push(words),
+            Err(words) => tried.push(words),
+        }
+    }
+    let words = done.iter().chain(&tried).cloned().collect::<Vec<_>>().join("; ");
+    match done.is_empty() {
+        true => Err(words),
+        false => Ok(words),
+    }
+}
+
+/// Over the first way that takes it.
+async fn to_address(
+    site: &Site,
+    routes: &[&Route],
+    address: &Address,
+    unit: &str,
+    body: &str,
+    id: u64,
+) -> Result<String, String> {
     let mut tried = Vec::new();
     for route in routes {
-        for address in &addresses {
-            let mail = mail(route, address, unit, body, id);
-            let attempt = channel::deliver(route, &mail, &site.operator, ATTEMPT);
-            let words = match tokio::time::timeout(ATTEMPT * 2, attempt).await {
-                Ok(Outcome::Accepted { relay, .. }) => return Ok(format!("accepted by {relay} for {}", address.mail)),
-                Ok(Outcome::Transient { reply, .. } | Outcome::Permanent { reply, .. }) => reply,
-                Ok(Outcome::Failed { error, .. }) => error,
-                Err(_) => "no end".to_owned(),
-            };
-            tried.push(format!("{}: {words}", route.name));
-        }
+        let mail = mail(route, address, unit, body, id);
+        let attempt = channel::deliver(route, &mail, &site.operator, ATTEMPT);
+        let words = match tokio::time::timeout(ATTEMPT * 2, attempt).await {
+            Ok(Outcome::Accepted { relay, .. }) => return Ok(format!("accepted by {relay} for {}", address.mail)),
+            Ok(Outcome::Transient { reply, .. } | Outcome::Permanent { reply, .. }) => reply,
+            Ok(Outcome::Failed { error, .. }) => error,
+            Err(_) => "no end".to_owned(),
+        };
+        tried.push(format!("{} over {}: {words}", address.mail, route.name));
     }
     Err(tried.join("; "))
 }

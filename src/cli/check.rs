@@ -129,6 +129,7 @@ fn summary(site: &Site, out: &mut dyn Write) -> io::Result<()> {
         plural(site.procedures.len(), "procedure"),
         plural(site.routes.len(), "route"),
     )?;
+    told(site, out)?;
     writeln!(out, "  \"down\" is known at most so long after the fault:")?;
     for group in detection(site) {
         let p = group.settings;
@@ -142,6 +143,23 @@ fn summary(site: &Site, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {:>9}  {} ({sum})", show(p.detection()), names(&group))?;
     }
     Ok(())
+}
+
+/// Who is told at which address; of many the first.
+fn told(site: &Site, out: &mut dyn Write) -> io::Result<()> {
+    const SHOWN: usize = 8;
+    let all = super::contacts::summary(site);
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  who is told (hinomi contacts says of what):")?;
+    for line in all.iter().take(SHOWN) {
+        writeln!(out, "    {line}")?;
+    }
+    match all.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => writeln!(out, "    and {more} more"),
+    }
 }
 
 /// Lists the numbers that are told when they never come, and those that may stay silent on a device without them.

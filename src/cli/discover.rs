@@ -365,6 +365,7 @@ fn site(target: &Target, profiles: &Arc<Profiles>, profile: Option<&str>, interf
     Site {
         operator: Operator {
             name: String::new(),
+            phone: None,
             language: Language::English,
             timezone: "UTC".to_owned(),
             holidays: [].into(),

@@ -6,6 +6,7 @@
 mod alarm;
 pub mod check;
 mod client;
+mod contacts;
 mod discover;
 mod explain;
 mod incidents;
@@ -74,6 +75,13 @@ enum Verb {
         /// Take every secret as present, to check a file on a machine that has none of them
         #[arg(long)]
         no_secrets: bool,
+    },
+    /// Who is told of what, at which address, when
+    Contacts {
+        /// Only this contact
+        name: Option<String>,
+        #[command(flatten)]
+        config: ConfigFile,
     },
     /// Let the running daemon read its configuration again; with a mistake in it the old one runs on
     Reload {
@@ -222,6 +230,7 @@ impl Verb {
             | Verb::Man { .. }
             | Verb::Run { .. }
             | Verb::Check { .. }
+            | Verb::Contacts { .. }
             | Verb::Reload { .. }
             | Verb::Discover { .. }
             | Verb::Record { .. }
@@ -380,6 +389,7 @@ fn dispatch(verb: Verb, out: &mut dyn Write) -> Result<u8, Failure> {
         Verb::Init(options) => init::init(&options, out),
         Verb::Completions { shell } => papers::completions(shell, out),
         Verb::Man { folder } => papers::man(&folder, out),
+        Verb::Contacts { name, config } => contacts::contacts(&config.config, name.as_deref(), out),
         Verb::Reload { daemon, force } => client::reload(&daemon, force, out),
         Verb::Probe { device, config, json } => probe::probe(&device, &config.config, json, out),
         Verb::Discover { address, options } => discover::discover(&address, &options, out),

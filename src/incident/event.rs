@@ -151,6 +151,11 @@ impl NoticeKind {
         }
     }
 
+    /// Sent because nobody has acknowledged.
+    pub fn is_unanswered(self) -> bool {
+        matches!(self, NoticeKind::Reminder | NoticeKind::Escalation | NoticeKind::Repeat)
+    }
+
     /// Tells of something that needs a person now (as opposed to good news).
     pub fn is_call(self) -> bool {
         matches!(self, NoticeKind::Opened | NoticeKind::Worse | NoticeKind::Reopened)

@@ -85,6 +85,9 @@ pub struct Told {
     pub accepted: Option<(Tick, Name, String)>,
     /// That call was repeated another way.
     pub repeated: bool,
+    /// The contact was told again because nobody had acknowledged: addresses for that case are in use.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unanswered: bool,
 }
 
 /// One incident: one root finding, from its opening to its end.
@@ -286,6 +289,7 @@ impl Incident {
         for told in self.told.values_mut() {
             told.accepted = None;
             told.repeated = false;
+            told.unanswered = false;
         }
     }
 
@@ -644,10 +648,12 @@ fn apply_notice(incident: &mut Incident, event: &Event) {
                 first_message: message_id.clone(),
                 accepted: None,
                 repeated: false,
+                unanswered: false,
             });
             if *notice == NoticeKind::Repeat {
                 told.repeated = true;
             }
+            told.unanswered |= notice.is_unanswered();
             if let Some(name) = procedure
                 && incident.procedure.as_ref().is_none_or(|(n, _)| n != name)
             {

@@ -2,12 +2,15 @@
 
 use super::FindingKind;
 use super::{Bind, DeviceId, Language, Level, Name, Owner, Secret, Verdict};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Whom a contact belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Party {
     /// The operator itself.
+    #[default]
     Own,
     /// The interconnection platform.
     Platform,
@@ -21,6 +24,64 @@ pub enum Party {
     Vendor,
     /// An authority.
     Regulator,
+}
+
+impl Party {
+    /// Every party, in the order they are documented.
+    pub const ALL: [Party; 7] = [
+        Party::Own,
+        Party::Platform,
+        Party::Operator,
+        Party::Carrier,
+        Party::Institution,
+        Party::Vendor,
+        Party::Regulator,
+    ];
+
+    /// The word in the configuration.
+    pub fn key(self) -> &'static str {
+        match self {
+            Party::Own => "own",
+            Party::Platform => "platform",
+            Party::Operator => "operator",
+            Party::Carrier => "carrier",
+            Party::Institution => "institution",
+            Party::Vendor => "vendor",
+            Party::Regulator => "regulator",
+        }
+    }
+
+    /// Outside of the operator: gets a text that names nothing but what is theirs.
+    pub fn is_outside(self) -> bool {
+        self != Party::Own
+    }
+}
+
+/// When an address of a contact gets a mail for the contact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum When {
+    /// With every mail: what a plain address means.
+    #[default]
+    Always,
+    /// With the mails of incidents that are, or have been, critical.
+    Critical,
+    /// While nobody has acknowledged: with the repeat of a critical notice, reminders and escalations, and what follows them. It also
+    /// stands in for the other addresses where no relay takes a mail for them.
+    Unanswered,
+}
+
+impl When {
+    /// Every value, in the order they are documented.
+    pub const ALL: [When; 3] = [When::Always, When::Critical, When::Unanswered];
+
+    /// The word in the configuration.
+    pub fn key(self) -> &'static str {
+        match self {
+            When::Always => "always",
+            When::Critical => "critical",
+            When::Unanswered => "unanswered",
+        }
+    }
 }
 
 /// What a way depends on. All crossings of a list are needed.
@@ -39,6 +100,8 @@ pub struct Address {
     pub mail: String,
     /// What the way to this mailbox depends on.
     pub crosses: Vec<Crossing>,
+    /// Which mails it gets.
+    pub when: When,
 }
 
 /// `[[contact]]`.
@@ -50,12 +113,14 @@ pub struct Contact {
     pub party: Party,
     /// Free text, for example "operations general manager".
     pub role: Option<String>,
-    /// In order of preference, never empty.
+    /// Each gets what its `when` says. Never empty.
     pub mail: Vec<Address>,
     /// Shown, not dialled.
     pub phone: Option<String>,
     /// Overrides the operator's.
     pub language: Option<Language>,
+    /// Of an access carrier: the name that `carrier` of circuits gives it.
+    pub carrier: Option<Name>,
 }
 
 /// Conditions of a procedure; all given ones must hold. A list holds if one of it does.
@@ -79,6 +144,13 @@ pub struct Match {
     pub device: Option<Name>,
     /// At least this many devices behind the root, itself included.
     pub affected_at_least: Option<u32>,
+}
+
+impl Contact {
+    /// Is the contact the desk of this access carrier? Without `carrier` its name is the carrier's.
+    pub fn speaks_for(&self, carrier: &str) -> bool {
+        self.party == Party::Carrier && *self.carrier.as_deref().unwrap_or(&self.name) == *carrier
+    }
 }
 
 /// In `tell`: whoever is the contact of the circuit that the notice is about, nobody if it is about none.

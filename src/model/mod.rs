@@ -28,7 +28,9 @@ pub mod words;
 
 pub use crate::text;
 pub use circuit::{Circuit, CircuitRole, Hours, Line, LocalMinute, Measure, Power};
-pub use contact::{Address, Contact, Crossing, Escalation, Match, Party, Procedure, Recipient, Relay, Route, Tls};
+pub use contact::{
+    Address, Contact, Crossing, Escalation, Match, Party, Procedure, Recipient, Relay, Route, Tls, When,
+};
 pub use device::{
     Bind, Confirm, Demarcation, Device, DeviceId, InterfaceWanted, LinkEnd, Liveness, Owner, PollSettings, Recover,
     Role, Status, Subnet, Watch, WatchKind,

@@ -24,6 +24,8 @@ pub enum Language {
 pub struct Operator {
     /// Shown in mails.
     pub name: String,
+    /// Where other parties reach the operator; stands in what they are told.
+    pub phone: Option<String>,
     /// Of mails; a contact may override it.
     pub language: Language,
     /// IANA name, known to exist.

@@ -7,6 +7,7 @@ pub mod mail;
 mod mute;
 pub mod outbox;
 pub mod plan;
+pub mod reader;
 pub mod retry;
 mod row;
 pub mod text;

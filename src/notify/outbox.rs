@@ -8,7 +8,7 @@ use super::mail::{Delivery, Outcome, RouteTest, Stage};
 use super::mute::Mutes;
 use super::plan::{Planned, Planner, Wanted};
 use super::retry::{Failing, Routes, next_slot};
-use super::row::{Ended, Row, Stored};
+use super::row::{Ended, Group, Row, Stored, mailboxes};
 use super::text;
 use crate::incident::{Book, Event, EventBody, Head, Restored, RowChange};
 use crate::model::{DeviceId, Level, Mono, Name, Now, Site, Wall};
@@ -26,6 +26,8 @@ const BESIDE: Duration = Duration::from_secs(20);
 const LOST: Duration = Duration::from_secs(120);
 /// A ledger that does not answer for this long does not hold back a notice.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(30);
+/// Rows that wait are brought up to date at most this often.
+const REFRESH: Duration = Duration::from_secs(1);
 /// A row that waits longer is stuck, and shown everywhere.
 pub const STUCK: Duration = Duration::from_secs(3600);
 
@@ -107,14 +109,18 @@ pub struct Notifier {
     planner: Planner,
     mutes: Mutes,
     plan_next: Mono,
+    /// Incidents that have changed since the rows that speak of them were last brought up to date.
+    stale: BTreeSet<u64>,
+    /// Not before this.
+    refresh_from: Mono,
     routes: Routes,
-    /// Contacts as they were last found: the last refusal where every way refuses them, nothing where a relay took a mail.
-    contacts: BTreeMap<Name, Option<String>>,
+    /// Addresses of contacts as they were last found: the last refusal where every way refuses one, nothing where a relay took a mail.
+    mailboxes: BTreeMap<(Name, String), Option<String>>,
     /// Names of devices that are down, for addresses with `crosses`.
     down: BTreeSet<Name>,
     rows: BTreeMap<u64, Row>,
-    /// Rows of one incident for one contact: those that may become one mail.
-    together: BTreeMap<(u64, Name), BTreeSet<u64>>,
+    /// Rows of one incident for one address: those that may become one mail.
+    together: BTreeMap<Group, BTreeSet<u64>>,
     last_row: u64,
     attempts: BTreeMap<u64, Attempt>,
     last_attempt: u64,
@@ -136,11 +142,13 @@ impl Notifier {
             planner: Planner::new(&site),
             mutes: Mutes::new(&site),
             plan_next: now.mono,
+            stale: BTreeSet::new(),
+            refresh_from: now.mono,
             routes: Routes::new(&site, now.mono),
             site,
             ledger_id: restored.ledger_id.clone(),
             head: restored.head.clone(),
-            contacts: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             down: BTreeSet::new(),
             rows: BTreeMap::new(),
             together: BTreeMap::new(),
@@ -168,6 +176,8 @@ impl Notifier {
         match serde_json::from_str::<Stored>(&change.json) {
             Ok(stored) => {
                 let mut row = Row::new(change.id, stored, now.mono);
+                row.take_party(&self.site);
+                self.stale.insert(row.stored.notice.incident);
                 row.age_before = now.wall.since(row.stored.notice.at);
                 row.released = true;
                 self.insert(row);
@@ -186,18 +196,70 @@ impl Notifier {
         self.planner = Planner::new(&site);
         self.mutes = Mutes::new(&site);
         self.plan_next = now.mono;
-        self.contacts
-            .retain(|name, _| site.contacts.iter().any(|c| c.name == *name));
         for row in self.rows.values_mut().filter(|r| r.is_pending()) {
+            row.take_party(&site);
+            self.stale.insert(row.stored.notice.incident);
             if row.readdress(&site) {
                 self.changed.insert(row.id);
                 row.due = now.mono;
             }
         }
+        self.forget_mailboxes(&site);
         self.site = site;
         self.down.clear();
         self.hurry(now.mono);
         self.run(now);
+    }
+
+    /// Refusals of addresses that no contact has any more, and for which nothing waits, say nothing.
+    fn forget_mailboxes(&mut self, site: &Site) {
+        let waits = |mailbox: &(Name, String)| {
+            let of = |r: &Row| r.is_pending() && (&r.stored.contact, &r.stored.mailbox) == (&mailbox.0, &mailbox.1);
+            self.rows.values().any(of)
+        };
+        let has = |(name, mail): &(Name, String)| {
+            let contact = site.contacts.iter().find(|c| c.name == *name);
+            contact.map(|c| mail.is_empty() || c.mail.iter().any(|a| a.mail == *mail))
+        };
+        let gone: Vec<(Name, String)> = self
+            .mailboxes
+            .keys()
+            .filter(|m| has(m).is_none_or(|has| !has && !waits(m)))
+            .cloned()
+            .collect();
+        for mailbox in gone {
+            let before = self.refusal(&mailbox.0).map(str::to_owned);
+            self.mailboxes.remove(&mailbox);
+            if before.is_some() && self.refusal(&mailbox.0).is_none() && has(&mailbox).is_some() {
+                self.effects.push(NotifyEffect::ContactState {
+                    contact: mailbox.0,
+                    refused: None,
+                });
+            }
+        }
+    }
+
+    /// The last refusal of an address of a contact, if every way refuses one.
+    fn refusal(&self, contact: &Name) -> Option<&str> {
+        let of = self.mailboxes.iter().filter(|((name, _), _)| name == contact);
+        of.filter_map(|(_, words)| words.as_deref()).next()
+    }
+
+    /// Notes how an address of a contact was found, and says so where that changes what is known of the contact.
+    fn found(&mut self, row: u64, refused: Option<String>) {
+        let Some(row) = self.rows.get(&row) else { return };
+        let contact = row.stored.contact.clone();
+        let mailbox = (contact.clone(), row.stored.mailbox.clone());
+        let is_known = self.mailboxes.keys().any(|(name, _)| *name == contact);
+        let before = self.refusal(&contact).map(str::to_owned);
+        self.mailboxes.insert(mailbox, refused);
+        let after = self.refusal(&contact).map(str::to_owned);
+        if !is_known || before != after {
+            self.effects.push(NotifyEffect::ContactState {
+                contact,
+                refused: after,
+            });
+        }
     }
 
     /// Turns events that the book has taken into rows, and writes what the notifier itself did into the book. To be called after
@@ -205,6 +267,7 @@ impl Notifier {
     /// rows belong into the same batch as both lots of events.
     pub fn plan(&mut self, events: &[Event], book: &mut Book, now: Now) -> Vec<RowChange> {
         let mut touched: BTreeSet<u64> = events.iter().filter_map(|e| e.incident).collect();
+        let changed = touched.clone();
         for (incident, body) in std::mem::take(&mut self.said) {
             touched.extend(incident);
             book.record(incident, body, now);
@@ -241,6 +304,7 @@ impl Notifier {
                 self.planner.reschedule(id, &site, book, Some(tick));
             }
         }
+        self.refresh_some(&changed, book, now);
         self.plan_next = self.planner.next().map_or(Mono::NEVER, |t| book.mono_at(t));
         if let Some(at) = self.mutes.next(&site, &book.state().windows) {
             self.plan_next = self.plan_next.min(now.mono + at.since(now.wall));
@@ -329,29 +393,67 @@ impl Notifier {
         let Some(contact) = site.contacts.iter().find(|c| c.name == wanted.contact) else {
             return;
         };
-        self.last_row += 1;
-        let id = self.last_row;
+        let told = book
+            .get(wanted.notice.incident)
+            .and_then(|i| i.told.get(&wanted.contact));
+        let thread = told.map(|t| t.first_message.clone());
+        let mailboxes = mailboxes(contact, &wanted.notice, told.is_some_and(|t| t.unanswered));
+        let id = self.last_row + 1;
         let from = site.routes.first().map_or("hinomi@localhost", |r| &r.from);
         let domain = from.rsplit('@').next().unwrap_or("localhost");
+        // All addresses of a contact get the same mail: one Message-ID, one thread.
         let message_id = format!("{id}.{}.{}@{domain}", now.wall.0, self.ledger_id);
-        let notice = wanted.notice;
-        let incident = notice.incident;
-        let thread = book
-            .get(incident)
-            .and_then(|i| Some(i.told.get(&wanted.contact)?.first_message.clone()));
-        let noticed = EventBody::Noticed {
-            row: id,
-            message_id: message_id.clone(),
-            contact: wanted.contact,
-            notice: notice.kind,
-            level: notice.level,
-            procedure: notice.procedure.clone(),
-            step: notice.step,
-        };
-        let stored = Stored::new(contact, &site, notice, message_id, thread);
-        book.record(Some(incident), noticed, now);
-        self.insert(Row::new(id, stored, now.mono));
-        self.changed.insert(id);
+        for mailbox in mailboxes {
+            self.last_row += 1;
+            let id = self.last_row;
+            let notice = wanted.notice.clone();
+            let incident = notice.incident;
+            let noticed = EventBody::Noticed {
+                row: id,
+                message_id: message_id.clone(),
+                contact: wanted.contact.clone(),
+                notice: notice.kind,
+                level: notice.level,
+                procedure: notice.procedure.clone(),
+                step: notice.step,
+            };
+            let stored = Stored::new((contact, &mailbox), &site, notice, message_id.clone(), thread.clone());
+            book.record(Some(incident), noticed, now);
+            self.insert(Row::new(id, stored, now.mono));
+            self.changed.insert(id);
+        }
+    }
+
+    /// What changes ten thousand times in a second is looked at once in that second.
+    fn refresh_some(&mut self, changed: &BTreeSet<u64>, book: &Book, now: Now) {
+        self.stale.extend(changed.iter().filter(|_| !self.rows.is_empty()));
+        if self.stale.is_empty() || now.mono < self.refresh_from {
+            return;
+        }
+        self.refresh_from = now.mono + REFRESH;
+        let stale = std::mem::take(&mut self.stale);
+        self.refresh(&stale, book);
+    }
+
+    /// Brings what waits up to date where its incident has changed.
+    fn refresh(&mut self, incidents: &BTreeSet<u64>, book: &Book) {
+        let site = self.site.clone();
+        let first = |id: u64| (id, Name::from(""), String::new());
+        for id in incidents {
+            let of = self.together.range(first(*id)..first(id.saturating_add(1)));
+            let ids: Vec<u64> = of.flat_map(|(_, ids)| ids.iter().copied()).collect();
+            for id in ids {
+                let Some(row) = self.rows.get_mut(&id).filter(|r| r.is_pending()) else {
+                    continue;
+                };
+                let mut notice = row.stored.notice.clone();
+                self.planner.refresh(&mut notice, &row.stored.contact, &site, book);
+                if notice != row.stored.notice {
+                    row.stored.notice = notice;
+                    self.changed.insert(id);
+                }
+            }
+        }
     }
 
     /// The batch of these rows was committed (with the new head), or could not be (`None`): they may leave now. Rows that were
@@ -470,14 +572,10 @@ impl Notifier {
             row.due = now.mono;
             row.tried.clear();
         }
+        self.found(attempt.row, None);
         let Some(row) = self.rows.get_mut(&attempt.row) else {
             return;
         };
-        let known = self.contacts.insert(row.stored.contact.clone(), None);
-        if known != Some(None) {
-            let contact = row.stored.contact.clone();
-            self.effects.push(NotifyEffect::ContactState { contact, refused: None });
-        }
         let duplicate = !row.is_pending();
         let notice = &row.stored.notice;
         let body = EventBody::Delivered {
@@ -574,19 +672,14 @@ impl Notifier {
         if !self.routes.list.iter().any(|r| refused(&r.name)) {
             return;
         }
-        let contact = row.stored.contact.clone();
-        let words = row.last_refusal.clone();
-        if self.contacts.insert(contact.clone(), words.clone()) != Some(words.clone()) {
-            let refused = Some(words.unwrap_or_default());
-            self.effects.push(NotifyEffect::ContactState { contact, refused });
-        }
+        let words = row.last_refusal.clone().unwrap_or_default();
+        self.found(id, Some(words));
     }
 
-    /// Contacts whom no relay takes mail for, with the words of the last refusal.
+    /// Contacts with an address that no relay takes mail for, and the words of the last refusal.
     pub fn refused_contacts(&self) -> impl Iterator<Item = (&Name, &str)> {
-        self.contacts
-            .iter()
-            .filter_map(|(name, words)| Some((name, words.as_deref()?)))
+        let names: BTreeSet<&Name> = self.mailboxes.keys().map(|(name, _)| name).collect();
+        names.into_iter().filter_map(|name| Some((name, self.refusal(name)?)))
     }
 
     /// The ledger's identity, part of every Message-ID.

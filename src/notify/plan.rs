@@ -3,10 +3,11 @@
 //! Pure. Never here: over which way a mail goes, or its words.
 
 use super::mute::Mutes;
+use super::reader::{Apart, Behind, Desk, Lines, Readers};
 use crate::incident::{Book, Event, EventBody, Incident, NoticeKind, Phase, Tell, Tick};
 use crate::model::contact::CIRCUIT_CONTACT;
 use crate::model::{
-    DeviceId, FindingKey, FindingKind, Isolation, Level, Match, Name, Owner, Part, Party, Procedure, Site, Wall,
+    DeviceId, FindingKey, FindingKind, Isolation, Level, Match, Name, Owner, Part, Party, Procedure, Site, Wall, When,
 };
 use crate::rules::Cause;
 use serde::{Deserialize, Serialize};
@@ -70,7 +71,7 @@ pub struct Notice {
     pub told: Vec<Name>,
     /// The procedure followed.
     pub procedure: Option<Name>,
-    /// Who has it in hand.
+    /// Who has acknowledged it.
     pub acknowledged_by: Option<String>,
     /// The remark that they gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,6 +84,36 @@ pub struct Notice {
     pub accepted: Option<(Name, String)>,
     /// When the notice was planned.
     pub at: Wall,
+    /// Whose contact reads it: a party outside gets a text of its own.
+    #[serde(default)]
+    pub reader: Party,
+    /// Of a contact of an institution: which one, if its circuits are all of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addressee: Option<Name>,
+    /// The circuits that the incident itself is about; for a party outside: those of theirs that it touches.
+    #[serde(default)]
+    pub lines: Lines,
+    /// Whom our own people phone next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desk: Option<Desk>,
+    /// How many of `unreachable` are circuits.
+    #[serde(default)]
+    pub unreachable_circuits: usize,
+    /// How many of `back` are circuits.
+    #[serde(default)]
+    pub back_circuits: usize,
+    /// What was behind it and has an incident of its own now: at most [`NAMES`] of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apart: Vec<Apart>,
+    /// When the incident ended: the root was confirmed to be good, and what was behind it was back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Wall>,
+    /// Of a reminder or an escalation: how long nobody had acknowledged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited: Option<Duration>,
+    /// The planned work during which it was held back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Name>,
 }
 
 /// One mail that should exist.
@@ -194,17 +225,22 @@ impl Planner {
             _ => contacts.extend(procedure.iter().flat_map(|p| self.recipients(&p.tell, site, incident))),
         }
         if let Some(refused) = refused_contact(incident) {
-            // Whom no relay takes cannot be told that no relay takes it: somebody else hears of it.
-            contacts.remove(refused);
+            // Whom no relay takes cannot be told that no relay takes it: somebody else hears of it. One of several addresses may
+            // be refused: then the others of the contact are told, too.
+            let has_others = site.contacts.iter().any(|c| c.name == *refused && c.mail.len() > 1);
+            let was_named = contacts.remove(refused);
             if contacts.is_empty() && kind.is_call() {
                 contacts.extend(own_contacts(site, refused));
+            }
+            if was_named && has_others {
+                contacts.insert(refused.clone());
             }
         }
         if (procedure.is_none() || contacts.is_empty()) && kind.is_call() {
             planned.nobody.push((incident.id, kind, incident.level));
         }
         let notice = self.notice(kind, incident, site, procedure, at);
-        push_all(contacts, notice, planned);
+        self.push_all(contacts, notice, (incident, site, book), planned);
     }
 
     /// What is due by time.
@@ -223,14 +259,14 @@ impl Planner {
             .collect();
         for id in due {
             if let Some(incident) = book.get(id) {
-                self.time_of(incident, site, tick, at, planned);
+                self.time_of(incident, (site, book), tick, at, planned);
             }
             // Whatever could not be done about it now is not asked for again: never spin.
             self.reschedule(id, site, book, Some(tick));
         }
     }
 
-    fn time_of(&self, incident: &Incident, site: &Site, tick: Tick, at: Wall, planned: &mut Planned) {
+    fn time_of(&self, incident: &Incident, (site, book): (&Site, &Book), tick: Tick, at: Wall, planned: &mut Planned) {
         let procedure = self.procedure(site, incident);
         for due in dues(incident, site, procedure) {
             if due.at > tick {
@@ -239,11 +275,11 @@ impl Planner {
             let mut notice = self.notice(due.kind, incident, site, procedure, at);
             notice.step = due.step;
             notice.accepted = due.accepted;
-            push_all(
-                self.recipients(&due.contacts, site, incident).collect(),
-                notice,
-                planned,
-            );
+            // Planned work may have held it: told is how long it was.
+            let more = Duration::from_millis(u64::try_from(tick.0.saturating_sub(due.at.0)).unwrap_or(0));
+            notice.waited = due.waited.map(|waited| waited + more);
+            let contacts = self.recipients(&due.contacts, site, incident).collect();
+            self.push_all(contacts, notice, (incident, site, book), planned);
         }
     }
 
@@ -288,6 +324,58 @@ impl Planner {
         site.procedures.iter().find(|p| matches(&p.matches, incident, device))
     }
 
+    /// One notice a contact, each with what its reader must know.
+    fn push_all(
+        &self,
+        contacts: BTreeSet<Name>,
+        mut notice: Notice,
+        (incident, site, book): (&Incident, &Site, &Book),
+        planned: &mut Planned,
+    ) {
+        notice.told = contacts.iter().cloned().collect();
+        let readers = Readers {
+            site,
+            devices: &self.devices,
+        };
+        let behind = Behind::of(incident, book);
+        notice.state_of(&behind, &readers);
+        let reads = |name: &Name| site.contacts.iter().find(|c| c.name == *name);
+        planned.wanted.extend(contacts.into_iter().filter_map(|name| {
+            let contact = reads(&name)?;
+            let outside = contact.party.is_outside();
+            // "Sent again another way", because nobody has acknowledged, is an affair of our own people.
+            (!outside || notice.kind != NoticeKind::Repeat).then(|| Wanted {
+                contact: name,
+                notice: Notice {
+                    reader: contact.party,
+                    addressee: readers.addressee(contact),
+                    lines: readers.lines(contact, incident, &behind, notice.level),
+                    desk: readers.desk(incident).filter(|_| !outside),
+                    ..notice.clone()
+                },
+            })
+        }));
+    }
+
+    /// Brings a notice that waits up to date: who has acknowledged, what is back meanwhile.
+    pub(crate) fn refresh(&self, notice: &mut Notice, contact: &Name, site: &Site, book: &Book) {
+        let Some(incident) = book.get(notice.incident) else {
+            return;
+        };
+        let readers = Readers {
+            site,
+            devices: &self.devices,
+        };
+        let behind = Behind::of(incident, book);
+        notice.state_of(&behind, &readers);
+        notice.acknowledged_by = incident.acknowledged.as_ref().map(|a| a.by.clone());
+        notice.flapping = incident.flapping;
+        if let Some(contact) = site.contacts.iter().find(|c| c.name == *contact) {
+            notice.reader = contact.party;
+            notice.lines = readers.lines(contact, incident, &behind, notice.level);
+        }
+    }
+
     fn device<'a>(&self, site: &'a Site, incident: &Incident) -> Option<&'a crate::model::Device> {
         if let Part::Redundancy(name) = &incident.root.part {
             // A group is whose its first member is.
@@ -330,20 +418,53 @@ impl Planner {
             since: incident.since,
             decided: incident.last.at,
             recovered: incident.recovered,
-            unreachable: incident.unreachable().take(NAMES).cloned().collect(),
-            unreachable_count: incident.missing,
-            back: incident.back().take(NAMES).cloned().collect(),
-            back_count: incident.affected.len() - incident.missing,
+            unreachable: Vec::new(),
+            unreachable_count: 0,
+            back: Vec::new(),
+            back_count: 0,
             notes: incident.notes.iter().take(NAMES).cloned().collect(),
             told: Vec::new(),
-            procedure: procedure.map(|p| p.name.clone()),
+            procedure: followed(incident, procedure),
             acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
             acknowledge_note: incident.acknowledged.as_ref().and_then(|a| a.note.clone()),
             flapping: incident.flapping,
             step: None,
             accepted: None,
             at,
+            reader: Party::Own,
+            addressee: None,
+            lines: Lines::default(),
+            desk: None,
+            unreachable_circuits: 0,
+            back_circuits: 0,
+            apart: Vec::new(),
+            ended: (incident.phase == Phase::Recovered).then_some(at),
+            waited: None,
+            held: incident.muted.clone(),
         }
+    }
+}
+
+impl Notice {
+    /// Fills in what is behind the incident now.
+    fn state_of(&mut self, behind: &Behind, readers: &Readers<'_>) {
+        let some = |names: &BTreeSet<Name>| names.iter().take(NAMES).cloned().collect();
+        self.unreachable = some(&behind.unreachable);
+        self.unreachable_count = behind.unreachable.len();
+        self.unreachable_circuits = readers.circuits(&behind.unreachable);
+        self.back = some(&behind.back);
+        self.back_count = behind.back.len();
+        self.back_circuits = readers.circuits(&behind.back);
+        self.apart = behind.apart.iter().take(NAMES).cloned().collect();
+    }
+}
+
+/// The procedure that a mail names: of what is over, the one that was followed.
+fn followed(incident: &Incident, procedure: Option<&Procedure>) -> Option<Name> {
+    let followed = incident.procedure.as_ref().map(|(name, _)| name.clone());
+    match incident.level {
+        Level::Ok => followed.or_else(|| procedure.map(|p| p.name.clone())),
+        _ => procedure.map(|p| p.name.clone()),
     }
 }
 
@@ -372,14 +493,6 @@ fn own_contacts(site: &Site, but: &Name) -> Vec<Name> {
         true => others().map(|c| c.name.clone()).collect(),
         false => own,
     }
-}
-
-fn push_all(contacts: BTreeSet<Name>, mut notice: Notice, planned: &mut Planned) {
-    notice.told = contacts.iter().cloned().collect();
-    planned.wanted.extend(contacts.into_iter().map(|contact| Wanted {
-        contact,
-        notice: notice.clone(),
-    }));
 }
 
 /// Those told of incidents that now go on inside this one hear of its end too.
@@ -447,6 +560,7 @@ struct Due {
     contacts: Vec<Name>,
     step: Option<u32>,
     accepted: Option<(Name, String)>,
+    waited: Option<Duration>,
 }
 
 fn dues(incident: &Incident, site: &Site, procedure: Option<&Procedure>) -> Vec<Due> {
@@ -463,6 +577,7 @@ fn dues(incident: &Incident, site: &Site, procedure: Option<&Procedure>) -> Vec<
                 contacts: procedure.tell.clone(),
                 step: None,
                 accepted: None,
+                waited: Some(remind),
             });
         }
     }
@@ -489,6 +604,7 @@ fn escalations(incident: &Incident, procedure: &Procedure, dues: &mut Vec<Due>) 
             contacts: escalation.tell.clone(),
             step: Some(step),
             accepted: None,
+            waited: Some(escalation.after),
         });
     }
 }
@@ -501,8 +617,11 @@ fn repeats(incident: &Incident, site: &Site, dues: &mut Vec<Due>) {
         };
         let another_route = site.routes.iter().any(|r| r.name != *route);
         let contact = site.contacts.iter().find(|c| c.name == *name);
-        let another_address = contact.is_some_and(|c| c.mail.iter().any(|a| a.mail != *address));
-        if told.repeated || !(another_route || another_address) {
+        let stands_in = |a: &crate::model::Address| a.when == When::Unanswered && a.mail != *address;
+        let another_address = contact.is_some_and(|c| c.mail.iter().any(stands_in));
+        // That nobody has acknowledged is an affair of our own people.
+        let is_outside = contact.is_some_and(|c| c.party.is_outside());
+        if told.repeated || is_outside || !(another_route || another_address) {
             continue;
         }
         dues.push(Due {
@@ -511,6 +630,7 @@ fn repeats(incident: &Incident, site: &Site, dues: &mut Vec<Due>) {
             contacts: vec![name.clone()],
             step: None,
             accepted: Some((route.clone(), address.clone())),
+            waited: Some(REPEAT),
         });
     }
 }

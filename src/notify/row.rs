@@ -5,7 +5,7 @@
 use super::plan::Notice;
 use super::retry::Failing;
 use crate::incident::RowChange;
-use crate::model::{Contact, Crossing, Language, Level, Mono, Name, Site, Wall};
+use crate::model::{Address, Contact, Crossing, Language, Level, Mono, Name, Site, Wall, When};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +48,10 @@ pub(crate) enum Ended {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Stored {
     pub(crate) contact: Name,
+    /// The address of the contact that this row is for; empty in rows from before each address had one of its own.
+    #[serde(default)]
+    pub(crate) mailbox: String,
+    /// That address, then those that stand in for it where no relay takes a mail for it.
     pub(crate) addresses: Vec<StoredAddress>,
     pub(crate) language: Language,
     pub(crate) message_id: String,
@@ -62,7 +66,7 @@ pub(crate) struct Stored {
 
 impl Stored {
     pub(crate) fn new(
-        contact: &Contact,
+        (contact, mailbox): (&Contact, &Mailbox<'_>),
         site: &Site,
         notice: Notice,
         message_id: String,
@@ -70,7 +74,11 @@ impl Stored {
     ) -> Stored {
         Stored {
             contact: contact.name.clone(),
-            addresses: addresses(contact, site),
+            mailbox: mailbox.address.mail.clone(),
+            addresses: addresses(
+                std::iter::once(mailbox.address).chain(mailbox.stand_in.iter().copied()),
+                site,
+            ),
             language: contact.language.unwrap_or(site.operator.language),
             message_id,
             thread,
@@ -82,8 +90,47 @@ impl Stored {
     }
 }
 
-/// Where a contact is told, with names for ids.
-fn addresses(contact: &Contact, site: &Site) -> Vec<StoredAddress> {
+/// One address of a contact that gets a mail, and those that stand in for it.
+pub(crate) struct Mailbox<'c> {
+    pub(crate) address: &'c Address,
+    stand_in: Vec<&'c Address>,
+}
+
+/// The addresses of a contact that get a notice. `unanswered`: the contact was told before because nobody had acknowledged.
+pub(crate) fn mailboxes<'c>(contact: &'c Contact, notice: &Notice, unanswered: bool) -> Vec<Mailbox<'c>> {
+    let gets = |a: &&Address| gets(a.when, notice, unanswered);
+    let only = |when: When| contact.mail.iter().all(|a| a.when == when);
+    // Written wrongly for that, but nobody is to be told of nothing.
+    let all = only(When::Unanswered);
+    let chosen: Vec<&Address> = contact.mail.iter().filter(|a| all || gets(a)).collect();
+    let stand_in: Vec<&Address> = match all {
+        true => Vec::new(),
+        false => contact
+            .mail
+            .iter()
+            .filter(|a| a.when == When::Unanswered && !gets(a))
+            .collect(),
+    };
+    let mailbox = |(i, address)| Mailbox {
+        address,
+        stand_in: if i == 0 { stand_in.clone() } else { Vec::new() },
+    };
+    chosen.into_iter().enumerate().map(mailbox).collect()
+}
+
+fn gets(when: When, notice: &Notice, unanswered: bool) -> bool {
+    let kind = notice.kind;
+    match when {
+        When::Always => true,
+        When::Critical if kind.is_call() => notice.level == Level::Critical,
+        // Whoever was woken by a critical notice hears how it goes on.
+        When::Critical => notice.worst == Level::Critical,
+        When::Unanswered => unanswered || kind.is_unanswered(),
+    }
+}
+
+/// With names for ids.
+fn addresses<'c>(all: impl Iterator<Item = &'c Address>, site: &Site) -> Vec<StoredAddress> {
     let name = |id: &crate::model::DeviceId| site.device(*id).name.clone();
     let crossing = |c: &Crossing| match c {
         Crossing::Device(id) => vec![name(id)],
@@ -93,8 +140,11 @@ fn addresses(contact: &Contact, site: &Site) -> Vec<StoredAddress> {
         mail: a.mail.clone(),
         crosses: a.crosses.iter().map(crossing).collect(),
     };
-    contact.mail.iter().map(address).collect()
+    all.map(address).collect()
 }
+
+/// Incident, contact and address.
+pub(crate) type Group = (u64, Name, String);
 
 /// A row at run time.
 #[derive(Debug)]
@@ -159,9 +209,10 @@ impl Row {
         }
     }
 
-    /// Rows of the same incident for the same contact may become one mail.
-    pub(crate) fn group(&self) -> (u64, Name) {
-        (self.stored.notice.incident, self.stored.contact.clone())
+    /// Rows of the same incident for the same address of a contact may become one mail.
+    pub(crate) fn group(&self) -> Group {
+        let stored = &self.stored;
+        (stored.notice.incident, stored.contact.clone(), stored.mailbox.clone())
     }
 
     pub(crate) fn is_pending(&self) -> bool {
@@ -190,12 +241,28 @@ impl Row {
         self.refused.clear();
     }
 
+    /// Takes the party of the contact as it is configured: a text for our own people must not go to anybody else.
+    pub(crate) fn take_party(&mut self, site: &Site) {
+        if let Some(contact) = site.contacts.iter().find(|c| c.name == self.stored.contact) {
+            self.stored.notice.reader = contact.party;
+        }
+    }
+
     /// Takes the addresses that the contact has in a new configuration; true if they are others. A contact that is gone keeps its own.
     pub(crate) fn readdress(&mut self, site: &Site) -> bool {
         let Some(contact) = site.contacts.iter().find(|c| c.name == self.stored.contact) else {
             return false;
         };
-        let addresses = addresses(contact, site);
+        let stands_in = |a: &&Address| a.when == When::Unanswered && a.mail != self.stored.mailbox;
+        let own = contact.mail.iter().find(|a| a.mail == self.stored.mailbox);
+        let addresses = match own {
+            Some(own) if self.stored.addresses.len() > 1 => {
+                addresses(std::iter::once(own).chain(contact.mail.iter().filter(stands_in)), site)
+            }
+            Some(own) => addresses(std::iter::once(own), site),
+            // The address has gone: whatever the contact has instead.
+            None => addresses(contact.mail.iter(), site),
+        };
         if addresses == self.stored.addresses {
             return false;
         }
@@ -209,7 +276,8 @@ impl Row {
         self.age_before + now.since(self.created)
     }
 
-    /// Addresses in the order to be tried: as configured, but those cut, or already used by the call that this one repeats, last.
+    /// Addresses in the order to be tried: its own, then those that stand in; those cut, or already used by the call that this one
+    /// repeats, last.
     pub(crate) fn addresses(&self, down: &BTreeSet<Name>) -> Vec<String> {
         let used = self.stored.notice.accepted.as_ref().map(|(_, address)| address);
         let mut order: Vec<(u8, &StoredAddress)> = self

@@ -1,25 +1,30 @@
 //! From a notice to a mail that somebody woken at 03:00 understands at once. One structure, two languages.
 //!
-//! The subject keeps its words for the life of an incident, but for the level: phones thread by subject. The first line of the
-//! body says what happened, with the numbers. Whatever a device or a relay said is cleaned before it gets in here. No links.
+//! The subject keeps its words for the life of an incident, but for the level and a remark at its end: phones thread by subject. The
+//! first line of the body says what happened, with the numbers. Whatever a device or a relay said is cleaned before it gets in here. No
+//! links. Own people get everything; a party outside gets a text of its own (`outside`).
 //!
 //! Never here: a decision about who is told, or a clock.
 
 mod en;
+mod errors;
 mod ja;
+mod outside;
 mod readings;
 mod reasons;
 mod redundancy;
 mod service;
+mod steps;
 mod unread;
 
 use super::plan::{NAMES, Notice};
+use super::reader::ContractLine;
 pub use crate::model::text::clean;
 pub use service::answer_in_english;
 pub use unread::{cut_in_english, disbelief_in_english, end_in_english, unread_in_english};
 
 use crate::incident::{Event, EventBody, Head, Incident, NoticeKind};
-use crate::model::{Evidence, FindingKey, Isolation, Language, Level, Name, Operator, Part, Verdict, Wall};
+use crate::model::{Evidence, FindingKey, Isolation, Language, Level, Name, Operator, Part, Party, Verdict, Wall};
 use crate::rules::Cause;
 use std::time::Duration;
 
@@ -60,16 +65,34 @@ pub struct Letter {
 
 /// What a language must be able to say. Sentences come whole: word order is the language's own affair.
 trait Words {
-    /// `[警告]`; `Level::Ok` is "recovered".
+    /// The level in a sentence; `Level::Ok` is "recovered".
     fn level(&self, level: Level) -> &'static str;
+    /// The level where people of other tools may read one for the other: `警告/CRITICAL`.
+    fn tag(&self, level: Level) -> &'static str;
+    /// In place of the level, of what has left the configuration.
+    fn removed(&self) -> &'static str;
+    /// At the end of the subject, of a mail that is not a change of state.
+    fn mark(&self, kind: NoticeKind) -> Option<&'static str>;
     /// What the finding is, for the subject: never with a number that changes.
     fn what(&self, root: &FindingKey) -> String;
     /// The first line: what happened, with the numbers. Without the target's name.
     fn cause(&self, notice: &Notice) -> String;
     fn verdict(&self, verdict: Verdict) -> &'static str;
     fn evidence(&self, evidence: &Evidence, clock: &Clock) -> String;
-    /// The next step of the guideline's flow (1.3.2).
-    fn next_step(&self, verdict: Verdict) -> &'static str;
+    /// The next step of the guideline's flow (1.3.2). `line_is_up`: the line was read as up.
+    fn next_step(&self, verdict: Verdict, line_is_up: bool) -> &'static str;
+    /// Devices and circuits in numbers: `2 circuits, 1 device`.
+    fn amount(&self, circuits: usize, devices: usize) -> String;
+    /// `2 circuits (a, b)`.
+    fn listed(&self, amount: &str, names: &str) -> String;
+    /// `C-001 (#7)`: silent again, by an incident of its own.
+    fn party(&self, party: Party) -> &'static str;
+    /// Contracted rates of a circuit.
+    fn rates(&self, line: &ContractLine) -> Option<String>;
+    /// How long it was silent, behind the time of the first good answer.
+    fn after(&self, d: Duration) -> String;
+    /// Held back during planned work.
+    fn held(&self, window: &str) -> String;
     fn duration(&self, d: Duration) -> String;
     /// Why this mail was sent, where it is not simply a new incident.
     fn why(&self, facts: &Facts<'_>, clock: &Clock) -> Option<String>;
@@ -77,7 +100,10 @@ trait Words {
     /// `Level`, `Since`, … the label before a value.
     fn label(&self, label: Label) -> &'static str;
     fn and_more(&self, more: usize) -> String;
-    fn late(&self, by: Duration) -> String;
+    /// The mail waited: how long, and of when it speaks.
+    fn late(&self, by: Duration, of: &str) -> String;
+    /// Before notices that go out in this mail, and were not kept from going out before.
+    fn together(&self, count: usize) -> String;
     fn not_ledgered(&self) -> &'static str;
     fn not_ledgered_mark(&self) -> &'static str;
     fn possible_duplicate(&self) -> &'static str;
@@ -100,8 +126,15 @@ enum Label {
     Target,
     Began,
     Decided,
+    Answered,
     Recovered,
+    RecoveredEnded,
+    Ended,
+    Removed,
     Lasted,
+    Circuit,
+    Call,
+    Apart,
     Verdict,
     Evidence,
     Next,
@@ -155,6 +188,9 @@ fn words(language: Language) -> &'static dyn Words {
 pub fn render(facts: &Facts<'_>) -> Letter {
     let words = words(facts.language);
     let clock = Clock::new(facts.operator);
+    if facts.notice.reader.is_outside() {
+        return outside::letter(facts, &clock);
+    }
     Letter {
         subject: subject(facts, words),
         body: body(facts, words, &clock),
@@ -169,11 +205,25 @@ fn subject(facts: &Facts<'_>, words: &dyn Words) -> String {
     } else {
         ""
     };
-    let tag = words.level(notice.level);
+    let tag = tag(notice, words);
     let name = device_name(&notice.root);
     let what = words.what(&notice.root);
-    let text = format!("{mark}[{tag}] #{} {name} {what}", notice.incident);
+    let end = words.mark(notice.kind).unwrap_or_default();
+    let text = format!("{mark}[{tag}] #{} {name} {what}{end}", notice.incident);
     clean(&text)
+}
+
+/// The level, or that it is watched no more.
+fn tag(notice: &Notice, words: &dyn Words) -> &'static str {
+    match has_left(notice) {
+        true => words.removed(),
+        false => words.tag(notice.level),
+    }
+}
+
+/// It is over because it left the configuration: that it is good was not measured.
+fn has_left(notice: &Notice) -> bool {
+    notice.level == Level::Ok && notice.cause == Cause::Removed
 }
 
 fn headers(facts: &Facts<'_>) -> Vec<(String, String)> {
@@ -197,16 +247,21 @@ fn body(facts: &Facts<'_>, words: &dyn Words, clock: &Clock) -> String {
     lines.push(headline(notice, words));
     lines.extend(accused(notice).map(|i| line(words, Label::Verdict, words.verdict(i.verdict))));
     lines.extend(words.why(facts, clock));
+    lines.extend(notice.held.as_ref().map(|window| words.held(&clean(window))));
     if facts.not_ledgered {
         lines.push(words.not_ledgered().to_owned());
     }
     let late = facts.now.since(notice.at);
     if late > LATE {
-        lines.push(words.late(late));
+        lines.push(words.late(late, &clock.full(notice.at)));
     }
     lines.push(String::new());
+    lines.extend(target(notice, words));
     lines.extend(times(notice, words, clock));
     lines.extend(evidence(notice, words, clock));
+    lines.push(String::new());
+    lines.push(line(words, Label::Next, next_step(facts, words)));
+    lines.extend(call(notice, words));
     lines.extend(behind(notice, words));
     lines.extend(notes(notice, words));
     lines.extend(earlier(facts, words, clock));
@@ -226,34 +281,110 @@ fn line(words: &dyn Words, label: Label, value: &str) -> String {
     format!("{}{}{value}", words.label(label), words.colon())
 }
 
-fn times(notice: &Notice, words: &dyn Words, clock: &Clock) -> Vec<String> {
+/// What it is about, as people name it on the phone.
+fn target(notice: &Notice, words: &dyn Words) -> Vec<String> {
     let mut lines = vec![line(words, Label::Level, &levels(notice, words))];
     let mut remarks: Vec<String> = notice.owner.map(|o| words.owner(o).to_owned()).into_iter().collect();
-    remarks.extend(notice.institution.as_ref().map(|i| clean(i)));
+    let named = notice.lines.named().next().is_some();
+    remarks.extend(notice.institution.as_ref().filter(|_| !named).map(|i| clean(i)));
     remarks.extend(notice.address.clone());
     remarks.extend(notice.site.as_ref().map(|s| clean(s)));
     if notice.root.device.is_some() {
         let target = words.remarks(&device_name(&notice.root), &remarks);
         lines.push(line(words, Label::Target, &target));
     }
-    lines.push(line(words, Label::Began, &clock.full(notice.since)));
-    match notice.recovered {
-        Some(at) => {
-            lines.push(line(words, Label::Recovered, &clock.full(at)));
-            lines.push(line(words, Label::Lasted, &words.duration(at.since(notice.since))));
-        }
-        None => lines.push(line(words, Label::Decided, &clock.full(notice.decided))),
+    for circuit in notice.lines.named() {
+        let mut remarks: Vec<String> = words.rates(circuit).into_iter().collect();
+        remarks.push(clean(&circuit.institution));
+        remarks.extend(circuit.carrier.as_ref().map(|c| clean(c)));
+        lines.push(line(
+            words,
+            Label::Circuit,
+            &words.remarks(&clean(&circuit.circuit), &remarks),
+        ));
     }
     lines
 }
 
-/// `警告（注意から）`, or the one level where it did not change.
+/// When it began, was judged and, step by step, ended.
+fn times(notice: &Notice, words: &dyn Words, clock: &Clock) -> Vec<String> {
+    let mut lines = vec![line(words, Label::Began, &clock.full(notice.since))];
+    let Some(confirmed) = notice.recovered else {
+        lines.push(line(words, Label::Decided, &clock.full(notice.decided)));
+        return lines;
+    };
+    if has_left(notice) {
+        lines.push(line(words, Label::Removed, &clock.full(confirmed)));
+        return lines;
+    }
+    if let Some((at, silent)) = answered(notice) {
+        let value = format!("{}{}", clock.full(at), words.after(silent));
+        lines.push(line(words, Label::Answered, &value));
+    }
+    match notice
+        .ended
+        .filter(|end| end.since(confirmed) >= Duration::from_secs(1))
+    {
+        Some(end) => {
+            lines.push(line(words, Label::Recovered, &clock.full(confirmed)));
+            lines.push(line(words, Label::Ended, &clock.full(end)));
+            lines.push(line(words, Label::Lasted, &words.duration(end.since(notice.since))));
+        }
+        None => {
+            lines.push(line(words, Label::RecoveredEnded, &clock.full(confirmed)));
+            lines.push(line(
+                words,
+                Label::Lasted,
+                &words.duration(confirmed.since(notice.since)),
+            ));
+        }
+    }
+    lines
+}
+
+/// The first good answer after a silence, and how long that was.
+fn answered(notice: &Notice) -> Option<(Wall, Duration)> {
+    let Cause::Answers { silent_seconds } = &notice.cause else {
+        return None;
+    };
+    let silent = seconds(*silent_seconds);
+    Some((notice.since.after(silent).min(notice.recovered?), silent))
+}
+
+/// `注意 → 警告`, or the one level where it did not change.
 fn levels(notice: &Notice, words: &dyn Words) -> String {
-    let now = words.level(notice.level);
+    let now = tag(notice, words);
     if notice.before == notice.level || notice.before == Level::Ok {
         return now.to_owned();
     }
-    format!("{} → {now}", words.level(notice.before))
+    format!("{} → {now}", words.tag(notice.before))
+}
+
+/// What to do now: by the verdict while somebody is accused, else by the state.
+fn next_step(facts: &Facts<'_>, words: &dyn Words) -> &'static str {
+    match accused(facts.notice) {
+        Some(isolation) => words.next_step(isolation.verdict, line_is_up(isolation)),
+        None => steps::next(facts.notice, facts.language),
+    }
+}
+
+/// The operator's end of a line was read as up.
+fn line_is_up(isolation: &Isolation) -> bool {
+    let up = |e: &Evidence| matches!(e, Evidence::InterfaceOper { up: true, .. });
+    isolation.evidence.iter().any(up)
+}
+
+/// Whom to phone.
+fn call(notice: &Notice, words: &dyn Words) -> Option<String> {
+    let desk = notice.desk.as_ref().filter(|_| notice.level > Level::Ok)?;
+    let mut remarks = vec![words.party(desk.party).to_owned()];
+    remarks.extend(desk.role.as_deref().map(clean));
+    let who = words.remarks(&clean(&desk.name), &remarks);
+    let who = match &desk.phone {
+        Some(phone) => format!("{who} {}", clean(phone)),
+        None => who,
+    };
+    Some(line(words, Label::Call, &who))
 }
 
 /// The verdict, while there is something to be accused of.
@@ -266,13 +397,12 @@ fn evidence(notice: &Notice, words: &dyn Words, clock: &Clock) -> Vec<String> {
     let Some(isolation) = accused(notice) else {
         return Vec::new();
     };
-    let mut lines = vec![String::new()];
-    if !isolation.evidence.is_empty() {
-        lines.push(words.label(Label::Evidence).to_owned());
+    if isolation.evidence.is_empty() {
+        return Vec::new();
     }
+    let mut lines = vec![String::new(), words.label(Label::Evidence).to_owned()];
     let evidence = isolation.evidence.iter();
     lines.extend(evidence.map(|e| format!("  - {}", words.evidence(e, clock))));
-    lines.push(line(words, Label::Next, words.next_step(isolation.verdict)));
     lines
 }
 
@@ -280,9 +410,14 @@ fn behind(notice: &Notice, words: &dyn Words) -> Vec<String> {
     let mut lines = Vec::new();
     let over = notice.level == Level::Ok;
     let missing = if over { Label::NotBack } else { Label::Unreachable };
-    for (label, list, count) in [
-        (missing, &notice.unreachable, notice.unreachable_count),
-        (Label::Back, &notice.back, notice.back_count),
+    for (label, list, count, circuits) in [
+        (
+            missing,
+            &notice.unreachable,
+            notice.unreachable_count,
+            notice.unreachable_circuits,
+        ),
+        (Label::Back, &notice.back, notice.back_count, notice.back_circuits),
     ] {
         if count == 0 {
             continue;
@@ -291,11 +426,13 @@ fn behind(notice: &Notice, words: &dyn Words) -> Vec<String> {
         if count > names.len() {
             names.push(words.and_more(count - names.len()));
         }
-        lines.push(line(
-            words,
-            label,
-            &format!("{count}{}{}", words.colon(), names.join(words.comma())),
-        ));
+        let amount = words.amount(circuits, count.saturating_sub(circuits));
+        lines.push(line(words, label, &words.listed(&amount, &names.join(words.comma()))));
+    }
+    let apart = notice.apart.iter().map(|(name, id)| format!("{} #{id}", clean(name)));
+    let apart: Vec<String> = apart.collect();
+    if !apart.is_empty() {
+        lines.push(line(words, Label::Apart, &apart.join(words.comma())));
     }
     if !lines.is_empty() {
         lines.insert(0, String::new());
@@ -327,9 +464,15 @@ fn earlier(facts: &Facts<'_>, words: &dyn Words, clock: &Clock) -> Vec<String> {
     if facts.earlier.is_empty() {
         return Vec::new();
     }
-    let mut lines = vec![String::new(), words.earlier(facts.earlier.len())];
+    // One that waited longer could not leave; what was due at one time goes out together.
+    let waited = facts.earlier.iter().filter(|n| facts.now.since(n.at) > LATE).count();
+    let head = match waited {
+        0 => words.together(facts.earlier.len() + 1),
+        n => words.earlier(n),
+    };
+    let mut lines = vec![String::new(), head];
     for notice in facts.earlier.iter().chain([facts.notice]) {
-        let tag = words.level(notice.level);
+        let tag = tag(notice, words);
         let kind = words.kind(notice.kind);
         lines.push(format!(
             "  {} [{tag}] {kind}{}{}",
@@ -377,7 +520,7 @@ pub fn moment(at: Wall, operator: &Operator) -> String {
 
 /// What the guideline's flow (1.3.2) does next after a verdict, in English.
 pub fn next_step_in_english(verdict: Verdict) -> &'static str {
-    en::English.next_step(verdict)
+    en::English.next_step(verdict, false)
 }
 
 /// The timeline of an incident for `incidents show`: when, and what, in English.
@@ -481,6 +624,21 @@ fn bits(bps: f64) -> String {
         b if b >= 1e6 => format!("{:.1} Mbit/s", b / 1e6),
         b if b >= 1e3 => format!("{:.1} kbit/s", b / 1e3),
         b => format!("{b:.0} bit/s"),
+    }
+}
+
+/// A contracted rate, as it is written: `100 Mbit/s`.
+fn rate(bps: u64) -> String {
+    let number = |unit: u64, word: &str| {
+        #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+        let value = bps as f64 / unit as f64;
+        format!("{} {word}", trim(value))
+    };
+    match bps {
+        1_000_000_000.. => number(1_000_000_000, "Gbit/s"),
+        1_000_000.. => number(1_000_000, "Mbit/s"),
+        1_000.. => number(1_000, "kbit/s"),
+        _ => format!("{bps} bit/s"),
     }
 }
 

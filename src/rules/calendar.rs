@@ -76,6 +76,7 @@ mod tests {
     fn minutes_of_the_week_in_the_operators_zone() {
         let mut calendar = Calendar::new(&Operator {
             name: String::new(),
+            phone: None,
             language: Language::Japanese,
             timezone: "Asia/Tokyo".to_owned(),
             // 2026-11-23, Labour Thanksgiving Day.

@@ -3,9 +3,12 @@
 
 mod book;
 mod ledger;
+mod letters;
 mod loss;
 mod outbox;
+mod outside;
 mod plan;
 mod random;
 mod text;
+mod truth;
 mod world;

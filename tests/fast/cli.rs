@@ -725,8 +725,8 @@ fn the_alarm_reaches_every_own_contact_out_of_band_first_and_then_keeps_quiet() 
     let to: Vec<_> = mails.iter().flat_map(|m| m.to.clone()).collect();
     assert_eq!(
         to,
-        ["noc@example.net", "manager@mobile.example.org"],
-        "not the platform, not the address behind a"
+        ["noc@example.net", "manager@mobile.example.org", "manager@example.net"],
+        "every address of ours, not the platform"
     );
     for mail in &mails {
         assert!(mail.subject().contains("hinomi is not watching"), "{}", mail.subject());
@@ -745,7 +745,7 @@ fn the_alarm_reaches_every_own_contact_out_of_band_first_and_then_keeps_quiet() 
         "{}",
         text(&second.stdout)
     );
-    assert_eq!(relay.mails().len(), 2);
+    assert_eq!(relay.mails().len(), 3);
 }
 
 #[test]
@@ -770,7 +770,7 @@ fn the_alarm_uses_the_last_good_configuration_when_the_present_one_is_broken() {
     );
     let mails = relay.mails();
     let alarms: Vec<_> = mails.iter().filter(|m| m.subject().contains("not watching")).collect();
-    assert_eq!(alarms.len(), 2);
+    assert_eq!(alarms.len(), 3, "noc, and the two addresses of manager");
     assert!(
         alarms[0].body().contains("nonsense"),
         "says what is wrong: {}",
@@ -801,7 +801,12 @@ fn the_last_good_configuration_has_its_csv_files_too() {
         .iter()
         .filter(|m| m.subject().contains("not watching"))
         .count();
-    assert_eq!(told, 3, "manager by two addresses, and duty: {}", text(&output.stdout));
+    assert_eq!(
+        told,
+        4,
+        "noc, manager at two addresses, and duty: {}",
+        text(&output.stdout)
+    );
 }
 
 #[test]

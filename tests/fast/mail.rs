@@ -70,6 +70,7 @@ fn secure(relay: &Relay, tls: Tls) -> Route {
 fn operator() -> Operator {
     Operator {
         name: "医療ネットワーク株式会社".to_owned(),
+        phone: None,
         language: Language::Japanese,
         timezone: "Asia/Tokyo".to_owned(),
         holidays: [].into(),

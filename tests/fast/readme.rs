@@ -45,6 +45,58 @@ fn the_configuration_of_the_readme_checks_clean() {
     assert_eq!(loaded.site.unwrap().routes.len(), 2);
 }
 
+/// `hinomi contacts` on the configuration of the README and on the examples: who gets what, as the README says.
+#[test]
+fn contacts_says_who_gets_what_of_the_readme() {
+    let dir = std::env::temp_dir().join(format!("hinomi-readme-contacts-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("hinomi.toml");
+    std::fs::write(&file, block(&readme("README.md"), "toml")).unwrap();
+    let contacts = |file: &Path, more: &[&str]| {
+        let out = std::process::Command::new(env!("CARGO_BIN_EXE_hinomi"))
+            .args(["contacts", "--config"])
+            .arg(file)
+            .args(more)
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (out.status.code(), text(&out.stdout), text(&out.stderr))
+    };
+    let (code, told, _) = contacts(&file, &[]);
+    let check = std::process::Command::new(env!("CARGO_BIN_EXE_hinomi"))
+        .args(["check", "--no-secrets"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let check = String::from_utf8_lossy(&check.stdout).into_owned();
+    let says = "noc (own): noc@example.net (every mail), oncall@mobile.example.org (mails of critical incidents)";
+    assert!(check.contains(says), "{check}");
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert_eq!(code, Some(0));
+    for line in [
+        "noc (own)",
+        "noc@example.net            every mail",
+        "oncall@mobile.example.org  mails of critical incidents",
+        "told by `everything`: whatever no procedure above takes",
+        "write `phone` in [operator]",
+    ] {
+        assert!(told.contains(line), "no {line:?} in\n{told}");
+    }
+    let circuits = root().join("examples/circuits/hinomi.toml");
+    let (code, told, _) = contacts(&circuits, &["clinic-101"]);
+    assert_eq!(code, Some(0));
+    for line in [
+        "clinic-101 (institution",
+        "contact of 1 circuit",
+        "told by `service provider`",
+    ] {
+        assert!(told.contains(line), "no {line:?} in\n{told}");
+    }
+    let (code, _, said) = contacts(&circuits, &["nobody"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("there is no contact `nobody`"), "{said}");
+}
+
 #[test]
 fn both_readmes_state_the_same_facts() {
     let (en, ja) = (readme("README.md"), readme("README.ja.md"));
@@ -201,6 +253,7 @@ fn the_verbs_of_the_readme_are_the_verbs_of_the_program() {
     for verb in [
         "run",
         "check",
+        "contacts",
         "reload",
         "status",
         "explain",

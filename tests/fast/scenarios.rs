@@ -271,7 +271,7 @@ fn told(world: &World) -> String {
         for line in mail
             .body
             .lines()
-            .filter(|l| l.starts_with("Unreachable") || l.starts_with("Also"))
+            .filter(|l| l.starts_with("Impact") || l.starts_with("Also"))
         {
             let _ = writeln!(out, "            | {line}");
         }
@@ -398,11 +398,11 @@ fn the_evidence_names_the_witness_and_does_not_contradict_itself() {
         let body = first_mail(story);
         assert!(body.contains(witness), "{story}:\n{body}");
         assert!(body.contains("edge-a plat0 is up"), "{story}:\n{body}");
-        assert!(!body.contains("no second witness"), "{story}:\n{body}");
+        assert!(!body.contains("no independent evidence"), "{story}:\n{body}");
     }
     let open = first_mail("platform-silent-sessions-stand");
     assert!(
-        open.contains("edge-a plat0 is up") && open.contains("no second witness"),
+        open.contains("edge-a plat0 is up") && open.contains("no independent evidence"),
         "{open}"
     );
     assert!(!open.contains("gives no data"), "it is up: it was read\n{open}");
@@ -411,7 +411,7 @@ fn the_evidence_names_the_witness_and_does_not_contradict_itself() {
 #[test]
 fn what_cannot_be_sent_to_says_so() {
     let body = first_mail("cannot-send-to-one-without-uplinks");
-    let says = "this host cannot send to it: Network is unreachable";
+    let says = "this host could not send to it: Network is unreachable";
     assert!(body.contains(says), "{body}");
     assert!(body.contains("own network") && !body.contains("cut off"), "{body}");
 }

@@ -494,6 +494,7 @@ impl Builder<'_> {
         let site = Site {
             operator: Operator {
                 name: "Example".into(),
+                phone: None,
                 language: Language::English,
                 timezone: "Asia/Tokyo".into(),
                 holidays: holidays.into(),

@@ -10,7 +10,7 @@ use crate::config::raw::At;
 use crate::config::reader::{Walk, did_you_mean, listing};
 use crate::config::report::{Ctx, Draft};
 use crate::config::values;
-use crate::model::{Address, Contact, Party};
+use crate::model::{Address, Contact, Party, When};
 use std::sync::Arc;
 
 /// The columns.
@@ -46,6 +46,14 @@ pub(super) fn rows(top: &Walk<'_>, all: &mut Vec<At<Contact>>) {
             (
                 "crosses",
                 "what the way to a mailbox needs is written in [[contact]], in hinomi.toml or conf.d/*.toml",
+            ),
+            (
+                "when",
+                "each address of a row gets every mail; what gets fewer is written in [[contact]]",
+            ),
+            (
+                "carrier",
+                "the desk of a carrier is written in [[contact]], in hinomi.toml or conf.d/*.toml",
             ),
             ("hours", "not supported yet: every contact is told at any hour"),
             (
@@ -88,6 +96,8 @@ fn contact(ctx: &Ctx<'_>, row: &Row<'_, '_>) -> Option<At<Contact>> {
             mail: mailboxes(ctx, row),
             phone: plain(PHONE),
             language: word(ctx, row, LANGUAGE, LANGUAGES),
+            // The desks of carriers are few: they stand in [[contact]].
+            carrier: None,
         },
     })
 }
@@ -117,6 +127,7 @@ fn mailboxes(ctx: &Ctx<'_>, row: &Row<'_, '_>) -> Vec<Address> {
     all.map(|mail| Address {
         mail,
         crosses: Vec::new(),
+        when: When::Always,
     })
     .collect()
 }

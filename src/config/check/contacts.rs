@@ -9,7 +9,7 @@ use crate::config::reader::{self, Walk, unknown_reference};
 use crate::config::report::Ctx;
 use crate::config::values;
 use crate::model::contact::CIRCUIT_CONTACT;
-use crate::model::{Address, Contact, Party};
+use crate::model::{Address, Contact, Party, When};
 use std::sync::Arc;
 
 pub(super) const PARTIES: &[(&str, Party)] = &[
@@ -21,7 +21,8 @@ pub(super) const PARTIES: &[(&str, Party)] = &[
     ("vendor", Party::Vendor),
     ("regulator", Party::Regulator),
 ];
-const HINT: &str = "a list such as [\"noc@example.net\", { address = \"noc@example.org\", crosses = [\"edge-a\"] }]";
+const HINT: &str =
+    "a list, each of which is told: [\"noc@example.net\", { address = \"oncall@example.org\", when = \"critical\" }]";
 
 /// Reads all contacts; the place is that of the name.
 pub(super) fn contacts(top: &Walk<'_>, inventory: &Inventory) -> Vec<At<Contact>> {
@@ -86,6 +87,7 @@ fn contact(walk: Walk<'_>, inventory: &Inventory) -> Option<At<Contact>> {
     let plain = |key| walk.text(key, values::name).map(|t| t.value);
     let (role, phone) = (plain("role"), plain("phone"));
     let language = walk.word("language", LANGUAGES).map(|l| l.value);
+    let carrier = carrier(&walk, party.as_ref(), inventory);
     let mail = walk.read("mail", |ctx, _, node| Some(mailboxes(ctx, node, inventory)));
     let mail = walk.required("mail", HINT, mail);
     if let Some(mail) = mail.as_ref().filter(|m| m.value.0 == 0) {
@@ -109,8 +111,31 @@ fn contact(walk: Walk<'_>, inventory: &Inventory) -> Option<At<Contact>> {
             mail: mail.map_or(Vec::new(), |m| m.value.1),
             phone,
             language,
+            carrier,
         },
     })
+}
+
+/// `carrier`: whose desk the contact is, by the name that circuits give the carrier.
+fn carrier(walk: &Walk<'_>, party: Option<&At<Party>>, inventory: &Inventory) -> Option<Arc<str>> {
+    let name = walk.name("carrier")?;
+    if let Some(party) = party.filter(|p| p.value != Party::Carrier) {
+        let what = format!("`carrier` on a contact with party = \"{}\"", party.value.key());
+        walk.ctx
+            .error(name.at, what, "it names whose desk this is: party = \"carrier\"");
+    }
+    let of = |d: &'_ crate::model::Device| d.circuit.as_ref().and_then(|c| c.carrier.clone());
+    let known: std::collections::BTreeSet<Arc<str>> = inventory.devices.iter().filter_map(of).collect();
+    if !known.contains(name.value.as_str()) {
+        unknown_reference(
+            walk.ctx,
+            "carrier",
+            &name,
+            known.iter().map(|n| &**n),
+            "no circuit has a `carrier`",
+        );
+    }
+    Some(Arc::from(name.value))
 }
 
 /// How many were written, and those that are right.
@@ -129,15 +154,19 @@ fn mailbox(ctx: &Ctx<'_>, node: &Node, inventory: &Inventory) -> Option<Address>
         return Some(Address {
             mail: reader::text(ctx, "mail", node, values::mail_address)?,
             crosses: Vec::new(),
+            when: When::Always,
         });
     }
     let walk = Walk::of(ctx, node, "an entry of `mail`", HINT)?;
     let mail = walk.text("address", values::mail_address);
     let mail = walk.required("address", HINT, mail);
     let crosses = inventory.crosses(&walk);
+    let whens: Vec<(&str, When)> = When::ALL.into_iter().map(|w| (w.key(), w)).collect();
+    let when = walk.word("when", &whens).map_or(When::Always, |w| w.value);
     walk.finish();
     Some(Address {
         mail: mail?.value,
         crosses,
+        when,
     })
 }

@@ -14,6 +14,7 @@ mod device_rows;
 mod devices;
 mod doubts;
 mod doubts_circuits;
+mod doubts_contacts;
 mod doubts_paths;
 mod doubts_structure;
 mod findings;
@@ -124,6 +125,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     doubts::doubts(ctx, &inventory, &daemon, &contacts, &routes, &procedures);
     doubts_circuits::doubts(ctx, &inventory, &procedures);
     doubts_structure::doubts(ctx, &inventory, (&contacts, &routes, &procedures));
+    doubts_contacts::doubts(ctx, &inventory, operator.as_ref(), &contacts, &procedures);
     Some(Site {
         operator: operator?,
         daemon: daemon.settings,

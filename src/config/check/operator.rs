@@ -26,6 +26,7 @@ pub(super) fn operator(top: &Walk<'_>) -> Option<Operator> {
     };
     let walk = Walk::of(top.ctx, &entry.node, "[operator]", "write a section: [operator]")?;
     let name = walk.required("name", "your company's name, as it stands in mails", walk.name("name"));
+    let phone = walk.text("phone", values::name);
     let language = walk.word("language", LANGUAGES);
     let timezone = walk.text("timezone", timezone);
     // The file itself was read beforehand.
@@ -33,6 +34,7 @@ pub(super) fn operator(top: &Walk<'_>) -> Option<Operator> {
     walk.finish();
     Some(Operator {
         name: name?.value,
+        phone: phone.map(|p| p.value),
         language: language.map_or(Language::Japanese, |l| l.value),
         timezone: timezone.map_or_else(|| DEFAULT_ZONE.to_string(), |t| t.value),
         holidays: super::holidays::holidays(top.ctx).into(),

@@ -172,6 +172,7 @@ mod tests {
         fn every_address_that_is_taken_can_be_written_to_and_from(text in like_addresses()) {
             let operator = Operator {
                 name: "x".to_owned(),
+                phone: None,
                 language: crate::model::Language::English,
                 timezone: "UTC".to_owned(),
                 holidays: [].into(),

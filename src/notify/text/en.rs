@@ -1,14 +1,15 @@
 //! English.
 
 use super::{
-    Clock, Facts, Label, Words, bits, bound, clean, device_name, far_end, interface_of, oper_name, part_name, quantity,
-    redundancy, seconds, service, unread,
+    Clock, Facts, Label, Words, bits, bound, clean, device_name, errors, far_end, interface_of, oper_name, part_name,
+    quantity, rate, redundancy, seconds, service, unread,
 };
 use crate::incident::event::AcknowledgeEnd;
 use crate::incident::{Event, EventBody, NoticeKind};
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Verdict};
+use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Party, Verdict};
 use crate::notify::plan::Notice;
+use crate::notify::reader::ContractLine;
 use crate::poll::AgentFailure;
 use crate::poll::trap::TrapKind;
 use crate::rules::{Cause, FindingChange};
@@ -137,7 +138,7 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             )
         }
         Cause::ComponentFailed { word, code, .. } => format!("{part} says {} (state {code})", clean(word)),
-        Cause::ComponentHealthy { word } => format!("{part} is well again ({})", clean(word)),
+        Cause::ComponentHealthy { word } => format!("{part} recovered ({})", clean(word)),
         Cause::ComponentGone => format!("{part} is not there any more, while others of its kind are: taken out"),
         Cause::NoAnswer {
             sent,
@@ -184,8 +185,10 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
                 super::reasons::in_english(reason)
             )
         }
-        Cause::DataBack if root.metric.is_none() => format!("values of {} again", port_or_all(root, "interfaces")),
-        Cause::DataBack => format!("values of {number} again"),
+        Cause::DataBack if root.metric.is_none() => {
+            format!("data for {} available again", port_or_all(root, "interfaces"))
+        }
+        Cause::DataBack => format!("data for {number} available again"),
         Cause::AgentSilent { failure } => format!("answers, but its SNMP agent does not: {}", agent(failure)),
         Cause::AgentBack => "the SNMP agent answers again".to_owned(),
         Cause::ChildrenAnswer { child } => {
@@ -195,27 +198,24 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             )
         }
         Cause::CutOff { uplinks, send_error } => match send_error {
-            Some(error) => format!("this monitoring host cannot send: {}", clean(error)),
+            Some(error) => format!("this monitoring host could not send: {}", errors::plain(error)),
             None => format!("this monitoring host is cut off: all {uplinks} uplinks are silent"),
         },
         Cause::Connected { blind_seconds } => format!(
             "sees the network again, was cut off for {}",
             duration(seconds(*blind_seconds))
         ),
-        Cause::TcpFailed { error } => format!("{part} does not take connections: {}", clean(error)),
+        Cause::TcpFailed { error } => format!("{part} does not take connections: {}", errors::plain(error)),
         Cause::TcpWorks => format!("{part} takes connections again"),
         Cause::WatchFailed { fault } => service::in_english(&part, fault),
         Cause::WatchWorks => format!("{part} gives the right answer again"),
-        Cause::RouteFailed { error } => format!("mail route does not work: {}", clean(error)),
+        Cause::RouteFailed { error } => format!("mail route does not work: {}", errors::plain(error)),
         Cause::RouteWorks => "mail route works again".to_owned(),
         Cause::ContactRefused { error } => {
-            format!(
-                "every way refuses the addresses of {part}, who is told of nothing: {}",
-                clean(error)
-            )
+            format!("no route gets a mail to an address of {part}: {}", clean(error))
         }
         Cause::ContactTold => format!("a relay takes mails for {part} again"),
-        Cause::LedgerFailed { error } => format!("the ledger cannot be written: {}", clean(error)),
+        Cause::LedgerFailed { error } => format!("the ledger cannot be written: {}", errors::plain(error)),
         Cause::LedgerWorks => "the ledger is written again".to_owned(),
         Cause::Unreachable => "unreachable: everything on its path is down".to_owned(),
         Cause::Removed => "no longer watched: removed from the configuration".to_owned(),
@@ -253,6 +253,15 @@ pub(super) fn duration(d: Duration) -> String {
     }
 }
 
+/// As it was configured: `2 min`, without seconds that are none.
+fn whole(d: Duration) -> String {
+    match d.as_secs() {
+        s if s >= 3600 && s % 3600 == 0 => format!("{} h", s / 3600),
+        s if s >= 60 && s % 60 == 0 => format!("{} min", s / 60),
+        _ => duration(d),
+    }
+}
+
 impl Words for English {
     fn level(&self, level: Level) -> &'static str {
         match level {
@@ -260,6 +269,65 @@ impl Words for English {
             Level::Warning => "WARNING",
             Level::Critical => "CRITICAL",
         }
+    }
+
+    fn tag(&self, level: Level) -> &'static str {
+        self.level(level)
+    }
+
+    fn removed(&self) -> &'static str {
+        "NO LONGER WATCHED"
+    }
+
+    fn mark(&self, kind: NoticeKind) -> Option<&'static str> {
+        match kind {
+            NoticeKind::Reminder => Some(" (still open)"),
+            NoticeKind::Escalation => Some(" (escalated)"),
+            NoticeKind::Repeat => Some(" (sent again)"),
+            NoticeKind::Reopened => Some(" (again)"),
+            _ => None,
+        }
+    }
+
+    fn amount(&self, circuits: usize, devices: usize) -> String {
+        let some = |n: usize, word: &str| (n > 0).then(|| format!("{n} {word}{}", if n == 1 { "" } else { "s" }));
+        let both: Vec<String> = some(circuits, "circuit")
+            .into_iter()
+            .chain(some(devices, "device"))
+            .collect();
+        both.join(", ")
+    }
+
+    fn listed(&self, amount: &str, names: &str) -> String {
+        format!("{amount} ({names})")
+    }
+
+    fn party(&self, party: Party) -> &'static str {
+        match party {
+            Party::Own => "own",
+            Party::Platform => "interconnection platform",
+            Party::Operator => "network operator",
+            Party::Carrier => "access carrier",
+            Party::Institution => "connected institution",
+            Party::Vendor => "vendor",
+            Party::Regulator => "authority",
+        }
+    }
+
+    fn rates(&self, line: &ContractLine) -> Option<String> {
+        match (line.down_bps, line.up_bps) {
+            (Some(down), Some(up)) if down == up => Some(rate(down)),
+            (Some(down), Some(up)) => Some(format!("{} down, {} up", rate(down), rate(up))),
+            (one, other) => one.or(other).map(rate),
+        }
+    }
+
+    fn after(&self, d: Duration) -> String {
+        format!(" (after {} of silence)", duration(d))
+    }
+
+    fn held(&self, window: &str) -> String {
+        format!("Held back until now because of the planned work \"{window}\".")
     }
 
     fn what(&self, root: &FindingKey) -> String {
@@ -333,25 +401,25 @@ impl Words for English {
                 };
                 format!("all {uplinks} uplinks of this host are silent{gateway}")
             }
-            Evidence::SendFailed { error } => format!("this host cannot send to it: {}", clean(error)),
+            Evidence::SendFailed { error } => format!("this host could not send to it: {}", errors::plain(error)),
             Evidence::NoWitness { reason } => match reason {
-                WitnessMissing::InterfaceNotRead => "no second witness: the demarcation interface gives no data",
+                WitnessMissing::InterfaceNotRead => "no independent evidence: the demarcation interface gives no data",
                 WitnessMissing::RateNotKnown => {
-                    "no second witness: how much the demarcation interface carries since the fault is not known yet"
+                    "no independent evidence: how much the demarcation interface carries since the fault is not known yet"
                 }
                 WitnessMissing::TooLittleTraffic => {
-                    "no second witness: too little traffic before the fault to judge by"
+                    "no independent evidence: too little traffic before the fault to judge by"
                 }
                 WitnessMissing::StillFlowing => {
-                    "no second witness: traffic still comes in over the demarcation interface"
+                    "no independent evidence: traffic still comes in over the demarcation interface"
                 }
-                WitnessMissing::NoOtherRouter => "no second witness: no other platform router is watched",
+                WitnessMissing::NoOtherRouter => "no independent evidence: no other platform router is watched",
             }
             .to_owned(),
         }
     }
 
-    fn next_step(&self, verdict: Verdict) -> &'static str {
+    fn next_step(&self, verdict: Verdict, line_is_up: bool) -> &'static str {
         match verdict {
             Verdict::OwnNetwork => "decide the policy and restore; tell the institutions concerned",
             Verdict::Platform => "the own side looks clean; ask the platform's desk to check, with the evidence above",
@@ -359,7 +427,10 @@ impl Words for English {
                 "check port, optics and cable on the own side first, then ask the platform to check its side"
             }
             Verdict::AccessCarrier => "ask the access carrier to test the line; tell the institution",
-            Verdict::InstitutionSide => "the line is up; ask the institution to check its router, LAN and power",
+            Verdict::InstitutionSide if line_is_up => {
+                "the line is up; ask the institution to check its router, LAN and power"
+            }
+            Verdict::InstitutionSide => "ask the institution to check its router, LAN and power",
             Verdict::Blind => "check this host, its gateway and its uplinks; conclude nothing about anything else",
             Verdict::PlatformOrDemarcation => {
                 "check the own side of the demarcation link first; then ask the platform, and say that it is undetermined"
@@ -377,22 +448,26 @@ impl Words for English {
     fn why(&self, facts: &Facts<'_>, clock: &Clock) -> Option<String> {
         let notice = facts.notice;
         let open_for = duration(notice.at.since(notice.since));
+        let waited = whole(notice.waited.unwrap_or_default());
         Some(match notice.kind {
             NoticeKind::Opened | NoticeKind::Recovered => return None,
             NoticeKind::Worse => "It got worse.".to_owned(),
             NoticeKind::Better => "It got better but is not over.".to_owned(),
             NoticeKind::More => "It went on: another switchover while this one is open.".to_owned(),
-            NoticeKind::Verdict => "Whose fault it is was judged anew.".to_owned(),
+            NoticeKind::Verdict => "The fault location was reassessed.".to_owned(),
             NoticeKind::Reopened => format!("Again within 30 minutes; first opened {}.", clock.full(notice.opened)),
-            NoticeKind::Reminder => format!("STILL OPEN after {open_for}, nobody has acknowledged it."),
-            NoticeKind::Escalation => format!("ESCALATED: open for {open_for} and nobody has acknowledged it."),
+            NoticeKind::Reminder => format!("STILL OPEN {open_for} after it began, and not acknowledged."),
+            NoticeKind::Escalation => format!("ESCALATED: not acknowledged {waited} after it was first told."),
             NoticeKind::Repeat => {
-                "SENT AGAIN another way: a relay accepted the first mail 15 minutes ago, nobody has acknowledged it.".to_owned()
+                format!(
+                    "SENT AGAIN, by another route where there is one: not acknowledged {waited} after a relay took the first mail."
+                )
             }
             NoticeKind::FlappingBegan => {
-                "Up and down: 4 changes in 30 minutes. Changes are no longer told one by one; a rise to critical still is.".to_owned()
+                "Flapping: 4 changes in 30 minutes. Changes are no longer told one by one; a rise to critical still is."
+                    .to_owned()
             }
-            NoticeKind::FlappingEnded => "Quiet for 30 minutes; this is the state it settled in.".to_owned(),
+            NoticeKind::FlappingEnded => "No change for 30 minutes: this is the state it settled in.".to_owned(),
             NoticeKind::Acknowledged => "Somebody works on it; nothing is asked of you.".to_owned(),
         })
     }
@@ -402,14 +477,14 @@ impl Words for English {
             NoticeKind::Opened => "opened",
             NoticeKind::Worse => "worse",
             NoticeKind::Better => "better",
-            NoticeKind::Verdict => "judged anew",
+            NoticeKind::Verdict => "location reassessed",
             NoticeKind::More => "went on",
             NoticeKind::Recovered => "recovered",
             NoticeKind::Reopened => "again",
             NoticeKind::Reminder => "still open",
             NoticeKind::Escalation => "escalated",
             NoticeKind::Repeat => "sent again",
-            NoticeKind::FlappingBegan => "up and down",
+            NoticeKind::FlappingBegan => "flapping",
             NoticeKind::FlappingEnded => "settled",
             NoticeKind::Acknowledged => "acknowledged",
         }
@@ -421,12 +496,19 @@ impl Words for English {
             Label::Target => "Target",
             Label::Began => "Began",
             Label::Decided => "Judged",
-            Label::Recovered => "Recovered",
-            Label::Lasted => "Lasted",
+            Label::Answered => "First good answer",
+            Label::Recovered => "Recovery confirmed",
+            Label::RecoveredEnded => "Recovery confirmed, incident ended",
+            Label::Ended => "Incident ended",
+            Label::Removed => "No longer watched since",
+            Label::Lasted => "Incident lasted",
+            Label::Circuit => "Circuit",
+            Label::Call => "Call",
+            Label::Apart => "Not well, by an incident of its own",
             Label::Verdict => "Verdict",
             Label::Evidence => "Because:",
             Label::Next => "Next step",
-            Label::Unreachable => "Unreachable behind it",
+            Label::Unreachable => "Impact",
             Label::NotBack => "NOT BACK YET",
             Label::Back => "Back",
             Label::Also => "Also",
@@ -440,8 +522,15 @@ impl Words for English {
         format!("and {more} more")
     }
 
-    fn late(&self, by: Duration) -> String {
-        format!("This mail is {} late: no relay accepted it before.", duration(by))
+    fn late(&self, by: Duration, of: &str) -> String {
+        format!(
+            "This mail is {} late: no relay accepted it before. It speaks of {of}.",
+            duration(by)
+        )
+    }
+
+    fn together(&self, count: usize) -> String {
+        format!("{count} notices were due at one time and go out as this one mail, the present state last:")
     }
 
     fn not_ledgered(&self) -> &'static str {
@@ -457,19 +546,19 @@ impl Words for English {
     }
 
     fn earlier(&self, count: usize) -> String {
-        format!("Could not be told before, oldest first ({count} earlier, then the present state):")
+        format!("Notices that could not be delivered before ({count}), oldest first, the present state last:")
     }
 
     fn flapping(&self) -> &'static str {
-        "Flapping: changes are not told one by one until it is quiet for 30 minutes."
+        "Flapping: changes are not told one by one until there was none for 30 minutes."
     }
 
     fn acknowledge(&self, incident: u64) -> String {
-        format!("To take it in hand (stops reminders and escalation for 8 h): hinomi incidents ack {incident}")
+        format!("To acknowledge (stops reminders and escalation for 8 h): hinomi incidents ack {incident}")
     }
 
     fn acknowledged(&self, by: &str) -> String {
-        format!("In hand: {by}")
+        format!("Acknowledged by: {by}")
     }
 
     fn owner(&self, owner: Owner) -> &'static str {
@@ -505,7 +594,10 @@ fn noted(key: &FindingKey, what: &Cause) -> String {
 pub(super) fn event(event: &Event) -> Option<String> {
     let change = |word: &str, c: &FindingChange| {
         let verdict = c.isolation.as_ref().map(|i| format!(" [verdict: {}]", i.verdict.key()));
-        let level = English.level(c.to).to_lowercase();
+        let level = match c.to == Level::Ok && c.cause == Cause::Removed {
+            true => English.removed().to_lowercase(),
+            false => English.level(c.to).to_lowercase(),
+        };
         format!(
             "{word} {level}: {}{}",
             cause(&c.key, c.to, &c.cause),
@@ -556,8 +648,8 @@ pub(super) fn event(event: &Event) -> Option<String> {
             AcknowledgeEnd::Expired => "the acknowledgement expired after 8 h".to_owned(),
             AcknowledgeEnd::Worse => "the acknowledgement no longer holds: it rose to critical".to_owned(),
         },
-        EventBody::FlappingBegan => "up and down: changes are no longer told one by one".to_owned(),
-        EventBody::FlappingEnded => "quiet for 30 minutes".to_owned(),
+        EventBody::FlappingBegan => "flapping: changes are no longer told one by one".to_owned(),
+        EventBody::FlappingEnded => "no change for 30 minutes".to_owned(),
         EventBody::Muted { window } => format!("planned work explains it ({}): nobody is told", clean(window)),
         EventBody::Unmuted { window } => format!("planned work is over ({})", clean(window)),
         EventBody::MaintenanceSet { window } => format!(

@@ -2,13 +2,14 @@
 
 use super::unread;
 use super::{
-    Clock, Facts, Label, Words, bits, bound, clean, device_name, far_end, interface_of, oper_name, part_name, quantity,
-    redundancy, seconds, service,
+    Clock, Facts, Label, Words, bits, bound, clean, device_name, errors, far_end, interface_of, oper_name, part_name,
+    quantity, rate, redundancy, seconds, service,
 };
 use crate::incident::NoticeKind;
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Verdict};
+use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Party, Verdict};
 use crate::notify::plan::Notice;
+use crate::notify::reader::ContractLine;
 use crate::poll::AgentFailure;
 use crate::rules::Cause;
 use std::time::Duration;
@@ -32,8 +33,8 @@ fn metric(metric: Metric, root: &FindingKey) -> String {
         Metric::Sessions => "セッション数",
         Metric::SessionsUsed => "セッション使用率",
         Metric::UpsLoad => "UPS負荷率",
-        Metric::BatteryCharge => "バッテリ残量",
-        Metric::BatteryRuntime => "バッテリ残り時間",
+        Metric::BatteryCharge => "バッテリー残量",
+        Metric::BatteryRuntime => "バッテリー残り時間",
         Metric::CertificateDays => "有効期限までの残り",
         Metric::ClockOffset => "時刻のずれ",
         Metric::AnswerTime => "応答所要時間",
@@ -51,14 +52,14 @@ fn what(root: &FindingKey) -> String {
     match root.kind {
         FindingKind::DeviceDown => "応答なし".to_owned(),
         FindingKind::PlatformDown => "相互接続基盤 応答なし".to_owned(),
-        FindingKind::CircuitSilent => "接続機関ルータ 応答なし".to_owned(),
+        FindingKind::CircuitSilent => "接続機関ルーター 応答なし".to_owned(),
         FindingKind::CircuitsLost => "多数のアクセス回線 断".to_owned(),
         FindingKind::InterfaceDown if part.is_empty() => "ダウン".to_owned(),
         FindingKind::InterfaceDown => format!("{part} ダウン"),
         FindingKind::InterfaceMissing => format!("{part} 消失"),
         FindingKind::ComponentFailed => format!("{part} 異常"),
         FindingKind::AgentSilent => "SNMP応答なし".to_owned(),
-        FindingKind::NoData if number.is_empty() => "インタフェース データなし".to_owned(),
+        FindingKind::NoData if number.is_empty() => "インターフェース データなし".to_owned(),
         FindingKind::NoData => format!("{number} データなし"),
         FindingKind::WatchFailed => format!("{part} 異常"),
         FindingKind::ControlPlaneSilent => "制御部 応答なし".to_owned(),
@@ -82,10 +83,10 @@ pub(super) fn agent(failure: &AgentFailure) -> String {
         AgentFailure::Timeout => {
             "応答がありません（エージェント停止、ポート遮断、またはコミュニティ名の誤り）".to_owned()
         }
-        AgentFailure::UnknownUser => "SNMPv3のユーザ名が機器に登録されていません".to_owned(),
+        AgentFailure::UnknownUser => "SNMPv3のユーザー名が機器に登録されていません".to_owned(),
         AgentFailure::WrongKey => "認証パスワードまたは認証方式が違います".to_owned(),
         AgentFailure::WrongPrivacy => "暗号パスワードまたは暗号方式が違います".to_owned(),
-        AgentFailure::UnsupportedLevel => "SNMPv3のユーザにこのセキュリティレベルが許可されていません".to_owned(),
+        AgentFailure::UnsupportedLevel => "SNMPv3のユーザーにこのセキュリティレベルが許可されていません".to_owned(),
         AgentFailure::NotInTimeWindow => "SNMPv3の時刻同期ができません".to_owned(),
         AgentFailure::Malformed => "応答がSNMPとして正しくありません".to_owned(),
         AgentFailure::ErrorStatus(n) => format!("エラー応答（error-status {n}）を返しています"),
@@ -105,7 +106,7 @@ pub(super) fn agent(failure: &AgentFailure) -> String {
 
 fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
     let number = root.metric.map_or_else(|| what(root), |m| metric(m, root));
-    let part = part_name(root).unwrap_or_else(|| "インタフェース".to_owned());
+    let part = part_name(root).unwrap_or_else(|| "インターフェース".to_owned());
     let falls = root.metric.is_some_and(Metric::falls);
     match cause {
         Cause::Above {
@@ -163,22 +164,22 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::OperHealthy { admin_down: true, .. } => format!("{part} は管理者により閉塞されました"),
         Cause::OperHealthy { oper, .. } => format!("{part} は正常に戻りました（{}）", oper.map_or("不明", oper_name)),
         Cause::NameVanished => {
-            format!("{part} がインタフェース表から消えました（カード、モジュール、スタックの脱落の可能性）")
+            format!("{part} がインターフェース表から消えました（カード、モジュール、スタックの脱落の可能性）")
         }
         Cause::NameNotFound { circuit } => {
             let unknown = circuit
                 .as_ref()
                 .map(|c| format!("。回線 {} の状態は不明です", clean(c)));
             format!(
-                "装置に {part} というインタフェースがありません（名称変更、または設定の誤りの可能性）{}",
+                "装置に {part} というインターフェースがありません（名称変更、または設定の誤りの可能性）{}",
                 unknown.unwrap_or_default()
             )
         }
-        Cause::NameReturned => format!("{part} がインタフェース表に戻りました"),
+        Cause::NameReturned => format!("{part} がインターフェース表に戻りました"),
         Cause::NoData { seconds: s, reason } => {
             let number = match root.metric {
                 Some(_) => number,
-                None => super::en::port_or_all(root, "インタフェース"),
+                None => super::en::port_or_all(root, "インターフェース"),
             };
             format!(
                 "{number} の値が{}取得できていません: {}",
@@ -189,7 +190,7 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::DataBack if root.metric.is_none() => {
             format!(
                 "{} の値が再び取得できています",
-                super::en::port_or_all(root, "インタフェース")
+                super::en::port_or_all(root, "インターフェース")
             )
         }
         Cause::DataBack => format!("{number} の値が再び取得できています"),
@@ -202,29 +203,29 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             )
         }
         Cause::CutOff { uplinks, send_error } => match send_error {
-            Some(error) => format!("この監視装置から送信できません: {}", clean(error)),
+            Some(error) => format!("この監視装置から送信できませんでした: {}", errors::in_japanese(error)),
             None => format!("この監視装置が孤立しています（上位回線{uplinks}本が全て無応答）"),
         },
         Cause::Connected { blind_seconds } => {
             format!("監視を再開しました（孤立 {}）", duration(seconds(*blind_seconds)))
         }
-        Cause::TcpFailed { error } => format!("{part} に接続できません: {}", clean(error)),
+        Cause::TcpFailed { error } => format!("{part} に接続できません: {}", errors::in_japanese(error)),
         Cause::TcpWorks => format!("{part} に再び接続できます"),
         Cause::WatchFailed { fault } => service::in_japanese(&part, fault),
         Cause::WatchWorks => format!("{part} が再び正しく応答しています"),
-        Cause::RouteFailed { error } => format!("通知経路が使えません: {}", clean(error)),
+        Cause::RouteFailed { error } => format!("通知経路が使えません: {}", errors::in_japanese(error)),
         Cause::RouteWorks => "通知経路が再び使えます".to_owned(),
         Cause::ContactRefused { error } => {
             format!(
-                "すべての経路が連絡先 {part} の宛先を拒否しており、何も伝わっていません: {}",
-                clean(error)
+                "連絡先 {part} の宛先に、どの経路でもメールを送れません: {}",
+                errors::in_japanese(error)
             )
         }
         Cause::ContactTold => format!("連絡先 {part} 宛のメールが再び受理されました"),
-        Cause::LedgerFailed { error } => format!("台帳に記録できません: {}", clean(error)),
+        Cause::LedgerFailed { error } => format!("台帳に記録できません: {}", errors::in_japanese(error)),
         Cause::LedgerWorks => "台帳への記録が再開しました".to_owned(),
         Cause::Unreachable => "到達できません（経路上の機器が全てダウン）".to_owned(),
-        Cause::Removed => "監視対象から外されました（設定から削除）".to_owned(),
+        Cause::Removed => "監視対象外になりました（設定から削除。復旧は確認していません）".to_owned(),
         Cause::SwitchedOver { .. }
         | Cause::SwitchedBack { .. }
         | Cause::SwitchoverSettled { .. }
@@ -259,6 +260,15 @@ fn duration(d: Duration) -> String {
     }
 }
 
+/// 設定どおりの長さ（端数の秒は付けない）
+fn whole(d: Duration) -> String {
+    match d.as_secs() {
+        s if s >= 3600 && s % 3600 == 0 => format!("{}時間", s / 3600),
+        s if s >= 60 && s % 60 == 0 => format!("{}分", s / 60),
+        _ => duration(d),
+    }
+}
+
 impl Words for Japanese {
     fn level(&self, level: Level) -> &'static str {
         match level {
@@ -266,6 +276,68 @@ impl Words for Japanese {
             Level::Warning => "注意",
             Level::Critical => "警告",
         }
+    }
+
+    fn tag(&self, level: Level) -> &'static str {
+        match level {
+            Level::Ok => "復旧",
+            Level::Warning => "注意/WARNING",
+            Level::Critical => "警告/CRITICAL",
+        }
+    }
+
+    fn removed(&self) -> &'static str {
+        "監視対象外"
+    }
+
+    fn mark(&self, kind: NoticeKind) -> Option<&'static str> {
+        match kind {
+            NoticeKind::Reminder => Some("（継続中）"),
+            NoticeKind::Escalation => Some("（エスカレーション）"),
+            NoticeKind::Repeat => Some("（再送）"),
+            NoticeKind::Reopened => Some("（再発）"),
+            _ => None,
+        }
+    }
+
+    fn amount(&self, circuits: usize, devices: usize) -> String {
+        match (circuits, devices) {
+            (n, 0) => format!("{n}回線"),
+            (0, n) => format!("機器{n}台"),
+            (n, m) => format!("{n}回線、機器{m}台"),
+        }
+    }
+
+    fn listed(&self, amount: &str, names: &str) -> String {
+        format!("{amount}（{names}）")
+    }
+
+    fn party(&self, party: Party) -> &'static str {
+        match party {
+            Party::Own => "自社",
+            Party::Platform => "相互接続基盤",
+            Party::Operator => "ネットワーク事業者",
+            Party::Carrier => "アクセス回線事業者",
+            Party::Institution => "接続機関",
+            Party::Vendor => "保守会社",
+            Party::Regulator => "監督官庁",
+        }
+    }
+
+    fn rates(&self, line: &ContractLine) -> Option<String> {
+        match (line.down_bps, line.up_bps) {
+            (Some(down), Some(up)) if down == up => Some(rate(down)),
+            (Some(down), Some(up)) => Some(format!("下り {}・上り {}", rate(down), rate(up))),
+            (one, other) => one.or(other).map(rate),
+        }
+    }
+
+    fn after(&self, d: Duration) -> String {
+        format!("（無応答 {}）", duration(d))
+    }
+
+    fn held(&self, window: &str) -> String {
+        format!("計画保守「{window}」のため、これまで通知を保留していました。")
     }
 
     fn what(&self, root: &FindingKey) -> String {
@@ -325,7 +397,7 @@ impl Words for Japanese {
             Evidence::LinkToward { device, interface, to } => {
                 format!("{}: {}", interface_of(device, interface), link(to))
             }
-            Evidence::IcmpUnreachable { from } => format!("ルータ {from} が到達不能を通知"),
+            Evidence::IcmpUnreachable { from } => format!("ルーター {from} が到達不能を通知"),
             Evidence::SessionDown { device, peer } => {
                 format!("{}: {peer} とのBGPセッションがダウン", clean(device))
             }
@@ -337,19 +409,21 @@ impl Words for Japanese {
                 };
                 format!("この監視装置の上位回線{uplinks}本が全て無応答{gateway}")
             }
-            Evidence::SendFailed { error } => format!("この監視装置から送信できません: {}", clean(error)),
+            Evidence::SendFailed { error } => {
+                format!("この監視装置から送信できませんでした: {}", errors::in_japanese(error))
+            }
             Evidence::NoWitness { reason } => match reason {
-                WitnessMissing::InterfaceNotRead => "第二の根拠なし: 責任分界点のインタフェースの値が取得できません",
-                WitnessMissing::RateNotKnown => "第二の証拠なし: 障害後の責任分界点インタフェースの流量がまだ不明",
+                WitnessMissing::InterfaceNotRead => "第二の根拠なし: 責任分界点のインターフェースの値が取得できません",
+                WitnessMissing::RateNotKnown => "第二の根拠なし: 障害後の責任分界点インターフェースの流量がまだ不明",
                 WitnessMissing::TooLittleTraffic => "第二の根拠なし: 発生前の通信量が少なく判断できません",
                 WitnessMissing::StillFlowing => "第二の根拠なし: 責任分界点では受信が続いています",
-                WitnessMissing::NoOtherRouter => "第二の根拠なし: 相互接続基盤の他のルータを監視していません",
+                WitnessMissing::NoOtherRouter => "第二の根拠なし: 相互接続基盤の他のルーターを監視していません",
             }
             .to_owned(),
         }
     }
 
-    fn next_step(&self, verdict: Verdict) -> &'static str {
+    fn next_step(&self, verdict: Verdict, line_is_up: bool) -> &'static str {
         match verdict {
             Verdict::OwnNetwork => "対応方針を決めて復旧に着手し、影響のある接続機関へ連絡してください",
             Verdict::Platform => "自社側に異常は見えません。上の根拠を添えて相互接続基盤の窓口へ確認を依頼してください",
@@ -357,9 +431,10 @@ impl Words for Japanese {
                 "自社側のポート、光モジュール、配線を確認し、その後に相互接続基盤へ確認を依頼してください"
             }
             Verdict::AccessCarrier => "アクセス回線事業者へ回線試験を依頼し、接続機関へ連絡してください",
-            Verdict::InstitutionSide => {
+            Verdict::InstitutionSide if line_is_up => {
                 "回線は正常です。接続機関へ端末、LAN、機器（電源を含む）の確認を依頼してください"
             }
+            Verdict::InstitutionSide => "接続機関へ端末、LAN、機器（電源を含む）の確認を依頼してください",
             Verdict::Blind => "この監視装置、ゲートウェイ、上位回線を確認してください。他の機器の状態は判断できません",
             Verdict::PlatformOrDemarcation => {
                 "責任分界点の自社側を先に確認し、その後「未確定」と伝えて相互接続基盤へ確認を依頼してください"
@@ -375,22 +450,28 @@ impl Words for Japanese {
     fn why(&self, facts: &Facts<'_>, clock: &Clock) -> Option<String> {
         let notice = facts.notice;
         let open_for = duration(notice.at.since(notice.since));
+        let waited = whole(notice.waited.unwrap_or_default());
         Some(match notice.kind {
             NoticeKind::Opened | NoticeKind::Recovered => return None,
-            NoticeKind::Worse => "悪化しました。".to_owned(),
-            NoticeKind::Better => "軽くなりましたが、まだ終わっていません。".to_owned(),
+            NoticeKind::Worse => "レベルが上がりました。".to_owned(),
+            NoticeKind::Better => "レベルが下がりましたが、復旧していません。".to_owned(),
             NoticeKind::More => "復旧前にさらに切り替わりました。".to_owned(),
             NoticeKind::Verdict => "障害切り分けの判定が変わりました。".to_owned(),
             NoticeKind::Reopened => format!("30分以内に再発しました（初回 {}）。", clock.full(notice.opened)),
-            NoticeKind::Reminder => format!("【継続中】発生から{open_for}、まだ誰も対応を宣言していません。"),
-            NoticeKind::Escalation => format!("【上申】発生から{open_for}、誰も対応を宣言していません。"),
+            NoticeKind::Reminder => format!("【継続中】発生から{open_for}が経過し、対応開始の登録がありません。"),
+            NoticeKind::Escalation => {
+                format!("【エスカレーション】最初の通知から{waited}が経過し、対応開始の登録がありません。")
+            }
             NoticeKind::Repeat => {
-                "【再送・別経路】15分前に送信済みですが、対応の宣言がないため別の経路で送っています。".to_owned()
+                format!(
+                    "【再送】最初のメールの受理から{waited}が経過し、対応開始の登録がないため、可能であれば別の経路で再送しています。"
+                )
             }
             NoticeKind::FlappingBegan => {
-                "30分間に4回変化しました。以後の変化は個別に通知しません（警告への悪化は通知します）。".to_owned()
+                "状態が変動しています（30分間に4回変化）。以後の変化は個別に通知しません（警告への悪化は通知します）。"
+                    .to_owned()
             }
-            NoticeKind::FlappingEnded => "30分間変化がありません。現在の状態をお知らせします。".to_owned(),
+            NoticeKind::FlappingEnded => "30分間変化がなく、変動は収まりました。現在の状態を通知します。".to_owned(),
             NoticeKind::Acknowledged => "担当者が対応を開始しました。対応は不要です。".to_owned(),
         })
     }
@@ -399,16 +480,16 @@ impl Words for Japanese {
         match kind {
             NoticeKind::Opened => "発生",
             NoticeKind::Worse => "悪化",
-            NoticeKind::Better => "軽減",
+            NoticeKind::Better => "レベル低下",
             NoticeKind::More => "再切替",
             NoticeKind::Verdict => "判定変更",
             NoticeKind::Recovered => "復旧",
             NoticeKind::Reopened => "再発",
             NoticeKind::Reminder => "継続中",
-            NoticeKind::Escalation => "上申",
+            NoticeKind::Escalation => "エスカレーション",
             NoticeKind::Repeat => "再送",
-            NoticeKind::FlappingBegan => "変動",
-            NoticeKind::FlappingEnded => "安定",
+            NoticeKind::FlappingBegan => "変動中",
+            NoticeKind::FlappingEnded => "変動終了",
             NoticeKind::Acknowledged => "対応開始",
         }
     }
@@ -419,30 +500,41 @@ impl Words for Japanese {
             Label::Target => "対象",
             Label::Began => "発生",
             Label::Decided => "判定時刻",
-            Label::Recovered => "復旧",
-            Label::Lasted => "継続時間",
+            Label::Answered => "最初の正常応答",
+            Label::Recovered => "復旧確認",
+            Label::RecoveredEnded => "復旧確認・事案終了",
+            Label::Ended => "事案終了",
+            Label::Removed => "監視対象外となった時刻",
+            Label::Lasted => "事案の継続時間",
+            Label::Circuit => "回線",
+            Label::Call => "連絡先",
+            Label::Apart => "別の事案で継続中",
             Label::Verdict => "障害切り分け",
             Label::Evidence => "根拠:",
             Label::Next => "次の手順",
-            Label::Unreachable => "配下の到達不能",
+            Label::Unreachable => "影響範囲",
             Label::NotBack => "未復旧",
             Label::Also => "関連",
             Label::Back => "復旧済み",
             Label::Incident => "事案番号",
-            Label::Procedure => "手順",
+            Label::Procedure => "通知手順",
             Label::Told => "通知先",
         }
     }
 
     fn and_more(&self, more: usize) -> String {
-        format!("ほか{more}台")
+        format!("ほか{more}")
     }
 
-    fn late(&self, by: Duration) -> String {
+    fn late(&self, by: Duration, of: &str) -> String {
         format!(
-            "【遅延】このメールは{}遅れています（それまで送信できる経路がありませんでした）。",
+            "【遅延】このメールは{}遅れています（それまで受理した中継サーバーがありませんでした）。{of} 時点の内容です。",
             duration(by)
         )
+    }
+
+    fn together(&self, count: usize) -> String {
+        format!("同時刻の{count}件の通知を1通にまとめています（最後が現在の状態）:")
     }
 
     fn not_ledgered(&self) -> &'static str {
@@ -458,15 +550,17 @@ impl Words for Japanese {
     }
 
     fn earlier(&self, count: usize) -> String {
-        format!("お知らせできなかった{count}件をまとめています（古い順、最後が現在の状態）:")
+        format!("それまで送信できなかった{count}件の通知（古い順、最後が現在の状態）:")
     }
 
     fn flapping(&self) -> &'static str {
-        "変動中: 30分間安定するまで、変化を個別に通知しません。"
+        "変動中: 30分間変化がなくなるまで、変化を個別に通知しません。"
     }
 
     fn acknowledge(&self, incident: u64) -> String {
-        format!("対応を始める方は宣言してください（8時間、催促と上申が止まります）: hinomi incidents ack {incident}")
+        format!(
+            "対応を開始する場合は次を実行（8時間、再通知とエスカレーションを停止）: hinomi incidents ack {incident}"
+        )
     }
 
     fn acknowledged(&self, by: &str) -> String {

@@ -16,13 +16,13 @@ const WORDS: &[(&str, &str, &str)] = &[
     (
         "discontinuity",
         "the device sets its counters back again and again",
-        "機器がカウンタを繰り返し初期化しています",
+        "機器がカウンターを繰り返し初期化しています",
     ),
-    ("decreased", "a counter falls", "カウンタが減少しています"),
+    ("decreased", "a counter falls", "カウンターが減少しています"),
     (
         "wrap-ambiguous",
         "a 32-bit counter may go round more than once between two readings",
-        "32 ビットカウンタが測定間隔内に一周以上する可能性があります",
+        "32 ビットカウンターが測定間隔内に一周以上する可能性があります",
     ),
     (
         "above-link-speed",
@@ -42,12 +42,12 @@ const WORDS: &[(&str, &str, &str)] = &[
     (
         "wrong-type",
         "the agent gives a value that is no counter",
-        "エージェントの値がカウンタ型ではありません",
+        "エージェントの値がカウンター型ではありません",
     ),
     (
         "no-uptime",
         "the agent gives no sysUpTime, without which counters are worth nothing",
-        "sysUpTime がないため、カウンタを評価できません",
+        "sysUpTime がないため、カウンターを評価できません",
     ),
     (
         "device-clock",
@@ -57,7 +57,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     (
         "never-counted",
         "the port is up and its counters stand at zero",
-        "ポートはアップですが、カウンタが 0 のままです",
+        "ポートはアップですが、カウンターが 0 のままです",
     ),
     (
         "contradicted",

@@ -78,7 +78,7 @@ pub(super) fn in_english(root: &FindingKey, cause: &Cause, what: impl Fn(&Findin
                 _ => format!("{group}switched over from {from} to {to}"),
             };
             let by = match (m.counted, m.by.is_empty()) {
-                (true, _) if !back => ", told by the counters of transitions".to_owned(),
+                (true, _) if !back => ", detected from the transition counters".to_owned(),
                 (_, false) if !back => format!(", seen by {}", names(&m.by, " and ")),
                 _ => String::new(),
             };
@@ -112,7 +112,7 @@ pub(super) fn in_english(root: &FindingKey, cause: &Cause, what: impl Fn(&Findin
         Cause::SwitchoverSettled { moved } => {
             let to: Vec<Name> = moved.iter().map(|m| Name::clone(&m.to)).collect();
             format!(
-                "stays with {}: nobody is preferred, so that is how it is now",
+                "{} stays active: no preferred member is configured, so this is the new normal",
                 names(&to, ", ")
             )
         }
@@ -131,7 +131,7 @@ pub(super) fn in_english(root: &FindingKey, cause: &Cause, what: impl Fn(&Findin
             instances: all,
             members,
         } => format!(
-            "{} are active at once{}, two reads of each agree: they do not see each other",
+            "{} are active at once{}, confirmed by two polls of each: split brain",
             names(members, " and "),
             instances(all)
         ),
@@ -186,7 +186,7 @@ pub(super) fn in_japanese(root: &FindingKey, cause: &Cause, what: impl Fn(&Findi
                 _ => format!("{group}{from} から {to} へ切り替わりました"),
             };
             let by = match (m.counted, m.by.is_empty()) {
-                (true, _) if !back => "（遷移カウンタによる検知）".to_owned(),
+                (true, _) if !back => "（遷移カウンターによる検知）".to_owned(),
                 (_, false) if !back => format!("（確認元: {}）", names(&m.by, "、")),
                 _ => String::new(),
             };
@@ -202,7 +202,7 @@ pub(super) fn in_japanese(root: &FindingKey, cause: &Cause, what: impl Fn(&Findi
                 Absence::NotTold => "役割を取得できず（デーモン停止の可能性）",
                 Absence::Gone => "一覧から消失",
                 Absence::Standby => "待機",
-                Absence::Alone => "クラスタ未参加（単独動作）",
+                Absence::Alone => "クラスター未参加（単独動作）",
             };
             format!("{} {why}", clean(&m.member))
         };

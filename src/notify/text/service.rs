@@ -92,8 +92,8 @@ pub(super) fn in_english(part: &str, fault: &Fault) -> String {
 /// The same in Japanese.
 pub(super) fn in_japanese(part: &str, fault: &Fault) -> String {
     match fault {
-        Fault::NoAnswer { error } => format!("{part} が応答しません: {}", clean(error)),
-        Fault::Malformed { error } => format!("{part} の応答が不正です: {}", clean(error)),
+        Fault::NoAnswer { error } => format!("{part} が応答しません: {}", super::errors::in_japanese(error)),
+        Fault::Malformed { error } => format!("{part} の応答が不正です: {}", super::errors::in_japanese(error)),
         Fault::WrongName { wanted, names } if names.is_empty() => {
             format!("{part} の証明書に名前がありません（期待した名前: {}）", clean(wanted))
         }

@@ -58,7 +58,7 @@ pub(super) fn disbelief_in_japanese(why: &Disbelief) -> String {
         Disbelief::Version => "SNMPバージョンの異なる応答が届きました",
         Disbelief::Community => "コミュニティ名の異なる応答が届きました",
         Disbelief::Malformed => "SNMPとして正しくないものが届きました",
-        Disbelief::Content => "要求と異なる内容の応答が届きました（オブジェクト、ユーザ、コンテキスト）",
+        Disbelief::Content => "要求と異なる内容の応答が届きました（オブジェクト、ユーザー、コンテキスト）",
         Disbelief::Signature => "SNMPv3の署名が正しくない応答が届きました",
         Disbelief::Clock => "SNMPv3の時刻またはエンジンの異なる応答が届きました",
         Disbelief::Security => "SNMPv3のセキュリティレベルが低い応答が届きました",

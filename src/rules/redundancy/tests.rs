@@ -165,6 +165,7 @@ fn site(of: Redundancy) -> Site {
     Site {
         operator: crate::model::Operator {
             name: "x".to_owned(),
+            phone: None,
             language: crate::model::Language::English,
             timezone: "UTC".to_owned(),
             holidays: Arc::from([]),

@@ -67,6 +67,7 @@ pub(crate) fn site(devices: Vec<Device>) -> Arc<Site> {
     Arc::new(Site {
         operator: Operator {
             name: "Example".into(),
+            phone: None,
             language: Language::English,
             timezone: "UTC".into(),
             holidays: [].into(),

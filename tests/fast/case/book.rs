@@ -25,9 +25,9 @@ fn up_and_down_the_levels_is_one_incident() {
     assert_eq!(
         w.subjects("noc@noc.example"),
         [
-            "[注意] #1 edge-a CPU使用率",
-            "[警告] #1 edge-a CPU使用率",
-            "[注意] #1 edge-a CPU使用率",
+            "[注意/WARNING] #1 edge-a CPU使用率",
+            "[警告/CRITICAL] #1 edge-a CPU使用率",
+            "[注意/WARNING] #1 edge-a CPU使用率",
             "[復旧] #1 edge-a CPU使用率"
         ]
     );
@@ -131,12 +131,12 @@ fn what_hangs_below_a_root_is_listed_inside_and_mails_nobody() {
     assert!(w.subjects("noc@noc.example")[1].starts_with("[復旧]"));
     let english = w.arrived.iter().rfind(|a| a.mail.to == "manager@noc.example").unwrap();
     assert!(
-        english.mail.body.contains("NOT BACK YET: 1: clinic-3"),
+        english.mail.body.contains("NOT BACK YET: 1 device (clinic-3)"),
         "{}",
         english.mail.body
     );
     assert!(
-        english.mail.body.contains("Back: 2: clinic-1, clinic-2"),
+        english.mail.body.contains("Back: 2 devices (clinic-1, clinic-2)"),
         "{}",
         last.body
     );
@@ -344,7 +344,7 @@ fn four_changes_in_half_an_hour_are_one_notice_in_and_one_out() {
     // A rise to critical is told all the same.
     w.take(&w.change(&key, Level::Critical, above(95.0, 90.0)));
     w.pass(s(60));
-    assert_eq!(w.subjects("noc@noc.example")[5], "[警告] #1 edge-a CPU使用率");
+    assert_eq!(w.subjects("noc@noc.example")[5], "[警告/CRITICAL] #1 edge-a CPU使用率");
     w.acknowledge(1, "noc").unwrap();
     w.take(&w.change(&key, Level::Ok, below(50.0, 63.0)));
     w.pass(s(29 * MIN));

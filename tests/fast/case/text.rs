@@ -247,7 +247,7 @@ fn a_contacts_language_overrides_the_operators() {
     let mut w = World::of(site);
     w.take(&w.change(&down("edge-a"), Level::Critical, no_answer()));
     w.pass(s(5));
-    assert_eq!(w.subjects("noc@noc.example"), ["[警告] #1 edge-a 応答なし"]);
+    assert_eq!(w.subjects("noc@noc.example"), ["[警告/CRITICAL] #1 edge-a 応答なし"]);
     assert_eq!(w.subjects("manager@noc.example"), ["[CRITICAL] #1 edge-a down"]);
 }
 

@@ -5,7 +5,7 @@ use hinomi::incident::{Book, Event, EventBody, Head, Restored, RowChange, lint};
 use hinomi::model::{
     Address, Contact, Crossing, DaemonSettings, Device, DeviceId, Escalation, Evidence, FindingKey, FindingKind,
     Isolation, Language, Level, Liveness, Match, Metric, Mono, Name, Now, Operator, Owner, Part, Party, PollSettings,
-    Procedure, Recover, Role, Route, Site, Status, Verdict, Wall,
+    Procedure, Recover, Role, Route, Site, Status, Verdict, Wall, When,
 };
 use hinomi::notify::{Mail, Notifier, NotifyEffect, Outcome, RouteTest, Stage};
 use hinomi::rules::{Affected, Cause, FindingChange};
@@ -77,6 +77,12 @@ fn contact(text: &str, language: Option<Language>, mail: &[(&str, &[u32])]) -> C
     let address = |(mail, crosses): &(&str, &[u32])| Address {
         mail: (*mail).to_owned(),
         crosses: crosses.iter().map(|d| Crossing::Device(DeviceId(*d))).collect(),
+        // The second stands in for the first.
+        when: if mail.starts_with("oncall") {
+            When::Unanswered
+        } else {
+            When::Always
+        },
     };
     Contact {
         name: name(text),
@@ -85,6 +91,7 @@ fn contact(text: &str, language: Option<Language>, mail: &[(&str, &[u32])]) -> C
         mail: mail.iter().map(address).collect(),
         phone: None,
         language,
+        carrier: None,
     }
 }
 
@@ -119,6 +126,7 @@ pub(crate) fn site() -> Site {
     Site {
         operator: Operator {
             name: "Example Medical Network K.K.".to_owned(),
+            phone: None,
             language: Language::Japanese,
             timezone: "Asia/Tokyo".to_owned(),
             holidays: [].into(),

@@ -78,6 +78,7 @@ pub(super) fn site(devices: Vec<Device>) -> Arc<Site> {
     Arc::new(Site {
         operator: Operator {
             name: "Example".to_owned(),
+            phone: None,
             language: Language::English,
             timezone: "UTC".to_owned(),
             holidays: [].into(),

@@ -197,6 +197,7 @@ impl Town {
         Site {
             operator: Operator {
                 name: "Example".into(),
+                phone: None,
                 language: Language::English,
                 timezone: "UTC".into(),
                 holidays: [].into(),
@@ -288,9 +289,11 @@ fn contact(name: &str) -> Contact {
         mail: vec![Address {
             mail: format!("{name}@example.net"),
             crosses: Vec::new(),
+            when: Default::default(),
         }],
         phone: None,
         language: None,
+        carrier: None,
     }
 }
 

@@ -9,6 +9,7 @@ pub(super) fn contact(name: &str) -> Contact {
     let address = |mail: String| Address {
         mail,
         crosses: Vec::new(),
+        when: Default::default(),
     };
     Contact {
         name: name.into(),
@@ -17,6 +18,7 @@ pub(super) fn contact(name: &str) -> Contact {
         mail: vec![address(format!("{name}@example.net"))],
         phone: None,
         language: None,
+        carrier: None,
     }
 }
 
