@@ -128,6 +128,42 @@ fn what_the_unit_hides_is_not_read() {
     }
 }
 
+/// A part of the workspace depends on another only where the table lets one of its modules import one of the other's.
+#[test]
+fn manifests_follow_the_import_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let modules = |part: &str| -> Vec<String> {
+        let lib = std::fs::read_to_string(root.join(part).join("lib.rs")).unwrap();
+        let names = lib.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';'));
+        names.map(str::to_owned).collect()
+    };
+    let mut parts = 0;
+    for entry in std::fs::read_dir(&root).unwrap() {
+        let manifest = entry.unwrap().path().join("Cargo.toml");
+        let Ok(text) = std::fs::read_to_string(&manifest) else {
+            continue;
+        };
+        parts += 1;
+        let part = manifest.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        let table: toml::Table = toml::from_str(&text).unwrap();
+        let may: BTreeSet<&str> = modules(part)
+            .iter()
+            .flat_map(|m| IMPORTS.iter().find(|(name, _)| name == m).unwrap().1)
+            .copied()
+            .collect();
+        for name in table["dependencies"].as_table().unwrap().keys() {
+            let Some(other) = name.strip_prefix("hinomi-") else {
+                continue;
+            };
+            assert!(
+                modules(other).iter().any(|m| may.contains(&**m)),
+                "src/{part}/Cargo.toml depends on {name}, and no module of {part} may import one of {other}"
+            );
+        }
+    }
+    assert!(parts >= 7, "only {parts} manifests were found below src");
+}
+
 /// One planted breach a rule: (path, text, what the sentence must say).
 const PLANTED: &[(&str, &str, &str)] = &[
     (
