@@ -12,7 +12,7 @@ use crate::model::{Level, Wall};
 use crate::notify::text::cause_in_english;
 use clap::Args;
 use std::cmp::Reverse;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 /// What is listed, and how.
 #[derive(Debug, Default, Args)]
@@ -74,6 +74,13 @@ fn since(text: &str, daemon: &Daemon, now: Wall) -> Result<Wall, Failure> {
 fn history(daemon: &Daemon, keep: Keep) -> Result<History, Failure> {
     let mut history = History::new(keep);
     let state = client::state(&daemon.config);
+    if std::fs::read_dir(&state).is_err_and(|e| e.kind() == ErrorKind::PermissionDenied) {
+        let state = state.display();
+        return Err(Failure::new(
+            3,
+            format!("{state} may be read only by root and by the user hinomi runs as: try again with sudo"),
+        ));
+    }
     let mut unread = 0u64;
     let read = Ledger::read_all(&state, |line| match Event::from_json(line) {
         Ok(event) => history.apply(event),
