@@ -6,7 +6,7 @@ use super::Failure;
 use super::table::{Paint, cell, colour, painted, plain};
 use crate::config::{self, Host};
 use crate::model::contact::CIRCUIT_CONTACT;
-use crate::model::{Address, Contact, Crossing, Escalation, Match, Procedure, Site, When};
+use crate::model::{Address, Contact, Crossing, Device, Escalation, Match, Name, Procedure, Site, When};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -59,7 +59,11 @@ pub(super) fn contacts(config: &Path, name: Option<&str>, out: &mut dyn Write) -
         writeln!(
             out,
             "\n{left} contacts of circuits, each told of its own circuits ({}); one of them: hinomi contacts NAME",
-            told.of_circuits.join("; ")
+            told.of_circuits
+                .iter()
+                .map(|(_, why)| why.as_str())
+                .collect::<Vec<_>>()
+                .join("; ")
         )?;
     }
     writeln!(
@@ -119,10 +123,8 @@ fn print(contact: &Contact, site: &Site, told: &Told<'_>, out: &mut dyn Write) -
         writeln!(out, "{}", line(text, Paint::Plain))?;
     }
     let mut reasons: Vec<&String> = told.by_name.get(&*contact.name).into_iter().flatten().collect();
-    let circuits = told.circuits.get(&*contact.name).copied().unwrap_or(0);
-    if circuits > 0 {
-        reasons.extend(&told.of_circuits);
-    }
+    let circuits = told.circuits.get(&*contact.name).map_or(0, Vec::len);
+    reasons.extend(told.by_circuits(&contact.name));
     for reason in &reasons {
         writeln!(out, "  {}", line(format!("told by {reason}"), Paint::Plain))?;
     }
@@ -131,11 +133,11 @@ fn print(contact: &Contact, site: &Site, told: &Told<'_>, out: &mut dyn Write) -
         writeln!(out, "  contact of {circuits} circuit{s}")?;
     }
     if reasons.is_empty() {
-        writeln!(
-            out,
-            "  {}",
-            line("never told: no procedure names this contact".to_owned(), Paint::Warn)
-        )?;
+        let why = match circuits {
+            0 => "never told: no procedure names this contact",
+            _ => "never told: no procedure that tells `circuit.contact` can match its circuits",
+        };
+        writeln!(out, "  {}", line(why.to_owned(), Paint::Warn))?;
     }
     Ok(())
 }
@@ -157,10 +159,10 @@ fn needs(address: &Address, site: &Site) -> String {
 /// By which procedures whom.
 struct Told<'s> {
     by_name: BTreeMap<&'s str, Vec<String>>,
-    /// Why `circuit.contact` is told.
-    of_circuits: Vec<String>,
-    /// Contacts of circuits that some procedure tells: how many circuits each.
-    circuits: BTreeMap<&'s str, usize>,
+    /// Procedures that tell `circuit.contact`, and in which words.
+    of_circuits: Vec<(&'s Match, String)>,
+    /// Contacts of circuits, where some procedure tells them: their circuits.
+    circuits: BTreeMap<&'s str, Vec<&'s Device>>,
 }
 
 impl<'s> Told<'s> {
@@ -173,29 +175,54 @@ impl<'s> Told<'s> {
         for procedure in &site.procedures {
             let when = conditions(&procedure.matches);
             let reminded = remind(procedure);
-            told.add(&procedure.tell, &format!("`{}`: {when}{reminded}", procedure.name));
+            told.add(
+                procedure,
+                &procedure.tell,
+                &format!("`{}`: {when}{reminded}", procedure.name),
+            );
             for step in &procedure.escalate {
-                told.add(&step.tell, &escalation(procedure, step, &when));
+                told.add(procedure, &step.tell, &escalation(procedure, step, &when));
             }
         }
         if !told.of_circuits.is_empty() {
-            let of = site
-                .devices
-                .iter()
-                .filter_map(|d| d.circuit.as_ref()?.contact.as_deref());
-            of.for_each(|name| *told.circuits.entry(name).or_default() += 1);
+            for device in &site.devices {
+                if let Some(name) = device.circuit.as_ref().and_then(|c| c.contact.as_deref()) {
+                    told.circuits.entry(name).or_default().push(device);
+                }
+            }
         }
         told
     }
 
-    fn add(&mut self, tell: &'s [crate::model::Name], why: &str) {
+    /// Why a contact of circuits is told: by the procedures that can match one of its circuits.
+    fn by_circuits(&self, contact: &str) -> Vec<&String> {
+        let circuits = self.circuits.get(contact).map_or(&[][..], Vec::as_slice);
+        let can = |m: &Match| circuits.iter().any(|d| can_match(m, d));
+        self.of_circuits
+            .iter()
+            .filter(|(m, _)| can(m))
+            .map(|(_, why)| why)
+            .collect()
+    }
+
+    fn add(&mut self, procedure: &'s Procedure, tell: &'s [Name], why: &str) {
         for name in tell.iter().collect::<BTreeSet<_>>() {
             match &**name {
-                CIRCUIT_CONTACT => self.of_circuits.push(why.to_owned()),
+                CIRCUIT_CONTACT => self.of_circuits.push((&procedure.matches, why.to_owned())),
                 name => self.by_name.entry(name).or_default().push(why.to_owned()),
             }
         }
     }
+}
+
+/// Can a fault of this circuit meet the conditions? Level, kind and verdict depend on the fault.
+fn can_match(m: &Match, device: &Device) -> bool {
+    let is = |wanted: &Option<Name>, have: Option<&Name>| wanted.as_ref().is_none_or(|w| Some(w) == have);
+    m.owner.is_none_or(|o| o == device.owner)
+        && is(&m.class, device.class.as_ref())
+        && is(&m.group, device.group.as_ref())
+        && is(&m.site, device.site.as_ref())
+        && is(&m.device, Some(&device.name))
 }
 
 fn escalation(procedure: &Procedure, step: &Escalation, when: &str) -> String {

@@ -3,6 +3,8 @@
 //! Pure: outcomes and time come in, attempts go out. Duplicates are allowed, silence is not. Never here: a socket, a clock, words.
 
 mod attempts;
+mod mailboxes;
+mod refresh;
 
 use super::mail::{Delivery, Outcome, RouteTest, Stage};
 use super::mute::Mutes;
@@ -26,8 +28,6 @@ const BESIDE: Duration = Duration::from_secs(20);
 const LOST: Duration = Duration::from_secs(120);
 /// A ledger that does not answer for this long does not hold back a notice.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(30);
-/// Rows that wait are brought up to date at most this often.
-const REFRESH: Duration = Duration::from_secs(1);
 /// A row that waits longer is stuck, and shown everywhere.
 pub const STUCK: Duration = Duration::from_secs(3600);
 
@@ -211,57 +211,6 @@ impl Notifier {
         self.run(now);
     }
 
-    /// Refusals of addresses that no contact has any more, and for which nothing waits, say nothing.
-    fn forget_mailboxes(&mut self, site: &Site) {
-        let waits = |mailbox: &(Name, String)| {
-            let of = |r: &Row| r.is_pending() && (&r.stored.contact, &r.stored.mailbox) == (&mailbox.0, &mailbox.1);
-            self.rows.values().any(of)
-        };
-        let has = |(name, mail): &(Name, String)| {
-            let contact = site.contacts.iter().find(|c| c.name == *name);
-            contact.map(|c| mail.is_empty() || c.mail.iter().any(|a| a.mail == *mail))
-        };
-        let gone: Vec<(Name, String)> = self
-            .mailboxes
-            .keys()
-            .filter(|m| has(m).is_none_or(|has| !has && !waits(m)))
-            .cloned()
-            .collect();
-        for mailbox in gone {
-            let before = self.refusal(&mailbox.0).map(str::to_owned);
-            self.mailboxes.remove(&mailbox);
-            if before.is_some() && self.refusal(&mailbox.0).is_none() && has(&mailbox).is_some() {
-                self.effects.push(NotifyEffect::ContactState {
-                    contact: mailbox.0,
-                    refused: None,
-                });
-            }
-        }
-    }
-
-    /// The last refusal of an address of a contact, if every way refuses one.
-    fn refusal(&self, contact: &Name) -> Option<&str> {
-        let of = self.mailboxes.iter().filter(|((name, _), _)| name == contact);
-        of.filter_map(|(_, words)| words.as_deref()).next()
-    }
-
-    /// Notes how an address of a contact was found, and says so where that changes what is known of the contact.
-    fn found(&mut self, row: u64, refused: Option<String>) {
-        let Some(row) = self.rows.get(&row) else { return };
-        let contact = row.stored.contact.clone();
-        let mailbox = (contact.clone(), row.stored.mailbox.clone());
-        let is_known = self.mailboxes.keys().any(|(name, _)| *name == contact);
-        let before = self.refusal(&contact).map(str::to_owned);
-        self.mailboxes.insert(mailbox, refused);
-        let after = self.refusal(&contact).map(str::to_owned);
-        if !is_known || before != after {
-            self.effects.push(NotifyEffect::ContactState {
-                contact,
-                refused: after,
-            });
-        }
-    }
-
     /// Turns events that the book has taken into rows, and writes what the notifier itself did into the book. To be called after
     /// every input and every wake-up, with the events drained from the book just before; drain the book again afterwards. The
     /// rows belong into the same batch as both lots of events.
@@ -421,38 +370,6 @@ impl Notifier {
             book.record(Some(incident), noticed, now);
             self.insert(Row::new(id, stored, now.mono));
             self.changed.insert(id);
-        }
-    }
-
-    /// What changes ten thousand times in a second is looked at once in that second.
-    fn refresh_some(&mut self, changed: &BTreeSet<u64>, book: &Book, now: Now) {
-        self.stale.extend(changed.iter().filter(|_| !self.rows.is_empty()));
-        if self.stale.is_empty() || now.mono < self.refresh_from {
-            return;
-        }
-        self.refresh_from = now.mono + REFRESH;
-        let stale = std::mem::take(&mut self.stale);
-        self.refresh(&stale, book);
-    }
-
-    /// Brings what waits up to date where its incident has changed.
-    fn refresh(&mut self, incidents: &BTreeSet<u64>, book: &Book) {
-        let site = self.site.clone();
-        let first = |id: u64| (id, Name::from(""), String::new());
-        for id in incidents {
-            let of = self.together.range(first(*id)..first(id.saturating_add(1)));
-            let ids: Vec<u64> = of.flat_map(|(_, ids)| ids.iter().copied()).collect();
-            for id in ids {
-                let Some(row) = self.rows.get_mut(&id).filter(|r| r.is_pending()) else {
-                    continue;
-                };
-                let mut notice = row.stored.notice.clone();
-                self.planner.refresh(&mut notice, &row.stored.contact, &site, book);
-                if notice != row.stored.notice {
-                    row.stored.notice = notice;
-                    self.changed.insert(id);
-                }
-            }
         }
     }
 
@@ -660,26 +577,6 @@ impl Notifier {
     /// Is a maintenance window in force, or are things given time to come back after it?
     pub fn in_maintenance(&self, window: &str) -> bool {
         self.mutes.in_force(window)
-    }
-
-    /// Every way has refused all addresses of a row's contact, or failed: somebody else must know.
-    fn refused_everywhere(&mut self, id: u64) {
-        let Some(row) = self.rows.get(&id) else { return };
-        let refused = |route: &Name| {
-            let pair = |a: &super::row::StoredAddress| row.refused.contains(&(route.clone(), a.mail.clone()));
-            row.stored.addresses.iter().all(pair)
-        };
-        if !self.routes.list.iter().any(|r| refused(&r.name)) {
-            return;
-        }
-        let words = row.last_refusal.clone().unwrap_or_default();
-        self.found(id, Some(words));
-    }
-
-    /// Contacts with an address that no relay takes mail for, and the words of the last refusal.
-    pub fn refused_contacts(&self) -> impl Iterator<Item = (&Name, &str)> {
-        let names: BTreeSet<&Name> = self.mailboxes.keys().map(|(name, _)| name).collect();
-        names.into_iter().filter_map(|name| Some((name, self.refusal(name)?)))
     }
 
     /// The ledger's identity, part of every Message-ID.

@@ -358,21 +358,23 @@ impl Planner {
     }
 
     /// Brings a notice that waits up to date: who has acknowledged, what is back meanwhile.
-    pub(crate) fn refresh(&self, notice: &mut Notice, contact: &Name, site: &Site, book: &Book) {
-        let Some(incident) = book.get(notice.incident) else {
-            return;
-        };
+    pub(crate) fn refresh(
+        &self,
+        notice: &mut Notice,
+        contact: &Name,
+        (incident, behind): (&Incident, &Behind),
+        site: &Site,
+    ) {
         let readers = Readers {
             site,
             devices: &self.devices,
         };
-        let behind = Behind::of(incident, book);
-        notice.state_of(&behind, &readers);
+        notice.state_of(behind, &readers);
         notice.acknowledged_by = incident.acknowledged.as_ref().map(|a| a.by.clone());
         notice.flapping = incident.flapping;
         if let Some(contact) = site.contacts.iter().find(|c| c.name == *contact) {
             notice.reader = contact.party;
-            notice.lines = readers.lines(contact, incident, &behind, notice.level);
+            notice.lines = readers.lines(contact, incident, behind, notice.level);
         }
     }
 

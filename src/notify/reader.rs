@@ -207,15 +207,15 @@ impl Readers<'_> {
                 lines.add(ContractLine::of(device, circuit), level > Level::Ok);
             }
         }
-        if contact.party == Party::Own && incident.affected.len() > 10 * LINES {
-            // Our own people get the names from the lists of what is behind.
+        if contact.party == Party::Own {
+            // Our own people get what is behind in lists of its own.
             return lines;
         }
         for name in incident.affected.keys() {
             let Some((device, circuit)) = self.circuit(name) else {
                 continue;
             };
-            if contact.party != Party::Own && Self::is_theirs(contact, &institutions, circuit) {
+            if Self::is_theirs(contact, &institutions, circuit) {
                 lines.add(ContractLine::of(device, circuit), !behind.back.contains(name));
             }
         }

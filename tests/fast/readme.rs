@@ -83,14 +83,25 @@ fn contacts_says_who_gets_what_of_the_readme() {
         assert!(told.contains(line), "no {line:?} in\n{told}");
     }
     let circuits = root().join("examples/circuits/hinomi.toml");
-    let (code, told, _) = contacts(&circuits, &["clinic-101"]);
-    assert_eq!(code, Some(0));
-    for line in [
-        "clinic-101 (institution",
-        "contact of 1 circuit",
-        "told by `service provider`",
+    for (contact, lines) in [
+        (
+            "clinic-101",
+            ["contact of 1 circuit", "never told", "can match its circuits"],
+        ),
+        (
+            "hospital-104",
+            [
+                "contact of 2 circuits",
+                "told by `service provider`",
+                "duty@mobile.example.org     every mail",
+            ],
+        ),
     ] {
-        assert!(told.contains(line), "no {line:?} in\n{told}");
+        let (code, told, _) = contacts(&circuits, &[contact]);
+        assert_eq!(code, Some(0));
+        for line in lines {
+            assert!(told.contains(line), "no {line:?} in\n{told}");
+        }
     }
     let (code, _, said) = contacts(&circuits, &["nobody"]);
     assert_eq!(code, Some(1), "{said}");

@@ -380,3 +380,41 @@ fn the_own_text_would_be_seen_as_a_leak() {
         );
     }
 }
+
+/// Only those whose fault it is are asked for anything: not the carrier of other circuits, not another institution.
+#[test]
+fn only_whose_fault_it_is_by_the_verdict_is_asked_to_act() {
+    let asks = |w: &World, to: &str| {
+        let mail = &w.arrived.iter().find(|a| a.mail.to == to).unwrap().mail.body;
+        !mail.contains("What you have to do: nothing")
+    };
+    for (verdict, asked, not) in [
+        (
+            Verdict::AccessCarrier,
+            vec!["ccarr0@carr.example"],
+            vec!["ccarr1@carr.example", "cinst0@inst.example", "cother1@other.example"],
+        ),
+        (
+            Verdict::InstitutionSide,
+            vec!["cinst0@inst.example"],
+            vec!["cinst1@inst.example", "ccarr0@carr.example", "cother1@other.example"],
+        ),
+    ] {
+        let mut w = World::of(marked_site(8, Language::English));
+        let site = w.site.clone();
+        let root = root(&site, 3, 0, FindingKind::CircuitSilent, None);
+        let mut change = w.change(&root, Level::Critical, no_answer());
+        change.isolation = Some(Isolation {
+            verdict,
+            evidence: Vec::new(),
+        });
+        w.take(&change);
+        w.pass(s(5));
+        for to in asked {
+            assert!(asks(&w, to), "{verdict:?}: {to} is not asked");
+        }
+        for to in not {
+            assert!(!asks(&w, to), "{verdict:?}: {to} is asked");
+        }
+    }
+}
