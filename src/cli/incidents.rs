@@ -2,7 +2,7 @@
 
 use super::status::json as to_json;
 use super::table::{Cell, Paint, cell, colour, moment, painted, plain, print};
-use super::{Daemon, Failure, client, words};
+use super::{Daemon, Failure, client, standing, words};
 use crate::core::{self, snapshot::IncidentSummary};
 use crate::daemon::clock;
 use crate::daemon::control::{Reply, Request};
@@ -83,7 +83,7 @@ pub(super) fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u
 fn row(i: &IncidentSummary) -> Vec<Cell> {
     let level = match i.recovered {
         Some(_) => cell("recovered", Paint::Good),
-        None => words::level(i.level),
+        None => standing::level(i.level, i.muted.as_ref()),
     };
     vec![
         plain(format!("#{}", i.id)),
@@ -133,8 +133,8 @@ pub(super) fn show(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write
     if let Some(by) = &i.acknowledged_by {
         line("acknowledged", format!("by {by}"))?;
     }
-    if let Some(window) = &i.muted {
-        line("kept quiet", format!("by the maintenance window {window}"))?;
+    if let Some(covered) = &i.muted {
+        line("kept quiet", format!("by {}", standing::maintenance(covered)))?;
     }
     if !i.affected.is_empty() {
         let names: Vec<&str> = i.affected.iter().map(|n| &**n).collect();

@@ -1,8 +1,8 @@
 //! `hinomi status`.
 
-use super::table::{Cell, Paint, cell, colour, length, moment, painted, plain, print};
-use super::{Daemon, Failure, client, words};
-use crate::core::{CircuitLine, Circuits, DeviceStatus, RedundancyStatus, Snapshot};
+use super::table::{Cell, Paint, cell, clock_time, colour, length, moment, painted, plain, print};
+use super::{Daemon, Failure, client, standing, words};
+use crate::core::{CircuitLine, Circuits, DeviceStatus, MaintenanceStatus, RedundancyStatus, Snapshot};
 use crate::model::{Level, Wall};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -69,6 +69,7 @@ fn show(s: &Snapshot, out: &mut dyn Write) -> std::io::Result<()> {
     let rows: Vec<Vec<Cell>> = s.devices.iter().map(row).collect();
     print(out, &HEAD, &rows, colour)?;
     not_whole(&s.devices, out)?;
+    planned_work(&s.maintenance, out, colour)?;
     redundancy(&s.redundancy, out, colour)?;
     circuits(&s.circuits, out, colour)?;
     if !s.routes.is_empty() {
@@ -130,6 +131,26 @@ fn not_whole(devices: &[DeviceStatus], out: &mut dyn Write) -> std::io::Result<(
         0 => Ok(()),
         more => writeln!(out, "  and {more} more devices"),
     }
+}
+
+/// Windows that keep something quiet now.
+fn planned_work(windows: &[MaintenanceStatus], out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    let active = windows.iter().filter(|w| w.stage.is_active());
+    let row = |w: &MaintenanceStatus| {
+        let what: Vec<&str> = w.what.iter().map(|w| &**w).collect();
+        vec![
+            plain(&*w.name),
+            standing::window(w),
+            plain(w.by.clone()),
+            plain(what.join(", ")),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = active.map(row).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    print(out, &["MAINTENANCE", "NOW", "BY", "WHAT"], &rows, colour)
 }
 
 fn redundancy(groups: &[RedundancyStatus], out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
@@ -199,25 +220,25 @@ fn circuit(c: &CircuitLine) -> Vec<Cell> {
         plain(&*c.circuit),
         plain(format!("{} ({})", c.institution, c.institution_id)),
         plain(c.carrier.as_deref().unwrap_or("-")),
-        words::reach(c.reach),
-        words::level(c.level),
+        standing::reach(c.reach, c.recovering.as_ref(), c.behind.as_ref()),
+        standing::level(c.level, c.maintenance.as_ref()),
         since(c.since),
         plain(findings.join(", ")),
     ]
 }
 
 fn since(at: Wall) -> Cell {
-    plain(if at.0 == 0 { "-".to_owned() } else { moment(at) })
+    plain(if at.0 == 0 { "-".to_owned() } else { clock_time(at) })
 }
 
 fn row(d: &DeviceStatus) -> Vec<Cell> {
     vec![
         plain(&*d.name),
         plain(d.owner.key()),
-        words::reach(d.reach),
+        standing::reach(d.reach, d.recovering.as_ref(), d.behind.as_ref()),
         plain(d.rtt_seconds.map_or("-".to_owned(), |s| format!("{:.1} ms", s * 1e3))),
         plain(d.loss_percent.map_or("-".to_owned(), |p| format!("{p:.0} %"))),
-        words::level(d.level),
+        standing::level(d.level, d.maintenance.as_ref()),
         since(d.since),
     ]
 }
@@ -232,7 +253,7 @@ fn route(r: &crate::core::RouteStatus) -> Vec<Cell> {
     vec![
         plain(&*r.name),
         ready,
-        plain(r.tested.map_or("-".to_owned(), moment)),
+        plain(r.tested.map_or("-".to_owned(), clock_time)),
         plain(r.error.clone().unwrap_or_default()),
     ]
 }

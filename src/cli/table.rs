@@ -114,6 +114,32 @@ pub(super) fn moment(at: Wall) -> String {
     )
 }
 
+/// A moment in the same zone without the zone's name: for outputs that name the zone once. Today's has no date.
+pub(super) fn clock_time(at: Wall) -> String {
+    let zoned = |at: Wall| {
+        let zone = ZONE.get().cloned().unwrap_or_else(TimeZone::system);
+        jiff::Timestamp::from_millisecond(at.0).map(|t| t.to_zoned(zone))
+    };
+    let (Ok(at), Ok(now)) = (zoned(at), zoned(crate::daemon::clock::now().wall)) else {
+        return "-".to_owned();
+    };
+    let seconds = if at.second() == 0 { "" } else { ":%S" };
+    let date = if at.date() == now.date() { "" } else { "%Y-%m-%d " };
+    at.strftime(&format!("{date}%H:%M{seconds}")).to_string()
+}
+
+/// Names the zone of all times in an output: "times in JST (Asia/Tokyo)".
+pub(super) fn zone_line() -> String {
+    let zone = ZONE.get().cloned().unwrap_or_else(TimeZone::system);
+    let now = jiff::Timestamp::from_millisecond(crate::daemon::clock::now().wall.0).unwrap_or_default();
+    let zoned = now.to_zoned(zone);
+    let short = zoned.strftime("%Z").to_string();
+    match zoned.time_zone().iana_name() {
+        Some(name) if name != short => format!("times in {short} ({name})"),
+        _ => format!("times in {short}"),
+    }
+}
+
 /// A length of time in its two largest units.
 pub(super) fn length(seconds: f64) -> String {
     let s = seconds.max(0.0) as u64;

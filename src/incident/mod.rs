@@ -12,7 +12,7 @@ mod state;
 
 pub use audit::lint;
 pub use batch::{Batch, Head, Restored, RowChange};
-pub use book::{Book, Incident, Phase};
+pub use book::{Book, Held, Incident, Phase};
 pub use event::{Event, EventBody, NoticeKind, Tick};
 pub use ledger::{Ledger, LedgerError, Renewed};
 pub use reading::{ReadAt, Reading};

@@ -18,7 +18,7 @@ pub use crate::model::text::clean;
 pub use service::answer_in_english;
 pub use unread::{cut_in_english, disbelief_in_english, end_in_english, unread_in_english};
 
-use crate::incident::{Event, EventBody, Head, Incident, NoticeKind};
+use crate::incident::{Event, EventBody, Head, Held, Incident, NoticeKind};
 use crate::model::{Evidence, FindingKey, Isolation, Language, Level, Name, Operator, Part, Verdict, Wall};
 use crate::rules::Cause;
 use std::time::Duration;
@@ -73,6 +73,8 @@ trait Words {
     fn duration(&self, d: Duration) -> String;
     /// Why this mail was sent, where it is not simply a new incident.
     fn why(&self, facts: &Facts<'_>, clock: &Clock) -> Option<String>;
+    /// Planned work kept it quiet until this notice.
+    fn held(&self, held: &Held, until: Wall, clock: &Clock) -> String;
     fn kind(&self, kind: NoticeKind) -> &'static str;
     /// `Level`, `Since`, … the label before a value.
     fn label(&self, label: Label) -> &'static str;
@@ -197,6 +199,7 @@ fn body(facts: &Facts<'_>, words: &dyn Words, clock: &Clock) -> String {
     lines.push(headline(notice, words));
     lines.extend(accused(notice).map(|i| line(words, Label::Verdict, words.verdict(i.verdict))));
     lines.extend(words.why(facts, clock));
+    lines.extend(notice.held.as_ref().map(|held| words.held(held, notice.at, clock)));
     if facts.not_ledgered {
         lines.push(words.not_ledgered().to_owned());
     }

@@ -18,6 +18,7 @@ mod readme;
 mod scenarios;
 mod silence;
 mod snmpd;
+mod standing;
 mod trap;
 mod wire;
 

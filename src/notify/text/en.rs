@@ -5,9 +5,9 @@ use super::{
     redundancy, seconds, service, unread,
 };
 use crate::incident::event::AcknowledgeEnd;
-use crate::incident::{Event, EventBody, NoticeKind};
+use crate::incident::{Event, EventBody, Held, NoticeKind};
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Verdict};
+use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Verdict, Wall};
 use crate::notify::plan::Notice;
 use crate::poll::AgentFailure;
 use crate::poll::trap::TrapKind;
@@ -394,6 +394,15 @@ impl Words for English {
             }
             NoticeKind::FlappingEnded => "Quiet for 30 minutes; this is the state it settled in.".to_owned(),
         })
+    }
+
+    fn held(&self, held: &Held, until: Wall, clock: &Clock) -> String {
+        format!(
+            "Held back by the maintenance \"{}\" from {} to {}.",
+            clean(&held.window),
+            clock.short(held.from),
+            clock.short(until)
+        )
     }
 
     fn kind(&self, kind: NoticeKind) -> &'static str {

@@ -5,9 +5,9 @@ use super::{
     Clock, Facts, Label, Words, bits, bound, clean, device_name, far_end, interface_of, oper_name, part_name, quantity,
     redundancy, seconds, service,
 };
-use crate::incident::NoticeKind;
+use crate::incident::{Held, NoticeKind};
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Verdict};
+use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Verdict, Wall};
 use crate::notify::plan::Notice;
 use crate::poll::AgentFailure;
 use crate::rules::Cause;
@@ -392,6 +392,15 @@ impl Words for Japanese {
             }
             NoticeKind::FlappingEnded => "30分間変化がありません。現在の状態をお知らせします。".to_owned(),
         })
+    }
+
+    fn held(&self, held: &Held, until: Wall, clock: &Clock) -> String {
+        format!(
+            "計画保守「{}」のため、{} から {} まで通知を保留していました。",
+            clean(&held.window),
+            clock.short(held.from),
+            clock.short(until)
+        )
     }
 
     fn kind(&self, kind: NoticeKind) -> &'static str {
