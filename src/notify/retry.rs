@@ -18,7 +18,7 @@ const FAILURES: u32 = 2;
 /// See [`FAILURES`].
 const FAILING: Duration = Duration::from_secs(60);
 /// A delivery failed where no test comes: tests alone do not make the route ready again before this has passed.
-const UNPROVEN: Duration = Duration::from_secs(3600);
+const UNPROVEN: Duration = Duration::from_secs(900);
 /// A test that was never answered counts as failed.
 const LOST: Duration = Duration::from_secs(120);
 
@@ -211,11 +211,9 @@ impl Routes {
             return;
         }
         route.ready = Some(false);
-        // Where tests come, the next one decides whether it is a fault. Several deliveries that fail together are one piece of news.
-        let unseen = !seen_by_tests && (again || fault == Fault::Refused);
-        if unseen && route.unproven_until.replace(now + UNPROVEN).is_none() {
-            let news = (route.name.clone(), false, route.error.clone());
-            self.news.push(news);
+        // Whether it is a fault that somebody is told of the next test says.
+        if !seen_by_tests && (again || fault == Fault::Refused) {
+            route.unproven_until = Some(now + UNPROVEN);
         }
     }
 
@@ -269,7 +267,12 @@ impl Routes {
                 route.failed(format!("{}: {words}", stage_words(*stage)), now.mono);
             }
         }
-        let news = (route.name.clone(), route.ready == Some(true), route.error.clone());
+        // Findings go by tests: whether the relay takes mails again nobody knows before the next one.
+        let news = (
+            route.name.clone(),
+            test.result.is_ok() && route.auth_refused_until.is_none(),
+            route.error.clone(),
+        );
         self.news.push(news);
         back
     }

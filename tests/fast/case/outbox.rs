@@ -54,16 +54,14 @@ fn a_relay_that_passes_tests_and_takes_no_mail_is_not_ready() {
     let ready = |w: &World| w.notifier.stats(w.now).routes[0].ready;
     w.pass(s(5));
     w.relay("office", Relay::Full);
-    w.states.clear();
     w.take(&w.change(&cpu("edge-a"), Level::Warning, above(75.0, 70.0)));
     w.pass(s(5));
     assert_eq!(ready(&w), Some(true), "one answer \"later\" is no failure yet");
     w.pass(s(30));
     assert_eq!(ready(&w), Some(false));
-    assert_eq!(w.states, [("office".into(), false)], "no test will say so");
     let tests = w.tests.len();
-    w.pass(s(20 * MIN));
-    assert!(w.tests.len() > tests + 3, "it is tested: {:?}", w.tests);
+    w.pass(s(10 * MIN));
+    assert!(w.tests.len() > tests + 1, "it is tested: {:?}", w.tests);
     assert_eq!(ready(&w), Some(false), "and that says nothing of what failed");
     w.relay("office", Relay::Works);
     critical(&mut w, "edge-b");
