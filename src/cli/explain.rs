@@ -1,8 +1,8 @@
 //! `hinomi explain`: why a device or a redundancy group is shown as it is. `hinomi probe` prints with the same hand.
 
 use super::status::json as to_json;
-use super::table::{Cell, Paint, cell, colour, length, moment, painted, plain, print};
-use super::{Daemon, Failure, client, incidents, words};
+use super::table::{Cell, Paint, cell, clock_time, colour, length, painted, plain, print, zone_line};
+use super::{Daemon, Failure, client, incidents, standing, words};
 use crate::core::{CircuitStatus, DeviceStatus, FindingStatus, InterfaceStatus, RedundancyStatus};
 use crate::daemon::clock;
 use crate::model::CircuitRole;
@@ -126,11 +126,12 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
     let colour = colour();
     writeln!(
         out,
-        "{} ({}), {}{}",
+        "{} ({}), {}{}   {}",
         d.name,
         d.address,
         d.owner.key(),
-        d.site.as_ref().map(|s| format!(", {s}")).unwrap_or_default()
+        d.site.as_ref().map(|s| format!(", {s}")).unwrap_or_default(),
+        zone_line(clock::now().wall),
     )?;
     if let Some(circuit) = &d.circuit {
         print_circuit(circuit, out)?;
@@ -139,9 +140,18 @@ pub(super) fn print_device(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Re
     let since = if d.since.0 == 0 {
         String::new()
     } else {
-        format!(" since {}", moment(d.since))
+        format!(" since {}", clock_time(d.since))
     };
-    line("reach", format!("{}{since}", painted(&words::reach(d.reach), colour)))?;
+    let reach = standing::reach(d.reach, d.recovering.as_ref(), d.behind.as_ref());
+    // While it is confirmed that it answers again, what the silence began with is still said.
+    let silent = d.recovering.as_ref().map_or("", |_| ", silent");
+    line("reach", format!("{}{silent}{since}", painted(&reach, colour)))?;
+    if let Some(r) = &d.recovering {
+        line("", format!("answers again since {}", clock_time(r.first_answer)))?;
+    }
+    if let Some(covered) = &d.maintenance {
+        line("planned", painted(&plain(standing::maintenance(covered)), false))?;
+    }
     if let Some(rtt) = d.rtt_seconds {
         line("rtt", format!("{:.2} ms (mean of the last round)", rtt * 1e3))?;
     }
@@ -188,7 +198,7 @@ fn notes(d: &DeviceStatus, out: &mut dyn Write) -> std::io::Result<()> {
     if !d.rejected.is_empty() {
         writeln!(out, "\nNot believed, each time the last")?;
         for (at, why) in &d.rejected {
-            writeln!(out, "  {}  {}", moment(*at), painted(&plain(why), false))?;
+            writeln!(out, "  {}  {}", clock_time(*at), painted(&plain(why), false))?;
         }
     }
     Ok(())
@@ -226,6 +236,16 @@ fn print_circuit(c: &CircuitStatus, out: &mut dyn Write) -> std::io::Result<()> 
     Ok(())
 }
 
+/// Which incident tells of a finding, or when one will.
+fn told(f: &FindingStatus) -> String {
+    match (f.incident, f.told_from, &f.part_of) {
+        (Some(number), ..) => format!(", incident #{number}"),
+        (None, _, Some(root)) => format!(", a part of {root}"),
+        (None, Some(at), None) => format!(", told from {}", clock_time(at)),
+        (None, None, None) => String::new(),
+    }
+}
+
 fn list_findings(all: &[FindingStatus], out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
     if all.is_empty() {
         return Ok(());
@@ -235,9 +255,10 @@ fn list_findings(all: &[FindingStatus], out: &mut dyn Write, colour: bool) -> st
         let what = f.key.to_string();
         writeln!(
             out,
-            "  {}  {what}, since {}",
+            "  {}  {what}, since {}{}",
             painted(&words::finding(f.level), colour),
-            moment(f.since)
+            clock_time(f.since),
+            told(f)
         )?;
         writeln!(
             out,
@@ -401,7 +422,7 @@ fn traps(d: &DeviceStatus, out: &mut dyn Write, colour: bool) -> std::io::Result
         .iter()
         .map(|t| {
             vec![
-                plain(moment(t.seen)),
+                plain(clock_time(t.seen)),
                 plain(t.kind.key()),
                 plain(&t.oid),
                 plain(&t.details),

@@ -2,7 +2,7 @@
 
 use super::status::json as to_json;
 use super::table::{self, Cell, Paint, cell, colour, csv, minute, moment, painted, plain, print};
-use super::{Daemon, Failure, client, json, words};
+use super::{Daemon, Failure, client, json, standing, words};
 use crate::core::{self, snapshot::IncidentSummary};
 use crate::daemon::clock;
 use crate::daemon::control::{Reply, Request};
@@ -243,7 +243,10 @@ fn csv_row(i: &IncidentSummary) -> Vec<String> {
         i.last_acknowledged_by.clone().unwrap_or_default(),
         at(i.last_acknowledged_at),
         i.acknowledge_note.clone().unwrap_or_default(),
-        i.muted.as_deref().unwrap_or_default().to_owned(),
+        i.muted
+            .as_ref()
+            .map(|covered| covered.window.to_string())
+            .unwrap_or_default(),
     ]
 }
 
@@ -284,8 +287,8 @@ pub(super) fn show(daemon: &Daemon, number: u64, json: bool, out: &mut dyn Write
     if let Some(text) = acknowledged(&i) {
         line("acknowledged", text)?;
     }
-    if let Some(window) = &i.muted {
-        line("kept quiet", format!("by the maintenance window {window}"))?;
+    if let Some(covered) = &i.muted {
+        line("kept quiet", format!("by {}", standing::maintenance(covered)))?;
     }
     if !i.affected.is_empty() {
         let names: Vec<&str> = i.affected.iter().map(|n| &**n).collect();

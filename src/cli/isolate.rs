@@ -1,19 +1,23 @@
-//! `hinomi isolate`: where is the fault? Asks the target and everything on its way now, with a core of its own, and says what the same
-//! rules as the daemon's make of it: for the help desk that has an institution on the phone.
+//! `hinomi isolate`: where is the fault? Asks the target and everything on its way now, with a core of its own, for the help desk that has an
+//! institution on the phone. Whose fault a silence is the running daemon says, which has read for longer; without one the same rules
+//! judge by what was heard now.
+
+mod known;
 
 use super::status::json as to_json;
 use super::table::{Paint, cell, colour, moment, painted, plain, print};
-use super::{Daemon, Failure, client, explain, words};
+use super::{Daemon, Failure, explain, standing, words};
 use crate::core::snapshot::IncidentSummary;
-use crate::core::{Core, DeviceStatus, ReachState};
+use crate::core::{Core, Covered, DeviceStatus, ReachState};
 use crate::daemon::trace::Hop;
 use crate::daemon::{self, clock, once, trace};
 use crate::model::{
-    Confirm, DeviceId, FindingKind, FindingRule, InterfaceWanted, Isolation, Liveness, Measure, Name, Owner, Power,
-    Role, Site, Status, Verdict,
+    Confirm, DeviceId, FindingKind, FindingRule, InterfaceWanted, Liveness, Measure, Name, Owner, Power, Role, Site,
+    Status, Verdict,
 };
 use crate::notify::text::next_step_in_english;
 use crate::poll::fits_alias;
+use known::{Known, Told};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -36,7 +40,9 @@ struct Report {
     reach: ReachState,
     verdict: Option<Verdict>,
     because: Vec<String>,
-    next_step: Option<&'static str>,
+    next_step: Option<String>,
+    /// Planned work that explains the silence: then nobody is accused.
+    planned: Option<Covered>,
     path: Vec<Step>,
     access: Option<Access>,
     others: Vec<Others>,
@@ -53,6 +59,8 @@ struct Step {
     reach: ReachState,
     rtt_seconds: Option<f64>,
     agent_error: Option<String>,
+    /// Planned work that covers it.
+    planned: Option<Covered>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,14 +82,6 @@ struct Others {
     answer: usize,
 }
 
-#[derive(Debug, Serialize)]
-struct Known {
-    id: u64,
-    root: String,
-    behind_it: usize,
-    verdict: Option<Verdict>,
-}
-
 /// Isolates. Exit code 0: the target answers; 1: it does not.
 pub(super) fn isolate(name: &str, daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let site = daemon::load(&daemon.config).map_err(|e| Failure::new(2, e))?;
@@ -100,28 +100,13 @@ pub(super) fn isolate(name: &str, daemon: &Daemon, json: bool, out: &mut dyn Wri
         Some(Err(_)) => Err("the trace ended by itself: a mistake in hinomi, please report it".to_owned()),
         None => Err("the circuit is known by its line only: it has no address to trace".to_owned()),
     };
-    let report = near.report(&site, id, &core, trace, known(daemon, name));
+    let told = Told::ask(daemon, name);
+    let report = near.report(&site, id, &core, trace, told.as_ref());
     match json {
         true => writeln!(out, "{}", to_json(&report)?)?,
         false => tell(&report, out)?,
     }
     Ok(u8::from(!matches!(report.reach, ReachState::Up | ReachState::Lossy)))
-}
-
-/// What the running daemon has open about the target.
-fn known(daemon: &Daemon, name: &str) -> Option<Vec<Known>> {
-    let snapshot = client::snapshot(daemon).ok()?;
-    let about = |i: &&IncidentSummary| {
-        let root = i.root.device.as_deref() == Some(name);
-        i.recovered.is_none() && (root || i.affected.iter().any(|a| **a == *name))
-    };
-    let known = |i: &IncidentSummary| Known {
-        id: i.id,
-        root: i.root.to_string(),
-        behind_it: i.affected_count,
-        verdict: i.isolation.as_ref().map(|x| x.verdict),
-    };
-    Some(snapshot.incidents.iter().filter(about).map(known).collect())
 }
 
 /// The target, all that lies on its way, the platform, and some that share its way: a site of its own.
@@ -192,45 +177,63 @@ impl Near {
         id: DeviceId,
         core: &Core,
         trace: Result<Vec<Hop>, String>,
-        incidents: Option<Vec<Known>>,
+        told: Option<&Told>,
     ) -> Report {
         let target = site.device(id);
         let reach = core.device(&target.name).map_or(ReachState::Unknown, |d| d.reach);
         let others = self.others(core);
-        let (isolation, mut because) = self.judged(core, &target.name, reach);
-        let mut verdict = isolation.as_ref().map(|i| i.verdict);
         let silent = !matches!(reach, ReachState::Up | ReachState::Lossy | ReachState::NotWatched);
+        let by_daemon = told.filter(|_| silent).and_then(Told::isolation);
+        let asked = by_daemon.is_none();
+        let (mut verdict, mut because) = match by_daemon {
+            Some((isolation, because)) => (Some(isolation.verdict), because),
+            None => self.judged(core, &target.name, reach),
+        };
+        because.extend(told.filter(|_| !silent).and_then(Told::still_open));
         let access = access(site, id, core);
-        if let Some(unknown) = access.as_ref().filter(|a| a.missing && a.answered) {
-            because.push(format!(
-                "{} has no port {}: nothing is known of the line",
-                unknown.device, unknown.port
-            ));
-        }
+        because.extend(access.as_ref().and_then(Access::question));
         for o in others.iter().filter(|o| silent && o.asked >= COMMON && o.answer == 0) {
             // One of many: the fault lies in what they share, and the line of one of them says nothing about it.
             because.push(format!(
                 "all {} others on the same {} that were asked are silent too",
                 o.asked, o.common
             ));
-            if verdict.is_some_and(|v| matches!(v, Verdict::InstitutionSide | Verdict::Undetermined)) {
+            if asked && verdict.is_some_and(|v| matches!(v, Verdict::InstitutionSide | Verdict::Undetermined)) {
                 verdict = Some(Verdict::Undetermined);
             }
         }
+        let steps = |names: &[Name]| {
+            names
+                .iter()
+                .filter_map(|n| step(site, core, told, n))
+                .collect::<Vec<_>>()
+        };
+        let (path, platform) = (steps(&self.path), steps(&self.platform));
+        let worked_on = path
+            .iter()
+            .chain(&platform)
+            .filter_map(|s| Some((s, s.planned.as_ref()?)));
+        because.extend(worked_on.map(|(s, p)| format!("{} is in {}", s.device, standing::maintenance(p))));
+        let planned = known::planned(site, told, id).filter(|_| silent && verdict != Some(Verdict::Blind));
+        if planned.is_some() {
+            verdict = None;
+        }
+        let next_step = planned.as_ref().map(known::next_step);
         Report {
             target: target.name.clone(),
             address: target.host().to_string(),
             institution: target.circuit.as_ref().map(|c| c.institution.clone()),
             reach,
-            next_step: verdict.map(next_step_in_english),
+            next_step: next_step.or(verdict.map(|v| next_step_in_english(v).to_owned())),
+            planned,
             verdict,
             because,
-            path: self.path.iter().filter_map(|n| step(core, n)).collect(),
+            path,
             access,
             others,
-            platform: self.platform.iter().filter_map(|n| step(core, n)).collect(),
+            platform,
             trace,
-            incidents,
+            incidents: told.map(Told::incidents),
         }
     }
 
@@ -247,16 +250,12 @@ impl Near {
         self.others.iter().map(count).collect()
     }
 
-    /// What the rules say: of the target itself, or of what it hangs below.
-    fn judged(&self, core: &Core, target: &Name, reach: ReachState) -> (Option<Isolation>, Vec<String>) {
+    /// What the rules make of what was heard now: of the target itself, or of what it hangs below.
+    fn judged(&self, core: &Core, target: &Name, reach: ReachState) -> (Option<Verdict>, Vec<String>) {
         let snapshot = core.snapshot(clock::now());
         if snapshot.blind {
             let because = vec!["no uplink of this host answers: it cannot say anything about anybody else".to_owned()];
-            let blind = Isolation {
-                verdict: Verdict::Blind,
-                evidence: Vec::new(),
-            };
-            return (Some(blind), because);
+            return (Some(Verdict::Blind), because);
         }
         let about = |i: &&IncidentSummary| i.root.device.as_ref() == Some(target) || i.affected.contains(target);
         match snapshot.incidents.iter().find(about) {
@@ -265,9 +264,13 @@ impl Near {
                     true => Vec::new(),
                     false => vec![format!("it lies behind {}", incident.root)],
                 };
-                let isolation = incident.isolation.clone();
-                because.extend(isolation.iter().flat_map(|i| i.evidence.iter().map(words::evidence)));
-                (isolation, because)
+                let isolation = incident.isolation.as_ref();
+                because.extend(
+                    isolation
+                        .into_iter()
+                        .flat_map(|i| i.evidence.iter().map(words::evidence)),
+                );
+                (isolation.map(|i| i.verdict), because)
             }
             None if matches!(reach, ReachState::Up | ReachState::Lossy) => (
                 None,
@@ -275,6 +278,26 @@ impl Near {
             ),
             None => (None, vec!["not enough was heard to say anything".to_owned()]),
         }
+    }
+}
+
+impl Access {
+    /// What its absence asks.
+    fn question(&self) -> Option<String> {
+        if !self.missing || !self.answered {
+            return None;
+        }
+        Some(match self.is_session() {
+            true => format!("{} has no {} now: no session is up", self.device, self.port),
+            false => format!(
+                "{} has no port {}: nothing is known of the line",
+                self.device, self.port
+            ),
+        })
+    }
+
+    fn is_session(&self) -> bool {
+        self.port.starts_with("session:")
     }
 }
 
@@ -417,9 +440,10 @@ fn needed(site: &Site, of: DeviceId, all: &BTreeSet<DeviceId>) -> Vec<InterfaceW
     ports.into_iter().map(wanted).collect()
 }
 
-fn step(core: &Core, name: &Name) -> Option<Step> {
+fn step(site: &Site, core: &Core, told: Option<&Told>, name: &Name) -> Option<Step> {
     let d = core.device(name)?;
     Some(Step {
+        planned: site.find(name).and_then(|id| known::planned(site, told, id)),
         device: d.name,
         address: d.address,
         reach: d.reach,
@@ -451,9 +475,9 @@ fn access(site: &Site, id: DeviceId, core: &Core) -> Option<Access> {
 
 /// `alias:` and `session:` are found as the daemon finds them: another text that contains this one is another port.
 fn find<'a>(device: &'a DeviceStatus, port: &str) -> Option<&'a crate::core::InterfaceStatus> {
-    device.interfaces.iter().find(|i| match port.contains(':') {
-        true => fits_alias(port, i.alias.as_deref().unwrap_or_default(), &i.name),
-        false => *i.name == *port,
+    device.interfaces.iter().find(|i| {
+        let by_alias = || port.contains(':') && fits_alias(port, i.alias.as_deref().unwrap_or_default(), &i.name);
+        *i.name == *port || i.found_by.as_deref() == Some(port) || by_alias()
     })
 }
 
@@ -468,13 +492,16 @@ fn tell(r: &Report, out: &mut dyn Write) -> std::io::Result<()> {
         r.address,
         moment(clock::now().wall)
     )?;
-    let verdict = r.verdict.map_or("none", Verdict::key);
-    let paint = if r.verdict.is_some() { Paint::Bad } else { Paint::Good };
-    writeln!(out, "verdict    {}", painted(&cell(verdict, paint), colour))?;
+    let verdict = match (&r.planned, r.verdict) {
+        (Some(planned), _) => cell(format!("planned: {}", standing::maintenance(planned)), Paint::Warn),
+        (None, Some(verdict)) => cell(verdict.key(), Paint::Bad),
+        (None, None) => cell("none", Paint::Good),
+    };
+    writeln!(out, "verdict    {}", painted(&verdict, colour))?;
     for line in &r.because {
         writeln!(out, "           - {}", painted(&plain(line.clone()), false))?;
     }
-    if let Some(next) = r.next_step {
+    if let Some(next) = &r.next_step {
         writeln!(out, "next step  {next}")?;
     }
     let mut rows = Vec::new();
@@ -499,6 +526,7 @@ fn tell(r: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out)?;
     if let Some(a) = &r.access {
         let state = match (a.missing, a.oper, a.admin) {
+            (true, ..) if a.is_session() => "no session of this name is up".to_owned(),
             (true, ..) => "the device has no such port (a question about the configuration)".to_owned(),
             (_, Some(1), _) => "up".to_owned(),
             (_, Some(_), Some(2)) => "put down by an administrator".to_owned(),

@@ -1,8 +1,9 @@
 //! `hinomi maintenance`: planned work keeps people asleep; measuring goes on.
 
-use super::table::{Paint, cell, colour, moment, plain, print};
-use super::{Daemon, Failure, client};
+use super::table::{clock_time, colour, plain, print, zone_line};
+use super::{Daemon, Failure, client, standing};
 use crate::core::MaintenanceStatus;
+use crate::daemon::clock;
 use crate::daemon::control::{Reply, Request};
 use crate::model::maintenance::By;
 use clap::{Subcommand, ValueEnum};
@@ -107,16 +108,13 @@ fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u8, Failure>
     }
     let row = |w: &MaintenanceStatus| {
         let when = match (&w.once, &w.weekly) {
-            (Some((start, end)), _) => format!("{} to {}", moment(*start), moment(*end)),
+            (Some((start, end)), _) => format!("{} to {}", clock_time(*start), clock_time(*end)),
             (None, weekly) => weekly.clone().unwrap_or_default(),
         };
         let what: Vec<&str> = w.what.iter().map(|w| &**w).collect();
         vec![
             plain(w.name.to_string()),
-            match w.in_force {
-                true => cell("in force", Paint::Warn),
-                false => cell("not now", Paint::Dim),
-            },
+            standing::window(w),
             plain(when),
             plain(w.by.clone()),
             plain(w.set_by.clone().unwrap_or_else(|| "configuration".to_owned())),
@@ -125,6 +123,7 @@ fn list(daemon: &Daemon, json: bool, out: &mut dyn Write) -> Result<u8, Failure>
         ]
     };
     let rows: Vec<_> = windows.iter().map(row).collect();
+    writeln!(out, "{}", zone_line(clock::now().wall))?;
     print(
         out,
         &["WINDOW", "NOW", "WHEN", "BY", "SET BY", "WHAT", "NOTE"],

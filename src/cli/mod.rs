@@ -21,6 +21,7 @@ mod record;
 mod replay;
 mod route_test;
 mod run;
+mod standing;
 mod stanza;
 mod status;
 mod table;

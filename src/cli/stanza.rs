@@ -310,6 +310,7 @@ mod tests {
         InterfaceStatus {
             name: name.into(),
             alias: None,
+            found_by: None,
             index,
             admin: Some(1),
             oper: Some(1),

@@ -1,9 +1,9 @@
 //! `hinomi status`.
 
 use super::table::{self, Cell, Paint, cell, colour, csv, length, painted, plain, print, short, zone_line};
-use super::{Daemon, Failure, client, json as public, words};
+use super::{Daemon, Failure, client, json as public, standing, words};
 use crate::core::snapshot::IncidentSummary;
-use crate::core::{CircuitLine, Circuits, DeviceStatus, FindingStatus, RedundancyStatus, Snapshot};
+use crate::core::{CircuitLine, Circuits, DeviceStatus, FindingStatus, MaintenanceStatus, RedundancyStatus, Snapshot};
 use crate::model::{Level, Name, Wall};
 use clap::Args;
 use std::cmp::Reverse;
@@ -138,6 +138,7 @@ fn show(s: &Snapshot, form: Form, out: &mut dyn Write) -> std::io::Result<()> {
     });
     devices(&sorted, &open, s.at, out)?;
     not_whole(&s.devices, out)?;
+    planned_work(&s.maintenance, out, colour)?;
     redundancy(&s.redundancy, &open, out, colour)?;
     let most = if form.all { usize::MAX } else { SHOWN };
     circuits(&s.circuits, (&open, s.at, most), out, colour)?;
@@ -209,6 +210,26 @@ fn not_whole(devices: &[DeviceStatus], out: &mut dyn Write) -> std::io::Result<(
         0 => Ok(()),
         more => writeln!(out, "  and {more} more devices"),
     }
+}
+
+/// Windows that keep something quiet now.
+fn planned_work(windows: &[MaintenanceStatus], out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
+    let active = windows.iter().filter(|w| w.stage.is_active());
+    let row = |w: &MaintenanceStatus| {
+        let what: Vec<&str> = w.what.iter().map(|w| &**w).collect();
+        vec![
+            plain(&*w.name),
+            standing::window(w),
+            plain(w.by.clone()),
+            plain(what.join(", ")),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = active.map(row).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    print(out, &["MAINTENANCE", "NOW", "BY", "WHAT"], &rows, colour)
 }
 
 fn redundancy(groups: &[RedundancyStatus], open: &Open<'_>, out: &mut dyn Write, colour: bool) -> std::io::Result<()> {
@@ -314,10 +335,10 @@ fn since(at: Wall, now: Wall) -> Cell {
 fn row(d: &DeviceStatus, open: &Open<'_>, now: Wall) -> Vec<Cell> {
     vec![
         plain(&*d.name),
-        words::reach(d.reach),
+        standing::reach(d.reach, d.recovering.as_ref(), d.behind.as_ref()),
         plain(d.rtt_seconds.map_or("-".to_owned(), |s| format!("{:.1} ms", s * 1e3))),
         plain(d.loss_percent.map_or("-".to_owned(), |p| format!("{p:.0} %"))),
-        words::level(d.level),
+        standing::level(d.level, d.maintenance.as_ref()),
         since(d.since, now),
         plain(open.number(&d.name)),
         finding(d, open.get(&d.name)),

@@ -260,6 +260,20 @@ pub(super) fn zone_line(now: Wall) -> String {
     format!("{}  (times in {zone})", moment(now))
 }
 
+/// A moment in the same zone without the zone's name: for outputs that name the zone once. Today's has no date.
+pub(super) fn clock_time(at: Wall) -> String {
+    let zoned = |at: Wall| {
+        let zone = ZONE.get().cloned().unwrap_or_else(TimeZone::system);
+        jiff::Timestamp::from_millisecond(at.0).map(|t| t.to_zoned(zone))
+    };
+    let (Ok(at), Ok(now)) = (zoned(at), zoned(crate::daemon::clock::now().wall)) else {
+        return "-".to_owned();
+    };
+    let seconds = if at.second() == 0 { "" } else { ":%S" };
+    let date = if at.date() == now.date() { "" } else { "%Y-%m-%d " };
+    at.strftime(&format!("{date}%H:%M{seconds}")).to_string()
+}
+
 /// A length of time in its two largest units.
 pub(super) fn length(seconds: f64) -> String {
     let s = seconds.max(0.0) as u64;

@@ -1,6 +1,6 @@
 //! States, verdicts and levels in one English line, for a terminal.
 
-use super::table::{Cell, Paint, cell, moment, plain};
+use super::table::{Cell, Paint, cell, clock_time, plain};
 use crate::core::{ReachState, RedundancyStatus};
 use crate::model::verdict::WitnessMissing;
 use crate::model::{Evidence, Isolation, Level, LinkKnown, Metric};
@@ -132,8 +132,8 @@ pub(super) fn isolation(isolation: &Isolation) -> String {
 
 pub(super) fn evidence(e: &Evidence) -> String {
     match e {
-        Evidence::DeviceUp { device, at } => format!("{device} answered at {}", moment(*at)),
-        Evidence::DeviceSilent { device, since } => format!("{device} silent since {}", moment(*since)),
+        Evidence::DeviceUp { device, at } => format!("{device} answered at {}", clock_time(*at)),
+        Evidence::DeviceSilent { device, since } => format!("{device} silent since {}", clock_time(*since)),
         Evidence::InterfaceOper { device, interface, up } => {
             format!("{device} {interface} is {}", if *up { "up" } else { "down" })
         }

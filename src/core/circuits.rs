@@ -2,7 +2,7 @@
 //!
 //! Never here: anything whose size grows with the number of circuits.
 
-use super::{CircuitLine, CircuitStatus, Circuits, Core, picture};
+use super::{CircuitLine, CircuitStatus, Circuits, Core, picture, standing};
 use crate::model::{Circuit, Device, DeviceId, Level, LocalMinute, Measure, Power, ReachState};
 
 /// The lists are no longer than this; the counts say how many there are.
@@ -25,6 +25,9 @@ pub(super) fn count(core: &Core, id: DeviceId, device: &Device, local: LocalMinu
         institution: circuit.institution.clone(),
         carrier: circuit.carrier.clone(),
         reach: node.state,
+        recovering: standing::recovering(node, device),
+        behind: standing::behind(core, id, device),
+        maintenance: standing::maintenance(core, id),
         since: node.since,
         level,
         findings: findings.clone(),

@@ -2,9 +2,9 @@
 //!
 //! Never here: a judgement.
 
-use super::{Core, FindingStatus, RedundancyInstance, RedundancyMember, RedundancyStatus};
+use super::{Core, FindingStatus, RedundancyInstance, RedundancyMember, RedundancyStatus, standing};
 use crate::model::redundancy::Role;
-use crate::model::{FindingKey, Level, Now, Part};
+use crate::model::{FindingKey, Now, Part};
 use crate::rules::redundancy::{GroupStatus, InstanceStatus, MemberStatus};
 
 /// All groups, in the order of the configuration.
@@ -23,13 +23,7 @@ fn group(core: &Core, of: &crate::model::Redundancy, state: GroupStatus) -> Redu
     let own = |key: &FindingKey| matches!(&key.part, Part::Redundancy(name) if *name == of.name);
     let findings: Vec<FindingStatus> = conditions
         .filter(|(key, _)| own(key))
-        .map(|(key, c)| FindingStatus {
-            key: key.clone(),
-            level: if c.raised { c.level } else { Level::Ok },
-            since: c.since_wall,
-            cause: c.cause.clone(),
-            isolation: None,
-        })
+        .map(|(key, c)| standing::finding(core, key, c))
         .collect();
     RedundancyStatus {
         name: of.name.clone(),

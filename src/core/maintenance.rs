@@ -9,6 +9,7 @@ use crate::incident::EventBody;
 use crate::model::maintenance::{LONGEST, subject};
 use crate::model::text::signature;
 use crate::model::{Name, Now, Window};
+use crate::notify::text;
 use serde::{Deserialize, Serialize};
 
 /// What an operator wants of maintenance.
@@ -59,8 +60,25 @@ impl Core {
                 if let Some(word) = window.what.iter().find(|w| subject(&self.site.devices, w).is_none()) {
                     return Err(format!("nothing that is watched is called \"{word}\""));
                 }
-                if window.end <= window.start || window.end <= now.wall || window.what.is_empty() {
-                    return Err("the window names nothing, or is over before it begins".to_owned());
+                if window.what.is_empty() {
+                    return Err(
+                        "the window names nothing: say what is worked on, for example --what edge-a".to_owned(),
+                    );
+                }
+                let moment = |at| text::moment(at, &self.site.operator);
+                if window.end <= window.start {
+                    return Err(format!(
+                        "the window ends {}, before it begins ({}): look at --start and --end",
+                        moment(window.end),
+                        moment(window.start)
+                    ));
+                }
+                if window.end <= now.wall {
+                    return Err(format!(
+                        "the window lies in the past: it ended {}, and it is {} now. It would keep nothing quiet",
+                        moment(window.end),
+                        moment(now.wall)
+                    ));
                 }
                 if window.end.since(window.start) > LONGEST {
                     return Err(format!(

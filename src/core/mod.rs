@@ -16,6 +16,7 @@ pub mod picture;
 pub mod player;
 mod recent;
 pub mod snapshot;
+mod standing;
 pub mod tape;
 mod taping;
 mod traps;
@@ -25,8 +26,9 @@ mod warm;
 pub use maintenance::MaintenanceOrder;
 pub use picture::Picture;
 pub use snapshot::{
-    CircuitLine, CircuitStatus, Circuits, Counts, DeviceStatus, FindingStatus, InterfaceStatus, MaintenanceStatus,
-    MetricStatus, ReachState, RedundancyInstance, RedundancyMember, RedundancyStatus, RouteStatus, Snapshot,
+    Behind, CircuitLine, CircuitStatus, Circuits, Counts, Covered, DeviceStatus, FindingStatus, InterfaceStatus,
+    MaintenanceStatus, MetricStatus, ReachState, Recovering, RedundancyInstance, RedundancyMember, RedundancyStatus,
+    RouteStatus, Snapshot,
 };
 pub use view::{incident, incidents};
 
@@ -37,7 +39,7 @@ use tape::{Tape, Took};
 use crate::incident::{Batch, Book, EventBody, Head, IncidentOrder, Renewed, Restored, Tell};
 use crate::model::service::{Answer, Failure};
 use crate::model::{Crossing, DeviceId, FindingKind, Level, Mono, Name, Now, Site, Wall};
-use crate::notify::text::cause_in_english;
+use crate::notify::text::{cause_in_english, clean};
 use crate::notify::{Delivery, Notifier, NotifyEffect, Outcome, RouteTest};
 use crate::poll::agent::memory::{Memories, Memory};
 use crate::poll::disbelief::Rejected;
@@ -229,6 +231,7 @@ impl Core {
             site,
         };
         core.rules.recall(&core.book.state().active, &core.book.causes(), now);
+        core.rules.recall_told(core.book.told());
         if let Some(damage) = &restored.damage {
             core.rules.ledger(Err(damage), true, now);
         }
@@ -415,7 +418,15 @@ impl Core {
         // A host that is cut off is told by its finding; hinomi itself does all it can do then.
         let own = self.book.open_about_host();
         let own = own.filter(|i| i.level == Level::Critical && i.root.kind != FindingKind::Blind);
-        own.map(|i| cause_in_english(&i.root, i.level, i.cause())).collect()
+        let mut troubles: Vec<String> = own.map(|i| cause_in_english(&i.root, i.level, i.cause())).collect();
+        // Deliveries say so before the next test makes it a finding.
+        let told = self
+            .book
+            .open_about_host()
+            .any(|i| i.root.kind == FindingKind::LastRouteLost);
+        let lost = self.notifier.no_route_works().filter(|_| !told);
+        troubles.extend(lost.map(|error| format!("no mail route works: {}", clean(error))));
+        troubles
     }
 
     /// What the agent of a device gave last.
@@ -427,6 +438,13 @@ impl Core {
     pub fn device(&self, name: &str) -> Option<DeviceStatus> {
         let id = self.rules.find(name)?;
         Some(view::device(self, id, self.site.device(id), true))
+    }
+
+    /// The same, and of one that is silent whose fault that is by what is known at this moment.
+    pub fn device_now(&self, name: &str, now: Now) -> Option<DeviceStatus> {
+        let mut device = self.device(name)?;
+        device.isolation = self.rules.verdict(self.rules.find(name)?, now);
+        Some(device)
     }
 
     fn reload(&mut self, site: Arc<Site>, now: Now) {

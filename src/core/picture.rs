@@ -25,6 +25,8 @@ pub struct Row {
     pub state: ReachState,
     /// Worst level of its findings.
     pub level: Level,
+    /// Planned work covers it now: in force, or settling.
+    pub maintenance: bool,
     /// Mean round-trip time of the last round, seconds.
     pub rtt_seconds: f32,
     /// Of a circuit: octets toward the institution, share of the contracted rate (1 is all of it).
@@ -215,6 +217,7 @@ fn row(core: &Core, id: DeviceId, device: &Device, level: Level) -> Row {
         role: device.role,
         state: node.state,
         level,
+        maintenance: core.notifier.maintenance_of(id).is_some(),
         rtt_seconds: node.rtt_seconds.map_or(f32::NAN, |s| s as f32),
         down_ratio: f32::NAN,
         up_ratio: f32::NAN,

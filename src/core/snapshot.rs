@@ -1,7 +1,9 @@
 //! A picture of the state for those who only read: `status`, `explain`, `/metrics`, `/readyz`.
 
+use crate::model::maintenance::{By, WindowStage};
 use crate::model::redundancy::Role;
 use crate::model::{CircuitRole, FindingKey, FindingKind, Isolation, Level, Metric, Name, Owner, RedundancyKind, Wall};
+use crate::notify::Covering;
 use crate::poll::DropReason;
 use crate::poll::trap::TrapKind;
 use crate::rules::Cause;
@@ -36,6 +38,9 @@ pub struct InterfaceStatus {
     pub name: Name,
     /// ifAlias.
     pub alias: Option<String>,
+    /// The `alias:` or `session:` of the configuration by which it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found_by: Option<Name>,
     /// ifIndex at the last reading.
     pub index: u32,
     /// RFC 2863.
@@ -54,6 +59,64 @@ pub struct InterfaceStatus {
     pub out_octets: Option<u64>,
 }
 
+/// A device that was down and answers again: it counts as up when it has answered for long enough.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recovering {
+    /// Good rounds in a row.
+    pub good_rounds: u32,
+    /// So many are wanted.
+    pub rounds: u32,
+    /// The first good answer.
+    pub first_answer: Wall,
+    /// The last one.
+    pub last_answer: Wall,
+    /// They have to span so many seconds.
+    pub over_seconds: f64,
+}
+
+/// What a device that cannot be reached lies behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behind {
+    /// The finding that explains it.
+    pub root: FindingKey,
+    /// Its incident, once there is one.
+    pub incident: Option<u64>,
+}
+
+/// Planned work that covers something now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Covered {
+    /// The maintenance window.
+    pub window: Name,
+    /// Whose work it is; `None` where only the ledger was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
+    /// In force, or settling after its end; `None` where only the ledger was read.
+    #[serde(flatten)]
+    pub stage: Option<WindowStage>,
+}
+
+impl Covered {
+    /// A window of which nothing but its name is known.
+    pub(super) fn by_name(window: Name) -> Covered {
+        Covered {
+            window,
+            by: None,
+            stage: None,
+        }
+    }
+}
+
+impl From<Covering> for Covered {
+    fn from(covering: Covering) -> Covered {
+        Covered {
+            window: covering.window,
+            by: Some(covering.by),
+            stage: Some(covering.stage),
+        }
+    }
+}
+
 /// One device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceStatus {
@@ -69,6 +132,15 @@ pub struct DeviceStatus {
     pub group: Option<Name>,
     /// Reachability.
     pub reach: ReachState,
+    /// While it is down: it answers again, and that is being confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovering: Option<Recovering>,
+    /// While it is unreachable: what it lies behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Behind>,
+    /// The planned work that covers it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Covered>,
     /// Since when.
     pub since: Wall,
     /// Mean round-trip time of the last round, seconds.
@@ -82,6 +154,9 @@ pub struct DeviceStatus {
     pub level: Level,
     /// Findings open now: level, since, cause, verdict.
     pub findings: Vec<FindingStatus>,
+    /// Of one that is silent: whose fault that is, by what is known at this moment; for one that is asked for by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
     /// Numbers.
     pub metrics: Vec<MetricStatus>,
     /// Interfaces.
@@ -169,6 +244,15 @@ pub struct CircuitLine {
     pub carrier: Option<Name>,
     /// Reachability.
     pub reach: ReachState,
+    /// While it is down: it answers again, and that is being confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovering: Option<Recovering>,
+    /// While it is unreachable: what it lies behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Behind>,
+    /// The planned work that covers it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Covered>,
     /// Since when.
     pub since: Wall,
     /// Worst level of its findings.
@@ -205,6 +289,15 @@ pub struct FindingStatus {
     pub cause: Cause,
     /// Whose fault.
     pub isolation: Option<Isolation>,
+    /// The open incident about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<u64>,
+    /// It has not lasted as long as its rule asks: when it will be told, if it still holds then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_from: Option<Wall>,
+    /// The finding in whose incident it is listed instead of having one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<FindingKey>,
 }
 
 /// A member of a redundancy group in one instance.
@@ -311,9 +404,9 @@ pub struct IncidentSummary {
     /// The remark given with it.
     #[serde(default)]
     pub acknowledge_note: Option<String>,
-    /// The maintenance window that keeps it quiet.
-    #[serde(default)]
-    pub muted: Option<Name>,
+    /// The planned work that keeps it quiet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted: Option<Covered>,
     /// Whose fault.
     pub isolation: Option<Isolation>,
     /// Devices and circuits behind it: 200 names at most.
@@ -344,8 +437,9 @@ pub struct MaintenanceStatus {
     /// The remark given with it.
     #[serde(default)]
     pub note: Option<String>,
-    /// It keeps findings quiet now (also during the ten minutes after its end).
-    pub in_force: bool,
+    /// How it stands now.
+    #[serde(flatten)]
+    pub stage: WindowStage,
 }
 
 /// Everything, at one moment.

@@ -2,12 +2,13 @@
 
 use super::circuits;
 use super::commits::Ordered;
-use super::snapshot::{FindingStatus, IncidentSummary, TrapLine};
+use super::snapshot::{Covered, FindingStatus, IncidentSummary, TrapLine};
+use super::standing;
 use super::{
     Circuits, Core, Counts, DeviceStatus, InterfaceStatus, MaintenanceStatus, MetricStatus, RouteStatus, Snapshot,
 };
 use crate::incident::{Book, Incident};
-use crate::model::maintenance::{By, When};
+use crate::model::maintenance::{By, When, WindowStage};
 use crate::model::words::natural;
 use crate::model::{
     Device, DeviceId, FindingKind, Level, Measure, Metric, Name, Now, Part, Role, Threshold, Wall, WatchKind,
@@ -43,7 +44,7 @@ pub(super) fn head(core: &Core, now: Now) -> Snapshot {
         redundancy: super::groups::groups(core, now),
         incidents: Vec::new(),
         incidents_open: open(&core.book),
-        maintenance: maintenance(core),
+        maintenance: maintenance(core, now.wall),
         routes: stats.routes.into_iter().map(route).collect(),
         blind: core.rules.reach().blind(),
         outbox_pending: stats.pending,
@@ -68,9 +69,14 @@ pub(super) fn head(core: &Core, now: Now) -> Snapshot {
 /// Beside the name of whoever gave an order that the ledger does not hold yet.
 const UNRECORDED: &str = " (not recorded yet)";
 
-/// Incidents, with a word where an acknowledgement is not in the ledger: a crash would undo it.
+/// Incidents, with what the daemon alone knows: how the window stands that keeps one quiet, and a word where an acknowledgement is not in
+/// the ledger (a crash would undo it).
 pub(super) fn marked(core: &Core, mut incidents: Vec<IncidentSummary>) -> Vec<IncidentSummary> {
     for incident in &mut incidents {
+        if let Some(muted) = &mut incident.muted {
+            let known = core.notifier.maintenance_named(&muted.window);
+            *muted = known.map_or_else(|| muted.clone(), Covered::from);
+        }
         if let Some(by) = &mut incident.acknowledged_by
             && core.commits.is_unrecorded(&Ordered::Incident(incident.id))
         {
@@ -80,14 +86,15 @@ pub(super) fn marked(core: &Core, mut incidents: Vec<IncidentSummary>) -> Vec<In
     incidents
 }
 
-fn maintenance(core: &Core) -> Vec<MaintenanceStatus> {
+fn maintenance(core: &Core, at: Wall) -> Vec<MaintenanceStatus> {
     let planned = core.site.maintenance.iter().map(|m| {
         let (once, weekly) = match &m.when {
             When::Once { start, end } => (Some((*start, *end)), None),
             // That work is done on holidays too is a matter of course, and nobody wrote it.
             When::Weekly(hours) => (None, Some(hours.without_holidays())),
         };
-        (&m.name, &m.what, m.by, once, weekly, None)
+        let stage = core.notifier.stage(&m.when, at);
+        (&m.name, &m.what, m.by, once, weekly, None, stage)
     });
     let set = core.book.state().windows.iter().map(|w| {
         let once = Some((w.start, w.end));
@@ -95,25 +102,21 @@ fn maintenance(core: &Core) -> Vec<MaintenanceStatus> {
         if core.commits.is_unrecorded(&Ordered::Window(w.name.clone())) {
             set_by.push_str(UNRECORDED);
         }
-        (&w.name, &w.what, w.by, once, None, Some(set_by))
+        let stage = WindowStage::of_span(w.start, w.end, at);
+        (&w.name, &w.what, w.by, once, None, Some(set_by), stage)
     });
-    let status = |(name, what, by, once, weekly, set_by): (&Name, &Vec<Name>, By, _, _, _)| MaintenanceStatus {
-        in_force: core.notifier.in_maintenance(name),
-        name: name.clone(),
-        what: what.clone(),
-        by: by.key().to_owned(),
-        once,
-        weekly,
-        set_by,
-        // Those of the configuration have comments there.
-        note: core
-            .book
-            .state()
-            .windows
-            .iter()
-            .find(|w| w.name == *name)
-            .and_then(|w| w.note.clone()),
-    };
+    let status =
+        |(name, what, by, once, weekly, set_by, stage): (&Name, &Vec<Name>, By, _, _, _, _)| MaintenanceStatus {
+            stage,
+            name: name.clone(),
+            what: what.clone(),
+            by: by.key().to_owned(),
+            once,
+            weekly,
+            set_by,
+            // Those of the configuration have comments there.
+            note: (core.book.state().windows.iter().find(|w| w.name == *name)).and_then(|w| w.note.clone()),
+        };
     planned.chain(set).map(status).collect()
 }
 
@@ -193,12 +196,16 @@ pub(super) fn device(core: &Core, id: DeviceId, device: &Device, lines: bool) ->
         site: device.site.clone(),
         group: device.group.clone(),
         reach: node.state,
+        recovering: standing::recovering(node, device),
+        behind: standing::behind(core, id, device),
+        maintenance: standing::maintenance(core, id),
         since: node.since,
         rtt_seconds: node.rtt_seconds,
         rtt_spread: core.sampler.round_trip(id),
         loss_percent: core.sampler.loss(id),
         level: findings.iter().map(|f| f.level).max().unwrap_or_default(),
         findings,
+        isolation: None,
         metrics: metrics(core, id, device),
         interfaces: interfaces(core, id, device, lines),
         circuit: device.circuit.as_deref().map(|c| circuits::status(core, c)),
@@ -272,15 +279,7 @@ fn rejected(core: &Core, id: DeviceId) -> Vec<(Wall, String)> {
 
 pub(super) fn findings(core: &Core, device: &Name) -> Vec<FindingStatus> {
     let conditions = core.rules.conditions().of(device);
-    let mut all: Vec<FindingStatus> = conditions
-        .map(|(key, c)| FindingStatus {
-            key: key.clone(),
-            level: if c.raised { c.level } else { Level::Ok },
-            since: c.since_wall,
-            cause: c.cause.clone(),
-            isolation: c.isolation.clone(),
-        })
-        .collect();
+    let mut all: Vec<FindingStatus> = conditions.map(|(key, c)| standing::finding(core, key, c)).collect();
     let threshold = |i: &&crate::incident::Incident| i.root.kind == FindingKind::Threshold;
     for incident in core.book.open_about(device).filter(threshold) {
         if all.iter().all(|f| f.key != incident.root) {
@@ -290,6 +289,9 @@ pub(super) fn findings(core: &Core, device: &Name) -> Vec<FindingStatus> {
                 since: incident.opened,
                 cause: incident.cause().clone(),
                 isolation: None,
+                incident: Some(incident.id),
+                told_from: None,
+                part_of: None,
             });
         }
     }
@@ -447,6 +449,7 @@ fn interface(core: &Core, id: DeviceId, reading: &InterfaceReading) -> Interface
     InterfaceStatus {
         name: reading.name.clone(),
         alias: reading.alias.as_deref().map(str::to_owned),
+        found_by: reading.found_by.clone(),
         index: reading.index,
         admin: reading.admin,
         oper: reading.oper,
@@ -511,7 +514,7 @@ pub fn incident(incident: &Incident) -> IncidentSummary {
         last_acknowledged_by: incident.last_acknowledged.as_ref().map(|a| a.by.clone()),
         last_acknowledged_at: incident.last_acknowledged.as_ref().map(|a| a.at),
         acknowledge_note: incident.last_acknowledged.as_ref().and_then(|a| a.note.clone()),
-        muted: incident.muted.clone(),
+        muted: incident.muted.clone().map(Covered::by_name),
         isolation: incident.isolation().cloned(),
         affected: affected.cloned().collect(),
         affected_count: incident.missing,

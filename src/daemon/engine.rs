@@ -202,7 +202,7 @@ impl Engine {
                 let _ = reply.send(self.core.own_troubles());
             }
             ToEngine::Device { name, reply } => {
-                let _ = reply.send(self.core.device(&name).map(Box::new));
+                let _ = reply.send(self.core.device_now(&name, now).map(Box::new));
             }
             // Whoever asked may have gone away; the next hand-over notices.
             ToEngine::Record { wants, reply } => {

@@ -3,13 +3,13 @@
 //! One incident per root finding. Pure: time is an argument. Never here: who is told (that is `notify`), a word of a mail, I/O.
 
 pub use super::state::{
-    Acknowledgement, FEW, Hanging, INCIDENTS, Incident, Phase, State, TIMELINES, Told, Undelivered,
+    Acknowledgement, FEW, Hanging, Held, INCIDENTS, Incident, Phase, State, TIMELINES, Told, Undelivered,
 };
 
 use super::event::{AcknowledgeEnd, Event, EventBody, IncidentOrder, Tell, Tick};
 use super::state::FLAP_WINDOW;
 use crate::model::text::{remark, signature};
-use crate::model::{FindingKey, FindingKind, Level, Mono, Name, Now, Part, Wall};
+use crate::model::{FindingKey, FindingKind, Isolation, Level, Mono, Name, Now, Part, Wall};
 use crate::rules::{Affected, Cause, FindingChange, Note};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -468,6 +468,23 @@ impl Book {
             .filter(move |(key, _)| matches!(&key.part, Part::Redundancy(name) if name == group))
             .filter_map(|(_, id)| self.state.get(*id))
             .filter(|i| i.is_open())
+    }
+
+    /// Causes and verdicts of open incidents, for restoring the rules.
+    pub fn told(&self) -> Vec<(FindingKey, Cause, Option<Isolation>)> {
+        let open = self.open().filter(|i| i.level > Level::Ok);
+        open.map(|i| (i.root.clone(), i.cause().clone(), i.isolation().cloned()))
+            .collect()
+    }
+
+    /// The open incident that a device hangs below.
+    pub fn above(&self, device: &Name) -> Option<&Incident> {
+        self.state.get(*self.hangs.get(device)?).filter(|i| i.is_open())
+    }
+
+    /// The latest incident of a root finding, open or over.
+    pub fn latest(&self, root: &FindingKey) -> Option<&Incident> {
+        self.state.get(*self.by_root.get(root)?)
     }
 
     /// An incident by number.

@@ -13,7 +13,7 @@ mod state;
 
 pub use audit::lint;
 pub use batch::{Batch, Head, Restored, RowChange};
-pub use book::{Book, Incident, Phase};
+pub use book::{Book, Held, Incident, Phase};
 pub use event::{Event, EventBody, IncidentOrder, NoticeKind, Tell, Tick};
 pub use history::History;
 pub use ledger::{Ledger, LedgerError, Renewed};

@@ -74,6 +74,15 @@ pub struct Acknowledgement {
     pub note: Option<String>,
 }
 
+/// Planned work that kept an incident quiet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The maintenance window.
+    pub window: Name,
+    /// Since when.
+    pub from: Wall,
+}
+
 /// What a contact was told about an incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
@@ -131,6 +140,9 @@ pub struct Incident {
     /// The maintenance window that keeps it quiet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted: Option<Name>,
+    /// The window that last kept the present spell quiet, also after its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// Ticks of the last level changes, at most 30 minutes back, the opening not counted.
     pub changes: Vec<Tick>,
     /// Who was told.
@@ -212,6 +224,7 @@ impl Incident {
             folded_into: None,
             flapping: false,
             muted: None,
+            held: None,
             changes: Vec::new(),
             told: BTreeMap::new(),
             procedure: None,
@@ -270,6 +283,7 @@ impl Incident {
         self.ended = None;
         self.good = None;
         self.folded_into = None;
+        self.held = None;
         self.spell = event.tick;
         self.procedure = None;
         self.escalated.clear();
@@ -621,7 +635,13 @@ pub(super) fn apply_to(incident: &mut Incident, event: &Event) -> Result<(), Str
                 incident.last_acknowledged = None;
             }
         }
-        EventBody::Muted { window } => incident.muted = Some(window.clone()),
+        EventBody::Muted { window } => {
+            incident.muted = Some(window.clone());
+            incident.held = Some(Held {
+                window: window.clone(),
+                from: event.at,
+            });
+        }
         EventBody::Unmuted { .. } => incident.muted = None,
         EventBody::Trap { .. } => incident.traps = incident.traps.saturating_add(1),
         EventBody::FlappingBegan => incident.flapping = true,

@@ -307,7 +307,14 @@ pub const FAMILIES: &[Family] = &[
         Gauge,
         &["route"],
         Once(once::route_ready),
-        "Whether the last test of a mail route worked.",
+        "Whether the last test and the last delivery over a mail route worked.",
+    ),
+    family(
+        "hinomi_maintenance_active",
+        Gauge,
+        &["window", "by", "stage"],
+        Once(once::maintenance),
+        "A maintenance window in force, or settling after its end, value 1; absent otherwise.",
     ),
     family(
         "hinomi_ledger_working",
@@ -343,6 +350,13 @@ pub const FAMILIES: &[Family] = &[
         DEVICE,
         Each(rows::all, rows::device_level),
         "Worst level of a device's findings: 0 ok, 1 warning, 2 critical.",
+    ),
+    family(
+        "hinomi_device_maintenance",
+        Gauge,
+        DEVICE,
+        Each(rows::all, rows::device_maintenance),
+        "Planned work covers this device or circuit now, value 1; absent otherwise.",
     ),
     family(
         "hinomi_finding_level",

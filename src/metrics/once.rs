@@ -2,6 +2,7 @@
 
 use super::text::{Writer, key, truth};
 use crate::core::{Picture, ReachState};
+use crate::model::maintenance::WindowStage;
 use crate::model::redundancy::Role;
 use crate::model::{Level, Role as DeviceRole};
 
@@ -127,6 +128,17 @@ pub(super) fn route_ready(p: &Picture, w: &mut Writer) {
     for route in &p.head.routes {
         // Not tested yet is not ready: an alert on 0 must not wait for the first test.
         w.sample(&[&route.name], truth(route.ready == Some(true)));
+    }
+}
+
+pub(super) fn maintenance(p: &Picture, w: &mut Writer) {
+    for window in &p.head.maintenance {
+        let stage = match window.stage {
+            WindowStage::InForce { .. } => "in-force",
+            WindowStage::Settling { .. } => "settling",
+            WindowStage::Planned | WindowStage::Over => continue,
+        };
+        w.sample(&[&window.name, &window.by, stage], 1_u64);
     }
 }
 

@@ -98,6 +98,12 @@ pub(super) fn device_level(p: &Picture, i: usize, w: &mut Writer) {
     }
 }
 
+pub(super) fn device_maintenance(p: &Picture, i: usize, w: &mut Writer) {
+    if shown(p, i).is_some_and(|row| row.maintenance) {
+        w.sample(&[&p.site.devices[i].name], 1_u64);
+    }
+}
+
 pub(super) fn probe_success(p: &Picture, i: usize, w: &mut Writer) {
     let Some(row) = shown(p, i) else { return };
     let value: u64 = match row.state {

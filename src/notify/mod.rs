@@ -13,5 +13,6 @@ mod row;
 pub mod text;
 
 pub use mail::{Delivery, Mail, Outcome, RouteTest, Stage};
+pub use mute::{Covering, covering};
 pub use outbox::{Notifier, NotifierStats, NotifyEffect, RouteView};
 pub use plan::Notice;

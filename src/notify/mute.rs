@@ -5,10 +5,10 @@
 //!
 //! Pure. Never here: what becomes of an incident when its window is over (that is the notifier).
 
-use crate::model::maintenance::{SETTLING, Subject, Window, subject};
-use crate::model::{
-    Device, DeviceId, FindingKey, FindingKind, Measure, Name, Now, Part, Redundancy, Site, Wall, maintenance::When,
-};
+use crate::incident::{Book, Incident};
+use crate::model::maintenance::{By, Subject, When, Window, WindowStage, subject};
+use crate::model::{Device, DeviceId, FindingKey, FindingKind, Measure, Name, Now, Part, Redundancy, Site, Wall};
+use crate::rules::reach::down_key;
 use crate::rules::{Calendar, Cause};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -20,11 +20,32 @@ const LOOK: Duration = Duration::from_secs(60);
 pub(crate) struct Mutes {
     calendar: Calendar,
     ids: HashMap<Name, DeviceId>,
-    /// In force or settling: name, what it covers.
-    active: Vec<(Name, Cover)>,
-    /// Of those: names and subjects, to see a change.
-    known: Vec<(Name, Vec<Name>)>,
+    /// In force or settling.
+    active: Vec<Active>,
+    /// Looked at since the start or the reload: a window may have ended while nobody looked.
+    looked: bool,
     next: Wall,
+}
+
+/// A window that is in force, or that has ended and is followed by the settling time.
+struct Active {
+    name: Name,
+    /// Subjects as written.
+    what: Vec<Name>,
+    by: By,
+    stage: WindowStage,
+    cover: Cover,
+}
+
+/// A window that covers a device, for those who look.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Covering {
+    /// Its name.
+    pub window: Name,
+    /// Whose work it is.
+    pub by: By,
+    /// In force or settling.
+    pub stage: WindowStage,
 }
 
 /// What one window covers.
@@ -38,9 +59,8 @@ struct Cover {
 
 impl std::fmt::Debug for Mutes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mutes")
-            .field("known", &self.known)
-            .finish_non_exhaustive()
+        let known: Vec<_> = self.active.iter().map(|a| (&a.name, a.stage)).collect();
+        f.debug_struct("Mutes").field("active", &known).finish_non_exhaustive()
     }
 }
 
@@ -50,7 +70,7 @@ impl Mutes {
             calendar: Calendar::new(&site.operator),
             ids: site.iter().map(|(id, d)| (d.name.clone(), id)).collect(),
             active: Vec::new(),
-            known: Vec::new(),
+            looked: false,
             next: Wall(i64::MIN),
         }
     }
@@ -62,22 +82,31 @@ impl Mutes {
         }
         let minute = i64::try_from(LOOK.as_millis()).unwrap_or(60_000);
         self.next = Wall((now.wall.0.div_euclid(minute) + 1) * minute);
-        let planned = site.maintenance.iter().filter(|m| self.holds(&m.when, now.wall));
+        let planned = site.maintenance.iter().map(|m| {
+            (
+                &m.name,
+                &m.what,
+                m.by,
+                m.when.stage(now.wall, |at| self.calendar.at(at)),
+            )
+        });
         let set = windows
             .iter()
-            .filter(|w| w.start <= now.wall && now.wall < w.end.after(SETTLING));
-        let known: Vec<(Name, Vec<Name>)> = planned
-            .map(|m| (m.name.clone(), m.what.clone()))
-            .chain(set.map(|w| (w.name.clone(), w.what.clone())))
-            .collect();
-        if known == self.known {
-            return false;
+            .map(|w| (&w.name, &w.what, w.by, WindowStage::of_span(w.start, w.end, now.wall)));
+        let active: Vec<_> = planned.chain(set).filter(|(.., stage)| stage.is_active()).collect();
+        let known = self.active.iter().map(|a| (&a.name, &a.what, a.by, a.stage));
+        if known.eq(active.iter().copied()) {
+            return !std::mem::replace(&mut self.looked, true);
         }
-        self.active = known
-            .iter()
-            .map(|(name, what)| (name.clone(), Cover::of(site, what)))
-            .collect();
-        self.known = known;
+        self.looked = true;
+        let active = active.into_iter().map(|(name, what, by, stage)| Active {
+            name: name.clone(),
+            what: what.clone(),
+            by,
+            stage,
+            cover: Cover::of(site, what),
+        });
+        self.active = active.collect();
         true
     }
 
@@ -91,23 +120,24 @@ impl Mutes {
         (!site.maintenance.is_empty() || !windows.is_empty()).then_some(self.next)
     }
 
-    fn holds(&self, when: &When, at: Wall) -> bool {
-        match when {
-            When::Once { start, end } => *start <= at && at < end.after(SETTLING),
-            When::Weekly(hours) => {
-                let minutes = SETTLING.as_secs() / 60;
-                (0..=minutes).any(|m| hours.open(self.calendar.at(at.before(Duration::from_secs(m * 60)))))
-            }
-        }
-    }
-
-    /// The window that covers a finding now.
-    pub(crate) fn window(&self, site: &Site, key: &FindingKey, cause: &Cause) -> Option<&Name> {
-        if always_told(key.kind) {
+    /// The window that keeps an incident quiet now: one in force, or one that has ended if the fault began inside it.
+    pub(crate) fn window(&self, site: &Site, book: &Book, incident: &Incident) -> Option<&Name> {
+        if always_told(incident.root.kind) {
             return None;
         }
+        let holds = |active: &&Active| {
+            let began_inside = match active.stage {
+                WindowStage::Settling { ended, .. } => self.began_before(ended, active, site, book, incident),
+                _ => true,
+            };
+            began_inside && self.covers(&active.cover, site, &incident.root, incident.cause())
+        };
+        self.active.iter().find(holds).map(|a| &a.name)
+    }
+
+    fn covers(&self, cover: &Cover, site: &Site, key: &FindingKey, cause: &Cause) -> bool {
         let id = key.device.as_ref().and_then(|name| self.ids.get(name)).copied();
-        let covered = |cover: &Cover| match (&key.part, id) {
+        match (&key.part, id) {
             (Part::Common(label), _) => cover.common(label, &self.ids),
             (Part::Redundancy(group), _) => {
                 let group = site.redundancy.iter().find(|g| g.name == *group);
@@ -118,14 +148,90 @@ impl Mutes {
             }
             (_, Some(id)) => cover.devices.contains(&id),
             (_, None) => false,
-        };
-        self.active.iter().find(|(_, c)| covered(c)).map(|(name, _)| name)
+        }
     }
 
-    /// Is a window in force or settling?
-    pub(crate) fn in_force(&self, name: &str) -> bool {
-        self.active.iter().any(|(n, _)| **n == *name)
+    /// May the fault have begun before the window ended? A poll that found it says that it began since the poll before; and what is
+    /// found first when something comes back late from the work belongs to the work.
+    fn began_before(&self, ended: Wall, window: &Active, site: &Site, book: &Book, incident: &Incident) -> bool {
+        let began = began(incident);
+        let devices = self.concerned(site, &incident.root);
+        let longest = devices.iter().map(|id| site.device(*id).poll.interval).max();
+        let interval = longest.unwrap_or_default();
+        if began.before(interval) < ended {
+            return true;
+        }
+        let mut look: Vec<DeviceId> = devices;
+        let mut seen = BTreeSet::new();
+        while let Some(id) = look.pop() {
+            let device = site.device(id);
+            if !seen.insert(id) {
+                continue;
+            }
+            let down = book.latest(&down_key(device)).filter(|i| i.id != incident.id);
+            let held = down.filter(|i| i.held.as_ref().is_some_and(|h| h.window == window.name));
+            let back = held.map(|i| i.recovered.unwrap_or(began));
+            if back.is_some_and(|back| back >= ended && began <= back.after(interval * 2)) {
+                return true;
+            }
+            look.extend(&device.parents);
+        }
+        false
     }
+
+    /// The devices that a finding is about.
+    fn concerned(&self, site: &Site, key: &FindingKey) -> Vec<DeviceId> {
+        let group = match &key.part {
+            Part::Redundancy(name) => site.redundancy.iter().find(|g| g.name == *name),
+            _ => None,
+        };
+        let members = group.into_iter().flat_map(|g| &g.members).map(|m| m.device);
+        let own = key.device.as_ref().and_then(|name| self.ids.get(name)).copied();
+        own.into_iter().chain(members).collect()
+    }
+
+    /// The window that covers a device as a whole now, one in force before one that is settling.
+    pub(crate) fn of_device(&self, id: DeviceId) -> Option<Covering> {
+        let covering = self.active.iter().filter(|a| a.cover.devices.contains(&id));
+        let first = covering.min_by_key(|a| !matches!(a.stage, WindowStage::InForce { .. }))?;
+        Some(first.covering())
+    }
+
+    /// The active window of this name.
+    pub(crate) fn named(&self, window: &str) -> Option<Covering> {
+        self.active.iter().find(|a| *a.name == *window).map(Active::covering)
+    }
+
+    /// How a window stands at a moment.
+    pub(crate) fn stage(&self, when: &When, now: Wall) -> WindowStage {
+        when.stage(now, |at| self.calendar.at(at))
+    }
+}
+
+impl Active {
+    fn covering(&self) -> Covering {
+        Covering {
+            window: self.name.clone(),
+            by: self.by,
+            stage: self.stage,
+        }
+    }
+}
+
+/// The window that covers a device as a whole at a moment, of those of the site and those set by hand: for whoever looks without a daemon.
+pub fn covering(site: &Site, windows: &[Window], device: DeviceId, now: Now) -> Option<Covering> {
+    let mut mutes = Mutes::new(site);
+    mutes.refresh(site, windows, now);
+    mutes.of_device(device)
+}
+
+/// When the last thing that an incident speaks of began.
+fn began(incident: &Incident) -> Wall {
+    let moved = match incident.cause() {
+        Cause::SwitchedOver { moved, .. } => moved.iter().map(|m| m.at).max(),
+        _ => None,
+    };
+    moved.unwrap_or(incident.last.since)
 }
 
 /// No planned work explains these away.

@@ -7,12 +7,13 @@ mod mailboxes;
 mod refresh;
 
 use super::mail::{Delivery, Outcome, RouteTest, Stage};
-use super::mute::Mutes;
+use super::mute::{Covering, Mutes};
 use super::plan::{Planned, Planner, Wanted};
-use super::retry::{Failing, Routes, next_slot};
+use super::retry::{Failing, Fault, Routes, next_slot};
 use super::row::{Ended, Group, Row, Stored, mailboxes};
 use super::text;
 use crate::incident::{Book, Event, EventBody, Head, Restored, RowChange};
+use crate::model::maintenance::{When, WindowStage};
 use crate::model::{DeviceId, Level, Mono, Name, Now, Site, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -461,12 +462,14 @@ impl Notifier {
             Outcome::Permanent { stage, reply } => {
                 // A refused text is this mail's misfortune, not the route's.
                 if !matches!(stage, Stage::Data | Stage::FinalDot) {
-                    self.routes.failed(&attempt.route, stage, true, &reply, now.mono);
+                    self.routes
+                        .failed(&attempt.route, stage, Fault::Refused, &reply, now.mono);
                 }
                 self.next_route(&attempt, now.mono);
             }
             Outcome::Failed { stage, error } => {
-                self.routes.failed(&attempt.route, stage, false, &error, now.mono);
+                self.routes
+                    .failed(&attempt.route, stage, Fault::Broken, &error, now.mono);
                 if let Some(row) = self.rows.get_mut(&attempt.row) {
                     row.ambiguous |= stage == Stage::FinalDot;
                 }
@@ -521,7 +524,7 @@ impl Notifier {
     /// 4xx: stays on schedule, until it was twice or for 60 s; then the next route.
     fn transient(&mut self, attempt: &Attempt, stage: Stage, reply: &str, now: Mono) {
         if stage != Stage::Recipient {
-            self.routes.failed(&attempt.route, stage, false, reply, now);
+            self.routes.failed(&attempt.route, stage, Fault::Deferred, reply, now);
         }
         let Some(row) = self.rows.get_mut(&attempt.row).filter(|r| r.is_pending()) else {
             return;
@@ -574,9 +577,25 @@ impl Notifier {
         self.run(now);
     }
 
-    /// Is a maintenance window in force, or are things given time to come back after it?
-    pub fn in_maintenance(&self, window: &str) -> bool {
-        self.mutes.in_force(window)
+    /// The last failure, if every route failed last.
+    pub fn no_route_works(&self) -> Option<&str> {
+        let errors = self.routes.list.iter().filter_map(|r| r.error.as_deref());
+        self.routes.none_works().then(|| errors.last().unwrap_or_default())
+    }
+
+    /// How a maintenance window of the configuration stands.
+    pub fn stage(&self, when: &When, now: Wall) -> WindowStage {
+        self.mutes.stage(when, now)
+    }
+
+    /// The window of this name, if it is in force or settling.
+    pub fn maintenance_named(&self, window: &str) -> Option<Covering> {
+        self.mutes.named(window)
+    }
+
+    /// The maintenance window that covers a device as a whole: in force, or settling.
+    pub fn maintenance_of(&self, device: DeviceId) -> Option<Covering> {
+        self.mutes.of_device(device)
     }
 
     /// The ledger's identity, part of every Message-ID.

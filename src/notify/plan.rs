@@ -4,7 +4,7 @@
 
 use super::mute::Mutes;
 use super::reader::{Apart, Behind, Desk, Lines, Readers};
-use crate::incident::{Book, Event, EventBody, Incident, NoticeKind, Phase, Tell, Tick};
+use crate::incident::{Book, Event, EventBody, Held, Incident, NoticeKind, Phase, Tell, Tick};
 use crate::model::contact::CIRCUIT_CONTACT;
 use crate::model::{
     DeviceId, FindingKey, FindingKind, Isolation, Level, Match, Name, Owner, Part, Party, Procedure, Site, Wall, When,
@@ -78,6 +78,9 @@ pub struct Notice {
     pub acknowledge_note: Option<String>,
     /// Changes are not told one by one.
     pub flapping: bool,
+    /// Planned work kept it quiet until this notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// Step of `escalate`, from 0.
     pub step: Option<u32>,
     /// For a repeat: route and address over which the first call was accepted.
@@ -111,9 +114,6 @@ pub struct Notice {
     /// Of a reminder or an escalation: how long nobody had acknowledged it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waited: Option<Duration>,
-    /// The planned work during which it was held back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held: Option<Name>,
 }
 
 /// One mail that should exist.
@@ -178,7 +178,7 @@ impl Planner {
         };
         // Good news goes to those who were told of the bad ones, whatever is planned.
         let good = incident.level == Level::Ok && matches!(kind, NoticeKind::Recovered | NoticeKind::FlappingBegan);
-        if !good && let Some(window) = mutes.window(site, &incident.root, incident.cause()) {
+        if !good && let Some(window) = mutes.window(site, book, incident) {
             if incident.muted.is_none() {
                 planned.muted.push((incident.id, window.clone()));
             }
@@ -194,7 +194,7 @@ impl Planner {
     /// A window has begun or ended: what of the open incidents is kept quiet now, and what is told after all.
     pub(crate) fn mute(&self, mutes: &Mutes, site: &Site, book: &Book, at: Wall, planned: &mut Planned) {
         for incident in book.open() {
-            match (&incident.muted, mutes.window(site, &incident.root, incident.cause())) {
+            match (&incident.muted, mutes.window(site, book, incident)) {
                 (None, Some(window)) => planned.muted.push((incident.id, window.clone())),
                 (Some(window), None) => {
                     planned.unmuted.push((incident.id, window.clone()));
@@ -430,6 +430,8 @@ impl Planner {
             acknowledged_by: incident.acknowledged.as_ref().map(|a| a.by.clone()),
             acknowledge_note: incident.acknowledged.as_ref().and_then(|a| a.note.clone()),
             flapping: incident.flapping,
+            // A notice is planned before the book takes word that the window is over.
+            held: incident.held.clone().filter(|_| incident.muted.is_some()),
             step: None,
             accepted: None,
             at,
@@ -442,7 +444,6 @@ impl Planner {
             apart: Vec::new(),
             ended: (incident.phase == Phase::Recovered).then_some(at),
             waited: None,
-            held: incident.muted.clone(),
         }
     }
 }
@@ -516,8 +517,12 @@ fn after_silence(incident: &Incident) -> Option<NoticeKind> {
 
 /// Which notice an event is, if any. Flapping mutes everything but its own beginning and end and a rise to critical.
 fn kind_of(body: &EventBody, incident: &Incident) -> Option<NoticeKind> {
+    // Whoever was told of nothing yet reads of a new fault, whatever it has been through since (planned work kept it quiet, or no procedure
+    // was for it).
+    let first = incident.told.is_empty();
     let kind = match body {
         EventBody::Opened { .. } => NoticeKind::Opened,
+        EventBody::Reopened { .. } if first => NoticeKind::Opened,
         EventBody::Reopened { .. } => NoticeKind::Reopened,
         EventBody::Recovered { .. } => NoticeKind::Recovered,
         EventBody::FlappingBegan => return (!is_critical_now(incident)).then_some(NoticeKind::FlappingBegan),
@@ -526,13 +531,16 @@ fn kind_of(body: &EventBody, incident: &Incident) -> Option<NoticeKind> {
         EventBody::Changed { change } => {
             let told = incident.told_level;
             let relapse = change.from == Level::Ok;
-            if change.to > told || (change.to == Level::Critical && change.from == Level::Warning) {
+            if first && change.to != change.from {
+                NoticeKind::Opened
+            } else if change.to > told || (change.to == Level::Critical && change.from == Level::Warning) {
                 NoticeKind::Worse
             } else if change.to < told {
                 NoticeKind::Better
             } else if change.from == change.to || relapse {
                 if change.key.kind == FindingKind::SwitchedOver && !relapse {
-                    return (!incident.flapping).then_some(NoticeKind::More);
+                    let kind = if first { NoticeKind::Opened } else { NoticeKind::More };
+                    return (!incident.flapping).then_some(kind);
                 }
                 let verdict = change.isolation.as_ref().map(|i| i.verdict);
                 if verdict.is_none() || verdict == incident.told_verdict || incident.told.is_empty() {

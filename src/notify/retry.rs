@@ -17,6 +17,8 @@ const TEST_AUTH: Duration = Duration::from_secs(3600);
 const FAILURES: u32 = 2;
 /// See [`FAILURES`].
 const FAILING: Duration = Duration::from_secs(60);
+/// A delivery failed where no test comes: tests alone do not make the route ready again before this has passed.
+const UNPROVEN: Duration = Duration::from_secs(900);
 /// A test that was never answered counts as failed.
 const LOST: Duration = Duration::from_secs(120);
 
@@ -45,6 +47,17 @@ impl Failing {
     }
 }
 
+/// How a delivery failed by the route's own fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// 4xx: later, perhaps.
+    Deferred,
+    /// 5xx.
+    Refused,
+    /// No connection, no answer, or it broke off.
+    Broken,
+}
+
 /// One route and what is known of it.
 #[derive(Debug)]
 pub(crate) struct RouteState {
@@ -56,6 +69,8 @@ pub(crate) struct RouteState {
     /// AUTH was refused; nothing is tried before this.
     auth_refused_until: Option<Mono>,
     crossed: bool,
+    /// Until then only a delivery makes it ready: one failed at a stage that tests do not reach.
+    unproven_until: Option<Mono>,
     pub(crate) ready: Option<bool>,
     pub(crate) tested: Option<Wall>,
     pub(crate) error: Option<String>,
@@ -74,6 +89,7 @@ impl RouteState {
             failing: None,
             auth_refused_until: None,
             crossed: false,
+            unproven_until: None,
             ready: None,
             tested: None,
             error: None,
@@ -107,6 +123,7 @@ impl RouteState {
         let news = self.failing.is_some() || self.ready != Some(true);
         self.failing = None;
         self.auth_refused_until = None;
+        self.unproven_until = None;
         self.ready = Some(true);
         self.error = None;
         news
@@ -181,13 +198,28 @@ impl Routes {
         order.into_iter().map(|(_, name)| name).collect()
     }
 
-    /// A delivery over this route failed, by the route's own fault.
-    pub(crate) fn failed(&mut self, name: &str, stage: Stage, permanent: bool, words: &str, now: Mono) {
+    /// A delivery over this route failed, by the route's own fault: it is not ready from now on, for all who look. One answer "later" is no failure yet.
+    pub(crate) fn failed(&mut self, name: &str, stage: Stage, fault: Fault, words: &str, now: Mono) {
         let Some(route) = self.get_mut(name) else { return };
-        if permanent && stage == Stage::Auth {
+        if fault == Fault::Refused && stage == Stage::Auth {
             route.refuse_auth(now);
         }
         route.failed(format!("{}: {words}", stage_words(stage)), now);
+        let seen_by_tests = stage < Stage::MailFrom;
+        let again = route.failing.is_some_and(|f| f.is_enough(now));
+        if fault == Fault::Deferred && !seen_by_tests && !again {
+            return;
+        }
+        route.ready = Some(false);
+        // Whether it is a fault that somebody is told of the next test says.
+        if !seen_by_tests && (again || fault == Fault::Refused) {
+            route.unproven_until = Some(now + UNPROVEN);
+        }
+    }
+
+    /// Nothing says that any of them works, and of each it is known that it failed last.
+    pub(crate) fn none_works(&self) -> bool {
+        !self.list.is_empty() && self.list.iter().all(|r| r.ready == Some(false))
     }
 
     /// A delivery was accepted. `true` if the route was not known to work.
@@ -213,6 +245,11 @@ impl Routes {
         match &test.result {
             // A test without AUTH says nothing about an AUTH that was refused.
             Ok(_) if route.auth_refused_until.is_some() && !test.with_auth => {}
+            // The relay says good day to a test and took no mail: the next mail tries it in its turn, and tells.
+            Ok(_) if route.unproven_until.is_some_and(|t| t > now.mono) => {
+                route.failing = None;
+                route.next_test = now.mono + TEST;
+            }
             Ok(_) => {
                 back = route.ready == Some(false);
                 route.worked();
@@ -230,7 +267,12 @@ impl Routes {
                 route.failed(format!("{}: {words}", stage_words(*stage)), now.mono);
             }
         }
-        let news = (route.name.clone(), route.ready == Some(true), route.error.clone());
+        // Findings go by tests: whether the relay takes mails again nobody knows before the next one.
+        let news = (
+            route.name.clone(),
+            test.result.is_ok() && route.auth_refused_until.is_none(),
+            route.error.clone(),
+        );
         self.news.push(news);
         back
     }

@@ -24,7 +24,7 @@ pub use crate::model::text::clean;
 pub use service::answer_in_english;
 pub use unread::{cut_in_english, disbelief_in_english, end_in_english, unread_in_english};
 
-use crate::incident::{Event, EventBody, Head, Incident, NoticeKind};
+use crate::incident::{Event, EventBody, Head, Held, Incident, NoticeKind};
 use crate::model::{Evidence, FindingKey, Language, Level, Name, Operator, Part, Party, Verdict, Wall};
 use crate::rules::Cause;
 use std::time::Duration;
@@ -92,11 +92,11 @@ trait Words {
     fn rates(&self, line: &ContractLine) -> Option<String>;
     /// How long it was silent, behind the time of the first good answer.
     fn after(&self, d: Duration) -> String;
-    /// Held back during planned work.
-    fn held(&self, window: &str) -> String;
     fn duration(&self, d: Duration) -> String;
     /// Why this mail was sent, where it is not simply a new incident.
     fn why(&self, facts: &Facts<'_>, clock: &Clock) -> Option<String>;
+    /// Planned work kept it quiet until this notice.
+    fn held(&self, held: &Held, until: Wall, clock: &Clock) -> String;
     fn kind(&self, kind: NoticeKind) -> &'static str;
     /// `Level`, `Since`, … the label before a value.
     fn label(&self, label: Label) -> &'static str;

@@ -46,6 +46,15 @@ pub enum Channel {
     Icmp,
 }
 
+/// An agent that started less than this ago may not have everything yet: what is missing is asked for in each round, and nobody is told that
+/// there is no data.
+pub const YOUNG: Duration = Duration::from_secs(300);
+
+/// Is an agent with this sysUpTime (TimeTicks) so young?
+pub fn is_young(uptime: Option<u32>) -> bool {
+    uptime.is_some_and(|ticks| Duration::from_millis(u64::from(ticks) * 10) < YOUNG)
+}
+
 /// How many UDP sockets a family has: the default receive buffer of one loses bursts (measured).
 pub const UDP_SOCKETS: u8 = 8;
 

@@ -236,6 +236,13 @@ impl Conditions {
         })
     }
 
+    /// What was told of one that was a finding when the daemon stopped.
+    pub(super) fn recall_told(&mut self, key: &FindingKey, cause: Cause, isolation: Option<Isolation>) {
+        if let Some(condition) = self.held.get_mut(key).filter(|c| c.raised) {
+            (condition.cause, condition.isolation) = (cause, isolation);
+        }
+    }
+
     /// From now on it is listed in the case of another finding; the change to tell, if it had a case of its own.
     pub(super) fn make_part_of(&mut self, key: &FindingKey, root: &FindingKey, now: Now) -> Option<FindingChange> {
         let condition = self.held.get_mut(key)?;
@@ -309,6 +316,14 @@ impl Conditions {
         if let Some(condition) = self.held.get(key) {
             self.due.remove(&(condition.due, key.clone()));
         }
+    }
+
+    /// When a condition that waits for its delay becomes a finding, if it still holds then. `None`: it is one, is shown only, or waits for
+    /// something that is being found out.
+    pub fn told_from(&self, key: &FindingKey) -> Option<Wall> {
+        let condition = self.held.get(key).filter(|c| !c.raised)?;
+        let waits = self.due.contains(&(condition.due, key.clone()));
+        waits.then(|| condition.since_wall.after(condition.due.since(condition.since)))
     }
 
     /// All of them.

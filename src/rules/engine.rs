@@ -19,11 +19,12 @@ use crate::model::{
 };
 use crate::poll::agent::memory::NumberMemory;
 use crate::poll::unread::BrokenOff;
-use crate::poll::{AgentFailure, AgentReading, AgentRound, Observation, TcpReading};
+use crate::poll::{AgentFailure, AgentReading, AgentRound, Observation, TcpReading, YOUNG};
 use crate::sample::Samples;
 use crate::sample::roles::MemberView;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// So many rounds in a row that end at one place are no chance.
 const BROKEN_OFF: u32 = 2;
@@ -408,7 +409,7 @@ impl Rules {
             Err(error) => {
                 let mut rule = self.site.rule(FindingKind::LedgerFailed);
                 if damaged {
-                    rule.after = std::time::Duration::ZERO;
+                    rule.after = Duration::ZERO;
                 }
                 let cause = Cause::LedgerFailed {
                     error: error.to_owned(),
@@ -507,8 +508,12 @@ impl Rules {
                 None if never => Cause::NameNotFound { circuit: None },
                 None => Cause::NameVanished,
             };
+            // A card comes up some minutes after the agent that tells of it.
+            let up = reading.uptime.map(|ticks| Duration::from_millis(u64::from(ticks) * 10));
+            let still = up.map_or(Duration::ZERO, |up| YOUNG.saturating_sub(up));
+            let times = (round.ended, round.ended + still);
             self.interfaces
-                .vanished(device, (name, cause), round.ended, &mut self.conditions, now);
+                .vanished(device, (name, cause), times, &mut self.conditions, now);
         }
     }
 
@@ -600,12 +605,14 @@ impl Rules {
     fn overdue(&mut self, round: &AgentRound, reading: &AgentReading, members: &[MemberView], now: Now) {
         let (site, id) = (self.site.clone(), round.device);
         let interval = site.device(id).poll.interval;
+        let (step, young) = self.numbers.answered(id, interval, reading.uptime, now.mono);
         let answer = Answer {
             began: round.started,
             reading,
             members,
             interval,
-            step: self.numbers.answered(id, interval, now.mono),
+            step,
+            young,
             now,
         };
         let (conditions, out) = (&mut self.conditions, &mut self.out);

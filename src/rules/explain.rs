@@ -2,7 +2,7 @@
 //! case of that finding, and has none of its own while that case is open.
 //!
 //! An explanation never lowers a finding: it has to be told already, on the same level or a worse one. Nor does it delay one, but by the
-//! few seconds in which a worse fault of the far end is being confirmed. When it ends, the port is judged by itself again.
+//! few seconds in which a fault of the far end that is as bad or worse is being confirmed: one fault is one incident. When it ends, the port is judged by itself again.
 //!
 //! Never here: how a port is found to be down.
 
@@ -15,6 +15,7 @@ use crate::model::{
     DeviceId, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Liveness, Mono, Name, Now, Part, ReachState, Role,
     Status,
 };
+use std::cmp::Ordering;
 use std::time::Duration;
 
 /// Until a round that was asked for has been taken, beyond a timeout.
@@ -273,9 +274,13 @@ impl Rules {
             ReachState::Up | ReachState::Lossy => node.last_answer.is_none_or(|at| at < fallen.since),
             _ => false,
         };
-        let worse = of.rule(of.owner.down_kind()).level > fallen.level;
-        let until = fallen.since + of.poll.detection() + PARENT_HOLD;
-        if !silent || !worse || now.mono >= until {
+        // The device's fault is told as soon as it is confirmed; where it is worse, a parent that is asked is waited for too.
+        let until = match of.rule(of.owner.down_kind()).level.cmp(&fallen.level) {
+            Ordering::Greater => fallen.since + of.poll.detection() + PARENT_HOLD,
+            Ordering::Equal => fallen.since + of.poll.detection() + ASKED,
+            Ordering::Less => fallen.since,
+        };
+        if !silent || now.mono >= until {
             return Silence::No;
         }
         if node.state != ReachState::Suspect {

@@ -173,12 +173,12 @@ impl Interfaces {
         &mut self,
         device: &Device,
         (name, cause): (&Name, Cause),
-        at: Mono,
+        (at, counted_from): (Mono, Mono),
         conditions: &mut Conditions,
         now: Now,
     ) {
         let key = interface_key(device, name, FindingKind::InterfaceMissing);
         let rule = device.rule(FindingKind::InterfaceMissing);
-        conditions.hold(key, rule, cause, at, at, now);
+        conditions.hold(key, rule, cause, at, counted_from, now);
     }
 }

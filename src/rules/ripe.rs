@@ -258,6 +258,13 @@ impl Rules {
         }
     }
 
+    /// Whose fault the silence of a device is, by what is known now; `None` for one that answers, or that lies behind another fault.
+    pub fn verdict(&self, id: DeviceId, now: Now) -> Option<Isolation> {
+        let node = self.reach.node(id);
+        let silent = matches!(node.state, ReachState::Suspect | ReachState::Down) && !node.control_plane;
+        (silent && node.common.is_none()).then(|| self.scene(now).silent(id))
+    }
+
     fn isolate(&self, key: &FindingKey, id: Option<DeviceId>, now: Now) -> Option<Isolation> {
         let scene = self.scene(now);
         match (key.kind, id, &key.part) {
@@ -302,6 +309,19 @@ impl Rules {
                 .is_some_and(|x| x.device == edge && x.interface == *interface);
             over && matches!(self.reach.node(id).state, ReachState::Suspect | ReachState::Down)
         })
+    }
+
+    /// What was told when the daemon stopped: the causes stand until something newer is known, and verdicts that were left open are taken up
+    /// again when a witness speaks.
+    pub fn recall_told(&mut self, open: Vec<(FindingKey, Cause, Option<Isolation>)>) {
+        for (key, cause, isolation) in open {
+            let id = key.device.as_ref().and_then(|name| self.find(name));
+            let verdict = isolation.as_ref().map(|i| i.verdict);
+            if self.conditions.raised(&key) && verdict.is_some_and(|v| self.is_open(&key, id, v)) {
+                self.unsettled.insert(key.clone());
+            }
+            self.conditions.recall_told(&key, cause, isolation);
+        }
     }
 
     /// A verdict that was left open may be settled by readings that came later.

@@ -134,7 +134,9 @@ fn manifests_follow_the_import_table() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let modules = |part: &str| -> Vec<String> {
         let lib = std::fs::read_to_string(root.join(part).join("lib.rs")).unwrap();
-        let names = lib.lines().filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';'));
+        let names = lib
+            .lines()
+            .filter_map(|l| l.strip_prefix("pub mod ")?.strip_suffix(';'));
         names.map(str::to_owned).collect()
     };
     let mut parts = 0;

@@ -19,6 +19,7 @@ mod readme;
 mod scenarios;
 mod silence;
 mod snmpd;
+mod standing;
 mod trap;
 mod wire;
 

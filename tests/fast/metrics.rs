@@ -294,6 +294,7 @@ fn nation(circuits: usize) -> Picture {
             state: ReachState::Up,
             level: Level::Ok,
             rtt_seconds: n as f32 * 1e-6,
+            maintenance: false,
             down_ratio: 0.25,
             up_ratio: 0.125,
         });

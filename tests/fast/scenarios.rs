@@ -35,7 +35,7 @@ impl Surroundings for Dummies {
     }
 }
 
-fn site(path: &Path) -> Site {
+pub(crate) fn site(path: &Path) -> Site {
     let loaded = hinomi::config::load_with(path, &Dummies);
     let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
     loaded
@@ -86,7 +86,7 @@ fn play(world: &mut World, folder: &Path, line: &str) {
         ["reboot", device] => {
             let now = world.elapsed();
             let agent = world.agent(device);
-            agent.booted = now;
+            agent.booted = Some(now);
             for port in &mut agent.ports {
                 (port.in_octets, port.out_octets) = (0.0, 0.0);
             }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// What is in it beside what every Debian has.
-const PACKAGES: &str = "systemd,systemd-sysv,opensmtpd,iproute2,procps,snmpd,snmp,binutils,ca-certificates,monitoring-plugins-basic";
+const PACKAGES: &str =
+    "systemd,systemd-sysv,opensmtpd,iproute2,procps,snmpd,snmp,binutils,ca-certificates,monitoring-plugins-basic";
 
 /// A relay that keeps each mail as a file, an agent with a community of its own, and the name of the host.
 pub(crate) const RELAY: &str = r#"

@@ -125,7 +125,10 @@ fn plugins(tale: &Tale, debian: &Debian) -> Result<(), String> {
     let explained = debian.wait("hinomi explain host", SECOND * 60, |text| {
         text.contains("load average") && text.contains("hinomi-plugins")
     })?;
-    for line in explained.lines().filter(|l| l.contains("load average") || l.contains("hinomi-plugins")) {
+    for line in explained
+        .lines()
+        .filter(|l| l.contains("load average") || l.contains("hinomi-plugins"))
+    {
         tale.say(format!("a plugin under its unit: {}", line.trim()));
     }
     Ok(())

@@ -52,7 +52,8 @@ pub(super) struct Agent {
     pub(super) running: bool,
     pub(super) cpu: Option<i64>,
     pub(super) ports: Vec<Port>,
-    pub(super) booted: Duration,
+    /// When it last started; `None`: long before the story.
+    pub(super) booted: Option<Duration>,
     pub(super) values: BTreeMap<Vec<u32>, Value>,
     /// Where it does not tell the truth: the start of identifiers, how, and what stood there when it began to.
     lies: Vec<(Vec<u32>, Lie, Objects)>,
@@ -252,7 +253,7 @@ impl World {
                         index: 501 + i as u32,
                     })
                     .collect(),
-                booted: Duration::ZERO,
+                booted: None,
                 values: BTreeMap::new(),
                 lies: Vec::new(),
             });
@@ -725,7 +726,11 @@ impl Lie {
 
 impl Agent {
     fn table(&self, now: Duration) -> BTreeMap<Vec<u32>, Value> {
-        let ticks = (now.saturating_sub(self.booted).as_millis() / 10) as u32;
+        let up = match self.booted {
+            Some(at) => now.saturating_sub(at),
+            None => now + Duration::from_secs(86_400),
+        };
+        let ticks = (up.as_millis() / 10) as u32;
         let mut all = self.values.clone();
         let mut put = |oid: &[u32], index: Option<u32>, value: Value| {
             all.insert(oid.iter().copied().chain(index).collect(), value);

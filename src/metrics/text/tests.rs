@@ -52,6 +52,7 @@ fn picture(devices: &[&str], circuits: usize) -> Picture {
             state: ReachState::Up,
             level: Level::Warning,
             rtt_seconds: 0.0125,
+            maintenance: false,
             down_ratio: if device.role == Role::Circuit { 0.5 } else { f32::NAN },
             up_ratio: f32::NAN,
         });

@@ -5,9 +5,9 @@ use super::{
     quantity, rate, redundancy, seconds, service, unread,
 };
 use crate::incident::event::AcknowledgeEnd;
-use crate::incident::{Event, EventBody, NoticeKind};
+use crate::incident::{Event, EventBody, Held, NoticeKind};
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Party, Verdict};
+use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Party, Verdict, Wall};
 use crate::notify::plan::Notice;
 use crate::notify::reader::ContractLine;
 use crate::poll::AgentFailure;
@@ -326,10 +326,6 @@ impl Words for English {
         format!(" (after {} of silence)", duration(d))
     }
 
-    fn held(&self, window: &str) -> String {
-        format!("Held back until now because of the planned work \"{window}\".")
-    }
-
     fn what(&self, root: &FindingKey) -> String {
         what(root)
     }
@@ -470,6 +466,15 @@ impl Words for English {
             NoticeKind::FlappingEnded => "No change for 30 minutes: this is the state it settled in.".to_owned(),
             NoticeKind::Acknowledged => "Somebody works on it; nothing is asked of you.".to_owned(),
         })
+    }
+
+    fn held(&self, held: &Held, until: Wall, clock: &Clock) -> String {
+        format!(
+            "Held back by the maintenance \"{}\" from {} to {}.",
+            clean(&held.window),
+            clock.short(held.from),
+            clock.short(until)
+        )
     }
 
     fn kind(&self, kind: NoticeKind) -> &'static str {

@@ -5,9 +5,9 @@ use super::{
     Clock, Facts, Label, Words, bits, bound, clean, device_name, errors, far_end, interface_of, oper_name, part_name,
     quantity, rate, redundancy, seconds, service,
 };
-use crate::incident::NoticeKind;
+use crate::incident::{Held, NoticeKind};
 use crate::model::verdict::WitnessMissing;
-use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Party, Verdict};
+use crate::model::{Evidence, FarEnd, FindingKey, FindingKind, Level, LinkKnown, Metric, Owner, Party, Verdict, Wall};
 use crate::notify::plan::Notice;
 use crate::notify::reader::ContractLine;
 use crate::poll::AgentFailure;
@@ -336,10 +336,6 @@ impl Words for Japanese {
         format!("（無応答 {}）", duration(d))
     }
 
-    fn held(&self, window: &str) -> String {
-        format!("計画保守「{window}」のため、これまで通知を保留していました。")
-    }
-
     fn what(&self, root: &FindingKey) -> String {
         what(root)
     }
@@ -474,6 +470,15 @@ impl Words for Japanese {
             NoticeKind::FlappingEnded => "30分間変化がなく、変動は収まりました。現在の状態を通知します。".to_owned(),
             NoticeKind::Acknowledged => "担当者が対応を開始しました。対応は不要です。".to_owned(),
         })
+    }
+
+    fn held(&self, held: &Held, until: Wall, clock: &Clock) -> String {
+        format!(
+            "計画保守「{}」のため、{} から {} まで通知を保留していました。",
+            clean(&held.window),
+            clock.short(held.from),
+            clock.short(until)
+        )
     }
 
     fn kind(&self, kind: NoticeKind) -> &'static str {

@@ -51,7 +51,7 @@ fn body(facts: &Facts<'_>, words: &dyn Words, clock: &Clock) -> String {
     lines.push(headline(notice, words));
     lines.extend(accused(notice).map(|i| line(words, Label::Verdict, words.verdict(i.verdict))));
     lines.extend(words.why(facts, clock));
-    lines.extend(notice.held.as_ref().map(|window| words.held(&clean(window))));
+    lines.extend(notice.held.as_ref().map(|held| words.held(held, notice.at, clock)));
     if facts.not_ledgered {
         lines.push(words.not_ledgered().to_owned());
     }

@@ -44,6 +44,8 @@ const REPETITIONS: u8 = 16;
 const NO_MORE_WALKS: Duration = Duration::from_secs(20);
 /// Look for the instances of a profile's columns again at most this often because one of them is gone, or a column has none.
 const COLUMNS_AGAIN: Duration = Duration::from_secs(300);
+/// And this often while the agent is young.
+const YOUNG_AGAIN: Duration = Duration::from_secs(10);
 /// And this often without any reason.
 const COLUMNS_REFRESH: Duration = Duration::from_secs(3_600);
 
@@ -63,6 +65,12 @@ pub(super) struct Agent {
     /// What the device has of its profile; `None` until it was looked up.
     learned: Option<Learned>,
     learned_at: Mono,
+    /// The agent was young then: there may be more by now.
+    learned_young: bool,
+    /// Since when it may be young by our own clock: an uptime that stands still makes nobody young for good.
+    begun: Option<Mono>,
+    /// It was in its last round.
+    young: bool,
     table: Table,
     cables: Cables,
     /// Rows of the tables that tell roles.
@@ -137,6 +145,9 @@ impl Agent {
             object_id: None,
             learned: None,
             learned_at: Mono::default(),
+            learned_young: false,
+            begun: None,
+            young: false,
             table: Table::default(),
             cables: Cables::default(),
             roles: roles::Rows::default(),

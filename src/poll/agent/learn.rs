@@ -41,6 +41,9 @@ pub(super) struct Learned {
     /// A metric of the profile has nothing that answers, or not all columns were walked.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     lacking: bool,
+    /// Some metric has nothing at all that answers, neither of the make's own nor of what any make may answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    bare: bool,
 }
 
 fn none_dropped(dropped: &u64) -> bool {
@@ -141,6 +144,11 @@ impl Learned {
         self.lacking
     }
 
+    /// Some metric of the profile has nothing that answers.
+    pub(super) fn is_bare(&self) -> bool {
+        self.bare
+    }
+
     /// The columns of what any make may answer, for the metrics of which nothing of the make's own gives a number; `None` where
     /// nothing is lacking. `read` is sorted.
     pub(super) fn deeper(&self, profile: &Profile, read: &[ScalarReading]) -> Option<Vec<Oid>> {
@@ -174,6 +182,7 @@ impl Learned {
             .collect();
         let own = profile.measures.iter().filter(|m| !m.fallback);
         self.lacking |= own.map(|m| m.metric.key()).any(|metric| !served.contains(metric));
+        self.bare = profile.measures.iter().any(|m| !served.contains(m.metric.key()));
         let rows = self
             .rows
             .iter()

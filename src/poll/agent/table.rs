@@ -23,6 +23,8 @@ use twins::Twin;
 
 /// While a wanted name is missing, look for it again this often (agents without ifTableLastChange do not tell).
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// And this often while the agent is young.
+const YOUNG_AGAIN: Duration = Duration::from_secs(10);
 /// Look through the names again this often even if nothing seems to have changed.
 const REFRESH: Duration = Duration::from_secs(3_600);
 
@@ -145,12 +147,13 @@ impl Table {
     }
 
     /// Do the names have to be looked up, given what this round has read?
-    pub(super) fn stale(&self, version: (Option<i64>, Option<u32>), now: Mono) -> bool {
+    pub(super) fn stale(&self, version: (Option<i64>, Option<u32>), young: bool, now: Mono) -> bool {
         if self.rows.is_none() {
             return true;
         }
         let age = now.since(self.resolved_at);
-        let missing = age >= LOOK_AGAIN && !self.missing.is_empty();
+        let again = if young { YOUNG_AGAIN } else { LOOK_AGAIN };
+        let missing = age >= again && !self.missing.is_empty();
         // Where sessions come and go the table changes all the time: walk a tenth of the time at most. A row that bears another name is
         // noticed without a walk.
         let changed = version != self.version && age >= self.cost * 10;

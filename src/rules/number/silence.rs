@@ -12,7 +12,7 @@ use crate::model::{
     Role, Site, Status, WatchKind, Written,
 };
 use crate::poll::agent::memory::NumberMemory;
-use crate::poll::{AgentReading, InterfaceReading};
+use crate::poll::{AgentReading, InterfaceReading, YOUNG};
 use crate::rules::condition::Conditions;
 use crate::rules::interface::interface_key;
 use crate::rules::judged::is_service;
@@ -35,6 +35,8 @@ const UP: u8 = 1;
 pub(super) struct Agent {
     /// When it answered last.
     pub(super) last: Mono,
+    /// Its sysUpTime then.
+    uptime: Option<u32>,
     /// Ports that are wanted by their names, sorted.
     ports: Vec<Name>,
     /// Ports that are wanted by `alias:` or `session:`, sorted.
@@ -67,6 +69,8 @@ pub(in crate::rules) struct Answer<'r> {
     pub(in crate::rules) interval: Duration,
     /// Time that it stands for.
     pub(in crate::rules) step: Duration,
+    /// The agent has just started: what is missing may still come.
+    pub(in crate::rules) young: bool,
     pub(in crate::rules) now: Now,
 }
 
@@ -225,6 +229,7 @@ impl Agent {
         };
         Agent {
             last: now,
+            uptime: None,
             ports: list(false),
             aliases: list(true),
             unheard: Vec::new(),
@@ -234,7 +239,7 @@ impl Agent {
 
     /// The same device under another configuration.
     pub(super) fn goes_on(&mut self, before: Agent) {
-        self.last = before.last;
+        (self.last, self.uptime) = (before.last, before.uptime);
         self.unheard = before.unheard;
     }
 
@@ -324,13 +329,23 @@ fn silent_members(
 }
 
 impl Numbers {
-    /// An agent has answered: the time that this answer stands for. A time in which it did not answer is not one in which something was
-    /// missing.
-    pub(in crate::rules) fn answered(&mut self, id: DeviceId, interval: Duration, now: Mono) -> Duration {
+    /// An agent has answered: the time that this answer stands for (a time in which it did not answer is not one in which something was
+    /// missing), and whether it has just started. An uptime that stands still says nothing.
+    pub(in crate::rules) fn answered(
+        &mut self,
+        id: DeviceId,
+        interval: Duration,
+        uptime: Option<u32>,
+        now: Mono,
+    ) -> (Duration, bool) {
         let Some(agent) = self.agents.get_mut(id.index()) else {
-            return Duration::ZERO;
+            return (Duration::ZERO, false);
         };
-        now.since(std::mem::replace(&mut agent.last, now)).min(interval * APART)
+        let step = now.since(std::mem::replace(&mut agent.last, now)).min(interval * APART);
+        let moves = std::mem::replace(&mut agent.uptime, uptime) != uptime;
+        let up = uptime.map(|ticks| Duration::from_millis(u64::from(ticks) * 10));
+        let young = up.is_some_and(|up| up < YOUNG + interval * NO_DATA_INTERVALS);
+        (step, young && moves)
     }
 
     /// What a restart must not forget: what was once given and is not written by name, and what has not been given for a while.
@@ -401,7 +416,7 @@ impl Numbers {
                 out.extend(ended.map(RuleEffect::Finding));
             }
         }
-        tell(device, silent, conditions, answer.now);
+        tell(device, silent, conditions, answer);
     }
 
     /// The same for a circuit that is measured on the device that answered.
@@ -414,7 +429,7 @@ impl Numbers {
     ) {
         let mut silent = Vec::new();
         self.silent_numbers(circuit, device, answer, conditions, &mut silent);
-        tell(device, silent, conditions, answer.now);
+        tell(device, silent, conditions, answer);
     }
 
     fn silent_numbers(
@@ -534,7 +549,15 @@ fn excused(device: &Device, part: &Part, reading: &AgentReading, conditions: &Co
     }
 }
 
-fn tell(device: &Device, silent: Vec<Silent>, conditions: &mut Conditions, now: Now) {
+/// May it still come? An agent that has just started does not give everything at once, and is asked for it in each round. That excuse, too,
+/// ends by our own clock: of an agent that starts again and again it is told all the same.
+fn may_still_come(reason: Unknown, unheard: Duration, answer: Answer<'_>) -> bool {
+    let missing = matches!(reason, Unknown::Missing | Unknown::NotRead | Unknown::WarmingUp);
+    missing && answer.young && unheard < YOUNG * 2 + answer.interval * NO_DATA_INTERVALS
+}
+
+fn tell(device: &Device, silent: Vec<Silent>, conditions: &mut Conditions, answer: Answer<'_>) {
+    let now = answer.now;
     for Silent {
         key,
         unheard_ms,
@@ -542,6 +565,9 @@ fn tell(device: &Device, silent: Vec<Silent>, conditions: &mut Conditions, now: 
     } in silent
     {
         let unheard = Duration::from_millis(unheard_ms.into());
+        if may_still_come(reason, unheard, answer) && conditions.get(&key).is_none() {
+            continue;
+        }
         let cause = Cause::NoData {
             seconds: unheard.as_secs_f64(),
             reason: reason.key().to_owned(),

@@ -25,6 +25,63 @@ fn a_refused_connection_moves_on_to_the_next_route_at_once() {
 }
 
 #[test]
+fn a_failed_delivery_is_the_state_of_its_route_at_once() {
+    let mut w = World::new();
+    let ready = |w: &World| w.notifier.stats(w.now).routes[0].ready;
+    w.pass(s(5));
+    assert_eq!(ready(&w), Some(true), "tested at the start");
+    w.relay("office", Relay::Dead);
+    w.states.clear();
+    critical(&mut w, "edge-a");
+    w.pass(s(1));
+    assert_eq!(ready(&w), Some(false));
+    assert_eq!(w.notifier.no_route_works(), None, "the other one does");
+    assert!(
+        w.states.is_empty(),
+        "whether it is a fault the next test says: {:?}",
+        w.states
+    );
+    w.pass(s(70));
+    assert_eq!(w.states.first(), Some(&("office".into(), false)));
+    w.relay("office", Relay::Works);
+    w.pass(s(70));
+    assert_eq!(ready(&w), Some(true), "a test reaches the stage that failed");
+}
+
+#[test]
+fn a_relay_that_passes_tests_and_takes_no_mail_is_not_ready() {
+    let mut w = World::new();
+    let ready = |w: &World| w.notifier.stats(w.now).routes[0].ready;
+    w.pass(s(5));
+    w.relay("office", Relay::Full);
+    w.take(&w.change(&cpu("edge-a"), Level::Warning, above(75.0, 70.0)));
+    w.pass(s(5));
+    assert_eq!(ready(&w), Some(true), "one answer \"later\" is no failure yet");
+    w.pass(s(30));
+    assert_eq!(ready(&w), Some(false));
+    let tests = w.tests.len();
+    w.pass(s(10 * MIN));
+    assert!(w.tests.len() > tests + 1, "it is tested: {:?}", w.tests);
+    assert_eq!(ready(&w), Some(false), "and that says nothing of what failed");
+    w.relay("office", Relay::Works);
+    critical(&mut w, "edge-b");
+    w.pass(s(5));
+    assert_eq!(ready(&w), Some(true), "the next mail tries it in its turn, and tells");
+}
+
+#[test]
+fn what_no_test_sees_is_not_held_against_a_route_for_ever() {
+    let mut w = World::new();
+    w.relay("office", Relay::Full);
+    critical(&mut w, "edge-a");
+    w.pass(s(60));
+    assert_eq!(w.notifier.stats(w.now).routes[0].ready, Some(false));
+    w.relay("office", Relay::Works);
+    w.pass(s(66 * MIN));
+    assert_eq!(w.notifier.stats(w.now).routes[0].ready, Some(true));
+}
+
+#[test]
 fn a_route_across_something_down_is_tried_last_and_not_dropped() {
     let mut w = World::new();
     w.down(&[1], false);

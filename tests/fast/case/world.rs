@@ -172,6 +172,8 @@ pub(crate) enum Relay {
     Dead,
     /// 451 to everything.
     Later,
+    /// 452 at MAIL FROM.
+    Full,
     /// 550 at RCPT for these.
     Rejects(Vec<String>),
     /// 550 after DATA.
@@ -474,6 +476,11 @@ fn speak(relay: &Relay, mail: &Mail) -> (Duration, Outcome, bool) {
         Relay::Later => {
             let reply = "451 4.7.1 Greylisted".to_owned();
             let stage = Stage::Recipient;
+            (soon, Outcome::Transient { stage, reply }, false)
+        }
+        Relay::Full => {
+            let reply = "452 4.3.1 Insufficient system storage".to_owned();
+            let stage = Stage::MailFrom;
             (soon, Outcome::Transient { stage, reply }, false)
         }
         Relay::Rejects(who) if who.contains(&mail.to) => {

@@ -38,6 +38,7 @@ fn the_target_is_asked_now_and_the_rules_say_whose_it_is() {
         "d2 silent since",
         "next step  decide the policy",
         "d2 device-down",
+        "incident #",
     ] {
         assert!(said.contains(words), "no \"{words}\" in:\n{said}");
     }
@@ -50,6 +51,45 @@ fn the_target_is_asked_now_and_the_rules_say_whose_it_is() {
     );
     assert_eq!(report["path"][0]["device"], "d0", "{report}");
     assert_eq!(report["path"][0]["reach"], "up", "{report}");
+
+    // Planned work accuses nobody, and everybody who looks sees it.
+    let set = run(&[
+        "maintenance",
+        "add",
+        "work on d2",
+        "--what",
+        "d2",
+        "--for",
+        "1h",
+        "--config",
+        config,
+    ]);
+    assert_eq!(set.status.code(), Some(0), "{}", text(&set.stderr));
+    let planned = text(&run(&["isolate", "d2", "--config", config]).stdout);
+    assert!(
+        planned.contains("verdict    planned: maintenance \"work on d2\" of ours, in force until ")
+            && planned.contains("ask nobody to look for a fault")
+            && !planned.contains("verdict    own-network"),
+        "{planned}"
+    );
+    let status = text(&run(&["status", "--config", config]).stdout);
+    assert!(
+        status.contains("critical, maintenance") && status.contains("MAINTENANCE"),
+        "{status}"
+    );
+    let list = text(&run(&["maintenance", "list", "--config", config]).stdout);
+    assert!(
+        list.contains("in force until ") && list.starts_with("times in "),
+        "{list}"
+    );
+    let explain = text(&run(&["explain", "d2", "--config", config]).stdout);
+    assert!(
+        explain.contains("planned    maintenance \"work on d2\" of ours") && explain.contains(", incident #"),
+        "{explain}"
+    );
+    run(&["maintenance", "end", "work on d2", "--config", config]);
+    let list = text(&run(&["maintenance", "list", "--config", config]).stdout);
+    assert!(list.contains("ended, settling until "), "{list}");
 
     // The incident's number explains itself, too.
     let explain = text(&run(&["explain", "1", "--config", config]).stdout);

@@ -272,6 +272,7 @@ impl Agent {
             .retain(|s| asked.contains(&*s.oid) || self.wanted.scalars.contains(&s.oid));
         self.learned = Some(learned);
         self.learned_at = now;
+        self.learned_young = self.young;
         (self.plan, self.unshared) = (None, true);
     }
 

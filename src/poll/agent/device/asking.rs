@@ -12,9 +12,10 @@ use super::super::template::{Item, Template};
 use super::super::topology::{self, Stage};
 use super::super::walk::{Purpose, Walk};
 use super::super::wanted::ProfileWish;
-use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, NO_MORE_WALKS, Question};
+use super::{Agent, COLUMNS_AGAIN, COLUMNS_REFRESH, NO_MORE_WALKS, Question, YOUNG_AGAIN};
 use crate::model::{Mono, Profile, Profiles};
 use crate::poll::unread::{CutBy, NotRead};
+use crate::poll::{YOUNG, is_young};
 use crate::wire::snmp::{PduKind, Version};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -194,7 +195,10 @@ impl Agent {
         if restarted {
             self.absent.clear();
             self.troubles.clear();
+            self.begun = Some(now);
         }
+        let begun = *self.begun.get_or_insert(now);
+        self.young = is_young(round.uptime) && now.since(begun) < YOUNG;
         if self.identify(restarted, profiles) {
             return true;
         }
@@ -205,11 +209,19 @@ impl Agent {
             return false;
         };
         let age = now.since(self.learned_at);
-        // A metric without an object may get one later (a card comes up, an agent module is loaded).
-        let lacking = self.learned.as_ref().is_some_and(Learned::is_lacking);
-        let gone = age >= COLUMNS_AGAIN && (round.instance_gone || lacking);
-        if !round.columns_walked && (self.learned.is_none() || restarted || gone || age >= COLUMNS_REFRESH) {
+        let young = self.young;
+        // A metric without an object may get one later (a card comes up, an agent module is loaded); after a start soon.
+        let lacks = |l: &Learned| l.is_lacking() || young && l.is_bare();
+        let lacking = round.instance_gone || self.learned.as_ref().is_some_and(lacks);
+        let gone = lacking && age >= if young { YOUNG_AGAIN } else { COLUMNS_AGAIN };
+        let grown_up = self.learned_young && !young;
+        if !round.columns_walked && (self.learned.is_none() || restarted || gone || grown_up || age >= COLUMNS_REFRESH)
+        {
             round.columns_walked = true;
+            if young || grown_up {
+                // Of an agent of v1 what it did not have then is left out of the requests.
+                self.absent.clear();
+            }
             let columns = self.profile.iter().flat_map(|p| p.columns());
             round
                 .walks
@@ -227,7 +239,7 @@ impl Agent {
         };
         let version = (round.if_number, round.if_last_change);
         let wanted = !self.wanted.patterns.is_empty() && !round.names_walked;
-        if wanted && (restarted || round.row_moved || self.table.stale(version, now)) {
+        if wanted && (restarted || round.row_moved || self.table.stale(version, young, now)) {
             round.names_walked = true;
             self.absent.clear();
             round.walks.push_back((Purpose::IfName, Col::Name.oid()));
