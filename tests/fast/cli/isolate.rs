@@ -79,7 +79,7 @@ fn the_target_is_asked_now_and_the_rules_say_whose_it_is() {
     );
     let list = text(&run(&["maintenance", "list", "--config", config]).stdout);
     assert!(
-        list.contains("in force until ") && list.starts_with("times in "),
+        list.contains("in force until ") && list.contains("  (times in "),
         "{list}"
     );
     let explain = text(&run(&["explain", "d2", "--config", config]).stdout);
