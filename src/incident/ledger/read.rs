@@ -359,6 +359,8 @@ pub(super) fn is_damage(e: &rusqlite::Error) -> bool {
             f.code,
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown | ErrorCode::TypeMismatch
         ),
+        // What is asked never changes: tables or columns that are not there are the file's fault.
+        E::SqlInputError { .. } => true,
         E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..) | E::InvalidColumnType(..) => true,
         E::QueryReturnedNoRows | E::Utf8Error(..) => true,
         _ => false,

@@ -186,6 +186,26 @@ fn a_row_that_says_it_is_delivered_is_not_believed_against_the_events() {
 }
 
 #[test]
+fn a_table_or_column_of_another_name_is_damage_and_the_next_start_goes_on() {
+    for sql in [
+        "ALTER TABLE rows RENAME COLUMN sum TO sun",
+        "ALTER TABLE rows RENAME COLUMN json TO jsom",
+        "ALTER TABLE rows RENAME TO rowt",
+        "ALTER TABLE events RENAME COLUMN hash TO hasi",
+        "ALTER TABLE events RENAME TO evants",
+        "ALTER TABLE meta RENAME TO neta",
+    ] {
+        let dir = filled("names", false);
+        rusqlite::Connection::open(dir.db()).unwrap().execute_batch(sql).unwrap();
+        let read = Ledger::read_only(&dir.0).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        assert!(read.damage.is_some(), "read only: {sql}");
+        let (mut ledger, restored) = Ledger::open(&dir.0).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        assert!(restored.damage.is_some_and(|d| d.contains("damaged-1")), "{sql}");
+        ledger.commit(&batches()[..1]).unwrap();
+    }
+}
+
+#[test]
 fn a_ledger_that_is_gone_empty_cut_or_another_at_rest_is_told_and_no_number_is_given_twice() {
     type Harm = fn(&Path);
     let other = || {
