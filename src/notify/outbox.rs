@@ -580,7 +580,9 @@ impl Notifier {
     /// The last failure, if every route failed last.
     pub fn no_route_works(&self) -> Option<&str> {
         let errors = self.routes.list.iter().filter_map(|r| r.error.as_deref());
-        self.routes.none_works().then(|| errors.last().unwrap_or_default())
+        self.routes
+            .none_works()
+            .then(|| { errors }.next_back().unwrap_or_default())
     }
 
     /// How a maintenance window of the configuration stands.

@@ -115,16 +115,16 @@ fn unknown(ctx: &Ctx<'_>, inventory: &Inventory, contact: &At<Contact>, told: &T
                 );
             }
         }
-        Party::Institution if !told.of_circuits.contains(&**name) => {
-            if !circuits.any(|c| c.contact.as_ref() == Some(name)) {
-                let what =
-                    format!("`{name}` is told, and no circuit has it as its `contact`: its circuits cannot be named");
-                ctx.warn(
-                    contact.at,
-                    what,
-                    "write contact = \"…\" in the circuits of this institution",
-                );
-            }
+        Party::Institution
+            if !told.of_circuits.contains(&**name) && !circuits.any(|c| c.contact.as_ref() == Some(name)) =>
+        {
+            let what =
+                format!("`{name}` is told, and no circuit has it as its `contact`: its circuits cannot be named");
+            ctx.warn(
+                contact.at,
+                what,
+                "write contact = \"…\" in the circuits of this institution",
+            );
         }
         _ => {}
     }

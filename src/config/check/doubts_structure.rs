@@ -12,7 +12,9 @@ use crate::model::{Contact, Device, Owner, Party, Procedure, Role, Status};
 pub(super) fn doubts(
     ctx: &Ctx<'_>,
     inventory: &Inventory,
-    (contacts, routes, procedures): (&[At<Contact>], &[At<Placed>], &[At<Procedure>]),
+    contacts: &[At<Contact>],
+    routes: &[At<Placed>],
+    procedures: &[At<Procedure>],
 ) {
     // What a mistake hides is not missing.
     if ctx.has_errors() {
@@ -37,7 +39,7 @@ fn demarcation(ctx: &Ctx<'_>, inventory: &Inventory) {
         .any(|d| of_platform(d) && d.demarcation.is_some());
     let lacking = inventory.devices.iter().zip(&inventory.places);
     let mut lacking =
-        lacking.filter(|(d, _)| of_platform(d) && d.demarcation.is_none() && !(known && !d.parents.is_empty()));
+        lacking.filter(|(d, _)| of_platform(d) && d.demarcation.is_none() && (!known || d.parents.is_empty()));
     if let Some((device, at)) = lacking.next() {
         let more = match lacking.count() {
             0 => String::new(),

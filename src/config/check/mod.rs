@@ -124,7 +124,7 @@ fn site(ctx: &Ctx<'_>, root: &Table, fingerprint: String) -> Option<Site> {
     top.finish();
     doubts::doubts(ctx, &inventory, &daemon, &contacts, &routes, &procedures);
     doubts_circuits::doubts(ctx, &inventory, &procedures);
-    doubts_structure::doubts(ctx, &inventory, (&contacts, &routes, &procedures));
+    doubts_structure::doubts(ctx, &inventory, &contacts, &routes, &procedures);
     doubts_contacts::doubts(ctx, &inventory, operator.as_ref(), &contacts, &procedures);
     Some(Site {
         operator: operator?,

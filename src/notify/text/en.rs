@@ -25,8 +25,8 @@ fn metric(metric: Metric, root: &FindingKey) -> String {
         Metric::Temperature => "temperature",
         Metric::UtilizationIn => "utilisation in",
         Metric::UtilizationOut => "utilisation out",
-        Metric::UtilizationDown => "circuit utilisation down",
-        Metric::UtilizationUp => "circuit utilisation up",
+        Metric::UtilizationDown => "download utilisation",
+        Metric::UtilizationUp => "upload utilisation",
         Metric::Errors => "errors",
         Metric::Discards => "discards",
         Metric::Loss => "packet loss",
@@ -417,7 +417,7 @@ impl Words for English {
 
     fn next_step(&self, verdict: Verdict, line_is_up: bool) -> &'static str {
         match verdict {
-            Verdict::OwnNetwork => "decide the policy and restore; tell the institutions concerned",
+            Verdict::OwnNetwork => "restore it, or have it restored; tell the institutions concerned",
             Verdict::Platform => "the own side looks clean; ask the platform's desk to check, with the evidence above",
             Verdict::DemarcationLink => {
                 "check port, optics and cable on the own side first, then ask the platform to check its side"

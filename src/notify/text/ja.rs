@@ -64,7 +64,7 @@ fn what(root: &FindingKey) -> String {
         FindingKind::WatchFailed => format!("{part} 異常"),
         FindingKind::ControlPlaneSilent => "制御部 応答なし".to_owned(),
         FindingKind::Lossy => "パケット損失".to_owned(),
-        FindingKind::Blind => "監視装置の孤立".to_owned(),
+        FindingKind::Blind => "監視サーバーの通信断".to_owned(),
         FindingKind::RouteNotReady => format!("通知経路 {part} 不通"),
         FindingKind::LastRouteLost => "通知経路 全て不通".to_owned(),
         FindingKind::ContactRefused => format!("連絡先 {part} 配信不能"),
@@ -203,11 +203,14 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
             )
         }
         Cause::CutOff { uplinks, send_error } => match send_error {
-            Some(error) => format!("この監視装置から送信できませんでした: {}", errors::in_japanese(error)),
-            None => format!("この監視装置が孤立しています（上位回線{uplinks}本が全て無応答）"),
+            Some(error) => format!(
+                "この監視サーバーから送信できませんでした: {}",
+                errors::in_japanese(error)
+            ),
+            None => format!("この監視サーバーが通信断です（上位接続先{uplinks}か所が全て無応答）"),
         },
         Cause::Connected { blind_seconds } => {
-            format!("監視を再開しました（孤立 {}）", duration(seconds(*blind_seconds)))
+            format!("監視を再開しました（通信断 {}）", duration(seconds(*blind_seconds)))
         }
         Cause::TcpFailed { error } => format!("{part} に接続できません: {}", errors::in_japanese(error)),
         Cause::TcpWorks => format!("{part} に再び接続できます"),
@@ -351,7 +354,7 @@ impl Words for Japanese {
             Verdict::DemarcationLink => "責任分界点の回線",
             Verdict::AccessCarrier => "アクセス回線事業者側",
             Verdict::InstitutionSide => "接続機関側",
-            Verdict::Blind => "判定せず（この監視装置自体が孤立しています）",
+            Verdict::Blind => "判定せず（この監視サーバー自体が通信断です）",
             Verdict::PlatformOrDemarcation => "未確定（相互接続基盤側または責任分界点の回線）",
             Verdict::Undetermined => "未確定",
         }
@@ -403,10 +406,13 @@ impl Words for Japanese {
                 } else {
                     ""
                 };
-                format!("この監視装置の上位回線{uplinks}本が全て無応答{gateway}")
+                format!("この監視サーバーの上位接続先{uplinks}か所が全て無応答{gateway}")
             }
             Evidence::SendFailed { error } => {
-                format!("この監視装置から送信できませんでした: {}", errors::in_japanese(error))
+                format!(
+                    "この監視サーバーから送信できませんでした: {}",
+                    errors::in_japanese(error)
+                )
             }
             Evidence::NoWitness { reason } => match reason {
                 WitnessMissing::InterfaceNotRead => "第二の根拠なし: 責任分界点のインターフェースの値が取得できません",
@@ -422,16 +428,20 @@ impl Words for Japanese {
     fn next_step(&self, verdict: Verdict, line_is_up: bool) -> &'static str {
         match verdict {
             Verdict::OwnNetwork => "対応方針を決めて復旧に着手し、影響のある接続機関へ連絡してください",
-            Verdict::Platform => "自社側に異常は見えません。上の根拠を添えて相互接続基盤の窓口へ確認を依頼してください",
+            Verdict::Platform => {
+                "自社側に異常は確認されていません。上の根拠を添えて相互接続基盤の窓口へ確認を依頼してください"
+            }
             Verdict::DemarcationLink => {
                 "自社側のポート、光モジュール、配線を確認し、その後に相互接続基盤へ確認を依頼してください"
             }
             Verdict::AccessCarrier => "アクセス回線事業者へ回線試験を依頼し、接続機関へ連絡してください",
             Verdict::InstitutionSide if line_is_up => {
-                "回線は正常です。接続機関へ端末、LAN、機器（電源を含む）の確認を依頼してください"
+                "当社側の回線ポートはアップしています。接続機関へ電源、ルーター、LANの確認を依頼してください"
             }
-            Verdict::InstitutionSide => "接続機関へ端末、LAN、機器（電源を含む）の確認を依頼してください",
-            Verdict::Blind => "この監視装置、ゲートウェイ、上位回線を確認してください。他の機器の状態は判断できません",
+            Verdict::InstitutionSide => "接続機関へ電源、ルーター、LANの確認を依頼してください",
+            Verdict::Blind => {
+                "この監視サーバー、ゲートウェイ、上位接続先を確認してください。他の機器の状態は判断できません"
+            }
             Verdict::PlatformOrDemarcation => {
                 "責任分界点の自社側を先に確認し、その後「未確定」と伝えて相互接続基盤へ確認を依頼してください"
             }
@@ -543,7 +553,7 @@ impl Words for Japanese {
     }
 
     fn not_ledgered(&self) -> &'static str {
-        "【未記録】台帳に書き込めないまま送信しています（ディスク満杯の可能性）。監視装置を確認してください。"
+        "【未記録】台帳に書き込めないまま送信しています（ディスク満杯の可能性）。監視サーバーを確認してください。"
     }
 
     fn not_ledgered_mark(&self) -> &'static str {

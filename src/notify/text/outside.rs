@@ -115,8 +115,14 @@ impl Writer<'_> {
     /// The institution that the reader speaks for, if it is one.
     fn institution(&self) -> Option<String> {
         let of_one = self.notice.addressee.as_ref();
+        // What is ours or the platform's and not a fault of the connection itself is not called the institution's.
+        let is_of_others = match self.notice.owner {
+            Some(Owner::Platform) => true,
+            Some(Owner::Own) => self.trouble() != Trouble::NoTraffic,
+            Some(Owner::Institution | Owner::Carrier) | None => false,
+        };
         of_one
-            .filter(|_| self.notice.reader == Party::Institution)
+            .filter(|_| self.notice.reader == Party::Institution && !is_of_others)
             .map(|name| clean(name))
     }
 
@@ -173,6 +179,7 @@ impl Writer<'_> {
             lines.extend([format!("{name} 御中"), String::new()]);
         }
         lines.push(self.situation());
+        lines.extend(self.still_open());
         let late = self.facts.now.since(self.notice.at);
         if late > LATE {
             let at = self.clock.full(self.notice.at);
@@ -245,7 +252,10 @@ impl Writer<'_> {
 
     fn times(&self) -> Vec<String> {
         let notice = self.notice;
-        let mut lines = vec![self.line(self.say("Since", "発生"), &self.clock.full(notice.since))];
+        let mut lines = vec![self.line(
+            self.say(if self.is_over() { "Began" } else { "Since" }, "発生"),
+            &self.clock.full(notice.since),
+        )];
         if let Some(confirmed) = notice.recovered.filter(|_| !self.has_ended_unmeasured()) {
             // For the reader it was over when it worked again; that we looked longer to be sure is our affair.
             let over = super::answered(notice).map_or(confirmed, |(at, _)| at);
@@ -261,9 +271,9 @@ impl Writer<'_> {
         let number = self.notice.incident;
         match (self.facts.operator.phone.as_deref().map(clean), self.facts.language) {
             (Some(phone), Language::English) => format!("Call us: {phone} (incident #{number})"),
-            (Some(phone), Language::Japanese) => format!("お問い合わせ: {phone}（受付番号 #{number}）"),
+            (Some(phone), Language::Japanese) => format!("お問い合わせ: {phone}（事案番号 #{number}）"),
             (None, Language::English) => format!("Incident: #{number}"),
-            (None, Language::Japanese) => format!("受付番号: #{number}"),
+            (None, Language::Japanese) => format!("事案番号: #{number}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why there is no value, in the words of a mail. The keys are those of [`crate::sample::Unknown`]; a ledger of another version may hold
+//! Why there is no value, in the words of a mail. The keys are those of `sample::Unknown`; a ledger of another version may hold
 //! others, which stand as they are.
 
 /// English and Japanese, by key.

@@ -103,7 +103,7 @@ pub(super) fn in_japanese(part: &str, fault: &Fault) -> String {
             clean(wanted)
         ),
         Fault::NotYetValid { from } => format!(
-            "{part} の証明書はまだ有効ではありません（{} から有効。この監視装置の時計も確認してください）",
+            "{part} の証明書はまだ有効ではありません（{} から有効。この監視サーバーの時計も確認してください）",
             utc(*from)
         ),
         Fault::Expired { until } => format!("{part} の証明書の有効期限が切れています（{} まで）", utc(*until)),

@@ -29,6 +29,12 @@ fn over(notice: &Notice) -> (&'static str, &'static str) {
             "設定からの削除が意図どおりか確認してください。障害が復旧したかは測定していません",
         );
     }
+    if notice.root.kind == FindingKind::Blind {
+        return (
+            "look for what may have happened meanwhile: nothing was seen while this host was cut off",
+            "監視できなかった間に発生した事象がないか確認してください",
+        );
+    }
     if notice.unreachable_count > 0 || !notice.apart.is_empty() {
         return (
             "follow up what is not back yet",
@@ -36,8 +42,8 @@ fn over(notice: &Notice) -> (&'static str, &'static str) {
         );
     }
     (
-        "none; tell those whom you called about it that it is over",
-        "対応は不要です。本件で連絡した相手があれば、復旧を伝えてください",
+        "tell those whom you called that it is over; nothing else to do",
+        "電話で連絡した相手があれば、復旧を伝えてください。ほかの対応は不要です",
     )
 }
 
@@ -85,7 +91,7 @@ fn open(kind: FindingKind) -> (&'static str, &'static str) {
         ),
         FindingKind::Blind => (
             "check this host, its gateway and its uplinks; conclude nothing about anything else",
-            "この監視装置、ゲートウェイ、上位回線を確認してください。他の機器の状態は判断できません",
+            "この監視サーバー、ゲートウェイ、上位接続先を確認してください。他の機器の状態は判断できません",
         ),
         FindingKind::RouteNotReady | FindingKind::LastRouteLost => (
             "test the route, with an address of your own: hinomi route-test --to ADDRESS",
@@ -97,11 +103,11 @@ fn open(kind: FindingKind) -> (&'static str, &'static str) {
         ),
         FindingKind::LedgerFailed => (
             "check disk and permissions of the state folder on this host",
-            "この監視装置のディスクと、状態保存先フォルダーの権限を確認してください",
+            "この監視サーバーのディスクと、状態保存先フォルダーの権限を確認してください",
         ),
         FindingKind::SwitchedOver | FindingKind::PreferredInactive => (
-            "find out why it switched, and plan the way back",
-            "切り替わった原因を確認し、切戻しを計画してください",
+            "find out why it switched, and plan the switch back",
+            "切り替わった原因を確認し、切戻しの要否と時期を検討してください",
         ),
         FindingKind::RedundancyLost => (
             "restore the missing member: one more fault interrupts the service",
@@ -116,8 +122,8 @@ fn open(kind: FindingKind) -> (&'static str, &'static str) {
             "ただちに1系を復旧してください。サービスが停止しています",
         ),
         FindingKind::Threshold => (
-            "look at what uses it, and whether it still grows",
-            "何が使用しているか、増え続けていないかを確認してください",
+            "find what is using it, and whether it is still rising",
+            "何が使用しているかを特定し、増え続けていないか確認してください",
         ),
     }
 }

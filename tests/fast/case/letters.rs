@@ -382,7 +382,7 @@ fn every_mail_says_what_to_do_next_and_outside_whom_to_call() {
             (
                 Language::Japanese,
                 "次の手順: ",
-                "お願い: ",
+                "でのご対応: ",
                 "お問い合わせ: +81-3-0000-0000",
             ),
         ] {

@@ -196,7 +196,10 @@ fn a_table_or_column_of_another_name_is_damage_and_the_next_start_goes_on() {
         "ALTER TABLE meta RENAME TO neta",
     ] {
         let dir = filled("names", false);
-        rusqlite::Connection::open(dir.db()).unwrap().execute_batch(sql).unwrap();
+        rusqlite::Connection::open(dir.db())
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
         let read = Ledger::read_only(&dir.0).unwrap_or_else(|e| panic!("{sql}: {e}"));
         assert!(read.damage.is_some(), "read only: {sql}");
         let (mut ledger, restored) = Ledger::open(&dir.0).unwrap_or_else(|e| panic!("{sql}: {e}"));

@@ -253,7 +253,10 @@ const TABLE: &[Row] = &[
             &[],
         ),
         japanese: (
-            &["回線は正常です", "回線: N-1（100 Mbit/s、Hinomi Clinic、carrier-1）"],
+            &[
+                "当社側の回線ポートはアップしています",
+                "回線: N-1（100 Mbit/s、Hinomi Clinic、carrier-1）",
+            ],
             &[],
         ),
     },
@@ -262,7 +265,7 @@ const TABLE: &[Row] = &[
         site: circuits,
         play: |w| institution_side(w, Vec::new()),
         english: (&["ask the institution to check"], &["the line is up"]),
-        japanese: (&["接続機関へ端末"], &["回線は正常です"]),
+        japanese: (&["接続機関へ電源"], &["アップしています"]),
     },
     Row {
         state: "silent for four minutes, confirmed later, ended when all were back",
@@ -416,7 +419,7 @@ fn each_address_gets_what_its_when_says() {
     w.take(&w.change(&down("edge-a"), Level::Critical, no_answer()));
     w.pass(s(MIN));
     assert_eq!(count(&w)[0], 1);
-    let noc = w.refused.iter().filter(|(name, _)| &**name == "noc");
-    let last = noc.last().unwrap().1.as_deref().unwrap_or_default().to_owned();
+    let mut noc = w.refused.iter().filter(|(name, _)| &**name == "noc");
+    let last = noc.next_back().unwrap().1.as_deref().unwrap_or_default().to_owned();
     assert!(last.contains("too@noc.example"), "{last}");
 }

@@ -37,7 +37,7 @@ fn init_writes_a_site_that_check_takes_and_overwrites_nothing() {
         Some(1),
         "it has one way only"
     );
-    let before = std::fs::read(&folder.config()).unwrap();
+    let before = std::fs::read(folder.config()).unwrap();
     let again = run(&flags);
     assert_eq!(again.status.code(), Some(1));
     assert!(text(&again.stderr).contains("--force"), "{}", text(&again.stderr));

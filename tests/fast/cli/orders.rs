@@ -49,7 +49,12 @@ fn maintenance_ends_within_a_year_and_says_who_set_it_and_in_which_zone() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains(" JST until "), "{}", text(&output.stdout));
     let (_, list) = ordered(&folder, &["maintenance", "list"]);
-    assert!(list.lines().next().is_some_and(|l| l.ends_with(" JST  (times in Asia/Tokyo)")), "named once: {list}");
+    assert!(
+        list.lines()
+            .next()
+            .is_some_and(|l| l.ends_with(" JST  (times in Asia/Tokyo)")),
+        "named once: {list}"
+    );
     let line = |name: &str| {
         list.lines()
             .find(|l| l.starts_with(name))

@@ -146,9 +146,10 @@ fn every_command_line_of_the_readmes_is_taken() {
                 } else {
                     words.push("--help".to_owned());
                 }
-            } else if words[0] == "check" && words.len() > 1 && !words[1].ends_with(".toml") {
-                words.extend(["--config".to_owned(), folder.config().to_str().unwrap().to_owned()]);
-            } else if daemon.contains(&words[0].as_str()) || matches!(words[0].as_str(), "route-test" | "discover") {
+            } else if words[0] == "check" && words.len() > 1 && !words[1].ends_with(".toml")
+                || daemon.contains(&words[0].as_str())
+                || matches!(words[0].as_str(), "route-test" | "discover")
+            {
                 words.extend(["--config".to_owned(), folder.config().to_str().unwrap().to_owned()]);
             } else if words.len() == 1 && words[0] != "help" {
                 // On a machine that has hinomi installed nothing of its own is looked at or started.

@@ -19,19 +19,23 @@ impl Writer<'_> {
                 "on the link between our network and the interconnection platform",
                 "当社ネットワークと相互接続基盤を結ぶ回線",
             ),
-            Some(Verdict::AccessCarrier) => self.say("on the access line", "アクセス回線"),
+            Some(Verdict::AccessCarrier) => self.say("probably on the access line", "アクセス回線区間と推定"),
             Some(Verdict::InstitutionSide) if is_theirs && self.line_is_up() => self.say(
-                "at your site (power, router, LAN), as far as we can see; the line to you is up",
-                "貴機関内（電源、ルーター、LAN）の可能性があります。当社で測定した回線の状態は正常です",
+                "at your site (power, router, LAN), as far as we can see; our end of the line is up",
+                "貴機関内（電源、ルーター、LAN）と推定されます。当社側の回線ポートはアップしています",
             ),
             Some(Verdict::InstitutionSide) if is_theirs => self.say(
                 "at your site (power, router, LAN), as far as we can see",
-                "貴機関内（電源、ルーター、LAN）の可能性があります",
+                "貴機関内（電源、ルーター、LAN）と推定されます",
             ),
-            Some(Verdict::InstitutionSide) => self.say("at the connected institution", "接続機関側"),
+            Some(Verdict::InstitutionSide) => self.say("probably at the connected institution", "接続機関側と推定"),
             Some(Verdict::PlatformOrDemarcation) => self.say(
                 "on the interconnection platform or the link to it, not known which yet",
                 "相互接続基盤側、または当社との間の回線（調査中）",
+            ),
+            Some(Verdict::Blind | Verdict::Undetermined) | None if self.notice.owner == Some(Owner::Own) => self.say(
+                "in our network; the exact place is not known yet",
+                "当社ネットワーク内（詳細は調査中）",
             ),
             Some(Verdict::Blind | Verdict::Undetermined) | None => self.say("not known yet", "調査中"),
         };
@@ -39,7 +43,7 @@ impl Writer<'_> {
     }
 
     /// The operator's end of the line was read as up.
-    fn line_is_up(&self) -> bool {
+    pub(super) fn line_is_up(&self) -> bool {
         let evidence = self.notice.isolation.iter().flat_map(|i| &i.evidence);
         evidence
             .into_iter()
@@ -47,19 +51,27 @@ impl Writer<'_> {
     }
 
     pub(super) fn who_does_what(&self) -> Vec<String> {
-        let (acts, please) = (self.say("Who acts", "対応"), self.say("What you have to do", "お願い"));
-        let nothing = self.say("nothing", "作業の必要はありません。");
+        let please = match self.notice.reader {
+            Party::Institution => self.say("What you have to do", "貴機関でのご対応"),
+            _ => self.say("What you have to do", "貴社でのご対応"),
+        };
+        let acts = self.say("Who acts", "対応");
+        let nothing = self.say("nothing", "不要です。");
         if self.is_over() && !self.is_over_in_part() {
             return vec![self.line(please, nothing)];
         }
         let (who, what) = self.actor();
         let news = self.say("Next news", "次のご連絡");
-        let when = match self.notice.flapping {
-            true => self.say(
+        let when = match (self.is_over(), self.notice.flapping) {
+            (true, _) => self.say(
+                "in the notices about what is not back",
+                "未復旧の回線に関するお知らせでご連絡します。",
+            ),
+            (false, true) => self.say(
                 "the state changes often; you hear from us when it is stable, or gets worse",
                 "状態が変動しているため、安定したとき、または悪化したときにお知らせします。",
             ),
-            false => self.say(
+            (false, false) => self.say(
                 "when the situation changes, and when the fault is over",
                 "状況が変わったとき、および復旧したときにお知らせします。",
             ),
@@ -76,6 +88,18 @@ impl Writer<'_> {
         let we = self.say("we do", "当社で調査、復旧にあたります。");
         match self.trouble() {
             Trouble::NoTraffic => {}
+            Trouble::Load if self.notice.reader == Party::Institution && self.theirs() => {
+                return (
+                    self.say(
+                        "we watch it, and act where needed",
+                        "当社で経過を監視し、必要に応じて対応します。",
+                    ),
+                    Some(self.say(
+                        "your connection may be slow: please put off large transfers where you can, or call us",
+                        "通信が遅くなるおそれがあります。可能であれば大容量の通信を控えるか、当社へご相談ください。",
+                    )),
+                );
+            }
             Trouble::Load => {
                 return (
                     self.say(
@@ -88,7 +112,7 @@ impl Writer<'_> {
             _ => return (we, None),
         }
         let you_and_we = match self.notice.reader {
-            Party::Platform => self.say("you and we together", "基盤側と当社で対応します。"),
+            Party::Platform => self.say("you and we together", "貴社と当社で対応します。"),
             Party::Institution => self.say("you and we together", "貴機関と当社で対応します。"),
             _ => self.say("you and we together", "貴社と当社で対応します。"),
         };
@@ -96,15 +120,15 @@ impl Writer<'_> {
             (Party::Platform, Some(Verdict::Platform)) => (
                 you_and_we,
                 Some(self.say(
-                    "please check your side and call us; our side of the demarcation point looks clean",
-                    "基盤側をご確認のうえ、当社へご連絡ください（責任分界点の当社側に異常は見えません）。",
+                    "please check your side and call us; we found no fault on our side of the demarcation point",
+                    "貴社側をご確認のうえ、当社へご連絡ください（責任分界点の当社側に異常は確認されていません）。",
                 )),
             ),
             (Party::Platform, Some(Verdict::DemarcationLink | Verdict::PlatformOrDemarcation)) => (
                 you_and_we,
                 Some(self.say(
                     "please check your end of the link and call us; we check ours",
-                    "回線の基盤側をご確認のうえ、当社へご連絡ください。当社側は当社で確認します。",
+                    "回線の貴社側をご確認のうえ、当社へご連絡ください。当社側は当社で確認します。",
                 )),
             ),
             (Party::Carrier, Some(Verdict::AccessCarrier)) if self.theirs() => (
@@ -159,6 +183,11 @@ impl Writer<'_> {
 
     /// Makers are called where they are needed.
     fn until_called(&self, party: Party) -> Option<&'static str> {
-        (party == Party::Vendor).then(|| self.say("nothing until we call you", "必要な場合は当社からご連絡します。"))
+        (party == Party::Vendor).then(|| {
+            self.say(
+                "nothing until we call you",
+                "現時点では不要です。必要な場合は当社からご連絡します。",
+            )
+        })
     }
 }

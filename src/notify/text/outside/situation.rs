@@ -3,7 +3,8 @@
 //! Never here: whose fault it is, or what is to be done.
 
 use super::{Trouble, Writer};
-use crate::model::{FindingKind, Language, Metric, Owner, Part, Party};
+use crate::incident::NoticeKind;
+use crate::model::{FindingKind, Language, Metric, Owner, Part, Party, Verdict};
 use crate::notify::text::{bound, quantity, words};
 use crate::rules::Cause;
 
@@ -18,8 +19,15 @@ impl Writer<'_> {
         }
         if self.is_over_in_part() {
             let words = self.say(
-                "The fault is over, but some of your circuits are not back yet.",
-                "障害は復旧しましたが、一部の回線はまだ復旧していません。",
+                "This fault is over. Some of the circuits do not work yet for another reason; they have notices of their own.",
+                "本件の障害は復旧しました。未復旧の回線は、別の障害として対応しています。",
+            );
+            return words.to_owned();
+        }
+        if self.is_over() && !self.facts.earlier.is_empty() {
+            let words = self.say(
+                "There was a fault, and it is over. We could not tell you at the time.",
+                "障害が発生し、復旧しました。発生時にお知らせできず申し訳ございません。",
             );
             return words.to_owned();
         }
@@ -40,6 +48,12 @@ impl Writer<'_> {
                 .say(
                     "A check of a service in our network fails.",
                     "当社ネットワークのサービス確認で異常を検知しました。",
+                )
+                .to_owned(),
+            Trouble::Monitoring if self.notice.root.kind == FindingKind::Blind => self
+                .say(
+                    "Our monitoring is cut off: we cannot see the state of your connection now. If it does not work, please call us.",
+                    "当社の監視が中断しており、現在、貴社（貴機関）の通信の状態を確認できません。異常がある場合はお電話ください。",
                 )
                 .to_owned(),
             Trouble::Monitoring => self
@@ -73,8 +87,8 @@ impl Writer<'_> {
                 "貴機関の接続が、別の回線へ切り替わりました。",
             ),
             (FindingKind::SwitchedOver, false) => self.say(
-                "Our network has switched over between two sides that stand in for each other.",
-                "当社ネットワークで、冗長構成の切替りが発生しました。",
+                "A part of our network has switched over to its standby.",
+                "当社ネットワークの一部が、予備系へ切り替わりました。",
             ),
             (FindingKind::RedundancyLost, true) => self.say(
                 "The redundancy of your connection is reduced.",
@@ -96,35 +110,69 @@ impl Writer<'_> {
         !self.notice.lines.is_empty()
     }
 
+    /// The line is up, and what stands at its end is silent.
+    fn router_silent(&self) -> &'static str {
+        match self.notice.reader {
+            Party::Institution if self.theirs() => self.say(
+                "The router at your site does not answer our monitoring.",
+                "貴機関に設置のルーターから、当社の監視への応答がありません。",
+            ),
+            Party::Carrier if self.theirs() => self.say(
+                "The router behind the access circuits below does not answer our monitoring; our end of the line is up.",
+                "次のアクセス回線の先にある接続機関のルーターから応答がありません（当社側の回線ポートはアップしています）。",
+            ),
+            _ => self.say(
+                "The router of a connected institution does not answer our monitoring.",
+                "接続機関のルーターから、当社の監視への応答がありません。",
+            ),
+        }
+    }
+
+    /// A mail without news says how long it has lasted.
+    pub(super) fn still_open(&self) -> Option<String> {
+        let repeats = matches!(self.notice.kind, NoticeKind::Reminder | NoticeKind::Escalation);
+        (repeats && !self.is_over()).then(|| {
+            let since = words(self.facts.language).duration(self.notice.at.since(self.notice.since));
+            match self.facts.language {
+                Language::English => format!("It is still open, {since} after it began."),
+                Language::Japanese => format!("発生から{since}が経過しましたが、継続しています。"),
+            }
+        })
+    }
+
     fn no_traffic(&self) -> &'static str {
+        let is_circuit = self.notice.owner == Some(Owner::Institution);
+        if is_circuit && self.verdict() == Some(Verdict::InstitutionSide) && self.line_is_up() {
+            return self.router_silent();
+        }
         match (self.notice.reader, self.notice.owner) {
             (Party::Institution, _) if self.theirs() => self.say(
-                "Your circuits below do not answer our monitoring.",
-                "貴機関の次の回線が、当社の監視に応答していません。",
+                "We get no answer over your circuits below.",
+                "貴機関の次の回線で、通信断を検知しました。",
             ),
             (Party::Carrier, _) if self.theirs() => self.say(
-                "The access circuits below do not answer our monitoring.",
-                "次のアクセス回線が、当社の監視に応答していません。",
+                "We get no answer over the access circuits below.",
+                "次のアクセス回線で、通信断を検知しました。",
             ),
             (Party::Platform, Some(Owner::Platform)) => self.say(
                 "Your equipment next to the demarcation point does not answer our monitoring.",
-                "責任分界点の一つ先にある基盤側の機器が、当社の監視に応答していません。",
+                "責任分界点に隣接する貴社側の機器から、当社の監視への応答がありません。",
             ),
             (Party::Institution, Some(Owner::Platform)) => self.say(
-                "The interconnection platform does not answer our monitoring. What you reach over it may not be available.",
-                "相互接続基盤が、当社の監視に応答していません。基盤経由のサービスを利用できないおそれがあります。",
+                "Equipment of the interconnection platform that connects to us does not answer our monitoring. Services that use the platform may not be available.",
+                "当社と接続する相互接続基盤側の機器から応答がありません。基盤経由のサービスを利用できないおそれがあります。",
             ),
             (_, Some(Owner::Platform)) => self.say(
-                "The interconnection platform does not answer our monitoring.",
-                "相互接続基盤が、当社の監視に応答していません。",
+                "Equipment of the interconnection platform that connects to us does not answer our monitoring.",
+                "当社と接続する相互接続基盤側の機器から応答がありません。",
             ),
             (Party::Institution, _) => self.say(
                 "There is a fault that may affect your connection.",
                 "貴機関の接続に影響するおそれのある障害が発生しています。",
             ),
             (_, Some(Owner::Institution)) => self.say(
-                "A circuit of a connected institution does not answer our monitoring.",
-                "接続機関の回線が、当社の監視に応答していません。",
+                "We get no answer over the circuit of a connected institution.",
+                "接続機関の回線で、通信断を検知しました。",
             ),
             _ => self.say(
                 "There is a fault in our network.",
@@ -135,10 +183,12 @@ impl Writer<'_> {
 
     /// A number over its threshold. What is measured by a watch has a name of ours, which is not told.
     fn load(&self) -> String {
+        let is_circuit = matches!(self.notice.owner, Some(Owner::Institution | Owner::Carrier));
         let whose = match (self.notice.reader, self.theirs()) {
-            (Party::Institution, true) => self.say("On your circuit", "貴機関の回線"),
-            (Party::Carrier, true) => self.say("On the access circuit below", "次のアクセス回線"),
-            _ => self.say("In our network", "当社ネットワーク"),
+            (Party::Institution, true) => self.say("your circuit", "貴機関の回線"),
+            (Party::Carrier, true) => self.say("the access circuit below", "次のアクセス回線"),
+            _ if is_circuit => self.say("one access circuit", "アクセス回線1本"),
+            _ => self.say("a device in our network", "当社ネットワークの機器"),
         };
         let metric = self.notice.root.metric.filter(|m| *m != Metric::Watch);
         let (
@@ -149,7 +199,7 @@ impl Writer<'_> {
         ) = (metric, &self.notice.cause)
         else {
             return match self.facts.language {
-                Language::English => format!("{whose} a measured value is outside of its limits."),
+                Language::English => format!("A measured value of {whose} is outside of its limits."),
                 Language::Japanese => format!("{whose}で、測定値がしきい値の範囲外です。"),
             };
         };
@@ -161,13 +211,13 @@ impl Writer<'_> {
         };
         let what = match metric {
             Metric::UtilizationIn | Metric::UtilizationOut => self.say("utilisation", "使用率").to_owned(),
-            Metric::UtilizationDown => self.say("utilisation (down)", "使用率（下り）").to_owned(),
-            Metric::UtilizationUp => self.say("utilisation (up)", "使用率（上り）").to_owned(),
+            Metric::UtilizationDown => self.say("download utilisation", "使用率（下り）").to_owned(),
+            Metric::UtilizationUp => self.say("upload utilisation", "使用率（上り）").to_owned(),
             _ => words(self.facts.language).what(&plain),
         };
         let (value, b) = (quantity(*value, unit), bound(*b, unit));
         match self.facts.language {
-            Language::English => format!("{whose} the {what} is at {value}; the limit is {b}."),
+            Language::English => format!("The {what} of {whose} is at {value}; the limit is {b}."),
             Language::Japanese => format!("{whose}の{what}が {value} です（しきい値 {b}）。"),
         }
     }
