@@ -26,6 +26,7 @@ pub use unread::{cut_in_english, disbelief_in_english, end_in_english, unread_in
 
 use crate::incident::{Event, EventBody, Head, Held, Incident, NoticeKind};
 use crate::model::{Evidence, FindingKey, Language, Level, Name, Operator, Part, Party, Verdict, Wall};
+use crate::poll::Ports;
 use crate::rules::Cause;
 use std::time::Duration;
 
@@ -217,6 +218,13 @@ fn answered(notice: &Notice) -> Option<(Wall, Duration)> {
     };
     let silent = seconds(*silent_seconds);
     Some((notice.since.after(silent).min(notice.recovered?), silent))
+}
+
+/// Names of what a device has, and how many more there are.
+fn ports_of(ports: &Ports, comma: &str) -> Option<(String, usize)> {
+    let names: Vec<String> = ports.first.iter().map(|n| clean(n)).collect();
+    let more = (ports.count as usize).saturating_sub(names.len());
+    (!names.is_empty()).then(|| (names.join(comma), more))
 }
 
 /// A moment in the operator's time zone, as mails say it.

@@ -27,8 +27,8 @@ pub use agent::fits_alias;
 pub use counters::PollCounters;
 pub use engine::Poll;
 pub use observation::{
-    AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Neighbour, Observation, PortAddress, ReachRound,
-    RoleCell, RoleValue, RoundKind, ScalarReading, ServiceReading, TableRow, TcpReading, Topology,
+    AgentFailure, AgentReading, AgentRound, Counter, InterfaceReading, Neighbour, Observation, PortAddress, Ports,
+    ReachRound, RoleCell, RoleValue, RoundKind, ScalarReading, ServiceReading, TableRow, TcpReading, Topology,
 };
 
 use crate::model::service::{Answer, Failure};

@@ -381,9 +381,28 @@ pub struct AgentReading {
     /// Those of `missing` that were never found: whether there is such a port is a question about the configuration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never_found: Vec<Name>,
+    /// Where something was never found: what the interface table has instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Box<Ports>>,
     /// Cables and addresses, in rounds that have looked them up anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topology: Option<Box<Topology>>,
+}
+
+/// What an interface table holds, in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// The first names, in the order of their index: eight at most.
+    pub first: Vec<Name>,
+    /// How many rows have a name.
+    pub count: u32,
+}
+
+impl Ports {
+    /// Nothing is known of the table.
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
 }
 
 /// A TCP `watch`.

@@ -2,8 +2,8 @@
 
 use super::Fault;
 use crate::model::{FarEnd, FindingKey, Isolation, Level, Name, Wall};
-use crate::poll::AgentFailure;
 use crate::poll::disbelief::Rejected;
+use crate::poll::{AgentFailure, Ports};
 use serde::{Deserialize, Serialize};
 
 /// A finding changed its level. `from != to`, except that a change of verdict alone repeats the level.
@@ -184,6 +184,9 @@ pub enum Cause {
         /// The circuit that is measured there.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         circuit: Option<Name>,
+        /// What the device has instead.
+        #[serde(default, skip_serializing_if = "Ports::is_empty")]
+        ports: Ports,
     },
     /// The name is back.
     NameReturned,

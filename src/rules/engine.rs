@@ -502,10 +502,14 @@ impl Rules {
                 Some(line) if name.starts_with("session:") && may_be_closed(line, local) => continue,
                 Some(line) => Cause::NameNotFound {
                     circuit: Some(line.name.clone()),
+                    ports: reading.ports.as_deref().cloned().unwrap_or_default(),
                 },
                 // A port that only a group watches is the group's, if there ever was one.
                 None if !never && self.redundancy.alone_watches(device, name) => continue,
-                None if never => Cause::NameNotFound { circuit: None },
+                None if never => Cause::NameNotFound {
+                    circuit: None,
+                    ports: reading.ports.as_deref().cloned().unwrap_or_default(),
+                },
                 None => Cause::NameVanished,
             };
             // A card comes up some minutes after the agent that tells of it.

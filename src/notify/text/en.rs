@@ -2,7 +2,7 @@
 
 use super::{
     Clock, Facts, Label, Words, bits, bound, clean, device_name, errors, far_end, interface_of, oper_name, part_name,
-    quantity, rate, redundancy, seconds, service, unread,
+    ports_of, quantity, rate, redundancy, seconds, service, unread,
 };
 use crate::incident::event::AcknowledgeEnd;
 use crate::incident::{Event, EventBody, Held, NoticeKind};
@@ -163,12 +163,17 @@ pub(super) fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::OperHealthy { admin_down: true, .. } => format!("{part} was switched off by an administrator"),
         Cause::OperHealthy { oper, .. } => format!("{part} is healthy again ({})", oper.map_or("unknown", oper_name)),
         Cause::NameVanished => format!("{part} is gone from the interface table (card, module or stack member lost?)"),
-        Cause::NameNotFound { circuit } => {
+        Cause::NameNotFound { circuit, ports } => {
             let unknown = circuit
                 .as_ref()
                 .map(|c| format!("; the state of circuit {} is not known", clean(c)));
+            let has = ports_of(ports, ", ").map(|(names, more)| match more {
+                0 => format!("; it has {names}"),
+                more => format!("; it has {names} and {more} more"),
+            });
             format!(
-                "the device has no interface {part} (renamed, or a slip in the configuration?){}",
+                "the device has no interface {part} (renamed, or a slip in the configuration?){}{}",
+                has.unwrap_or_default(),
                 unknown.unwrap_or_default()
             )
         }

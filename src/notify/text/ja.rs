@@ -3,7 +3,7 @@
 use super::unread;
 use super::{
     Clock, Facts, Label, Words, bits, bound, clean, device_name, errors, far_end, interface_of, oper_name, part_name,
-    quantity, rate, redundancy, seconds, service,
+    ports_of, quantity, rate, redundancy, seconds, service,
 };
 use crate::incident::{Held, NoticeKind};
 use crate::model::verdict::WitnessMissing;
@@ -166,12 +166,17 @@ fn cause(root: &FindingKey, level: Level, cause: &Cause) -> String {
         Cause::NameVanished => {
             format!("{part} がインターフェース表から消えました（カード、モジュール、スタックの脱落の可能性）")
         }
-        Cause::NameNotFound { circuit } => {
+        Cause::NameNotFound { circuit, ports } => {
             let unknown = circuit
                 .as_ref()
                 .map(|c| format!("。回線 {} の状態は不明です", clean(c)));
+            let has = ports_of(ports, "、").map(|(names, more)| match more {
+                0 => format!("。装置にあるもの: {names}"),
+                more => format!("。装置にあるもの: {names}、ほか{more}"),
+            });
             format!(
-                "装置に {part} というインターフェースがありません（名称変更、または設定の誤りの可能性）{}",
+                "装置に {part} というインターフェースがありません（名称変更、または設定の誤りの可能性）{}{}",
+                has.unwrap_or_default(),
                 unknown.unwrap_or_default()
             )
         }

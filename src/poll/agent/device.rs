@@ -326,6 +326,7 @@ impl Agent {
         reading.never_found.extend(self.table.never_found().cloned());
         fit(&mut reading.missing);
         fit(&mut reading.never_found);
+        reading.ports = self.table.ports();
         Some((round, reading))
     }
 }

@@ -14,7 +14,7 @@ use super::text;
 use super::wanted::{Patterns, fits_alias};
 use crate::model::snmp::TextEncoding;
 use crate::model::{Mono, Name};
-use crate::poll::{Counter, InterfaceReading};
+use crate::poll::{Counter, InterfaceReading, Ports};
 use crate::wire::snmp::ValueView;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
@@ -98,6 +98,8 @@ pub(super) struct Table {
     missing: Vec<Name>,
     /// All names of the table, while its aliases are being walked.
     names: Vec<(u32, Name)>,
+    /// What the table has, where it lacks something that is wanted by name.
+    ports: Option<Box<Ports>>,
     /// ifNumber and ifTableLastChange when the names were resolved.
     version: (Option<i64>, Option<u32>),
     /// The row preferred among several of one name or alias.
@@ -114,6 +116,21 @@ pub(super) struct RowAnswer {
     kind: Option<u32>,
     /// ifAlias is still the one that it was found by.
     right_alias: bool,
+}
+
+/// Names shown to whoever wrote one that is not there.
+const SHOWN: usize = 8;
+
+/// What a table has, if something that is wanted by its name is not in it.
+fn ports(found: &[(u32, Name)], patterns: &Patterns) -> Option<Box<Ports>> {
+    let has = |name: &Name| found.iter().any(|(_, n)| n == name);
+    if patterns.aliases.is_empty() && patterns.literal.iter().all(has) {
+        return None;
+    }
+    Some(Box::new(Ports {
+        first: found.iter().take(SHOWN).map(|(_, name)| Name::clone(name)).collect(),
+        count: u32::try_from(found.len()).unwrap_or(u32::MAX),
+    }))
 }
 
 /// Is the answer of a row from the interface that was expected there?
@@ -232,6 +249,7 @@ impl Table {
             };
             rows.insert(*index, row);
         }
+        self.ports = ports(&found, patterns);
         let present: BTreeSet<Name> = rows.values().map(|r| Name::clone(&r.name)).collect();
         for (index, row) in old {
             // Rows found by alias stay until the aliases have been walked, too.
@@ -326,6 +344,11 @@ impl Table {
     pub(super) fn never_found(&self) -> impl Iterator<Item = &Name> {
         let never = |name: &&Name| self.seen.binary_search(name).is_err();
         self.missing_names().iter().filter(never)
+    }
+
+    /// What the table has instead of what was never found.
+    pub(super) fn ports(&self) -> Option<Box<Ports>> {
+        self.ports.clone().filter(|_| self.never_found().next().is_some())
     }
 
     /// The readings of a round, one a name, in the order of names. `answers` are sorted by index.

@@ -207,6 +207,10 @@ fn cause(which: usize, w: &World, root: &FindingKey) -> Cause {
         },
         _ => Cause::NameNotFound {
             circuit: Some(mark("Circ", 1).into()),
+            ports: hinomi::poll::Ports {
+                first: vec![mark("Port", 6).into()],
+                count: 9,
+            },
         },
     }
 }

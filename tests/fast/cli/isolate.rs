@@ -36,7 +36,7 @@ fn the_target_is_asked_now_and_the_rules_say_whose_it_is() {
     for words in [
         "verdict    own-network",
         "d2 silent since",
-        "next step  decide the policy",
+        "next step  restore it",
         "d2 device-down",
         "incident #",
     ] {
