@@ -56,7 +56,8 @@ pub fn clean(text: &str) -> String {
     shortened(&harmless(text), FOREIGN).trim().to_owned()
 }
 
-/// Octets from outside that should be UTF-8, as one line of at most so many characters; what is no text shows as the sign for that.
+/// Octets from outside that should be UTF-8, as one line of at most so many characters and a sign where it was cut; what is no text shows as
+/// the sign for that.
 pub fn line(octets: &[u8], longest: usize) -> String {
     let text = String::from_utf8_lossy(octets);
     shortened(harmless(&text).trim(), longest).into_owned()
