@@ -1,4 +1,4 @@
-//! What `--json` prints: the statuses of the core in a form that other programs read without knowing hinomi. docs/json.md describes it.
+//! Output of `--json`: the statuses of the core in a form that other programs read without knowing hinomi. docs/json.md describes it.
 //!
 //! - The key `version` is that of this format. A key that goes away or changes its meaning raises it; a new key does not.
 //! - A moment is RFC 3339 in UTC, such as `2026-11-22T13:45:16.250Z`.

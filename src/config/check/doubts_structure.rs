@@ -48,7 +48,7 @@ fn demarcation(ctx: &Ctx<'_>, inventory: &Inventory) {
         ctx.warn(
             *at,
             format!("`{}`{more} has owner = \"platform\" and no `demarcation`", device.name),
-            "without the link that crosses the demarcation point its silence is never laid on the platform: demarcation = { device = \
+            "without the link that crosses the demarcation point hinomi never calls its silence a fault of the platform: demarcation = { device = \
              \"EDGE\", interface = \"IFNAME\" }",
         );
     }

@@ -329,10 +329,43 @@ pub(super) fn told(language: Language, story: Story) -> World {
     w
 }
 
+/// Told when it began; what came after that waited for a relay.
+fn mail_failed_later(w: &mut World) {
+    let circuit = device_key("N-0004242", FindingKind::CircuitSilent);
+    w.take(&w.change(&circuit, Level::Warning, no_answer()));
+    w.pass(s(MIN));
+    w.relay("office", Relay::Dead);
+    w.relay("lte", Relay::Dead);
+    w.take(&w.change(&circuit, Level::Critical, no_answer()));
+    w.pass(s(10 * MIN));
+    w.take(&w.change(&circuit, Level::Ok, answers()));
+    w.pass(s(5 * MIN));
+    w.relay("lte", Relay::Works);
+    w.pass(s(2 * MIN));
+}
+
+#[test]
+fn a_late_recovery_says_that_nobody_was_told_only_where_nobody_was() {
+    for (language, words) in [
+        (Language::English, "We could not tell you when it began."),
+        (Language::Japanese, "発生時にお知らせできず"),
+    ] {
+        for (story, is_said) in [(mail_was_down as Story, true), (mail_failed_later, false)] {
+            let w = told(language, story);
+            let clinic = w
+                .arrived
+                .iter()
+                .rfind(|a| a.mail.to == "office@clinic.example")
+                .unwrap();
+            assert_eq!(clinic.mail.body.contains(words), is_said, "{}", clinic.mail.body);
+        }
+    }
+}
+
 fn page() -> String {
     let mut out = String::from(
-        "# Mails\n\nWhat each party is told in ten situations, in both languages, as hinomi writes it. A test makes this page and holds it \
-         against the program.\nAll contacts are told of everything here; who is told at a site is up to its procedures \
+        "# Mails\n\nWhat each party is told in ten situations, in both languages, as hinomi sends it. A test writes this page and \
+         compares it with what hinomi sends.\nAll contacts are told of everything here; who is told at a site is up to its procedures \
          (`hinomi contacts` says it).\nAn address that is not the operator's own gets a text without names of the operator's devices, people or \
          of other parties.\n",
     );

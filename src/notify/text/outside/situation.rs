@@ -5,7 +5,8 @@
 use super::{Trouble, Writer};
 use crate::incident::NoticeKind;
 use crate::model::{FindingKind, Language, Metric, Owner, Part, Party, Verdict};
-use crate::notify::text::{bound, quantity, words};
+use crate::notify::reader::ContractLine;
+use crate::notify::text::{LATE, bound, quantity, words};
 use crate::rules::Cause;
 
 impl Writer<'_> {
@@ -18,21 +19,26 @@ impl Writer<'_> {
             return words.to_owned();
         }
         if self.is_over_in_part() {
-            let words = self.say(
-                "This fault is over. Some of the circuits do not work yet for another reason; they have notices of their own.",
-                "本件の障害は復旧しました。未復旧の回線は、別の障害として対応しています。",
-            );
-            return words.to_owned();
-        }
-        if self.is_over() && !self.facts.earlier.is_empty() {
-            let words = self.say(
-                "There was a fault, and it is over. We could not tell you at the time.",
-                "障害が発生し、復旧しました。発生時にお知らせできず申し訳ございません。",
-            );
+            let words = match self.have_incidents_of_their_own() {
+                true => self.say(
+                    "This fault is over. The circuits that do not work yet have another fault, with notices of its own.",
+                    "本件の障害は復旧しました。未復旧の回線は、別の障害として対応しています。",
+                ),
+                false => self.say(
+                    "The fault is over, but some of the circuits are not back yet.",
+                    "障害は復旧しましたが、一部の回線はまだ復旧していません。",
+                ),
+            };
             return words.to_owned();
         }
         if self.is_over() {
-            return self.over().to_owned();
+            let late = self.was_not_told().then(|| {
+                self.say(
+                    " We could not tell you when it began.",
+                    "発生時にお知らせできず、申し訳ございません。",
+                )
+            });
+            return format!("{}{}", self.over(), late.unwrap_or_default());
         }
         match self.trouble() {
             Trouble::NoTraffic => self.no_traffic().to_owned(),
@@ -63,6 +69,19 @@ impl Writer<'_> {
                 )
                 .to_owned(),
         }
+    }
+
+    /// Each circuit that is not back belongs to another incident by now.
+    fn have_incidents_of_their_own(&self) -> bool {
+        let lines = &self.notice.lines;
+        let apart = |line: &ContractLine| self.notice.apart.iter().any(|(name, _)| *name == line.circuit);
+        lines.out.len() == lines.out_count && lines.out.iter().all(apart)
+    }
+
+    /// The first notice of this incident waits in this very mail, because no relay took it in time.
+    fn was_not_told(&self) -> bool {
+        let first = self.facts.earlier.first();
+        first.is_some_and(|n| n.kind == NoticeKind::Opened && self.facts.now.since(n.at) > LATE)
     }
 
     fn over(&self) -> &'static str {
