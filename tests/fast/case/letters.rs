@@ -223,11 +223,16 @@ fn switchover(w: &mut World) {
 }
 
 fn cut_off(w: &mut World) {
+    host_cut_off(w, Some("Network is unreachable"));
+}
+
+/// The monitoring host sees nothing for 95 s.
+pub(super) fn host_cut_off(w: &mut World, send_error: Option<&str>) {
     w.down(&[], true);
     let root = key(None, Part::Host, FindingKind::Blind);
     let cause = Cause::CutOff {
         uplinks: 2,
-        send_error: Some("Network is unreachable".to_owned()),
+        send_error: send_error.map(str::to_owned),
     };
     let mut change = w.change(&root, Level::Critical, cause);
     change.isolation = Some(Isolation {
@@ -254,19 +259,16 @@ fn nobody_answers(w: &mut World) {
 }
 
 fn mail_was_down(w: &mut World) {
+    fault_while_mail_is_down(w, &device_key("N-0004242", FindingKind::CircuitSilent));
+}
+
+/// It begins and ends while no relay takes mail.
+pub(super) fn fault_while_mail_is_down(w: &mut World, root: &FindingKey) {
     w.relay("office", Relay::Dead);
     w.relay("lte", Relay::Dead);
-    w.take(&w.change(
-        &device_key("N-0004242", FindingKind::CircuitSilent),
-        Level::Critical,
-        no_answer(),
-    ));
+    w.take(&w.change(root, Level::Critical, no_answer()));
     w.pass(s(10 * MIN));
-    w.take(&w.change(
-        &device_key("N-0004242", FindingKind::CircuitSilent),
-        Level::Ok,
-        answers(),
-    ));
+    w.take(&w.change(root, Level::Ok, answers()));
     w.pass(s(5 * MIN));
     w.relay("lte", Relay::Works);
     w.pass(s(2 * MIN));

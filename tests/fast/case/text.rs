@@ -1,6 +1,7 @@
 //! The words of mails, against golden files in both languages.
 
-use super::world::{MIN, Relay, World, above, answers, below, cpu, down, key, no_answer, platform_fault, s, site};
+use super::letters::{fault_while_mail_is_down, host_cut_off};
+use super::world::{MIN, World, above, answers, below, cpu, down, key, no_answer, platform_fault, s, site};
 use hinomi::incident::Head;
 use hinomi::model::{Evidence, FindingKind, Isolation, Language, Level, Part, Verdict};
 use hinomi::notify::text::{clean, timeline};
@@ -93,41 +94,13 @@ fn children_story() -> World {
 
 fn blind_story() -> World {
     let mut w = english_too();
-    w.down(&[], true);
-    let blind = key(None, Part::Host, FindingKind::Blind);
-    let mut change = w.change(
-        &blind,
-        Level::Critical,
-        Cause::CutOff {
-            uplinks: 2,
-            send_error: None,
-        },
-    );
-    change.isolation = Some(Isolation {
-        verdict: Verdict::Blind,
-        evidence: vec![Evidence::UplinksSilent {
-            uplinks: 2,
-            own_gateway: true,
-        }],
-    });
-    w.take(&change);
-    w.pass(s(90));
-    w.down(&[], false);
-    w.take(&w.change(&blind, Level::Ok, Cause::Connected { blind_seconds: 95.0 }));
-    w.pass(s(5));
+    host_cut_off(&mut w, None);
     w
 }
 
 fn outage_story() -> World {
     let mut w = english_too();
-    w.relay("office", Relay::Dead);
-    w.relay("lte", Relay::Dead);
-    w.take(&w.change(&down("edge-a"), Level::Critical, no_answer()));
-    w.pass(s(10 * MIN));
-    w.take(&w.change(&down("edge-a"), Level::Ok, answers()));
-    w.pass(s(5 * MIN));
-    w.relay("lte", Relay::Works);
-    w.pass(s(2 * MIN));
+    fault_while_mail_is_down(&mut w, &down("edge-a"));
     w
 }
 

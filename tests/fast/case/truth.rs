@@ -1,6 +1,6 @@
 //! No false sentence: what a mail says, and must not say, in each state, in both languages.
 
-use super::letters::circuit_of;
+use super::letters::{circuit_of, fault_while_mail_is_down};
 use super::world::{MIN, Relay, World, answers, cpu, down, key, no_answer, s, site};
 use hinomi::model::{
     Address, Escalation, Evidence, FindingKind, Isolation, Language, Level, Match, Part, Procedure, Site, Verdict, When,
@@ -69,16 +69,7 @@ const TABLE: &[Row] = &[
     Row {
         state: "a fault began and ended while no relay took mail",
         site: plain,
-        play: |w| {
-            w.relay("office", Relay::Dead);
-            w.relay("lte", Relay::Dead);
-            w.take(&w.change(&down("edge-a"), Level::Critical, no_answer()));
-            w.pass(s(10 * MIN));
-            w.take(&w.change(&down("edge-a"), Level::Ok, answers()));
-            w.pass(s(5 * MIN));
-            w.relay("lte", Relay::Works);
-            w.pass(s(2 * MIN));
-        },
+        play: |w| fault_while_mail_is_down(w, &down("edge-a")),
         english: (
             &[
                 "could not be delivered before (1)",
