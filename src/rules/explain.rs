@@ -1,8 +1,9 @@
 //! What explains that a port is down: its far end is silent, or the far end of the same cable is down too. Such a port is listed in the
-//! case of that finding, and has none of its own while that case is open.
+//! incident of that finding, and has none of its own while that incident is open.
 //!
 //! An explanation never lowers a finding: it has to be told already, on the same level or a worse one. Nor does it delay one, but by the
-//! few seconds in which a fault of the far end that is as bad or worse is being confirmed: one fault is one incident. When it ends, the port is judged by itself again.
+//! few seconds in which a fault of the far end that is as bad or worse is being confirmed: one fault is one incident. When it ends, the port
+//! is judged by itself again.
 //!
 //! Never here: how a port is found to be down.
 

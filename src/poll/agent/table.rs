@@ -121,16 +121,11 @@ pub(super) struct RowAnswer {
 /// Names shown to whoever wrote one that is not there.
 const SHOWN: usize = 8;
 
-/// What a table has, if something that is wanted by its name is not in it.
-fn ports(found: &[(u32, Name)], patterns: &Patterns) -> Option<Box<Ports>> {
-    let has = |name: &Name| found.iter().any(|(_, n)| n == name);
-    if patterns.aliases.is_empty() && patterns.literal.iter().all(has) {
-        return None;
-    }
-    Some(Box::new(Ports {
+fn ports(found: &[(u32, Name)]) -> Ports {
+    Ports {
         first: found.iter().take(SHOWN).map(|(_, name)| Name::clone(name)).collect(),
         count: u32::try_from(found.len()).unwrap_or(u32::MAX),
-    }))
+    }
 }
 
 /// Is the answer of a row from the interface that was expected there?
@@ -249,7 +244,7 @@ impl Table {
             };
             rows.insert(*index, row);
         }
-        self.ports = ports(&found, patterns);
+        let ports = ports(&found);
         let present: BTreeSet<Name> = rows.values().map(|r| Name::clone(&r.name)).collect();
         for (index, row) in old {
             // Rows found by alias stay until the aliases have been walked, too.
@@ -261,6 +256,9 @@ impl Table {
             self.names = found;
         }
         self.set_rows(rows, patterns);
+        // Aliases are found, or not, by the walk that follows.
+        let lacks = patterns.has_aliases() || self.never_found().next().is_some();
+        self.ports = lacks.then(|| Box::new(ports));
         self.resolved_at = now;
         cut.then_some(most)
     }
@@ -348,7 +346,8 @@ impl Table {
 
     /// What the table has instead of what was never found.
     pub(super) fn ports(&self) -> Option<Box<Ports>> {
-        self.ports.clone().filter(|_| self.never_found().next().is_some())
+        self.never_found().next()?;
+        self.ports.clone()
     }
 
     /// The readings of a round, one a name, in the order of names. `answers` are sorted by index.
