@@ -198,7 +198,8 @@ impl Routes {
         order.into_iter().map(|(_, name)| name).collect()
     }
 
-    /// A delivery over this route failed, by the route's own fault: it is not ready from now on, for all who look. One answer "later" is no failure yet.
+    /// A delivery over this route failed, by the route's own fault: it is not ready from now on, for all who look. One answer "later" is no
+    /// failure yet.
     pub(crate) fn failed(&mut self, name: &str, stage: Stage, fault: Fault, words: &str, now: Mono) {
         let Some(route) = self.get_mut(name) else { return };
         if fault == Fault::Refused && stage == Stage::Auth {
