@@ -76,6 +76,13 @@ impl Conditions {
         self.insert(key, condition);
     }
 
+    /// The same condition with newer numbers, while it waits for its delay.
+    pub(super) fn restate(&mut self, key: &FindingKey, cause: Cause) {
+        if let Some(condition) = self.held.get_mut(key).filter(|c| !c.raised) {
+            condition.cause = cause;
+        }
+    }
+
     /// A finding that was open when the daemon stopped.
     pub fn restore(&mut self, key: FindingKey, level: Level, since_wall: Wall, cause: Cause, now: Now) {
         let since = now.mono - now.wall.since(since_wall);

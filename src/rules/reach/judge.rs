@@ -136,6 +136,15 @@ impl Reach {
         self.spread(id, since, context);
     }
 
+    /// Down, and asked in vain again: what waits for its delay is told with the tries until then.
+    pub(super) fn still_silent(&mut self, id: DeviceId, context: &mut Context<'_>) {
+        let device = context.site.device(id);
+        if let (Some(since), true) = (self.nodes[id.index()].first_miss, device.liveness != Liveness::Line) {
+            let cause = self.no_answer(id, since, context.now.mono);
+            context.conditions.restate(&down_key(device), cause);
+        }
+    }
+
     /// How long it was asked in vain, and how often: since the first miss, also where other parts of the way were at fault in between.
     fn no_answer(&self, id: DeviceId, since: Mono, now: Mono) -> Cause {
         let node = &self.nodes[id.index()];

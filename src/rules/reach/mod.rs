@@ -236,7 +236,7 @@ impl Reach {
         match node.state {
             ReachState::Down if !node.control_plane => match node.child_answered {
                 Some((child, at)) if round.started > at => self.control_plane_silent(id, child, context),
-                _ => {}
+                _ => self.still_silent(id, context),
             },
             ReachState::NotWatched | ReachState::Down | ReachState::Unreachable | ReachState::Off => {}
             _ if self.blind_since.is_some() => self.hide(id, context),
